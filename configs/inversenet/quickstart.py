@@ -1,0 +1,19 @@
+"""Motion deblurring in minutes."""
+
+from inversenet_tf.config import Config
+
+
+def get_config():
+    config = Config()
+    config.data.crop = "random"
+    config.data.min_scale = 0.4
+    config.data.flips = True
+    config.data.evaluation_crop = "whole"
+    config.network.global_skip = True
+    config.network.discriminator_width = 32
+    config.optimizer.learning_rate = 1e-3
+    config.optimizer.schedule = "cosine"
+    config.training.precision = "mixed_bfloat16"
+    config.training.batch_size = 16
+    config.training.steps = 3000
+    return config

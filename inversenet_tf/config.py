@@ -1,0 +1,134 @@
+"""The schema of an InverseNet experiment; a file of `configs/inversenet/` returns one."""
+
+import dataclasses
+import math
+
+from inversenet_tf.dae import CONDITIONS
+from inversenet_tf.imaging.config import (
+    DataConfig,
+    NoiseConfig,
+    OperatorConfig,
+    check_at_least,
+    check_choice,
+)
+from inversenet_tf.imaging.metrics import MetricProfile
+from inversenet_tf.losses import REDUCTIONS
+from inversenet_tf.unet import WIDTHS
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+SCHEDULES = ("constant", "cosine")
+
+
+@dataclasses.dataclass
+class NetworkConfig:
+    """The three networks (Tables 3 and 4)."""
+
+    depth: int = 0  # levels of the U-Net; 0: log2(data.size), as in Table 3
+    dae_factor: int = 4  # r of the pixel shuffling
+    dae_condition: str = "none"  # how y joins the DAE, see `DAE`
+    discriminator_width: int = 64  # DCGAN's; the paper names none
+    global_skip: bool = False  # both networks predict a correction. Paper: off
+    paper_literal: bool = False  # Table 4's last batch norm and ReLU
+
+
+@dataclasses.dataclass
+class LossConfig:
+    """Eqs. 9 to 12."""
+
+    reconstruction_weight: float = 0.5  # lambda_r
+    feature_weight: float = 0.5  # lambda_f
+    reduction: str = "sum"  # of the squared norms; "mean" weighs them less
+    real_label: float = 0.99
+    fake_label: float = 0.01
+
+
+@dataclasses.dataclass
+class OptimizerConfig:
+    """Three Adams alike (Appendix A.1)."""
+
+    learning_rate: float = 1e-4
+    schedule: str = "constant"  # or "cosine": down to zero at the last step
+    warmup_steps: int = 0  # linear, from zero
+    beta_1: float = 0.5
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    clip_norm: float = 5.0  # of each network's gradient
+    discriminator_steps: int = 1  # K of Algorithm 1
+
+
+@dataclasses.dataclass
+class TrainingConfig:
+    """How long, and on what."""
+
+    batch_size: int = 36  # over all replicas
+    steps: int = 1500
+    steps_per_epoch: int = 100  # between validations, checkpoints and summaries
+    seed: int = 0
+    precision: str = "float32"  # or "mixed_bfloat16"
+    deterministic: bool = False  # the same bits on every run of one machine, more slowly
+
+
+@dataclasses.dataclass
+class Config:
+    """One experiment, whole."""
+
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    operator: OperatorConfig = dataclasses.field(default_factory=OperatorConfig)
+    noise: NoiseConfig = dataclasses.field(default_factory=NoiseConfig)
+    network: NetworkConfig = dataclasses.field(default_factory=NetworkConfig)
+    loss: LossConfig = dataclasses.field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    metrics: MetricProfile = dataclasses.field(default_factory=MetricProfile)
+
+    @property
+    def depth(self):
+        """Levels of the U-Net, resolved."""
+        return self.network.depth or round(math.log2(self.data.size))
+
+    def validate(self):
+        """Raises ValueError, naming the field, for any value that cannot be trained with."""
+        self.data.validate()
+        self.operator.validate()
+        self.noise.validate()
+        self.metrics.validate()
+        self._validate_network()
+        self._validate_optimization()
+
+    def _validate_network(self):
+        size, network = self.data.size, self.network
+        check_choice("network.depth", network.depth, range(len(WIDTHS) + 1))
+        check_choice("network.dae_condition", network.dae_condition, CONDITIONS)
+        check_at_least("network.dae_factor", network.dae_factor, 1)
+        check_at_least("network.discriminator_width", network.discriminator_width, 1)
+        if self.depth > len(WIDTHS) or size % 2**self.depth:
+            raise ValueError(
+                f"Expected data.size to be a multiple of 2**network.depth, depth at most "
+                f"{len(WIDTHS)}. Received: size {size}, depth {self.depth}"
+            )
+        if size % network.dae_factor:
+            raise ValueError(
+                f"Expected data.size to be a multiple of network.dae_factor. Received: {size} "
+                f"and {network.dae_factor}"
+            )
+
+    def _validate_optimization(self):
+        training, optimizer, loss = self.training, self.optimizer, self.loss
+        check_choice("loss.reduction", loss.reduction, REDUCTIONS)
+        check_choice("optimizer.schedule", optimizer.schedule, SCHEDULES)
+        check_choice("training.precision", training.precision, PRECISIONS)
+        for field in ("reconstruction_weight", "feature_weight", "real_label", "fake_label"):
+            check_at_least(f"loss.{field}", getattr(loss, field), 0)
+        for field in ("batch_size", "steps", "steps_per_epoch"):
+            check_at_least(f"training.{field}", getattr(training, field), 1)
+        check_at_least("optimizer.discriminator_steps", optimizer.discriminator_steps, 1)
+        for field in ("learning_rate", "clip_norm", "epsilon"):
+            if not getattr(optimizer, field) > 0:
+                raise ValueError(
+                    f"Expected optimizer.{field} > 0. Received: {getattr(optimizer, field)}"
+                )
+        if training.steps % training.steps_per_epoch:
+            raise ValueError(
+                "Expected training.steps to be a multiple of training.steps_per_epoch. "
+                f"Received: {training.steps} and {training.steps_per_epoch}"
+            )

@@ -1,0 +1,80 @@
+"""The part of an experiment's config that speaks of images and measurements."""
+
+import dataclasses
+import math
+
+from inversenet_tf.imaging.kernels import KERNELS
+from inversenet_tf.imaging.operators import BOUNDARIES, OPERATORS
+
+
+def check_choice(field, value, choices):
+    """Raises ValueError unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"Expected {field} in {tuple(choices)}. Received: {value!r}")
+
+
+def check_at_least(field, value, least):
+    """Raises ValueError unless `value` is a finite number of at least `least`."""
+    if not (math.isfinite(value) and value >= least):
+        raise ValueError(f"Expected {field} >= {least}. Received: {value}")
+
+
+@dataclasses.dataclass
+class DataConfig:
+    """Which images, and which part of each."""
+
+    train: str = "photos"  # a source: photos, folder:DIR, pairs:SHARP,DEGRADED, tfds:NAME
+    validation: str = "photos"  # the held-out part of the same form
+    size: int = 64  # side of a training patch in pixels
+    channels: int = 3  # 1 or 3
+    crop: str = "center"  # training patches: "center" or "random"
+    min_scale: float = 1.0  # random patches are scaled down by a factor in [min_scale, 1]
+    flips: bool = False  # random horizontal flips (of the image, before it is measured)
+    evaluation_crop: str = "center"  # "center" (size x size) or "whole" images
+    validation_limit: int = 100  # images looked at after every epoch
+
+    def validate(self):
+        """Raises ValueError for a value outside its range."""
+        check_choice("data.channels", self.channels, (1, 3))
+        check_choice("data.crop", self.crop, ("center", "random"))
+        check_choice("data.evaluation_crop", self.evaluation_crop, ("center", "whole"))
+        check_at_least("data.size", self.size, 11)  # the window of SSIM
+        check_at_least("data.validation_limit", self.validation_limit, 1)
+        if not 0 < self.min_scale <= 1:
+            raise ValueError(f"Expected 0 < data.min_scale <= 1. Received: {self.min_scale}")
+
+
+@dataclasses.dataclass
+class OperatorConfig:
+    """The forward operator A, one of `OPERATORS`."""
+
+    name: str = "blur"
+    boundary: str = "circular"  # the paper's (Appendix D.1), or "reflect"
+    kernel: str = "linear_motion"  # one of KERNELS
+    kernel_size: int = 9
+    kernel_angle: float = 45.0  # degrees, for linear_motion
+    kernel_sigma: float = 2.0  # pixels, for gaussian
+    kernel_seed: int = 0  # for camera_shake
+    kernel_file: str = ""  # for file: .png, .npy or .mat
+    kernel_index: int = 0  # which kernel of a .mat
+
+    def validate(self):
+        """Raises ValueError for a value outside its range."""
+        check_choice("operator.name", self.name, OPERATORS)
+        check_choice("operator.boundary", self.boundary, BOUNDARIES)
+        check_choice("operator.kernel", self.kernel, KERNELS)
+        check_at_least("operator.kernel_size", self.kernel_size, 1)
+        if self.kernel_sigma <= 0:
+            raise ValueError(f"Expected operator.kernel_sigma > 0. Received: {self.kernel_sigma}")
+
+
+@dataclasses.dataclass
+class NoiseConfig:
+    """What follows the operator."""
+
+    eight_bit: bool = True  # a stored image has 256 levels
+    gaussian_sigma: float = 0.0  # added after rounding, in the units of [0, 1]
+
+    def validate(self):
+        """Raises ValueError for negative noise."""
+        check_at_least("noise.gaussian_sigma", self.gaussian_sigma, 0)

@@ -1,0 +1,217 @@
+"""Where images come from: `open_source("photos" | "folder:DIR" | "pairs:A,B" | "tfds:NAME")`.
+
+A source is an indexed, finite set of images. That makes every position of a training run a pure
+function of the seed, so that an interrupted run goes on exactly where it was.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+import sklearn.datasets
+from absl import logging
+
+from inversenet_tf.imaging.io import (
+    PILLOW_MODES,
+    ImageReadError,
+    check_images,
+    from_uint8,
+    list_images,
+    read_image,
+)
+
+TRAINING, HELD_OUT = "training", "held_out"
+
+
+class ImageSource:
+    """A finite, ordered set of images.
+
+    Attributes:
+        spec: the string that opens it again.
+        names: one unique name per image.
+        paired: whether `load` also returns a measurement of the user's own.
+    """
+
+    paired = False
+
+    def __init__(self, spec, names):
+        self.spec = spec
+        self.names = names
+
+    def __len__(self):
+        return len(self.names)
+
+    def load(self, index):
+        """Returns image `index`, or (image, measurement) where paired.
+
+        Each is float32 [height, width, channels] in [0, 1].
+        """
+        raise NotImplementedError
+
+
+class Photos(ImageSource):
+    """The colour photographs that scikit-image and scikit-learn ship, held in memory.
+
+    Chelsea the cat and the cup of coffee are held out; nothing ever trains on them.
+    """
+
+    LOADERS = {
+        TRAINING: {
+            "astronaut": skimage.data.astronaut,
+            "rocket": skimage.data.rocket,
+            "motorcycle": lambda: skimage.data.stereo_motorcycle()[0],
+            "china": lambda: sklearn.datasets.load_sample_image("china.jpg"),
+            "flower": lambda: sklearn.datasets.load_sample_image("flower.jpg"),
+        },
+        HELD_OUT: {"chelsea": skimage.data.chelsea, "coffee": skimage.data.coffee},
+    }
+
+    def __init__(self, split, channels):
+        loaders = self.LOADERS[split]
+        super().__init__(f"photos@{split}", list(loaders))
+        images = [from_uint8(load()) for load in loaders.values()]
+        # BT.601 luma, as Pillow's "L" has it.
+        luma = np.array([0.299, 0.587, 0.114], np.float32)
+        self._images = images if channels == 3 else [(i @ luma)[..., None] for i in images]
+
+    def load(self, index):
+        return self._images[index]
+
+
+class Folder(ImageSource):
+    """Every image below a directory; files that cannot serve are named and skipped."""
+
+    def __init__(self, directory, channels, minimum_side):
+        paths, skipped = check_images(list_images(directory), minimum_side)
+        for reason in skipped.values():
+            logging.warning("Skipped: %s", reason)
+        if skipped:
+            logging.warning("%s: %d images used, %d skipped.", directory, len(paths), len(skipped))
+        if not paths:
+            raise ValueError(
+                f"Expected images of at least {minimum_side} pixels a side below {directory}. "
+                f"Received: {len(skipped)} files, none usable; the first: {[*skipped.values()][0]}"
+            )
+        super().__init__(f"folder:{directory}", [str(p.relative_to(directory)) for p in paths])
+        self._paths = paths
+        self._channels = channels
+
+    def load(self, index):
+        return read_image(self._paths[index], self._channels)
+
+
+class Pairs(ImageSource):
+    """Sharp images and the user's own measurements of them, matched by relative name."""
+
+    paired = True
+
+    def __init__(self, sharp_directory, degraded_directory, channels, minimum_side):
+        sharp = _by_stem(sharp_directory)
+        degraded = _by_stem(degraded_directory)
+        alone = sorted(sharp.keys() ^ degraded.keys())
+        if alone:
+            raise ValueError(
+                f"Expected a partner of the same name in {sharp_directory} and "
+                f"{degraded_directory}. Received: {len(alone)} without one, the first: {alone[0]}."
+            )
+        names = sorted(sharp)
+        super().__init__(f"pairs:{sharp_directory},{degraded_directory}", names)
+        self._paths = [(sharp[name], degraded[name]) for name in names]
+        self._channels = channels
+        for index, name in enumerate(names):
+            image, measurement = self.load(index)
+            if image.shape != measurement.shape or min(image.shape[:2]) < minimum_side:
+                raise ValueError(
+                    f"Expected both images of the pair {name} to have one size of at least "
+                    f"{minimum_side} pixels a side. Received: {image.shape} and "
+                    f"{measurement.shape}."
+                )
+
+    def load(self, index):
+        sharp, degraded = self._paths[index]
+        return read_image(sharp, self._channels), read_image(degraded, self._channels)
+
+
+class Tfds(ImageSource):
+    """One split of a data set of tensorflow-datasets, by random access."""
+
+    def __init__(self, name, split, channels, minimum_side):
+        import tensorflow_datasets as tfds  # takes seconds, so only where it is used
+
+        try:
+            builder = tfds.builder(name, file_format="array_record")
+            split = split or _held_out_split(builder)
+            builder.download_and_prepare()
+            self._examples = builder.as_data_source(split)
+        except Exception as error:  # TFDS raises many kinds, from HTTP to assertion errors
+            raise ValueError(
+                f"Cannot open {name!r} (split {split!r}) of tensorflow-datasets: {error}\n"
+                "The way out: download the images by hand and name their directory as "
+                "folder:DIR, or place the archive TFDS asks for in its manual directory."
+            ) from error
+        if "image" not in self._examples[0]:
+            raise ValueError(
+                f'Expected a data set with an "image" feature. Received: {name!r} with '
+                f"{sorted(self._examples[0])}."
+            )
+        super().__init__(
+            f"tfds:{name}@{split}", [f"{split}-{i}" for i in range(len(self._examples))]
+        )
+        self._channels = channels
+        self._minimum_side = minimum_side
+
+    def load(self, index):
+        image = from_uint8(self._examples[index]["image"])
+        if min(image.shape[:2]) < self._minimum_side:
+            raise ImageReadError(
+                f"Expected images of at least {self._minimum_side} pixels a side. "
+                f"Received: {self.spec} image {index} of {image.shape[:2]}."
+            )
+        if image.shape[-1] == self._channels:
+            return image
+        return image.mean(-1, keepdims=True) if self._channels == 1 else image.repeat(3, -1)
+
+
+def _by_stem(directory):
+    directory = Path(directory).expanduser()
+    return {str(p.relative_to(directory).with_suffix("")): p for p in list_images(directory)}
+
+
+def _held_out_split(builder):
+    for split in ("validation", "test", "train"):
+        if split in builder.info.splits:
+            return split
+    raise ValueError(f"Expected a split. Received: {builder.name} without any.")
+
+
+def open_source(spec, role, channels=3, minimum_side=1):
+    """Opens a source of images.
+
+    Args:
+        spec: `photos[@training|@held_out]`, `folder:DIR`, `pairs:SHARP_DIR,DEGRADED_DIR` or
+            `tfds:NAME[@SPLIT]`.
+        role: `TRAINING` or `HELD_OUT`: the part to take where the spec names none.
+        channels: 1 or 3, of every image.
+        minimum_side: least height and width in pixels; smaller images are skipped or refused.
+
+    Raises:
+        ValueError: a spec of another form, or a source that holds nothing usable.
+    """
+    if channels not in PILLOW_MODES:
+        raise ValueError(f"Expected channels 1 or 3. Received: {channels}")
+    kind, _, place = spec.partition(":")
+    if match := re.fullmatch(r"photos(?:@(training|held_out))?", spec):
+        return Photos(match[1] or role, channels)
+    if kind == "folder" and place:
+        return Folder(place, channels, minimum_side)
+    if kind == "pairs" and place.count(",") == 1:
+        return Pairs(*place.split(","), channels, minimum_side)
+    if kind == "tfds" and place:
+        name, _, split = place.partition("@")
+        default = "train" if role == TRAINING else None
+        return Tfds(name, split or default, channels, minimum_side)
+    raise ValueError(
+        "Expected photos[@training|@held_out], folder:DIR, pairs:SHARP_DIR,DEGRADED_DIR or "
+        f"tfds:NAME[@SPLIT]. Received: {spec!r}"
+    )

@@ -1,0 +1,61 @@
+"""PSNR and SSIM per image, under a stated profile: numbers without one cannot be compared."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from inversenet_tf.imaging.noise import round_to_8_bits
+
+SSIM_WINDOW = 11  # Gaussian, sigma 1.5: Wang et al. 2004, as tf.image.ssim and scikit-image have it
+
+
+@dataclasses.dataclass
+class MetricProfile:
+    """How two images are made ready before they are compared.
+
+    Attributes:
+        channels: "rgb" compares all channels, "y" the BT.601 luma.
+        crop: pixels removed from every border.
+        rounding: whether both images are rounded to 8 bits, as stored files would be.
+    """
+
+    channels: str = "rgb"
+    crop: int = 0
+    rounding: bool = True
+
+    def validate(self):
+        """Raises ValueError for a value outside its set."""
+        if self.channels not in ("rgb", "y"):
+            raise ValueError(f'Expected metrics.channels "rgb" or "y". Received: {self.channels!r}')
+        if self.crop < 0:
+            raise ValueError(f"Expected metrics.crop >= 0. Received: {self.crop}")
+
+    def stamp(self):
+        """What a result says about its metrics: this profile and the fixed conventions."""
+        return dataclasses.asdict(self) | {
+            "data_range": 1.0,
+            "clip": [0.0, 1.0],
+            "ssim": f"Gaussian {SSIM_WINDOW}x{SSIM_WINDOW}, sigma 1.5, K1 0.01, K2 0.03, valid",
+            "average": "mean of the per-image values",
+        }
+
+    def prepare(self, images):
+        """[batch, height, width, channels] in [0, 1] -> what is compared, clipped to [0, 1]."""
+        images = tf.clip_by_value(tf.cast(images, tf.float32), 0.0, 1.0)
+        if self.rounding:
+            images = round_to_8_bits(images)
+        if self.channels == "y" and images.shape[-1] == 3:
+            images = tf.image.rgb_to_grayscale(images)
+        if self.crop:
+            images = images[:, self.crop : -self.crop, self.crop : -self.crop]
+        return images
+
+
+def psnr(estimates, images, profile):
+    """Peak signal-to-noise ratio in dB of each image: [batch]; data range 1."""
+    return tf.image.psnr(profile.prepare(estimates), profile.prepare(images), max_val=1.0)
+
+
+def ssim(estimates, images, profile):
+    """Structural similarity of each image: [batch]; needs 11 pixels a side after the crop."""
+    return tf.image.ssim(profile.prepare(estimates), profile.prepare(images), max_val=1.0)

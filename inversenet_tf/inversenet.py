@@ -1,0 +1,189 @@
+"""InverseNet: the two networks, and Algorithm 1 as a training step."""
+
+import keras
+import tensorflow as tf
+
+from inversenet_tf.imaging.metrics import MetricProfile, psnr, ssim
+from inversenet_tf.losses import discriminator_loss, generator_loss
+from inversenet_tf.padding import crop_to, pad_to_multiple
+
+LOSSES = ("discriminator_loss", "unet_loss", "dae_loss")
+
+
+def to_signed(images):
+    """[0, 1] -> [-1, 1], the range of the networks' tanh."""
+    return images * 2.0 - 1.0
+
+
+def from_signed(signed):
+    """[-1, 1] -> [0, 1]."""
+    return (signed + 1.0) / 2.0
+
+
+@keras.saving.register_keras_serializable("inversenet_tf")
+class InverseNet(keras.Model):
+    """measurements -> inverted (z, by the U-Net) -> restored (by the DAE), Fig. 2.
+
+    Args:
+        unet: network from signed measurements to signed z; has `multiple`.
+        dae: network from z, or [z, y], to the signed restored image; has `factor`, `condition`.
+        discriminator: network from signed images to one logit each; None where the model is
+            only to be used.
+
+    Input: [batch, height, width, channels] in [0, 1], of any height and width. Output: a dict of
+    `inverted` and `restored`, of the same shape and range (not clipped to it).
+    """
+
+    def __init__(self, unet, dae, discriminator=None, **kwargs):
+        super().__init__(**kwargs)
+        self.unet = unet
+        self.dae = dae
+        self.discriminator = discriminator
+        # A plain int: a checkpoint keeps the step in the optimizers' iteration counts.
+        self.built = True
+
+    def call(self, measurements, training=False):
+        multiple = max(self.unet.multiple, self.dae.factor)
+        padded = to_signed(pad_to_multiple(measurements, multiple))
+        inverted = self.unet(padded, training=training)
+        restored = self._denoise(inverted, padded, training)
+        size = tf.shape(measurements)[1:3]
+        return {
+            "inverted": crop_to(from_signed(inverted), size),
+            "restored": crop_to(from_signed(restored), size),
+        }
+
+    def _denoise(self, inverted, measurements, training):
+        inputs = inverted if self.dae.condition == "none" else [inverted, measurements]
+        return self.dae(inputs, training=training)
+
+    def compile(
+        self,
+        *,
+        optimizers,
+        losses,
+        clip_norm=5.0,
+        discriminator_steps=1,
+        comparator=None,
+        profile=None,
+    ):
+        """Sets up training by Algorithm 1.
+
+        Args:
+            optimizers: dict of one Keras optimizer each for `discriminator`, `unet` and `dae`;
+                inside a strategy's scope.
+            losses: a `LossConfig`: the weights and labels of Eqs. 9 to 12.
+            clip_norm: each network's gradient is scaled down to this global norm (A.1).
+            discriminator_steps: K.
+            comparator: callable from images in [0, 1] to features, frozen; None for off.
+            profile: `MetricProfile` of the validation's PSNR and SSIM.
+        """
+        super().compile(optimizer=None, jit_compile=False)
+        self.optimizers = optimizers
+        for name, optimizer in optimizers.items():
+            optimizer.build(getattr(self, name).trainable_variables)
+        self.losses_config = losses
+        self.clip_norm = clip_norm
+        self.discriminator_steps = discriminator_steps
+        self.comparator = comparator
+        self.profile = profile or MetricProfile()
+        names = (*LOSSES, "psnr_inverted", "psnr_restored", "ssim_inverted", "ssim_restored")
+        self._trackers = {name: keras.metrics.Mean(name) for name in names}
+
+    @property
+    def metrics(self):
+        return list(getattr(self, "_trackers", {}).values())
+
+    @property
+    def step(self):
+        """Training steps taken so far."""
+        return int(self.optimizers["unet"].iterations.numpy())
+
+    def train_step(self, data):
+        """One turn of Algorithm 1 on a batch of (measurements, images)."""
+        measurements, images = (to_signed(batch) for batch in data)
+        with tf.GradientTape() as unet_tape:
+            inverted = self.unet(measurements, training=True)
+        # Eq. 12 trains the DAE alone. Algorithm 1 would recompute z after the U-Net's update;
+        # here all three updates share one z, because that differs by a single Adam step only.
+        with tf.GradientTape() as dae_tape:
+            restored = self._denoise(tf.stop_gradient(inverted), measurements, training=True)
+        losses = {}
+        for _ in range(self.discriminator_steps):
+            losses["discriminator_loss"] = self._train_discriminator(images, inverted, restored)
+        features = None if self.comparator is None else self.comparator(from_signed(images))
+        with unet_tape:
+            losses["unet_loss"] = self._generator_loss(inverted, images, features)
+        self._update("unet", unet_tape, losses["unet_loss"])
+        with dae_tape:
+            losses["dae_loss"] = self._generator_loss(restored, images, features)
+        self._update("dae", dae_tape, losses["dae_loss"])
+        return self._record(losses)
+
+    def _train_discriminator(self, images, inverted, restored):
+        weights = self.losses_config
+        with tf.GradientTape() as tape:
+            logits = [
+                self.discriminator(batch, training=True)
+                for batch in (images, tf.stop_gradient(inverted), tf.stop_gradient(restored))
+            ]
+            loss = discriminator_loss(*logits, weights.real_label, weights.fake_label)
+        self._update("discriminator", tape, loss)
+        return loss
+
+    def _generator_loss(self, estimates, images, features):
+        weights = self.losses_config
+        compared = None if features is None else self.comparator(from_signed(estimates))
+        return generator_loss(
+            self.discriminator(estimates, training=True),
+            estimates,
+            images,
+            real_label=weights.real_label,
+            reconstruction_weight=weights.reconstruction_weight,
+            estimated_features=compared,
+            true_features=features,
+            feature_weight=weights.feature_weight,
+            reduction=weights.reduction,
+        )
+
+    def _update(self, name, tape, loss):
+        """Averages the gradient over the replicas, clips it, and only then applies it."""
+        variables = getattr(self, name).trainable_variables
+        gradients = tape.gradient(loss, variables)
+        context = tf.distribute.get_replica_context()
+        gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
+        gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
+        # The optimizer sums over the replicas, which by now all hold the same gradient.
+        share = 1.0 / context.num_replicas_in_sync
+        self.optimizers[name].apply([gradient * share for gradient in gradients], variables)
+
+    def test_step(self, data):
+        """PSNR and SSIM of both outputs on a batch of (measurements, images)."""
+        measurements, images = data
+        scores = {}
+        for name, estimates in self(measurements, training=False).items():
+            scores[f"psnr_{name}"] = psnr(estimates, images, self.profile)
+            scores[f"ssim_{name}"] = ssim(estimates, images, self.profile)
+        return self._record(scores)
+
+    def _record(self, values):
+        for name, value in values.items():
+            self._trackers[name].update_state(value)
+        return {name: self._trackers[name].result() for name in values}
+
+    def get_config(self):
+        networks = {"unet": self.unet, "dae": self.dae, "discriminator": self.discriminator}
+        serialize = keras.saving.serialize_keras_object
+        return {"name": self.name} | {k: v and serialize(v) for k, v in networks.items()}
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuilds the model from `get_config`."""
+        deserialize = keras.saving.deserialize_keras_object
+        networks = {k: config[k] and deserialize(config[k]) for k in ("unet", "dae")}
+        discriminator = config["discriminator"]
+        return cls(
+            **networks,
+            discriminator=discriminator and deserialize(discriminator),
+            name=config["name"],
+        )

@@ -1,0 +1,72 @@
+"""The losses of the paper by equation number: functions of tensors, means over the batch."""
+
+import tensorflow as tf
+
+REDUCTIONS = ("sum", "mean")
+
+
+def soft_gan_loss(logits, label):
+    """Eq. 9: -l log D(x) - (1 - l) log(1 - D(x)), with D the sigmoid of `logits`.
+
+    Args:
+        logits: [batch] float32.
+        label: the soft label l in [0, 1].
+    """
+    labels = tf.fill(tf.shape(logits), label)
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+
+
+def discriminator_loss(
+    real_logits, inverted_logits, restored_logits, real_label=0.99, fake_label=0.01
+):
+    """Eq. 10 (the discriminator's part of Eq. 6): images are real, z and the restored are not."""
+    return (
+        soft_gan_loss(real_logits, real_label)
+        + soft_gan_loss(inverted_logits, fake_label)
+        + soft_gan_loss(restored_logits, fake_label)
+    )
+
+
+def squared_distance(estimates, targets, reduction="sum"):
+    """||estimates - targets||^2 of Eqs. 7, 8, 11 and 12.
+
+    Args:
+        estimates, targets: [batch, ...] of one shape.
+        reduction: "sum" over all but the batch, as the equations are written, or "mean".
+    """
+    per_value = tf.math.squared_difference(estimates, targets)
+    if reduction == "mean":
+        return tf.reduce_mean(per_value)
+    batch_size = tf.cast(tf.shape(per_value)[0], per_value.dtype)
+    return tf.reduce_sum(per_value) / batch_size
+
+
+def generator_loss(
+    logits,
+    estimates,
+    images,
+    *,
+    real_label=0.99,
+    reconstruction_weight=0.5,
+    estimated_features=None,
+    true_features=None,
+    feature_weight=0.5,
+    reduction="sum",
+):
+    """Eqs. 11 and 12 (Eqs. 7 and 8): one loss for either network's output.
+
+    Args:
+        logits: [batch] of the estimates, from the discriminator.
+        estimates: z or the restored images, [batch, height, width, channels].
+        images: the truth, same shape and range.
+        real_label: the soft label the network wants for its output.
+        reconstruction_weight: lambda_r.
+        estimated_features, true_features: C(estimates) and C(images); None without a comparator.
+        feature_weight: lambda_f.
+        reduction: of both squared distances, see `squared_distance`.
+    """
+    loss = soft_gan_loss(logits, real_label)
+    loss += reconstruction_weight * squared_distance(estimates, images, reduction)
+    if estimated_features is not None:
+        loss += feature_weight * squared_distance(estimated_features, true_features, reduction)
+    return loss

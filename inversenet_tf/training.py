@@ -1,0 +1,177 @@
+"""Training: config -> images -> measurements -> networks -> checkpoints and logs."""
+
+import dataclasses
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from absl import logging
+
+from inversenet_tf import callbacks, checkpoints
+from inversenet_tf.config import Config
+from inversenet_tf.dae import DAE
+from inversenet_tf.discriminator import Discriminator
+from inversenet_tf.imaging.datasets import HELD_OUT, TRAINING, open_source
+from inversenet_tf.imaging.operators import build_operator
+from inversenet_tf.imaging.pairs import evaluation_pairs, training_pairs
+from inversenet_tf.imaging.runs import open_workdir, read_config
+from inversenet_tf.inversenet import InverseNet
+from inversenet_tf.unet import UNet
+
+EXAMPLES = 8  # images in TensorBoard
+EXAMPLE_SIDE = 256  # at most
+
+
+def build_model(config, with_discriminator=True):
+    """The untrained networks of a config, built."""
+    network, channels = config.network, config.data.channels
+    dtype = config.training.precision
+    unet = UNet(config.depth, channels, network.global_skip, dtype, name="unet")
+    dae = DAE(
+        network.dae_factor,
+        channels,
+        network.dae_condition,
+        global_skip=network.global_skip,
+        paper_literal=network.paper_literal,
+        dtype=dtype,
+        name="dae",
+    )
+    if not with_discriminator:
+        return InverseNet(unet, dae)
+    width = network.discriminator_width
+    return InverseNet(unet, dae, Discriminator(channels, width, dtype, name="discriminator"))
+
+
+def build_optimizer(optimizer, steps):
+    """One Adam, its learning rate constant or a cosine that ends at zero after `steps`."""
+    rate = optimizer.learning_rate
+    if optimizer.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
+    return keras.optimizers.Adam(rate, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
+
+
+def compile_model(model, config, comparator=None):
+    """Gives a model its three optimizers and losses; call it in the strategy's scope."""
+    steps, optimizer = config.training.steps, config.optimizer
+    critic_steps = steps * optimizer.discriminator_steps
+    model.compile(
+        optimizers={
+            "discriminator": build_optimizer(optimizer, critic_steps),
+            "unet": build_optimizer(optimizer, steps),
+            "dae": build_optimizer(optimizer, steps),
+        },
+        losses=config.loss,
+        clip_norm=optimizer.clip_norm,
+        discriminator_steps=optimizer.discriminator_steps,
+        comparator=comparator,
+        profile=config.metrics,
+    )
+
+
+def train(config, workdir, comparator=None):
+    """Trains one experiment, or goes on with it where an earlier call was interrupted.
+
+    Args:
+        config: a `Config`.
+        workdir: directory of the run: `config.json`, `checkpoints/`, `logs/`.
+        comparator: frozen callable from images in [0, 1] to features, or None.
+
+    Returns:
+        The trained `InverseNet`, in the state of the last step.
+
+    Raises:
+        ValueError: a config, data source or work directory that cannot be used; raised before
+            anything is written.
+        TrainingDiverged: a loss became NaN.
+    """
+    config.validate()
+    data, training = config.data, config.training
+    strategy = tf.distribute.MirroredStrategy()
+    if training.batch_size % strategy.num_replicas_in_sync:
+        raise ValueError(
+            "Expected training.batch_size to be a multiple of the number of replicas. Received: "
+            f"{training.batch_size} and {strategy.num_replicas_in_sync}"
+        )
+    operator = build_operator(config.operator)
+    operator.validate((data.size, data.size, data.channels))
+    images = open_source(data.train, TRAINING, data.channels, data.size)
+    held_out = open_source(data.validation, HELD_OUT, data.channels, data.size)
+    workdir = open_workdir(workdir, config)
+
+    keras.utils.set_random_seed(training.seed)
+    if training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    with strategy.scope():
+        model = build_model(config)
+        compile_model(model, config, comparator)
+    last = checkpoints.latest(workdir / "checkpoints" / "last")
+    if last is not None:
+        checkpoints.restore(model, last)
+        logging.info("Resumed at step %d of %d.", model.step, training.steps)
+    if model.step == training.steps:
+        return model
+
+    batches = training_pairs(
+        images, operator, config.noise, data,
+        batch_size=training.batch_size, seed=training.seed, start=model.step,
+    )  # fmt: skip
+    validation = evaluation_pairs(
+        held_out, operator, config.noise, data,
+        batch_size=training.batch_size, seed=training.seed, limit=data.validation_limit,
+    )  # fmt: skip
+    examples = example_batch(held_out, operator, config)
+    model.fit(
+        batches,
+        validation_data=validation,
+        initial_epoch=model.step // training.steps_per_epoch,
+        epochs=training.steps // training.steps_per_epoch,
+        steps_per_epoch=training.steps_per_epoch,
+        shuffle=False,
+        verbose=0,
+        callbacks=[
+            callbacks.StopOnNaN(),
+            callbacks.Progress(training.steps),
+            callbacks.TensorBoardLog(workdir / "logs", *examples),
+            callbacks.Checkpoints(workdir / "checkpoints"),
+        ],
+    )
+    return model
+
+
+def example_batch(source, operator, config):
+    """(measurements, images) of the first few images of a source, cropped to one size."""
+    data = config.data
+    count = min(EXAMPLES, len(source))
+    if data.evaluation_crop == "whole":
+        loaded = [source.load(i) for i in range(count)]
+        shapes = [(pair[0] if source.paired else pair).shape for pair in loaded]
+        side = min(EXAMPLE_SIDE, *(min(shape[:2]) for shape in shapes))
+        data = dataclasses.replace(data, evaluation_crop="center", size=side)
+    pairs = evaluation_pairs(
+        source, operator, config.noise, data,
+        batch_size=count, seed=config.training.seed, limit=count,
+    )  # fmt: skip
+    return next(iter(pairs.as_numpy_iterator()))
+
+
+def load_trained(workdir, which="best"):
+    """Loads a run's networks for use.
+
+    Args:
+        workdir: of a run of `train`.
+        which: "best" by validation PSNR, or "last".
+
+    Returns:
+        (model, config, step): an `InverseNet` without discriminator, the resolved config, and
+        the training step the weights are of.
+
+    Raises:
+        ValueError: the directory holds no run, or one without a checkpoint.
+    """
+    config = read_config(workdir, Config)
+    checkpoint = checkpoints.latest(Path(workdir) / "checkpoints" / which)
+    if checkpoint is None:
+        raise ValueError(f"Expected a trained model in {workdir}. Received: no checkpoint yet.")
+    model = build_model(config, with_discriminator=False)
+    checkpoints.restore_networks(model, checkpoint)
+    return model, config, int(checkpoint.name.removeprefix("step-"))

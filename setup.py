@@ -1,0 +1,32 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="inversenet-tf",
+    version="0.1.0",
+    description="Imaging inverse problems with InverseNet and blind GAN inversion, in Keras",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["inversenet_tf*", "blind_gan_tf*"]),
+    install_requires=[
+        "absl-py",
+        "dacite",
+        "h5py",
+        "keras>=3.8",
+        "matplotlib",
+        "ml_collections>=1.0",
+        "numpy",
+        "pillow>=10.1",
+        "scikit-image>=0.22",
+        "scikit-learn",
+        "scipy",
+        "tensorboard",
+        "tensorflow>=2.18",
+        "tensorflow-datasets",
+        "tqdm",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]"],
+        "dev": ["pytest", "ruff"],
+        "bench": ["torch"],
+    },
+)
