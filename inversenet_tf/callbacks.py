@@ -60,7 +60,10 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         scores = {name: float(value) for name, value in logs.items()}
         best = checkpoints.latest(self._directory / "best")
-        if best is None or scores["val_psnr_restored"] > checkpoints.scores(best)["val_psnr_restored"]:
+        if (
+            best is None
+            or scores["val_psnr_restored"] > checkpoints.scores(best)["val_psnr_restored"]
+        ):
             checkpoints.save(self.model, self._directory / "best", scores)
         checkpoints.save(self.model, self._directory / "last", scores)
 
@@ -81,6 +84,7 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._writer = tf.summary.create_file_writer(self._directory)
+        self._apply = tf.function(lambda images: self.model(images, training=False))
         if self.model.step == 0:
             self._write({})
 
@@ -91,7 +95,7 @@ class TensorBoardLog(keras.callbacks.Callback):
         self._writer.close()
 
     def _write(self, logs):
-        outputs = self.model.predict_on_batch(self._measurements)
+        outputs = self._apply(self._measurements)
         with self._writer.as_default(step=self.model.step):
             for name, value in logs.items():
                 group, tag = ("validation", name[4:]) if name[:4] == "val_" else ("training", name)
@@ -104,7 +108,9 @@ class TensorBoardLog(keras.callbacks.Callback):
     def _write_grid(self, outputs):
         columns = [self._measurements, outputs["inverted"], outputs["restored"], self._images]
         tf.summary.image(
-            "examples", image_grid(columns)[None], description="measurement, inverted, restored, truth"
+            "examples",
+            image_grid(columns)[None],
+            description="measurement, inverted, restored, truth",
         )
 
     def _write_residual(self, name, residual):

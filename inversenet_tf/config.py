@@ -48,7 +48,6 @@ class OptimizerConfig:
 
     learning_rate: float = 1e-4
     schedule: str = "constant"  # or "cosine": down to zero at the last step
-    warmup_steps: int = 0  # linear, from zero
     beta_1: float = 0.5
     beta_2: float = 0.999
     epsilon: float = 1e-8

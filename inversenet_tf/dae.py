@@ -2,7 +2,7 @@
 
 import keras
 
-from inversenet_tf.layers import PixelShuffle, PixelUnshuffle, batch_norm, convolution
+from inversenet_tf.layers import PixelShuffle, PixelUnshuffle, batch_norm, convolution, last_stddev
 
 CONDITIONS = ("none", "inner", "shuffled")
 
@@ -68,7 +68,8 @@ class DAE(keras.Model):
             x = conv_norm_relu(x, factor * factor * channels, 6)
         else:
             # Paper: Conv-BN-ReLU; here: linear, then tanh, because the images are signed.
-            x = convolution(factor * factor * channels, dtype=dtype, name="conv6")(x)
+            stddev, filters = last_stddev(global_skip), factor * factor * channels
+            x = convolution(filters, stddev=stddev, dtype=dtype, name="conv6")(x)
         x = PixelShuffle(factor, dtype="float32", name="shuffle")(x)
         outputs = x if paper_literal else keras.layers.Activation("tanh", dtype="float32")(x)
         if global_skip:

@@ -29,22 +29,24 @@ class InverseNet(keras.Model):
         dae: network from z, or [z, y], to the signed restored image; has `factor`, `condition`.
         discriminator: network from signed images to one logit each; None where the model is
             only to be used.
+        boundary: how an image whose size does not fit the networks is extended, see
+            `pad_to_multiple`: the operator's.
 
     Input: [batch, height, width, channels] in [0, 1], of any height and width. Output: a dict of
     `inverted` and `restored`, of the same shape and range (not clipped to it).
     """
 
-    def __init__(self, unet, dae, discriminator=None, **kwargs):
+    def __init__(self, unet, dae, discriminator=None, boundary="circular", **kwargs):
         super().__init__(**kwargs)
         self.unet = unet
         self.dae = dae
         self.discriminator = discriminator
-        # A plain int: a checkpoint keeps the step in the optimizers' iteration counts.
+        self.boundary = boundary
         self.built = True
 
     def call(self, measurements, training=False):
         multiple = max(self.unet.multiple, self.dae.factor)
-        padded = to_signed(pad_to_multiple(measurements, multiple))
+        padded = to_signed(pad_to_multiple(measurements, multiple, self.boundary))
         inverted = self.unet(padded, training=training)
         restored = self._denoise(inverted, padded, training)
         size = tf.shape(measurements)[1:3]
@@ -52,6 +54,11 @@ class InverseNet(keras.Model):
             "inverted": crop_to(from_signed(inverted), size),
             "restored": crop_to(from_signed(restored), size),
         }
+
+    def restore(self, measurements):
+        """The model in use: as a call, with both outputs clipped to [0, 1]."""
+        outputs = self(measurements, training=False)
+        return {name: tf.clip_by_value(images, 0.0, 1.0) for name, images in outputs.items()}
 
     def _denoise(self, inverted, measurements, training):
         inputs = inverted if self.dae.condition == "none" else [inverted, measurements]
@@ -101,7 +108,8 @@ class InverseNet(keras.Model):
 
     def train_step(self, data):
         """One turn of Algorithm 1 on a batch of (measurements, images)."""
-        measurements, images = (to_signed(batch) for batch in data)
+        measurements, images, _ = keras.utils.unpack_x_y_sample_weight(data)
+        measurements, images = to_signed(measurements), to_signed(images)
         with tf.GradientTape() as unet_tape:
             inverted = self.unet(measurements, training=True)
         # Eq. 12 trains the DAE alone. Algorithm 1 would recompute z after the U-Net's update;
@@ -159,7 +167,7 @@ class InverseNet(keras.Model):
 
     def test_step(self, data):
         """PSNR and SSIM of both outputs on a batch of (measurements, images)."""
-        measurements, images = data
+        measurements, images, _ = keras.utils.unpack_x_y_sample_weight(data)
         scores = {}
         for name, estimates in self(measurements, training=False).items():
             scores[f"psnr_{name}"] = psnr(estimates, images, self.profile)
@@ -172,18 +180,19 @@ class InverseNet(keras.Model):
         return {name: self._trackers[name].result() for name in values}
 
     def get_config(self):
-        networks = {"unet": self.unet, "dae": self.dae, "discriminator": self.discriminator}
-        serialize = keras.saving.serialize_keras_object
-        return {"name": self.name} | {k: v and serialize(v) for k, v in networks.items()}
+        return {
+            "unet": keras.saving.serialize_keras_object(self.unet),
+            "dae": keras.saving.serialize_keras_object(self.dae),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "boundary": self.boundary,
+            "name": self.name,
+        }
 
     @classmethod
     def from_config(cls, config):
         """Rebuilds the model from `get_config`."""
-        deserialize = keras.saving.deserialize_keras_object
-        networks = {k: config[k] and deserialize(config[k]) for k in ("unet", "dae")}
-        discriminator = config["discriminator"]
-        return cls(
-            **networks,
-            discriminator=discriminator and deserialize(discriminator),
-            name=config["name"],
-        )
+        networks = {
+            name: keras.saving.deserialize_keras_object(config[name])
+            for name in ("unet", "dae", "discriminator")
+        }
+        return cls(**config | networks)

@@ -7,18 +7,21 @@ import tensorflow as tf
 KERNEL_STDDEV = 0.02
 
 
-def convolution(filters, strides=1, transposed=False, **kwargs):
-    """Conv(4, 4, ., filters)-'SAME' of Tables 3 and 4, initialised from N(0, 0.02)."""
+def last_stddev(global_skip):
+    """Of a network's last convolution: a correction that is added to the input starts at zero."""
+    return 0.0 if global_skip else KERNEL_STDDEV
+
+
+def convolution(filters, strides=1, transposed=False, stddev=KERNEL_STDDEV, **kwargs):
+    """Conv(4, 4, ., filters)-'SAME' of Tables 3 and 4, initialised from N(0, stddev)."""
     layer = keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D
-    initializer = keras.initializers.RandomNormal(stddev=KERNEL_STDDEV)
+    initializer = keras.initializers.RandomNormal(stddev=stddev)
     return layer(filters, 4, strides, "same", kernel_initializer=initializer, **kwargs)
 
 
 def batch_norm(**kwargs):
     """Batch normalisation with the paper's momentum 0.9 and epsilon 1e-5 (Appendix A.1)."""
-    return keras.layers.BatchNormalization(
-        momentum=0.9, epsilon=1e-5, synchronized=True, **kwargs
-    )
+    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True, **kwargs)
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")

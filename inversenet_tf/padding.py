@@ -1,29 +1,39 @@
-"""Any image size for networks that halve it: mirror out to a multiple, crop back."""
+"""Any image size for networks that halve it: extend to a multiple, crop back."""
 
 import tensorflow as tf
 
+from inversenet_tf.imaging.operators import BOUNDARIES
 
-def pad_to_multiple(images, multiple):
-    """Mirrors images at their borders until height and width are multiples of `multiple`.
 
-    Works for images smaller than the padding, by mirroring again. Half goes on either side.
+def pad_to_multiple(images, multiple, boundary="circular"):
+    """Extends images beyond their borders until height and width are multiples of `multiple`.
+
+    Half goes on either side. Works for images smaller than the padding, which then repeats.
 
     Args:
         images: [batch, height, width, channels].
         multiple: positive integer.
+        boundary: "circular" goes on with the opposite border, "reflect" with the mirror image.
+            The operator's own is the right one: extended like that, a measurement looks near the
+            border as it does inside.
 
     Returns:
         [batch, height', width', channels], height' and width' the next multiples.
     """
+    if boundary not in BOUNDARIES:
+        raise ValueError(f"Expected boundary in {BOUNDARIES}. Received: {boundary!r}")
     for axis in (1, 2):
         if images.shape[axis] is not None and images.shape[axis] % multiple == 0:
             continue
         size = tf.shape(images)[axis]
         extra = -size % multiple
         positions = tf.range(size + extra) - extra // 2
-        folded = positions % (2 * size)  # 0 ... size-1 forwards, then backwards
-        mirrored = tf.minimum(folded, 2 * size - 1 - folded)
-        images = tf.gather(images, mirrored, axis=axis)
+        if boundary == "circular":
+            indices = positions % size
+        else:
+            folded = positions % (2 * size)  # 0 ... size-1 forwards, then backwards
+            indices = tf.minimum(folded, 2 * size - 1 - folded)
+        images = tf.gather(images, indices, axis=axis)
     return images
 
 

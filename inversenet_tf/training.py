@@ -36,10 +36,11 @@ def build_model(config, with_discriminator=True):
         dtype=dtype,
         name="dae",
     )
-    if not with_discriminator:
-        return InverseNet(unet, dae)
-    width = network.discriminator_width
-    return InverseNet(unet, dae, Discriminator(channels, width, dtype, name="discriminator"))
+    discriminator = None
+    if with_discriminator:
+        width = network.discriminator_width
+        discriminator = Discriminator(channels, width, dtype, name="discriminator")
+    return InverseNet(unet, dae, discriminator, config.operator.boundary)
 
 
 def build_optimizer(optimizer, steps):

@@ -2,7 +2,7 @@
 
 import keras
 
-from inversenet_tf.layers import batch_norm, convolution
+from inversenet_tf.layers import batch_norm, convolution, last_stddev
 
 WIDTHS = (16, 32, 64, 128, 128, 128, 128, 128)  # of e1 to e8
 
@@ -44,9 +44,8 @@ class UNet(keras.Model):
             x = batch_norm(dtype=dtype, name=f"d{level}_norm")(x)
             x = keras.layers.Concatenate(dtype=dtype, name=f"d{level}")([x, skip])
         x = keras.layers.ReLU(dtype=dtype)(x)
-        x = convolution(
-            channels, strides=2, transposed=True, dtype=dtype, name=f"d{depth}_conv"
-        )(x)
+        stddev = last_stddev(global_skip)
+        x = convolution(channels, 2, True, stddev, dtype=dtype, name=f"d{depth}_conv")(x)
         outputs = keras.layers.Activation("tanh", dtype="float32", name=f"d{depth}")(x)
         if global_skip:
             outputs = keras.layers.Add(dtype="float32", name="global_skip")([inputs, outputs])

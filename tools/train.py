@@ -1,7 +1,7 @@
 """Trains the experiment of a config file; the same command resumes an interrupted run.
 
-  python tools/train.py --config=configs/inversenet/quickstart.py --workdir=runs/quickstart
-  python tools/train.py --config=... --workdir=... --config.optimizer.learning_rate=2e-4
+python tools/train.py --config=configs/inversenet/quickstart.py --workdir=runs/quickstart
+python tools/train.py --config=... --workdir=... --config.optimizer.learning_rate=2e-4
 """
 
 from absl import app, flags

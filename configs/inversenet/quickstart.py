@@ -10,6 +10,7 @@ def get_config():
     config.data.flips = True
     config.data.evaluation_crop = "whole"
     config.network.global_skip = True
+    config.network.dae_condition = "shuffled"
     config.network.discriminator_width = 32
     config.optimizer.learning_rate = 1e-3
     config.optimizer.schedule = "cosine"

@@ -4,7 +4,9 @@ import numpy as np
 import tensorflow as tf
 from skimage.restoration import wiener as wiener_hunt
 
-ROUNDING_VARIANCE = 1.0 / 12.0 / 255.0**2  # of the error that storage in 8 bits leaves
+from inversenet_tf.imaging.io import WHITE
+
+ROUNDING_VARIANCE = 1.0 / 12.0 / WHITE**2  # of the error that storage in 8 bits leaves
 LAPLACIAN_VARIANCE = 1e-3  # of the Laplacian of a natural image in [0, 1], squared and averaged
 
 
@@ -25,7 +27,8 @@ def wiener(measurements, kernel, noise_sigma=0.0):
     """
     balance = (ROUNDING_VARIANCE + noise_sigma**2) / LAPLACIAN_VARIANCE
     kernels = np.broadcast_to(
-        kernel if kernel.ndim == 3 else kernel[..., None], (*kernel.shape[:2], measurements.shape[-1])
+        kernel if kernel.ndim == 3 else kernel[..., None],
+        (*kernel.shape[:2], measurements.shape[-1]),
     )
     restored = np.empty(measurements.shape, np.float32)
     for index, measurement in enumerate(np.asarray(measurements)):

@@ -141,8 +141,8 @@ class Tfds(ImageSource):
 
         try:
             builder = tfds.builder(name, file_format="array_record")
-            split = split or _held_out_split(builder)
             builder.download_and_prepare()
+            split = split or held_out_split(builder)
             self._examples = builder.as_data_source(split)
         except Exception as error:  # TFDS raises many kinds, from HTTP to assertion errors
             raise ValueError(
@@ -178,7 +178,8 @@ def _by_stem(directory):
     return {str(p.relative_to(directory).with_suffix("")): p for p in list_images(directory)}
 
 
-def _held_out_split(builder):
+def held_out_split(builder):
+    """The split of a TFDS builder to evaluate on where the user names none."""
     for split in ("validation", "test", "train"):
         if split in builder.info.splits:
             return split

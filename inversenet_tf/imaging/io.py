@@ -11,6 +11,7 @@ from tqdm import tqdm
 IMAGE_SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
 )  # fmt: skip
+WHITE = 255.0  # what 1.0 is in a file of 8 bits
 PILLOW_MODES = {1: "L", 3: "RGB"}
 
 
@@ -37,7 +38,7 @@ def read_image(path, channels=3):
             if image.mode.startswith("I"):  # 16-bit grayscale
                 pixels = np.asarray(image, np.float32)[..., None] / 65535.0
                 return np.repeat(np.clip(pixels, 0.0, 1.0), channels, axis=-1)
-            pixels = np.asarray(image.convert(PILLOW_MODES[channels]), np.float32) / 255.0
+            pixels = np.asarray(image.convert(PILLOW_MODES[channels]), np.float32) / WHITE
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
         raise ImageReadError(f"Cannot read the image {path}: {reason}.") from error
@@ -46,12 +47,12 @@ def read_image(path, channels=3):
 
 def to_uint8(images):
     """float images in [0, 1] -> uint8, rounded to nearest; values outside are clipped."""
-    return np.round(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return np.round(np.clip(images, 0.0, 1.0) * WHITE).astype(np.uint8)
 
 
 def from_uint8(images):
     """uint8 images -> float32 in [0, 1]."""
-    return np.asarray(images, np.float32) / 255.0
+    return np.asarray(images, np.float32) / WHITE
 
 
 def write_image(path, image):

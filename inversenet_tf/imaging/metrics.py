@@ -57,5 +57,14 @@ def psnr(estimates, images, profile):
 
 
 def ssim(estimates, images, profile):
-    """Structural similarity of each image: [batch]; needs 11 pixels a side after the crop."""
-    return tf.image.ssim(profile.prepare(estimates), profile.prepare(images), max_val=1.0)
+    """Structural similarity of each image: [batch].
+
+    Raises:
+        ValueError: a side, after the profile's crop, is smaller than the window.
+    """
+    estimates, images = profile.prepare(estimates), profile.prepare(images)
+    if any(side is not None and side < SSIM_WINDOW for side in images.shape[1:3]):
+        raise ValueError(
+            f"Expected sides of at least {SSIM_WINDOW} pixels for SSIM. Received: {images.shape}"
+        )
+    return tf.image.ssim(estimates, images, max_val=1.0)

@@ -2,12 +2,12 @@
 
 import tensorflow as tf
 
+from inversenet_tf.imaging.io import WHITE
+
 
 def round_to_8_bits(measurements):
     """Clips to [0, 1] and rounds to the nearest of the 256 values a stored image can hold."""
-    return tf.image.convert_image_dtype(
-        tf.image.convert_image_dtype(measurements, tf.uint8, saturate=True), tf.float32
-    )
+    return tf.round(tf.clip_by_value(measurements, 0.0, 1.0) * WHITE) / WHITE
 
 
 def add_gaussian_noise(measurements, sigma, seed):

@@ -1,0 +1,108 @@
+"""Evaluation: a trained run against its rivals, every number with how it was made."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from inversenet_tf.imaging import metrics
+from inversenet_tf.imaging.classical import wiener
+from inversenet_tf.imaging.datasets import HELD_OUT, open_source
+from inversenet_tf.imaging.grids import comparison_figure
+from inversenet_tf.imaging.operators import build_operator
+from inversenet_tf.imaging.pairs import evaluation_pairs
+from inversenet_tf.imaging.runs import versions, write_json
+from inversenet_tf.restoration import Restorer
+from inversenet_tf.training import load_trained
+
+FIGURE_ROWS = 6
+
+
+def evaluate(workdir, data=None, limit=None, which="best"):
+    """Measures a run on images it has not seen; writes `results.json` and `comparison.png`.
+
+    Args:
+        workdir: of a run of `train`.
+        data: a source; by default the config's validation source.
+        limit: images to stop after; None for all.
+        which: checkpoint to use, "best" or "last".
+
+    Returns:
+        The content of `results.json`.
+
+    Raises:
+        ValueError: no trained run, or a source that cannot be used.
+    """
+    if limit is not None and limit < 1:
+        raise ValueError(f"Expected limit >= 1. Received: {limit}")
+    model, config, step = load_trained(workdir, which)
+    source = open_source(
+        data or config.data.validation, HELD_OUT, config.data.channels, config.data.size
+    )
+    operator = build_operator(config.operator)
+    pairs = evaluation_pairs(
+        source, operator, config.noise, config.data,
+        batch_size=config.training.batch_size, seed=config.training.seed, limit=limit,
+    )  # fmt: skip
+    count = min(limit or len(source), len(source))
+    kernel = None if source.paired else operator.kernel
+    methods, examples = _run_methods(pairs, count, kernel, Restorer(model), config)
+    results = {
+        "config": dataclasses.asdict(config),
+        "checkpoint": {"which": which, "step": step},
+        "data": {"source": source.spec, "crop": config.data.evaluation_crop},
+        "images": source.names[:count],
+        "number_of_images": count,
+        "metrics": config.metrics.stamp(),
+        "versions": versions(),
+        "methods": methods,
+    }
+    write_json(Path(workdir) / "results.json", results)
+    footer = f"{source.spec}, {config.operator.kernel} kernel, step {step}; PSNR in dB, SSIM"
+    _draw(Path(workdir) / "comparison.png", examples, methods, footer)
+    return results
+
+
+def _run_methods(pairs, count, kernel, restorer, config):
+    """({name: {psnr, ssim, per_image}}, the first images as dicts from method to image)."""
+    scores, examples = {}, []
+    with tqdm(total=count, desc="evaluating", unit="image") as progress:
+        for measurements, images in pairs.as_numpy_iterator():
+            outputs = {"degraded": measurements}
+            if kernel is not None:
+                outputs["wiener"] = wiener(measurements, kernel, config.noise.gaussian_sigma)
+            outputs |= restorer(measurements)
+            for name, estimates in outputs.items():
+                found = scores.setdefault(name, {"psnr": [], "ssim": []})
+                found["psnr"] += metrics.psnr(estimates, images, config.metrics).numpy().tolist()
+                found["ssim"] += metrics.ssim(estimates, images, config.metrics).numpy().tolist()
+            stacked = [dict(zip([*outputs, "truth"], row, strict=True))
+                       for row in zip(*outputs.values(), images, strict=True)]  # fmt: skip
+            examples += stacked[: FIGURE_ROWS - len(examples)]
+            progress.update(len(images))
+    return {name: _summary(**found) for name, found in scores.items()}, examples
+
+
+def _summary(psnr, ssim):
+    per_image = [{"psnr": p, "ssim": s} for p, s in zip(psnr, ssim, strict=True)]
+    return {"psnr": float(np.mean(psnr)), "ssim": float(np.mean(ssim)), "per_image": per_image}
+
+
+def _draw(path, examples, methods, footer):
+    """One row an image, one column a method, the scores under each."""
+    rows = []
+    for index, images in enumerate(examples):
+        captions = {"truth": "truth"}
+        for name, found in methods.items():
+            score = found["per_image"][index]
+            captions[name] = f"{name}\n{score['psnr']:.2f} dB  {score['ssim']:.3f}"
+        rows.append([(image, captions[name]) for name, image in images.items()])
+    comparison_figure(path, rows, footer)
+
+
+def format_table(methods):
+    """The scores of `results.json` as lines of text."""
+    lines = [f"{'method':<12}{'PSNR (dB)':>12}{'SSIM':>10}"]
+    lines += [f"{n:<12}{m['psnr']:>12.2f}{m['ssim']:>10.4f}" for n, m in methods.items()]
+    return "\n".join(lines)

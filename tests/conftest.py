@@ -1,0 +1,48 @@
+"""Two virtual CPUs, so that tests of several replicas run anywhere; small images and runs."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from inversenet_tf.config import Config
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+@pytest.fixture
+def images():
+    """Two smooth random colour images with values over all of [0, 1]: [2, 32, 32, 3]."""
+    coarse = np.random.default_rng(0).uniform(-0.2, 1.2, (2, 8, 8, 3))
+    return tf.clip_by_value(tf.image.resize(coarse.astype(np.float32), (32, 32), "bicubic"), 0, 1)
+
+
+@pytest.fixture
+def image_folder(tmp_path):
+    """Six PNG files of 40 x 48 noise."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    generator = np.random.default_rng(1)
+    for index in range(6):
+        pixels = generator.integers(0, 256, (40, 48, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index}.png")
+    return folder
+
+
+@pytest.fixture
+def small_config(image_folder):
+    """A run of seconds: 32-pixel patches of `image_folder`, four steps of batch 4."""
+    config = Config()
+    config.data.train = config.data.validation = f"folder:{image_folder}"
+    config.data.size = 32
+    config.data.crop = "random"
+    config.network.discriminator_width = 4
+    config.training.batch_size = 4
+    config.training.steps = 4
+    config.training.steps_per_epoch = 2
+    return config

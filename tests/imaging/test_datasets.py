@@ -1,0 +1,106 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from absl import logging
+from PIL import Image
+
+from inversenet_tf.imaging import datasets
+from inversenet_tf.imaging.datasets import HELD_OUT, TRAINING, open_source
+
+
+def test_photos_are_split_by_photograph():
+    training, held_out = open_source("photos", TRAINING), open_source("photos", HELD_OUT)
+    assert held_out.names == ["chelsea", "coffee"]
+    assert not set(training.names) & set(held_out.names)
+    assert open_source("photos@training", HELD_OUT).names == training.names
+    image = held_out.load(0)
+    assert image.shape == (300, 451, 3) and image.dtype == np.float32
+    assert 0 <= image.min() and 0.5 < image.max() <= 1
+    assert open_source("photos", HELD_OUT, channels=1).load(0).shape == (300, 451, 1)
+
+
+def test_folder_reads_in_sorted_order(image_folder):
+    source = open_source(f"folder:{image_folder}", TRAINING)
+    assert source.names == [f"{i}.png" for i in range(6)]
+    expected = np.asarray(Image.open(image_folder / "3.png")) / 255
+    np.testing.assert_allclose(source.load(3), expected, atol=1e-6)
+
+
+def test_folder_names_what_it_skips(image_folder, caplog):
+    (image_folder / "bad.png").write_text("no image")
+    Image.new("RGB", (8, 8)).save(image_folder / "tiny.png")
+    logging.use_python_logging(quiet=True)
+    with caplog.at_level("WARNING"):
+        source = open_source(f"folder:{image_folder}", TRAINING, minimum_side=32)
+    assert len(source) == 6
+    assert "bad.png" in caplog.text and "tiny.png" in caplog.text
+    assert "6 images used, 2 skipped" in caplog.text
+
+
+def test_folder_without_a_usable_image_is_refused(image_folder):
+    with pytest.raises(ValueError, match="6 files, none usable.*0.png"):
+        open_source(f"folder:{image_folder}", TRAINING, minimum_side=64)
+
+
+@pytest.fixture
+def pair_folders(image_folder, tmp_path):
+    degraded = tmp_path / "degraded"
+    degraded.mkdir()
+    for path in image_folder.iterdir():
+        Image.open(path).point(lambda value: 255 - value).save(degraded / f"{path.stem}.bmp")
+    return image_folder, degraded
+
+
+def test_pairs_are_matched_by_name(pair_folders):
+    source = open_source("pairs:{},{}".format(*pair_folders), TRAINING)
+    assert source.paired and len(source) == 6
+    image, measurement = source.load(2)
+    np.testing.assert_allclose(image + measurement, 1.0, atol=1e-6)
+
+
+def test_a_pair_without_its_partner_is_refused(pair_folders):
+    (pair_folders[1] / "4.bmp").unlink()
+    with pytest.raises(ValueError, match="1 without one, the first: 4"):
+        open_source("pairs:{},{}".format(*pair_folders), TRAINING)
+
+
+def test_a_pair_of_two_sizes_is_refused(pair_folders):
+    Image.new("RGB", (48, 41)).save(pair_folders[1] / "4.bmp")
+    with pytest.raises(ValueError, match=r"pair 4 .*\(40, 48, 3\) and \(41, 48, 3\)"):
+        open_source("pairs:{},{}".format(*pair_folders), TRAINING)
+
+
+def test_tfds_by_random_access():
+    tfds = pytest.importorskip("tensorflow_datasets")
+    with tfds.testing.mock_data(num_examples=3):
+        source = open_source("tfds:mnist", TRAINING, channels=3)
+        assert source.spec == "tfds:mnist@train" and len(source) == 3
+        image = source.load(1)
+        assert image.shape == (28, 28, 3) and image.max() <= 1
+        assert open_source("tfds:mnist@test", TRAINING).names == ["test-0", "test-1", "test-2"]
+
+
+@pytest.mark.parametrize(
+    ("splits", "expected"),
+    [(["train", "test"], "test"), (["train", "test", "validation"], "validation")],
+)
+def test_tfds_holds_out_what_the_data_set_does(splits, expected):
+    builder = SimpleNamespace(name="any", info=SimpleNamespace(splits=splits))
+    assert datasets.held_out_split(builder) == expected
+
+
+def test_tfds_says_the_way_out():
+    with pytest.raises(ValueError, match="folder:DIR"):
+        open_source("tfds:no_such_data_set", TRAINING)
+
+
+@pytest.mark.parametrize("spec", ["", "folder:", "photos@all", "pairs:one", "web:cats"])
+def test_unknown_sources_are_refused(spec):
+    with pytest.raises(ValueError, match="Expected photos"):
+        open_source(spec, TRAINING)
+
+
+def test_impossible_channels_are_refused():
+    with pytest.raises(ValueError, match="channels 1 or 3"):
+        open_source("photos", TRAINING, channels=2)

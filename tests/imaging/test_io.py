@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from inversenet_tf.imaging import io
+
+
+def test_png_round_trip_is_exact(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    io.write_image(tmp_path / "deep" / "a.png", io.from_uint8(pixels))
+    image = io.read_image(tmp_path / "deep" / "a.png")
+    assert image.dtype == np.float32
+    np.testing.assert_array_equal(io.to_uint8(image), pixels)
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["a.png"]
+
+
+def test_to_uint8_rounds_and_clips():
+    values = np.array([-0.5, 0.0, 0.4999 / 255, 0.5001 / 255, 1.0, 7.0])
+    np.testing.assert_array_equal(io.to_uint8(values), [0, 0, 0, 1, 255, 255])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_mode_becomes_float_in_unit_range(tmp_path, channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 4, 3), np.uint8)
+    picture = Image.fromarray(pixels)
+    files = {"L": "png", "RGBA": "png", "P": "gif", "CMYK": "jpg", "LA": "png", "1": "png"}
+    for mode, suffix in files.items():
+        path = tmp_path / f"{mode}.{suffix}"
+        picture.convert(mode).save(path)
+        image = io.read_image(path, channels)
+        assert image.shape == (6, 4, channels), mode
+        assert image.min() >= 0 and image.max() <= 1, mode
+
+
+def test_sixteen_bit_files_keep_their_precision(tmp_path):
+    values = np.array([[0, 1, 65535]], np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    np.testing.assert_allclose(io.read_image(tmp_path / "deep.png", 1)[..., 0], values / 65535)
+
+
+def test_exif_orientation_is_applied(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    Image.new("RGB", (8, 4)).save(tmp_path / "turned.jpg", exif=exif)
+    assert io.read_image(tmp_path / "turned.jpg").shape == (8, 4, 3)
+
+
+def test_broken_files_are_named(tmp_path, image_folder):
+    whole = (image_folder / "0.png").read_bytes()
+    (image_folder / "truncated.png").write_bytes(whole[: len(whole) // 2])
+    (image_folder / "text.png").write_text("no image")
+    (image_folder / "empty.jpg").write_bytes(b"")
+    Image.new("RGB", (8, 8)).save(image_folder / "tiny.png")
+    usable, skipped = io.check_images(io.list_images(image_folder), minimum_side=32)
+    assert [p.name for p in usable] == [f"{i}.png" for i in range(6)]
+    assert {p.name for p in skipped} == {"truncated.png", "text.png", "empty.jpg", "tiny.png"}
+    for path, reason in skipped.items():
+        assert path.name in reason
+    with pytest.raises(io.ImageReadError, match="text.png"):
+        io.read_image(image_folder / "text.png")
+
+
+def test_list_images_is_recursive_and_sorted(tmp_path):
+    for name in ("b.png", "a/z.JPG", "a/notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert io.list_images(tmp_path) == [tmp_path / "a/z.JPG", tmp_path / "b.png"]
+
+
+def test_missing_and_empty_directories_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="Received: .*nowhere"):
+        io.list_images(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="Received: none"):
+        io.list_images(tmp_path)

@@ -1,0 +1,76 @@
+import dataclasses
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+from PIL import Image
+
+from inversenet_tf.imaging import kernels
+from inversenet_tf.imaging.config import OperatorConfig
+
+
+@pytest.mark.parametrize("name", sorted(kernels.KERNELS.keys() - {"file"}))
+@pytest.mark.parametrize("size", [3, 8, 9])
+def test_kernels_are_distributions(name, size):
+    config = dataclasses.replace(OperatorConfig(), kernel_size=size)
+    kernel = kernels.KERNELS[name](config)
+    assert kernel.shape == (size, size)
+    assert kernel.dtype == np.float32
+    assert kernel.min() >= 0
+    assert kernel.sum() == pytest.approx(1)
+
+
+def test_linear_motion_runs_along_its_angle():
+    level = kernels.linear_motion(9, angle=0)
+    np.testing.assert_allclose(level[4], level[4].sum() * level[4])  # all mass in the middle row
+    assert level[4].sum() == pytest.approx(1)
+    rising = kernels.linear_motion(9, angle=45)
+    np.testing.assert_allclose(rising, rising.T, atol=1e-6)
+    assert rising[0, 8] > 0 and rising[8, 0] > 0 and rising[0, 0] == 0
+    # The line ends in the corners, a pixel off the diagonal gets what bilinear drawing spills.
+    assert np.fliplr(rising).trace() > 0.6
+
+
+def test_camera_shake_depends_on_its_seed_alone():
+    np.testing.assert_array_equal(kernels.camera_shake(9, 3), kernels.camera_shake(9, 3))
+    assert np.abs(kernels.camera_shake(9, 3) - kernels.camera_shake(9, 4)).max() > 0.01
+
+
+def test_gaussian_has_its_variance():
+    kernel = kernels.gaussian(31, sigma=2.5)
+    offsets = np.arange(31) - 15
+    assert (kernel.sum(axis=0) * offsets**2).sum() == pytest.approx(2.5**2, rel=1e-3)
+
+
+def test_kernels_from_files(tmp_path):
+    values = np.arange(1, 7, dtype=np.float64).reshape(2, 3)
+    expected = values / values.sum()
+    np.save(tmp_path / "k.npy", values)
+    np.testing.assert_allclose(kernels.from_file(tmp_path / "k.npy"), expected, rtol=1e-6)
+    Image.fromarray(values.astype(np.uint8)).save(tmp_path / "k.png")
+    np.testing.assert_allclose(kernels.from_file(tmp_path / "k.png"), expected, rtol=1e-6)
+    cells = np.empty((1, 2), object)
+    cells[0, 0], cells[0, 1] = np.ones((3, 3)), values
+    scipy.io.savemat(tmp_path / "k.mat", {"kernels": cells})
+    np.testing.assert_allclose(kernels.from_file(tmp_path / "k.mat", 1), expected, rtol=1e-6)
+    with h5py.File(tmp_path / "v73.mat", "w") as file:
+        file["#refs#/a"] = values.T
+        file.create_dataset("kernels", (1, 1), h5py.ref_dtype)
+        file["kernels"][0, 0] = file["#refs#/a"].ref
+    np.testing.assert_allclose(kernels.from_file(tmp_path / "v73.mat"), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("values", [-np.ones((3, 3)), np.zeros((3, 3)), np.full((2, 2), np.nan)])
+def test_values_that_make_no_kernel_are_refused(tmp_path, values):
+    np.save(tmp_path / "k.npy", values)
+    with pytest.raises(ValueError, match="non-negative"):
+        kernels.from_file(tmp_path / "k.npy")
+
+
+def test_missing_kernels_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="Received: .*nowhere.npy"):
+        kernels.from_file(tmp_path / "nowhere.npy")
+    np.save(tmp_path / "k.npy", np.ones((2, 2)))
+    with pytest.raises(ValueError, match="index=1"):
+        kernels.from_file(tmp_path / "k.npy", 1)

@@ -1,0 +1,110 @@
+import dataclasses
+import json
+
+import pytest
+
+from inversenet_tf.config import Config
+from inversenet_tf.imaging.runs import config_from_dict, open_workdir, read_config
+
+
+def test_the_defaults_are_the_papers():
+    config = Config()
+    config.validate()
+    assert config.depth == 6
+    assert dataclasses.asdict(config.optimizer) == {
+        "learning_rate": 1e-4, "schedule": "constant", "beta_1": 0.5, "beta_2": 0.999,
+        "epsilon": 1e-8, "clip_norm": 5.0, "discriminator_steps": 1,
+    }  # fmt: skip
+    assert config.training.batch_size == 36
+    assert (config.loss.reconstruction_weight, config.loss.feature_weight) == (0.5, 0.5)
+    assert (config.loss.real_label, config.loss.fake_label) == (0.99, 0.01)
+
+
+@pytest.mark.parametrize(("size", "depth"), [(64, 6), (128, 7), (256, 8)])
+def test_depth_follows_the_training_size(size, depth):
+    config = Config()
+    config.data.size = size
+    config.validate()
+    assert config.depth == depth
+
+
+IMPOSSIBLE = {
+    "data.size": 100,
+    "data.channels": 2,
+    "data.crop": "left",
+    "data.min_scale": 0.0,
+    "data.validation_limit": 0,
+    "operator.name": "fog",
+    "operator.boundary": "zero",
+    "operator.kernel": "star",
+    "operator.kernel_size": 0,
+    "operator.kernel_sigma": -1.0,
+    "noise.gaussian_sigma": -0.1,
+    "network.depth": 9,
+    "network.dae_condition": "late",
+    "network.dae_factor": 7,
+    "loss.reduction": "max",
+    "loss.real_label": float("nan"),
+    "optimizer.learning_rate": 0.0,
+    "optimizer.schedule": "steps",
+    "optimizer.discriminator_steps": 0,
+    "training.batch_size": 0,
+    "training.steps": 150,
+    "training.precision": "float8",
+    "metrics.channels": "lab",
+}
+
+
+@pytest.mark.parametrize("field", IMPOSSIBLE)
+def test_impossible_values_are_refused_by_name(field):
+    config = Config()
+    section, name = field.split(".")
+    setattr(getattr(config, section), name, IMPOSSIBLE[field])
+    with pytest.raises(ValueError, match=f"{field}.*Received: .*"):
+        config.validate()
+
+
+def test_config_survives_json():
+    config = Config()
+    config.data.min_scale = 0.5
+    values = json.loads(json.dumps(dataclasses.asdict(config)))
+    assert config_from_dict(Config, values) == config
+
+
+@pytest.mark.parametrize("values", [{"learning_rate": 1.0}, {"data": {"size": "large"}}])
+def test_unknown_fields_and_wrong_types_are_refused(values):
+    with pytest.raises(ValueError, match="Expected a Config"):
+        config_from_dict(Config, values)
+
+
+def test_a_workdir_belongs_to_one_experiment(tmp_path):
+    config = Config()
+    workdir = open_workdir(tmp_path / "run", config)
+    assert open_workdir(workdir, config) == workdir
+    assert read_config(workdir, Config) == config
+    other = Config()
+    other.optimizer.learning_rate = 1.0
+    with pytest.raises(ValueError, match="optimizer.learning_rate: 0.0001 there, 1.0 here"):
+        open_workdir(workdir, other)
+    assert read_config(workdir, Config) == config
+
+
+def test_an_unwritable_workdir_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="writable"):
+        open_workdir(tmp_path / "file" / "run", Config())
+
+
+def test_a_full_disk_is_refused(tmp_path, monkeypatch):
+    import shutil
+
+    full = shutil._ntuple_diskusage(100, 100, 0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    with pytest.raises(ValueError, match="MiB free"):
+        open_workdir(tmp_path / "run", Config())
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_a_directory_without_a_run_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="config.json"):
+        read_config(tmp_path, Config)

@@ -1,0 +1,204 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from inversenet_tf import inversenet
+from inversenet_tf.config import LossConfig
+from inversenet_tf.dae import DAE
+from inversenet_tf.discriminator import Discriminator
+from inversenet_tf.inversenet import InverseNet
+from inversenet_tf.losses import discriminator_loss, generator_loss
+from inversenet_tf.unet import UNet
+
+NETWORKS = ("discriminator", "unet", "dae")
+
+
+def make(optimizer=lambda: keras.optimizers.Adam(1e-3), depth=3, condition="none", **compiled):
+    keras.utils.set_random_seed(0)
+    model = InverseNet(UNet(depth), DAE(condition=condition), Discriminator(width=4))
+    model.compile(
+        optimizers={name: optimizer() for name in NETWORKS}, losses=LossConfig(), **compiled
+    )
+    return model
+
+
+def weights(model):
+    return {name: [v.numpy() for v in getattr(model, name).trainable_variables] for name in NETWORKS}
+
+
+@pytest.fixture
+def batch(images):
+    return images * 0.8, images
+
+
+def test_both_outputs_have_the_images_size_whatever_it_is():
+    model = InverseNet(UNet(3), DAE())
+    for shape in [(1, 32, 32, 3), (2, 37, 53, 3), (1, 5, 3, 3)]:
+        outputs = model(np.zeros(shape, np.float32))
+        assert outputs["inverted"].shape == outputs["restored"].shape == shape
+
+
+def test_padding_leaves_fitting_images_alone(images):
+    model = InverseNet(UNet(3), DAE())
+    signed = images * 2 - 1
+    expected = (model.unet(signed) + 1) / 2
+    np.testing.assert_allclose(model(images)["inverted"], expected, atol=1e-6)
+
+
+def test_restore_clips(images):
+    model = InverseNet(UNet(3, global_skip=True), DAE(global_skip=True))
+    outputs = model.restore(images * 3 - 1)
+    for output in outputs.values():
+        assert 0 <= np.min(output) and np.max(output) <= 1
+
+
+def test_one_step_moves_every_weight(batch):
+    model = make(condition="shuffled")
+    before = weights(model)
+    model.train_on_batch(*batch)
+    for name, after in weights(model).items():
+        for old, new in zip(before[name], after, strict=True):
+            assert np.any(old != new), name
+
+
+def test_algorithm_1(batch, monkeypatch):
+    """The order of the updates, K discriminator steps, and what each update trains on."""
+    model = make(discriminator_steps=3)
+    updated = []
+    original = InverseNet._update
+
+    def spy(self, name, tape, loss):
+        before = {n: [v.value + 0 for v in getattr(self, n).trainable_variables] for n in NETWORKS}
+        original(self, name, tape, loss)
+        moved = [n for n in NETWORKS if any(
+            np.any(old != v) for old, v in zip(before[n], getattr(self, n).trainable_variables)
+        )]  # fmt: skip
+        updated.append((name, moved))
+
+    monkeypatch.setattr(InverseNet, "_update", spy)
+    model.train_step(batch)
+    assert updated == [
+        *[("discriminator", ["discriminator"])] * 3,
+        ("unet", ["unet"]),
+        ("dae", ["dae"]),
+    ]
+    steps = {name: int(o.iterations.numpy()) for name, o in model.optimizers.items()}
+    assert steps == {"discriminator": 3, "unet": 1, "dae": 1}
+    assert model.step == 1
+
+
+def test_a_step_equals_the_equations_by_hand(batch):
+    """One step with SGD against gradients of Eqs. 10 to 12 taken apart from the train step."""
+    rate = 1e-3
+    model = make(lambda: keras.optimizers.SGD(rate), clip_norm=1e9)
+    measurements, images = (x * 2 - 1 for x in batch)
+    d, unet, dae = model.discriminator, model.unet, model.dae
+
+    def gradient(loss, network):
+        with tf.GradientTape() as tape:
+            value = loss()
+        return tape.gradient(value, network.trainable_variables)
+
+    def outputs():
+        z = unet(measurements, training=True)
+        return z, dae(tf.stop_gradient(z), training=True)
+
+    start = weights(model)
+    model.train_step(batch)
+    found = weights(model)
+    for name in NETWORKS:
+        for variable, value in zip(
+            getattr(model, name).trainable_variables, start[name], strict=True
+        ):
+            variable.assign(value)
+
+    def compare(name, network, expected_gradient):
+        for old, new, g in zip(start[name], found[name], expected_gradient, strict=True):
+            np.testing.assert_allclose(new - old, -rate * g, rtol=1e-2, atol=1e-6)
+
+    z, restored = outputs()
+    l_d = gradient(
+        lambda: discriminator_loss(*(d(x, training=True) for x in (images, z, restored))), d
+    )
+    compare("discriminator", d, l_d)
+    for variable, value in zip(d.trainable_variables, found["discriminator"], strict=True):
+        variable.assign(value)  # the generators see the discriminator that was just updated
+
+    def l_g(index):
+        estimates = outputs()[index]
+        return generator_loss(d(estimates, training=True), estimates, images)
+
+    compare("unet", unet, gradient(lambda: l_g(0), unet))
+    compare("dae", dae, gradient(lambda: l_g(1), dae))
+
+
+def test_gradients_are_clipped_by_their_global_norm(batch):
+    rate, clip = 1.0, 1e-3
+    model = make(lambda: keras.optimizers.SGD(rate), clip_norm=clip)
+    before = weights(model)
+    model.train_step(batch)
+    for name, after in weights(model).items():
+        moved = np.sqrt(
+            sum(np.sum((a - b) ** 2) for a, b in zip(after, before[name], strict=True))
+        )
+        assert moved == pytest.approx(rate * clip, rel=1e-2), name
+
+
+def test_gradients_are_averaged_over_replicas_and_then_clipped():
+    """Replica gradients 100 and -99 under clip 5 move the weight by their mean, 0.5, not by 0."""
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    with strategy.scope():
+        model = make(lambda: keras.optimizers.SGD(1.0), clip_norm=5.0)
+        layer = model.unet.get_layer("d3_conv")
+    start = layer.bias.numpy()
+    slopes = iter([100.0, -99.0])
+
+    @tf.function
+    def step():
+        def replica():
+            with tf.GradientTape() as tape:
+                loss = next(slopes) * layer.bias[0]
+                loss += 0.0 * sum(tf.reduce_sum(v) for v in model.unet.trainable_variables)
+            model._update("unet", tape, loss)
+
+        strategy.run(replica)
+
+    step()
+    np.testing.assert_allclose(layer.bias.numpy() - start, [-0.5, 0.0, 0.0], atol=1e-5)
+
+
+def test_the_comparator_is_off_or_counts(batch):
+    seen = []
+
+    def comparator(images):
+        seen.append(images)
+        return tf.reduce_mean(images, axis=[1, 2])
+
+    plain, compared = make(), make(comparator=comparator)
+    off = plain.train_on_batch(*batch, return_dict=True)
+    on = compared.train_on_batch(*batch, return_dict=True)
+    assert len(seen) == 3  # of the truth once, of z and of the restored
+    assert on["unet_loss"] > off["unet_loss"] and on["dae_loss"] > off["dae_loss"]
+    assert on["discriminator_loss"] == pytest.approx(off["discriminator_loss"], rel=1e-4)
+
+
+def test_validation_scores_both_outputs(batch):
+    model = make()
+    scores = model.evaluate(*batch, return_dict=True, verbose=0)
+    wanted = {f"{m}_{n}" for m in ("psnr", "ssim") for n in ("inverted", "restored")}
+    assert set(scores) == wanted
+
+
+def test_save_and_load_keep_every_value(tmp_path, images):
+    model = InverseNet(UNet(3), DAE(condition="shuffled"), Discriminator(width=4))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    for name, output in model(images).items():
+        np.testing.assert_array_equal(loaded(images)[name], output)
+
+
+def test_signed_range():
+    values = np.array([0.0, 0.5, 1.0])
+    np.testing.assert_array_equal(inversenet.to_signed(values), [-1, 0, 1])
+    np.testing.assert_array_equal(inversenet.from_signed(inversenet.to_signed(values)), values)

@@ -1,0 +1,156 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from inversenet_tf import callbacks, checkpoints, training
+from inversenet_tf.imaging.runs import CONFIG_FILE
+from inversenet_tf.training import build_model, load_trained, train
+
+
+def all_weights(model):
+    return [v.numpy() for n in checkpoints.NETWORKS for v in getattr(model, n).variables]
+
+
+def test_a_run_leaves_config_checkpoints_and_logs(small_config, tmp_path):
+    model = train(small_config, tmp_path / "run")
+    assert model.step == 4
+    kept = json.loads((tmp_path / "run" / CONFIG_FILE).read_text())
+    assert kept == json.loads(json.dumps(dataclasses.asdict(small_config)))
+    last = checkpoints.latest(tmp_path / "run" / "checkpoints" / "last")
+    assert last.name == "step-00000004"
+    assert len(list(last.parent.iterdir())) == 1
+    logs = EventAccumulator(str(tmp_path / "run" / "logs"))
+    logs.Reload()
+    written = set(logs.Tags()["tensors"])
+    assert {
+        "training/discriminator_loss", "training/unet_loss", "training/dae_loss",
+        "validation/psnr_inverted", "validation/psnr_restored",
+        "validation/ssim_inverted", "validation/ssim_restored", "examples",
+        "annealing/images - inverted", "annealing/images - restored",
+        "annealing/mean of images - inverted", "annealing/variance of images - restored",
+    } <= written  # fmt: skip
+    steps = [event.step for event in logs.Tensors("annealing/images - restored")]
+    assert steps == [0, 2, 4]
+
+
+def test_resuming_after_a_kill_gives_the_weights_of_an_uninterrupted_run(
+    small_config, tmp_path, monkeypatch
+):
+    small_config.training.deterministic = True
+    whole = train(small_config, tmp_path / "whole")
+
+    class Kill(Exception):
+        pass
+
+    def kill(self, batch, logs=None):
+        if self.model.step == 3:  # in the second epoch, after the checkpoint of step 2
+            raise Kill
+
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks.StopOnNaN, "on_train_batch_end", kill)
+        with pytest.raises(Kill):
+            train(small_config, tmp_path / "killed")
+    resumed = train(small_config, tmp_path / "killed")
+    assert resumed.step == 4
+    for expected, found in zip(all_weights(whole), all_weights(resumed), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_finished_run_is_not_trained_again(small_config, tmp_path, monkeypatch):
+    first = train(small_config, tmp_path / "run")
+    monkeypatch.setattr(training, "training_pairs", None)  # would fail if it trained
+    again = train(small_config, tmp_path / "run")
+    for expected, found in zip(all_weights(first), all_weights(again), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_nan_stops_with_its_name_and_keeps_the_last_good_state(
+    small_config, tmp_path, monkeypatch
+):
+    original = training.InverseNet._generator_loss
+
+    def poisoned(self, estimates, images, features):
+        loss = original(self, estimates, images, features)
+        return loss + tf.where(self.optimizers["dae"].iterations.value >= 2, np.nan, 0.0)
+
+    monkeypatch.setattr(training.InverseNet, "_generator_loss", poisoned)
+    with pytest.raises(callbacks.TrainingDiverged, match="unet_loss is nan at step 3"):
+        train(small_config, tmp_path / "run")
+    last = checkpoints.latest(tmp_path / "run" / "checkpoints" / "last")
+    assert last.name == "step-00000002"
+    model, _, step = load_trained(tmp_path / "run", "last")
+    assert step == 2
+    assert all(np.isfinite(v).all() for v in model.unet.get_weights())
+
+
+def test_the_best_checkpoint_is_that_of_the_best_validation(small_config, tmp_path):
+    directory = tmp_path / "checkpoints"
+    model = build_model(small_config)
+    training.compile_model(model, small_config)
+    keeper = callbacks.Checkpoints(directory)
+    keeper.set_model(model)
+    for step, psnr in [(1, 20.0), (2, 22.0), (3, 21.0)]:
+        model.optimizers["unet"].iterations.assign(step)
+        keeper.on_epoch_end(0, {"val_psnr_restored": psnr})
+    assert checkpoints.latest(directory / "best").name == "step-00000002"
+    assert checkpoints.latest(directory / "last").name == "step-00000003"
+
+
+def test_an_interrupted_checkpoint_is_never_seen(small_config, tmp_path, monkeypatch):
+    model = build_model(small_config)
+    training.compile_model(model, small_config)
+    directory = tmp_path / "checkpoints"
+    checkpoints.save(model, directory, {})
+    model.optimizers["unet"].iterations.assign(7)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.os, "rename", None)  # the kill: all is written, not yet named
+        with pytest.raises(TypeError):
+            checkpoints.save(model, directory, {})
+    assert checkpoints.latest(directory).name == "step-00000000"
+    checkpoints.save(model, directory, {})
+    assert [p.name for p in directory.iterdir()] == ["step-00000007"]
+
+
+def test_the_learning_rate_schedule_ends_at_zero(small_config):
+    small_config.optimizer.schedule = "cosine"
+    rate = training.build_optimizer(small_config.optimizer, 100)._learning_rate
+    assert float(rate(0)) == pytest.approx(1e-4)
+    assert float(rate(50)) == pytest.approx(5e-5)
+    assert float(rate(100)) == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value", "message"),
+    [
+        ("operator", "kernel_size", 33, "no larger than the image"),
+        ("data", "size", 64, "none usable"),
+        ("data", "train", "folder:/nowhere", "Expected a directory"),
+        ("noise", "gaussian_sigma", -1.0, "noise.gaussian_sigma"),
+    ],
+)
+def test_bad_input_stops_before_anything_is_written(
+    small_config, tmp_path, section, field, value, message
+):
+    setattr(getattr(small_config, section), field, value)
+    with pytest.raises(ValueError, match=message):
+        train(small_config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_pairs_and_gray_images_train(small_config, image_folder, tmp_path):
+    small_config.data.train = f"pairs:{image_folder},{image_folder}"
+    small_config.data.validation = small_config.data.train
+    small_config.data.channels = 1
+    assert train(small_config, tmp_path / "run").step == 4
+
+
+def test_an_untrained_workdir_is_refused(small_config, tmp_path):
+    from inversenet_tf.imaging.runs import open_workdir
+
+    open_workdir(tmp_path, small_config)
+    with pytest.raises(ValueError, match="no checkpoint yet"):
+        load_trained(tmp_path)

@@ -1,0 +1,27 @@
+"""Measures a trained run on held-out images: prints a table, writes results.json and comparison.png.
+
+python tools/evaluate.py --workdir=runs/demo
+python tools/evaluate.py --workdir=runs/demo --data=folder:my/photos --limit=20
+"""
+
+from absl import app, flags
+
+from inversenet_tf.evaluation import evaluate, format_table
+
+WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
+DATA = flags.DEFINE_string(
+    "data", None, "photos, folder:DIR, pairs:SHARP_DIR,DEGRADED_DIR or tfds:NAME[@SPLIT]; "
+    "by default the validation source of the run."
+)  # fmt: skip
+LIMIT = flags.DEFINE_integer("limit", None, "Images to stop after.")
+CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Which weights.")
+
+
+def main(_):
+    results = evaluate(WORKDIR.value, DATA.value, LIMIT.value, CHECKPOINT.value)
+    print(f"{results['number_of_images']} images of {results['data']['source']}")
+    print(format_table(results["methods"]))
+
+
+if __name__ == "__main__":
+    app.run(main)
