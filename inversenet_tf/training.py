@@ -69,6 +69,12 @@ def compile_model(model, config, comparator=None):
     )
 
 
+def default_strategy():
+    """Mirrors over all GPUs, or one replica on the CPU."""
+    gpus = tf.config.list_logical_devices("GPU")
+    return tf.distribute.MirroredStrategy([d.name for d in gpus] or ["CPU:0"])
+
+
 def train(config, workdir, comparator=None):
     """Trains one experiment, or goes on with it where an earlier call was interrupted.
 
@@ -87,7 +93,7 @@ def train(config, workdir, comparator=None):
     """
     config.validate()
     data, training = config.data, config.training
-    strategy = tf.distribute.MirroredStrategy()
+    strategy = default_strategy()
     if training.batch_size % strategy.num_replicas_in_sync:
         raise ValueError(
             "Expected training.batch_size to be a multiple of the number of replicas. Received: "
@@ -95,8 +101,9 @@ def train(config, workdir, comparator=None):
         )
     operator = build_operator(config.operator)
     operator.validate((data.size, data.size, data.channels))
-    images = open_source(data.train, TRAINING, data.channels, data.size)
-    held_out = open_source(data.validation, HELD_OUT, data.channels, data.size)
+    minimum_side = data.center_side
+    images = open_source(data.train, TRAINING, data.channels, minimum_side)
+    held_out = open_source(data.validation, HELD_OUT, data.channels, minimum_side)
     workdir = open_workdir(workdir, config)
 
     keras.utils.set_random_seed(training.seed)

@@ -32,6 +32,8 @@ IMPOSSIBLE = {
     "data.size": 100,
     "data.channels": 2,
     "data.crop": "left",
+    "data.crop_size": 32,
+    "data.augmentation": "colour",
     "data.min_scale": 0.0,
     "data.validation_limit": 0,
     "operator.name": "fog",

@@ -17,7 +17,9 @@ def soft_gan(logits, label):
 
 @pytest.mark.parametrize("label", [0.0, 0.01, 0.5, 0.99, 1.0])
 def test_equation_9(label):
-    assert float(losses.soft_gan_loss(LOGITS, label)) == pytest.approx(soft_gan(LOGITS, label), rel=1e-5)
+    assert float(losses.soft_gan_loss(LOGITS, label)) == pytest.approx(
+        soft_gan(LOGITS, label), rel=1e-5
+    )
 
 
 def test_equation_9_does_not_overflow():
@@ -27,7 +29,9 @@ def test_equation_9_does_not_overflow():
 def test_equation_10():
     real, inverted, restored = LOGITS, LOGITS + 1, LOGITS - 2
     expected = soft_gan(real, 0.99) + soft_gan(inverted, 0.01) + soft_gan(restored, 0.01)
-    assert float(losses.discriminator_loss(real, inverted, restored)) == pytest.approx(expected, rel=1e-5)
+    assert float(losses.discriminator_loss(real, inverted, restored)) == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_squared_distance_sums_over_pixels_and_averages_over_the_batch():
@@ -35,7 +39,9 @@ def test_squared_distance_sums_over_pixels_and_averages_over_the_batch():
     b = np.random.default_rng(1).normal(size=(4, 3, 3, 2)).astype(np.float32)
     expected = np.mean([np.linalg.norm(x) ** 2 for x in (a - b)])
     assert float(losses.squared_distance(a, b)) == pytest.approx(expected, rel=1e-5)
-    assert float(losses.squared_distance(a, b, "mean")) == pytest.approx(np.mean((a - b) ** 2), rel=1e-5)
+    assert float(losses.squared_distance(a, b, "mean")) == pytest.approx(
+        np.mean((a - b) ** 2), rel=1e-5
+    )
 
 
 def test_equations_11_and_12():

@@ -9,7 +9,9 @@ from inversenet_tf.padding import crop_to, pad_to_multiple
 def test_padding_reaches_the_multiple_and_is_undone(shape, boundary):
     images = np.random.default_rng(0).normal(size=(2, *shape, 3)).astype(np.float32)
     padded = pad_to_multiple(images, 32, boundary)
-    assert all(side % 32 == 0 and side - 32 < n for side, n in zip(padded.shape[1:3], shape, strict=True))
+    assert all(
+        side % 32 == 0 and side - 32 < n for side, n in zip(padded.shape[1:3], shape, strict=True)
+    )
     np.testing.assert_array_equal(crop_to(padded, shape), images)
 
 

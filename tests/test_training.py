@@ -68,9 +68,7 @@ def test_a_finished_run_is_not_trained_again(small_config, tmp_path, monkeypatch
         np.testing.assert_array_equal(found, expected)
 
 
-def test_nan_stops_with_its_name_and_keeps_the_last_good_state(
-    small_config, tmp_path, monkeypatch
-):
+def test_nan_stops_with_its_name_and_keeps_the_last_good_state(small_config, tmp_path, monkeypatch):
     original = training.InverseNet._generator_loss
 
     def poisoned(self, estimates, images, features):

@@ -25,7 +25,9 @@ def test_parameter_count_is_that_of_table_3():
     down = [3, 16, 32, 64, 128, 128, 128, 128, 128]
     up_in = [128, 256, 256, 256, 256, 128, 64, 32]
     up_out = [128, 128, 128, 128, 64, 32, 16, 3]
-    convolutions = list(zip(down[:-1], down[1:], strict=True)) + list(zip(up_in, up_out, strict=True))
+    convolutions = list(zip(down[:-1], down[1:], strict=True)) + list(
+        zip(up_in, up_out, strict=True)
+    )
     expected = sum(16 * i * o + o for i, o in convolutions) + 4 * (sum(down[2:]) + sum(up_out[:-1]))
     assert UNet(depth=8).count_params() == expected == 3_408_803
     assert UNet(depth=6).count_params() == 1_833_379

@@ -6,6 +6,8 @@ import math
 from inversenet_tf.imaging.kernels import KERNELS
 from inversenet_tf.imaging.operators import BOUNDARIES, OPERATORS
 
+AUGMENTATIONS = ("none", "flip", "dihedral")
+
 
 def check_choice(field, value, choices):
     """Raises ValueError unless `value` is one of `choices`."""
@@ -28,18 +30,30 @@ class DataConfig:
     size: int = 64  # side of a training patch in pixels
     channels: int = 3  # 1 or 3
     crop: str = "center"  # training patches: "center" or "random"
+    crop_size: int = 0  # side of the central crop, scaled down to `size`; 0: `size` itself
     min_scale: float = 1.0  # random patches are scaled down by a factor in [min_scale, 1]
-    flips: bool = False  # random horizontal flips (of the image, before it is measured)
+    augmentation: str = "none"  # of random patches: "flip" left and right, "dihedral" all eight
     evaluation_crop: str = "center"  # "center" (size x size) or "whole" images
     validation_limit: int = 100  # images looked at after every epoch
+
+    @property
+    def center_side(self):
+        """Side of the central crop in pixels, resolved."""
+        return self.crop_size or self.size
 
     def validate(self):
         """Raises ValueError for a value outside its range."""
         check_choice("data.channels", self.channels, (1, 3))
         check_choice("data.crop", self.crop, ("center", "random"))
+        check_choice("data.augmentation", self.augmentation, AUGMENTATIONS)
         check_choice("data.evaluation_crop", self.evaluation_crop, ("center", "whole"))
         check_at_least("data.size", self.size, 11)  # the window of SSIM
         check_at_least("data.validation_limit", self.validation_limit, 1)
+        if self.crop_size and self.crop_size < self.size:
+            raise ValueError(
+                f"Expected data.crop_size of 0 or at least data.size = {self.size}. "
+                f"Received: {self.crop_size}"
+            )
         if not 0 < self.min_scale <= 1:
             raise ValueError(f"Expected 0 < data.min_scale <= 1. Received: {self.min_scale}")
 

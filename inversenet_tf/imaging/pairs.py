@@ -39,7 +39,8 @@ def draw_patch(source, data, seed, position):
 
     Args:
         source: an `ImageSource`.
-        data: a `DataConfig`; its `size`, `crop`, `min_scale` and `flips` are used.
+        data: a `DataConfig`; its `size`, `crop`, `min_scale` and
+            `augmentation` are used.
         seed: of the run.
         position: how many patches were drawn before this one.
 
@@ -51,7 +52,7 @@ def draw_patch(source, data, seed, position):
     loaded = source.load(_epoch_order(seed, epoch, len(source))[place])
     images = list(loaded) if source.paired else [loaded]
     if data.crop == "center":
-        return [center_crop(image, data.size) for image in images]
+        return [center_crop(image, data.center_side) for image in images]
     generator = np.random.default_rng([seed, int(position), 1])
     height, width = images[0].shape[:2]
     side = data.size
@@ -61,13 +62,24 @@ def draw_patch(source, data, seed, position):
     top = generator.integers(height - side + 1)
     left = generator.integers(width - side + 1)
     patches = [image[top : top + side, left : left + side] for image in images]
-    if not source.paired and data.flips and generator.integers(2):
-        patches = [patch[:, ::-1] for patch in patches]
+    if not source.paired:
+        patches = [_turned(patch, data.augmentation, generator.integers(8)) for patch in patches]
     return patches
 
 
+def _turned(image, augmentation, choice):
+    """One of the symmetries an augmentation admits; measuring comes after it."""
+    if augmentation == "none":
+        return image
+    if choice % 2:
+        image = image[:, ::-1]
+    return np.rot90(image, choice // 2) if augmentation == "dihedral" else image
+
+
 def center_crop(image, size):
-    """The central size x size pixels of an image."""
+    """The central size x size pixels of an image; all of it where `size` is None."""
+    if size is None:
+        return image
     top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
     return image[top : top + size, left : left + size]
 
@@ -88,33 +100,13 @@ def training_pairs(source, operator, noise, data, *, batch_size, seed, start=0):
     Returns:
         tf.data.Dataset of (measurements, images), float32 [batch_size, size, size, channels].
     """
-    shape = (data.size, data.size, data.channels)
+    positions = tf.data.Dataset.range(start * batch_size, np.iinfo(np.int64).max)
 
     def load(position):
-        drawn = draw_patch(source, data, seed, position)
-        return [np.ascontiguousarray(patch) for patch in drawn]
+        return draw_patch(source, data, seed, position)
 
-    def make_pair(position):
-        drawn = tf.numpy_function(load, [position], [tf.float32] * (1 + source.paired))
-        if source.paired:
-            image, measurement = drawn
-        else:
-            image = tf.ensure_shape(drawn[0], (None, None, data.channels))
-            image = _resize_down(image, data.size)
-            pair_seed = tf.stack([tf.constant(seed, tf.int64), position])
-            measurement = degrade(image[None], operator, noise, pair_seed)[0]
-        return tf.ensure_shape(measurement, shape), tf.ensure_shape(image, shape)
-
-    positions = tf.data.Dataset.range(start * batch_size, np.iinfo(np.int64).max)
-    pairs = positions.map(make_pair, num_parallel_calls=os.cpu_count())
-    return _options(pairs.batch(batch_size, drop_remainder=True).prefetch(4))
-
-
-def _resize_down(image, size):
-    if image.shape[0] == size:
-        return image
-    resized = tf.image.resize(image, (size, size), "bicubic", antialias=True)
-    return tf.clip_by_value(resized, 0.0, 1.0)
+    pairs = _make_pairs(positions, load, source, operator, noise, data.channels, data.size, seed)
+    return pairs.batch(batch_size, drop_remainder=True).prefetch(4)
 
 
 def evaluation_pairs(source, operator, noise, data, *, batch_size, seed, limit=None):
@@ -133,28 +125,41 @@ def evaluation_pairs(source, operator, noise, data, *, batch_size, seed, limit=N
     def load(index):
         loaded = source.load(int(index))
         images = loaded if source.paired else [loaded]
-        images = [image if whole else center_crop(image, data.size) for image in images]
-        return [np.ascontiguousarray(image) for image in images]
-
-    def make_pair(index):
-        loaded = tf.numpy_function(load, [index], [tf.float32] * (1 + source.paired))
-        shape = (None, None, data.channels) if whole else (data.size, data.size, data.channels)
-        images = [tf.ensure_shape(image, shape) for image in loaded]
-        if source.paired:
-            image, measurement = images
-        else:
-            image = images[0]
-            pair_seed = tf.stack([tf.constant(seed, tf.int64), index])
-            measurement = degrade(image[None], operator, noise, pair_seed)[0]
-        return measurement, image
+        return [center_crop(image, None if whole else data.center_side) for image in images]
 
     count = len(source) if limit is None else min(limit, len(source))
-    pairs = tf.data.Dataset.range(count).map(make_pair, num_parallel_calls=os.cpu_count())
-    return _options(pairs.batch(1 if whole else batch_size).prefetch(2))
+    size = None if whole else data.size
+    indices = tf.data.Dataset.range(count)
+    pairs = _make_pairs(indices, load, source, operator, noise, data.channels, size, seed)
+    return pairs.batch(1 if whole else batch_size).prefetch(2)
 
 
-def _options(dataset):
+def _make_pairs(positions, load, source, operator, noise, channels, size, seed):
+    """A dataset of positions -> one of single (measurement, image), `size` pixels a side."""
+
+    def load_contiguous(position):
+        return [np.ascontiguousarray(image) for image in load(position)]
+
+    def make_pair(position):
+        loaded = tf.numpy_function(load_contiguous, [position], [tf.float32] * (1 + source.paired))
+        image = _resized_down(tf.ensure_shape(loaded[0], (None, None, channels)), size)
+        if source.paired:
+            measurement = loaded[1]
+        else:
+            pair_seed = tf.stack([tf.constant(seed, tf.int64), position])
+            measurement = degrade(image[None], operator, noise, pair_seed)[0]
+        shape = (size, size, channels)
+        return tf.ensure_shape(measurement, shape), tf.ensure_shape(image, shape)
+
     options = tf.data.Options()
     # Autotuning makes the end of an epoch wait for a sleeping thread, up to 20 s on two cores.
     options.autotune.enabled = False
-    return dataset.with_options(options)
+    return positions.map(make_pair, num_parallel_calls=os.cpu_count()).with_options(options)
+
+
+def _resized_down(image, size):
+    """The image itself where it has that size already, or where none is asked for."""
+    if size is not None and tf.shape(image)[0] != size:
+        image = tf.image.resize(image, (size, size), "bicubic", antialias=True)
+        image = tf.clip_by_value(image, 0.0, 1.0)
+    return image

@@ -9,7 +9,7 @@ from inversenet_tf.imaging.kernels import linear_motion
 from inversenet_tf.imaging.operators import Blur, Identity
 from inversenet_tf.imaging.pairs import center_crop, draw_patch, evaluation_pairs, training_pairs
 
-RANDOM = DataConfig(size=32, crop="random", flips=True)
+RANDOM = DataConfig(size=32, crop="random", augmentation="flip")
 NOISE = NoiseConfig(gaussian_sigma=0.05)
 
 
@@ -77,8 +77,30 @@ def test_random_patches_vary_in_scale_place_and_flip():
     assert min(sides) >= 32 and max(sides) <= 64 and len(sides) > 10
     rising = sum(patch[0, -1, 0] > patch[0, 0, 0] for patch in patches)
     assert 25 < rising < 75
+    turned = dataclasses.replace(data, augmentation="dihedral")
+    down = sum(
+        abs(patch[-1, 0, 0] - patch[0, 0, 0]) > 0
+        for patch in (draw_patch(source, turned, 0, p)[0] for p in range(100))
+    )
+    assert 25 < down < 75
     stream = training_pairs(source, Identity(), NOISE, data, batch_size=8, seed=0)
     assert take(stream, 1)[0][1].shape == (8, 32, 32, 3)
+
+
+def test_a_central_crop_may_be_larger_than_the_patch(folder):
+    data = DataConfig(size=16, crop_size=32)
+    streams = [
+        training_pairs(folder, Identity(), NOISE, data, batch_size=6, seed=0),
+        evaluation_pairs(folder, Identity(), NOISE, data, batch_size=6, seed=0),
+    ]
+    crops = np.stack([center_crop(folder.load(i), 32) for i in range(6)])
+    means = crops.reshape(6, 16, 2, 16, 2, 3).mean((2, 4))
+    for stream in streams:
+        images = take(stream, 1)[0][1]
+        assert images.shape == (6, 16, 16, 3)
+        distances = np.abs(images[:, None] - means[None]).mean((2, 3, 4))
+        assert sorted(distances.argmin(axis=1)) == list(range(6))
+        assert distances.min(axis=1).max() < 0.1
 
 
 def test_evaluation_covers_every_image_once_in_order(folder):
