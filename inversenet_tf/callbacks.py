@@ -12,7 +12,7 @@ from inversenet_tf.imaging.grids import image_grid
 from inversenet_tf.inversenet import LOSSES
 
 
-class TrainingDiverged(RuntimeError):
+class TrainingDiverged(FloatingPointError):
     """A loss is no longer a finite number."""
 
 

@@ -25,7 +25,7 @@ class NetworkConfig:
 
     depth: int = 0  # levels of the U-Net; 0: log2(data.size), as in Table 3
     dae_factor: int = 4  # r of the pixel shuffling
-    dae_condition: str = "none"  # how y joins the DAE, see `DAE`
+    dae_condition: str = "shuffled"  # how y joins the DAE, see `DAE`
     discriminator_width: int = 64  # DCGAN's; the paper names none
     global_skip: bool = False  # both networks predict a correction. Paper: off
     paper_literal: bool = False  # Table 4's last batch norm and ReLU

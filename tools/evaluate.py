@@ -1,11 +1,12 @@
-"""Measures a trained run on held-out images: prints a table, writes results.json and comparison.png.
+"""Measures a trained run on held-out images: a table, results.json and comparison.png.
 
 python tools/evaluate.py --workdir=runs/demo
 python tools/evaluate.py --workdir=runs/demo --data=folder:my/photos --limit=20
 """
 
-from absl import app, flags
+from absl import flags
 
+from inversenet_tf.command_line import run
 from inversenet_tf.evaluation import evaluate, format_table
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
@@ -17,11 +18,11 @@ LIMIT = flags.DEFINE_integer("limit", None, "Images to stop after.")
 CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Which weights.")
 
 
-def main(_):
+def main():
     results = evaluate(WORKDIR.value, DATA.value, LIMIT.value, CHECKPOINT.value)
     print(f"{results['number_of_images']} images of {results['data']['source']}")
     print(format_table(results["methods"]))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main)

@@ -3,8 +3,9 @@
 python tools/export.py --workdir=runs/demo --output=runs/demo/export
 """
 
-from absl import app, flags
+from absl import flags
 
+from inversenet_tf.command_line import run
 from inversenet_tf.export import export
 from inversenet_tf.training import load_trained
 
@@ -12,11 +13,11 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required
 OUTPUT = flags.DEFINE_string("output", None, "Directory to make.", required=True)
 
 
-def main(_):
+def main():
     model, _, step = load_trained(WORKDIR.value)
     export(model, OUTPUT.value)
     print(f"Exported the weights of step {step} to {OUTPUT.value}.")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main)

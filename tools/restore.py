@@ -3,8 +3,9 @@
 python tools/restore.py --workdir=runs/demo --input=blurred.jpg --output=restored/
 """
 
-from absl import app, flags
+from absl import flags
 
+from inversenet_tf.command_line import run
 from inversenet_tf.restoration import restore_files
 from inversenet_tf.training import load_trained
 
@@ -14,11 +15,11 @@ OUTPUT = flags.DEFINE_string("output", None, "Directory for the PNG results.", r
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results that exist.")
 
 
-def main(_):
+def main():
     model, _, _ = load_trained(WORKDIR.value)
     restored, skipped = restore_files(model, INPUT.value, OUTPUT.value, OVERWRITE.value)
     print(f"{len(restored)} images restored into {OUTPUT.value}, {len(skipped)} skipped.")
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main)

@@ -4,9 +4,10 @@ python tools/train.py --config=configs/inversenet/quickstart.py --workdir=runs/q
 python tools/train.py --config=... --workdir=... --config.optimizer.learning_rate=2e-4
 """
 
-from absl import app, flags
+from absl import flags
 from ml_collections import config_flags
 
+from inversenet_tf.command_line import run
 from inversenet_tf.training import train
 
 CONFIG = config_flags.DEFINE_config_file("config", lock_config=True)
@@ -14,9 +15,9 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 flags.mark_flags_as_required(["config", "workdir"])
 
 
-def main(_):
+def main():
     train(CONFIG.value, WORKDIR.value)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main)

@@ -16,7 +16,7 @@ def test_photos_are_split_by_photograph():
     assert open_source("photos@training", HELD_OUT).names == training.names
     image = held_out.load(0)
     assert image.shape == (300, 451, 3) and image.dtype == np.float32
-    assert 0 <= image.min() and 0.5 < image.max() <= 1
+    assert image.min() >= 0 and 0.5 < image.max() <= 1
     assert open_source("photos", HELD_OUT, channels=1).load(0).shape == (300, 451, 1)
 
 

@@ -1,0 +1,58 @@
+import json
+
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio
+
+from inversenet_tf.evaluation import evaluate, format_table
+from inversenet_tf.imaging.io import from_uint8, to_uint8
+from inversenet_tf.training import train
+
+
+@pytest.fixture
+def run(small_config, tmp_path):
+    train(small_config, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_results_say_what_was_measured_and_how(run, small_config):
+    results = evaluate(run)
+    assert results == json.loads((run / "results.json").read_text())
+    assert list(results["methods"]) == ["degraded", "wiener", "inverted", "restored"]
+    assert results["number_of_images"] == 6
+    assert results["images"][0] == "0.png"
+    assert results["data"]["source"] == small_config.data.validation
+    assert results["config"]["training"]["batch_size"] == 4
+    assert results["metrics"]["data_range"] == 1.0
+    assert "tensorflow" in results["versions"]
+    for scores in results["methods"].values():
+        per_image = [image["psnr"] for image in scores["per_image"]]
+        assert len(per_image) == 6
+        assert scores["psnr"] == pytest.approx(np.mean(per_image))
+    assert (run / "comparison.png").stat().st_size > 10_000
+    assert "wiener" in format_table(results["methods"])
+
+
+def test_degraded_is_the_score_of_the_stored_measurement(run, image_folder):
+    import scipy.ndimage
+    from PIL import Image
+
+    from inversenet_tf.imaging.kernels import linear_motion
+
+    image = from_uint8(np.asarray(Image.open(image_folder / "0.png")))[4:36, 8:40]
+    blurred = scipy.ndimage.convolve(image, linear_motion(9)[..., None], mode="wrap")
+    expected = peak_signal_noise_ratio(to_uint8(image), to_uint8(blurred))
+    found = evaluate(run, limit=1)["methods"]["degraded"]["per_image"][0]["psnr"]
+    assert found == pytest.approx(expected, abs=0.01)
+
+
+def test_pairs_of_the_user_have_no_known_kernel(run, image_folder):
+    results = evaluate(run, data=f"pairs:{image_folder},{image_folder}", limit=3)
+    assert list(results["methods"]) == ["degraded", "inverted", "restored"]
+    assert results["number_of_images"] == 3
+    assert np.isinf(results["methods"]["degraded"]["psnr"])
+
+
+def test_impossible_limits_are_refused(run):
+    with pytest.raises(ValueError, match="Received: 0"):
+        evaluate(run, limit=0)

@@ -1,0 +1,75 @@
+"""The command line, from training to export, as a user runs it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(tool, *arguments):
+    return subprocess.run(
+        [sys.executable, f"tools/{tool}.py", *arguments],
+        cwd=ROOT, capture_output=True, text=True, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2"},
+    )  # fmt: skip
+
+
+def train(workdir, folder, *overrides):
+    return run(
+        "train", "--config=configs/inversenet/quickstart.py", f"--workdir={workdir}",
+        f"--config.data.train=folder:{folder}", f"--config.data.validation=folder:{folder}",
+        "--config.data.size=32", "--config.network.discriminator_width=4",
+        "--config.training.batch_size=4", "--config.training.steps=2",
+        "--config.training.steps_per_epoch=2", *overrides,
+    )  # fmt: skip
+
+
+def test_train_evaluate_restore_export(tmp_path, image_folder):
+    workdir = tmp_path / "run"
+    trained = train(workdir, image_folder)
+    assert trained.returncode == 0, trained.stderr
+    assert "psnr_restored" in trained.stdout + trained.stderr
+
+    evaluated = run("evaluate", f"--workdir={workdir}", "--limit=2")
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "restored" in evaluated.stdout
+    assert json.loads((workdir / "results.json").read_text())["number_of_images"] == 2
+
+    restored = run(
+        "restore", f"--workdir={workdir}", f"--input={image_folder}", f"--output={tmp_path}/out"
+    )
+    assert restored.returncode == 0, restored.stderr
+    assert len(list((tmp_path / "out").iterdir())) == 6
+
+    exported = run("export", f"--workdir={workdir}", f"--output={tmp_path}/export")
+    assert exported.returncode == 0, exported.stderr
+    assert (tmp_path / "export" / "saved_model.pb").exists()
+
+
+def test_bad_input_ends_in_one_line(tmp_path, image_folder):
+    refused = train(tmp_path / "run", image_folder, "--config.noise.gaussian_sigma=-1")
+    assert refused.returncode == 1
+    assert refused.stderr.rstrip().endswith("Expected noise.gaussian_sigma >= 0. Received: -1.0")
+    assert "Traceback" not in refused.stderr
+    assert not (tmp_path / "run").exists()
+    unknown = train(tmp_path / "run", image_folder, "--config.noise.sigma=0.1")
+    assert unknown.returncode != 0
+    assert "sigma" in unknown.stderr
+
+
+@pytest.mark.parametrize("tool", ["train", "evaluate", "restore", "export"])
+def test_help_is_readable(tool):
+    text = run(tool, "--helpshort").stdout
+    assert "--workdir" in text
+    assert f"python tools/{tool}.py" in text
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "inversenet").glob("*.py")))
+def test_every_config_is_valid(path):
+    namespace = {}
+    exec(path.read_text(), namespace)
+    namespace["get_config"]().validate()
