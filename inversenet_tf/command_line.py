@@ -10,6 +10,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from absl import app, flags, logging
 
+# What a user can mend: values, files and directories, and a learning rate.
+MENDABLE = (ValueError, OSError, FloatingPointError)
+
 
 def run(main):
     """Parses the flags and calls `main()`; what a user can mend ends as one line and status 1.
@@ -23,9 +26,16 @@ def run(main):
         python_logging.getLogger("tensorflow").setLevel("WARNING")
         try:
             main()
-        except (ValueError, FloatingPointError) as error:
+        except MENDABLE as error:
             logging.debug("The error's origin:", exc_info=True)
             sys.exit(f"Error: {error}")
 
     flags.FLAGS.set_default("verbosity", logging.INFO)
-    app.run(guarded)
+    app.run(guarded, flags_parser=_parse)
+
+
+def _parse(arguments):
+    try:
+        return app.parse_flags_with_usage(arguments)
+    except KeyError as error:  # how config flags report a field that the config lacks
+        sys.exit(f"Error: {error.args[0]}")

@@ -2,7 +2,7 @@
 
 import keras
 
-from inversenet_tf.layers import PixelShuffle, PixelUnshuffle, batch_norm, convolution, last_stddev
+from inversenet_tf.layers import BatchNorm, PixelShuffle, PixelUnshuffle, convolution, last_stddev
 
 CONDITIONS = ("none", "inner", "shuffled")
 
@@ -46,7 +46,7 @@ class DAE(keras.Model):
 
         def conv_norm_relu(x, filters, index):
             x = convolution(filters, dtype=dtype, name=f"conv{index}")(x)
-            x = batch_norm(dtype=dtype, name=f"norm{index}")(x)
+            x = BatchNorm(dtype=dtype, name=f"norm{index}")(x)
             return keras.layers.ReLU(dtype=dtype, name=f"relu{index}")(x)
 
         # === Functional graph ===

@@ -2,7 +2,7 @@
 
 import keras
 
-from inversenet_tf.layers import batch_norm, convolution
+from inversenet_tf.layers import BatchNorm, convolution
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")
@@ -29,7 +29,7 @@ class Discriminator(keras.Model):
             x = convolution(width * 2 ** (index - 1), strides=2, dtype=dtype, name=f"conv{index}")(
                 x
             )
-            x = batch_norm(dtype=dtype, name=f"norm{index}")(x)
+            x = BatchNorm(dtype=dtype, name=f"norm{index}")(x)
             x = keras.layers.LeakyReLU(0.2, dtype=dtype)(x)
         logits = convolution(1, dtype=dtype, name="logits")(x)
         pooled = keras.layers.GlobalAveragePooling2D(dtype="float32", name="pool")(logits)

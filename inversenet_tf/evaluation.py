@@ -38,7 +38,7 @@ def evaluate(workdir, data=None, limit=None, which="best"):
         raise ValueError(f"Expected limit >= 1. Received: {limit}")
     model, config, step = load_trained(workdir, which)
     source = open_source(
-        data or config.data.validation, HELD_OUT, config.data.channels, config.data.center_side
+        data or config.data.validation, HELD_OUT, config.data.channels, config.data.evaluation_side
     )
     operator = build_operator(config.operator)
     pairs = evaluation_pairs(

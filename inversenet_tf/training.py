@@ -92,22 +92,12 @@ def train(config, workdir, comparator=None):
         TrainingDiverged: a loss became NaN.
     """
     config.validate()
-    data, training = config.data, config.training
     strategy = default_strategy()
-    if training.batch_size % strategy.num_replicas_in_sync:
-        raise ValueError(
-            "Expected training.batch_size to be a multiple of the number of replicas. Received: "
-            f"{training.batch_size} and {strategy.num_replicas_in_sync}"
-        )
-    operator = build_operator(config.operator)
-    operator.validate((data.size, data.size, data.channels))
-    minimum_side = data.center_side
-    images = open_source(data.train, TRAINING, data.channels, minimum_side)
-    held_out = open_source(data.validation, HELD_OUT, data.channels, minimum_side)
+    _check_batch_size(config, strategy)
+    operator, images, held_out = open_data(config)
     workdir = open_workdir(workdir, config)
-
-    keras.utils.set_random_seed(training.seed)
-    if training.deterministic:
+    keras.utils.set_random_seed(config.training.seed)
+    if config.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     with strategy.scope():
         model = build_model(config)
@@ -115,17 +105,44 @@ def train(config, workdir, comparator=None):
     last = checkpoints.latest(workdir / "checkpoints" / "last")
     if last is not None:
         checkpoints.restore(model, last)
-        logging.info("Resumed at step %d of %d.", model.step, training.steps)
-    if model.step == training.steps:
-        return model
+        logging.info("Resumed at step %d of %d.", model.step, config.training.steps)
+    if model.step < config.training.steps:
+        _fit(model, config, operator, images, held_out, workdir)
+    return model
 
+
+def _check_batch_size(config, strategy):
+    if config.training.batch_size % strategy.num_replicas_in_sync:
+        raise ValueError(
+            "Expected training.batch_size to be a multiple of the number of replicas. Received: "
+            f"{config.training.batch_size} and {strategy.num_replicas_in_sync}"
+        )
+
+
+def open_data(config):
+    """The forward operator, the training images and the held-out ones of a config.
+
+    Raises:
+        ValueError: a source or kernel that cannot be used.
+    """
+    data = config.data
+    operator = build_operator(config.operator)
+    operator.validate((data.size, data.size, data.channels))
+    images = open_source(data.train, TRAINING, data.channels, data.center_side)
+    held_out = open_source(data.validation, HELD_OUT, data.channels, data.evaluation_side)
+    return operator, images, held_out
+
+
+def _fit(model, config, operator, images, held_out, workdir):
+    """Algorithm 1 from the model's step to the config's last, with all that is watched."""
+    training = config.training
     batches = training_pairs(
-        images, operator, config.noise, data,
+        images, operator, config.noise, config.data,
         batch_size=training.batch_size, seed=training.seed, start=model.step,
     )  # fmt: skip
     validation = evaluation_pairs(
-        held_out, operator, config.noise, data,
-        batch_size=training.batch_size, seed=training.seed, limit=data.validation_limit,
+        held_out, operator, config.noise, config.data,
+        batch_size=training.batch_size, seed=training.seed, limit=config.data.validation_limit,
     )  # fmt: skip
     examples = example_batch(held_out, operator, config)
     model.fit(
@@ -143,7 +160,6 @@ def train(config, workdir, comparator=None):
             callbacks.Checkpoints(workdir / "checkpoints"),
         ],
     )
-    return model
 
 
 def example_batch(source, operator, config):

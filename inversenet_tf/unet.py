@@ -2,7 +2,7 @@
 
 import keras
 
-from inversenet_tf.layers import batch_norm, convolution, last_stddev
+from inversenet_tf.layers import BatchNorm, convolution, last_stddev
 
 WIDTHS = (16, 32, 64, 128, 128, 128, 128, 128)  # of e1 to e8
 
@@ -34,14 +34,14 @@ class UNet(keras.Model):
         for level, width in enumerate(WIDTHS[1:depth], start=2):
             x = keras.layers.LeakyReLU(0.2, dtype=dtype)(encoded[-1])
             x = convolution(width, strides=2, dtype=dtype, name=f"e{level}_conv")(x)
-            encoded.append(batch_norm(dtype=dtype, name=f"e{level}")(x))
+            encoded.append(BatchNorm(dtype=dtype, name=f"e{level}")(x))
         x = encoded.pop()
         for level, skip in enumerate(reversed(encoded), start=1):
             x = keras.layers.ReLU(dtype=dtype)(x)
             x = convolution(
                 skip.shape[-1], strides=2, transposed=True, dtype=dtype, name=f"d{level}_conv"
             )(x)
-            x = batch_norm(dtype=dtype, name=f"d{level}_norm")(x)
+            x = BatchNorm(dtype=dtype, name=f"d{level}_norm")(x)
             x = keras.layers.Concatenate(dtype=dtype, name=f"d{level}")([x, skip])
         x = keras.layers.ReLU(dtype=dtype)(x)
         stddev = last_stddev(global_skip)

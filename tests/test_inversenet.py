@@ -148,10 +148,9 @@ def test_gradients_are_clipped_by_their_global_norm(batch):
         assert moved == pytest.approx(rate * clip, rel=1e-2), name
 
 
-def test_gradients_are_averaged_over_replicas_and_then_clipped():
+def test_gradients_are_averaged_over_replicas_and_then_clipped(two_replicas):
     """Replica gradients 100 and -99 under clip 5 move the weight by their mean, 0.5, not by 0."""
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    with strategy.scope():
+    with two_replicas.scope():
         model = make(lambda: keras.optimizers.SGD(1.0), clip_norm=5.0)
         layer = model.unet.get_layer("d3_conv")
     start = layer.bias.numpy()
@@ -165,7 +164,7 @@ def test_gradients_are_averaged_over_replicas_and_then_clipped():
                 loss += 0.0 * sum(tf.reduce_sum(v) for v in model.unet.trainable_variables)
             model._update("unet", tape, loss)
 
-        strategy.run(replica)
+        two_replicas.run(replica)
 
     step()
     np.testing.assert_allclose(layer.bias.numpy() - start, [-0.5, 0.0, 0.0], atol=1e-5)

@@ -1,6 +1,6 @@
 """Motion deblurring as the paper has it: Section 4.1, Tables 3 and 4, Appendix A.1.
 
-  python tools/train.py --config=configs/inversenet/motion_deblur.py --workdir=runs/celeba
+python tools/train.py --config=configs/inversenet/motion_deblur.py --workdir=runs/celeba
 """
 
 from inversenet_tf.config import Config

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 from inversenet_tf.imaging.kernels import KERNELS
+from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.operators import BOUNDARIES, OPERATORS
 
 AUGMENTATIONS = ("none", "flip", "dihedral")
@@ -41,13 +42,18 @@ class DataConfig:
         """Side of the central crop in pixels, resolved."""
         return self.crop_size or self.size
 
+    @property
+    def evaluation_side(self):
+        """The least side in pixels an image must have to be evaluated on."""
+        return self.center_side if self.evaluation_crop == "center" else SSIM_WINDOW
+
     def validate(self):
         """Raises ValueError for a value outside its range."""
         check_choice("data.channels", self.channels, (1, 3))
         check_choice("data.crop", self.crop, ("center", "random"))
         check_choice("data.augmentation", self.augmentation, AUGMENTATIONS)
         check_choice("data.evaluation_crop", self.evaluation_crop, ("center", "whole"))
-        check_at_least("data.size", self.size, 11)  # the window of SSIM
+        check_at_least("data.size", self.size, SSIM_WINDOW)
         check_at_least("data.validation_limit", self.validation_limit, 1)
         if self.crop_size and self.crop_size < self.size:
             raise ValueError(

@@ -83,6 +83,7 @@ class Folder(ImageSource):
     """Every image below a directory; files that cannot serve are named and skipped."""
 
     def __init__(self, directory, channels, minimum_side):
+        directory = Path(directory).expanduser()
         paths, skipped = check_images(list_images(directory), minimum_side)
         for reason in skipped.values():
             logging.warning("Skipped: %s", reason)

@@ -60,6 +60,16 @@ def test_broken_files_are_named(tmp_path, image_folder):
         io.read_image(image_folder / "text.png")
 
 
+def test_of_very_many_files_only_headers_are_read(image_folder, monkeypatch):
+    whole = (image_folder / "0.png").read_bytes()
+    (image_folder / "truncated.png").write_bytes(whole[: len(whole) // 2])
+    (image_folder / "text.png").write_text("no image")
+    paths = io.list_images(image_folder)
+    monkeypatch.setattr(io, "DECODED_CHECKS", len(paths) - 1)
+    usable, skipped = io.check_images(paths, minimum_side=32)
+    assert len(usable) == 7 and [p.name for p in skipped] == ["text.png"]
+
+
 def test_list_images_is_recursive_and_sorted(tmp_path):
     for name in ("b.png", "a/z.JPG", "a/notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
