@@ -1,5 +1,7 @@
 """InverseNet: the two networks, and Algorithm 1 as a training step."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -45,7 +47,7 @@ class InverseNet(keras.Model):
         self.built = True
 
     def call(self, measurements, training=False):
-        multiple = max(self.unet.multiple, self.dae.factor)
+        multiple = math.lcm(self.unet.multiple, self.dae.factor)
         padded = to_signed(pad_to_multiple(measurements, multiple, self.boundary))
         inverted = self.unet(padded, training=training)
         restored = self._denoise(inverted, padded, training)

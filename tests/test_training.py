@@ -60,6 +60,27 @@ def test_resuming_after_a_kill_gives_the_weights_of_an_uninterrupted_run(
         np.testing.assert_array_equal(found, expected)
 
 
+def test_two_replicas_give_the_weights_of_one(small_config, tmp_path, monkeypatch, two_replicas):
+    # Biases before a batch norm have no gradient but rounding noise, which Adam would scale up to
+    # the learning rate; a large epsilon leaves it as small as it is.
+    small_config.optimizer.epsilon = 1.0
+    small_config.optimizer.learning_rate = 0.1
+    one = train(small_config, tmp_path / "one")
+    monkeypatch.setattr(training, "default_strategy", lambda: two_replicas)
+    two = train(small_config, tmp_path / "two")
+    for expected, found in zip(all_weights(one), all_weights(two), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_batch_that_replicas_cannot_share_is_refused(
+    small_config, tmp_path, monkeypatch, two_replicas
+):
+    small_config.training.batch_size = 3
+    monkeypatch.setattr(training, "default_strategy", lambda: two_replicas)
+    with pytest.raises(ValueError, match="Received: 3 and 2"):
+        train(small_config, tmp_path / "run")
+
+
 def test_a_finished_run_is_not_trained_again(small_config, tmp_path, monkeypatch):
     first = train(small_config, tmp_path / "run")
     monkeypatch.setattr(training, "training_pairs", None)  # would fail if it trained

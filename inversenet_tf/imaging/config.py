@@ -60,6 +60,11 @@ class DataConfig:
                 f"Expected data.crop_size of 0 or at least data.size = {self.size}. "
                 f"Received: {self.crop_size}"
             )
+        if self.train.startswith("pairs:") and self.center_side != self.size:
+            raise ValueError(
+                "Expected data.crop_size of 0 for pairs, whose operator is tied to their pixels. "
+                f"Received: {self.crop_size}"
+            )
         if not 0 < self.min_scale <= 1:
             raise ValueError(f"Expected 0 < data.min_scale <= 1. Received: {self.min_scale}")
 

@@ -39,8 +39,8 @@ def draw_patch(source, data, seed, position):
 
     Args:
         source: an `ImageSource`.
-        data: a `DataConfig`; its `size`, `crop`, `min_scale` and
-            `augmentation` are used.
+        data: a `DataConfig`; its `size`, `crop`, `crop_size`, `min_scale` and `augmentation` are
+            used.
         seed: of the run.
         position: how many patches were drawn before this one.
 
