@@ -4,7 +4,6 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := runs/demo
-export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: setup demo test clean
 .DELETE_ON_ERROR:

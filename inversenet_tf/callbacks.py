@@ -9,22 +9,23 @@ from tqdm import tqdm
 
 from inversenet_tf import checkpoints
 from inversenet_tf.imaging.grids import image_grid
-from inversenet_tf.inversenet import LOSSES
+from inversenet_tf.inversenet import GRADIENT_NORMS, LOSSES
 
 
 class TrainingDiverged(FloatingPointError):
-    """A loss is no longer a finite number."""
+    """A loss or a gradient is no longer a finite number."""
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Stops at the step whose loss is NaN or infinite, before anything of it is saved."""
+    """Stops at the step whose loss or gradient is not finite, before anything of it is saved."""
 
     def on_train_batch_end(self, batch, logs=None):
-        for name in LOSSES:
+        for name in (*LOSSES, *GRADIENT_NORMS):
             if not math.isfinite(logs[name]):
                 raise TrainingDiverged(
                     f"{name} is {float(logs[name])} at step {self.model.step}. The last good "
-                    "checkpoint is kept. A smaller optimizer.learning_rate usually helps."
+                    "checkpoint is kept. The same command would end here again: use another "
+                    "--workdir with a smaller optimizer.learning_rate."
                 )
 
 
@@ -69,7 +70,10 @@ class Checkpoints(keras.callbacks.Callback):
 
 
 class TensorBoardLog(keras.callbacks.Callback):
-    """Scalars, image grids and the annealing view (Figs. 1 and 4), by training step.
+    """Scalars, image grids and the annealing view, by training step.
+
+    The grids are those of Fig. 1. The annealing view is Fig. 4 with x - z and, in the place of
+    the figure's x^ - z, what the DAE leaves: x - x^.
 
     Args:
         directory: of the event files.
@@ -114,7 +118,6 @@ class TensorBoardLog(keras.callbacks.Callback):
         )
 
     def _write_residual(self, name, residual):
-        """Fig. 4: what the DAE has to remove, and what it leaves, narrows as training anneals."""
         tf.summary.histogram(f"annealing/images - {name}", residual)
         tf.summary.scalar(f"annealing/mean of images - {name}", np.mean(residual))
         tf.summary.scalar(f"annealing/variance of images - {name}", np.var(residual))

@@ -1,13 +1,14 @@
 """Checkpoints of a training run: networks, optimizers and step, whole or not at all."""
 
+import contextlib
 import json
-import os
 import shutil
 from pathlib import Path
 
 import tensorflow as tf
 
-NETWORKS = ("unet", "dae", "discriminator")
+from inversenet_tf.imaging.atomic import written_aside
+from inversenet_tf.inversenet import NETWORKS
 
 
 def _state(model):
@@ -26,18 +27,14 @@ def save(model, directory, scores):
         scores: dict of JSON values to keep beside the weights.
     """
     directory = Path(directory)
-    final = directory / f"step-{model.step:08d}"
-    partial = directory / f".partial-{model.step:08d}"
-    for leftover in directory.glob(".partial-*"):
-        shutil.rmtree(leftover)
-    partial.mkdir(parents=True)
-    _state(model).write(str(partial / "state"))
-    (partial / "scores.json").write_text(json.dumps(scores))
-    if final.exists():
-        shutil.rmtree(final)
-    os.rename(partial, final)
+    newest = directory / f"step-{model.step:08d}"
+    if newest.exists():  # of the same run at the same step: the same state
+        return
+    with written_aside(newest) as partial:
+        _state(model).write(str(partial / "state"))
+        (partial / "scores.json").write_text(json.dumps(scores))
     for older in directory.glob("step-*"):
-        if older != final:
+        if older != newest:
             shutil.rmtree(older)
 
 
@@ -53,11 +50,22 @@ def scores(path):
 
 def restore(model, path):
     """Brings a compiled model back to where `save` left it, optimizers and step included."""
-    _state(model).read(str(Path(path) / "state")).assert_consumed()
+    with _named(path):
+        _state(model).read(str(Path(path) / "state")).assert_consumed()
 
 
 def restore_networks(model, path):
     """Loads the weights of the U-Net and the DAE alone, for use without training."""
     networks = tf.train.Checkpoint(unet=model.unet, dae=model.dae)
-    status = networks.read(str(Path(path) / "state"))
-    status.assert_existing_objects_matched().expect_partial()
+    with _named(path):
+        status = networks.read(str(Path(path) / "state"))
+        status.assert_existing_objects_matched().expect_partial()
+
+
+@contextlib.contextmanager
+def _named(path):
+    """Whatever TensorFlow says of a checkpoint it cannot read, the error names its path."""
+    try:
+        yield
+    except (tf.errors.OpError, AssertionError, IndexError) as error:
+        raise OSError(f"Cannot read the checkpoint {path}: {error}") from error

@@ -28,7 +28,7 @@ def run(main):
             main()
         except MENDABLE as error:
             logging.debug("The error's origin:", exc_info=True)
-            sys.exit(f"Error: {error}")
+            sys.exit(f"Error: {error} (--verbosity=1 shows its origin)")
 
     flags.FLAGS.set_default("verbosity", logging.INFO)
     app.run(guarded, flags_parser=_parse)

@@ -3,46 +3,50 @@
 import dataclasses
 import math
 
-from inversenet_tf.dae import CONDITIONS
 from inversenet_tf.imaging.config import (
     DataConfig,
     NoiseConfig,
     OperatorConfig,
     check_at_least,
     check_choice,
+    check_fraction,
+    check_positive,
 )
-from inversenet_tf.imaging.metrics import MetricProfile
+from inversenet_tf.imaging.metrics import SSIM_WINDOW, MetricProfile
+from inversenet_tf.imaging.runs import config_from_dict
 from inversenet_tf.losses import REDUCTIONS
 from inversenet_tf.unet import WIDTHS
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 SCHEDULES = ("constant", "cosine")
+CONDITIONS = ("none", "shuffled")  # of the DAE's, those for measurements of the image's size
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class NetworkConfig:
     """The three networks (Tables 3 and 4)."""
 
     depth: int = 0  # levels of the U-Net; 0: log2(data.size), as in Table 3
     dae_factor: int = 4  # r of the pixel shuffling
-    dae_condition: str = "shuffled"  # how y joins the DAE, see `DAE`
+    dae_condition: str = "shuffled"  # how y joins the DAE
     discriminator_width: int = 64  # DCGAN's; the paper names none
     global_skip: bool = False  # both networks predict a correction. Paper: off
     paper_literal: bool = False  # Table 4's last batch norm and ReLU
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class LossConfig:
     """Eqs. 9 to 12."""
 
     reconstruction_weight: float = 0.5  # lambda_r
+    comparator: str = "none"  # what is passed to `train` as C; "none" leaves its term out
     feature_weight: float = 0.5  # lambda_f
     reduction: str = "sum"  # of the squared norms; "mean" weighs them less
     real_label: float = 0.99
     fake_label: float = 0.01
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class OptimizerConfig:
     """Three Adams alike (Appendix A.1)."""
 
@@ -55,7 +59,7 @@ class OptimizerConfig:
     discriminator_steps: int = 1  # K of Algorithm 1
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class TrainingConfig:
     """How long, and on what."""
 
@@ -67,7 +71,7 @@ class TrainingConfig:
     deterministic: bool = False  # the same bits on every run of one machine, more slowly
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class Config:
     """One experiment, whole."""
 
@@ -85,12 +89,18 @@ class Config:
         """Levels of the U-Net, resolved."""
         return self.network.depth or round(math.log2(self.data.size))
 
+    @property
+    def _scored_side(self):
+        return self.data.size - 2 * self.metrics.crop
+
     def validate(self):
         """Raises ValueError, naming the field, for any value that cannot be trained with."""
+        config_from_dict(Config, dataclasses.asdict(self))  # checks the types
         self.data.validate()
         self.operator.validate()
         self.noise.validate()
         self.metrics.validate()
+        check_at_least("data.size less twice metrics.crop", self._scored_side, SSIM_WINDOW)
         self._validate_network()
         self._validate_optimization()
 
@@ -116,16 +126,18 @@ class Config:
         check_choice("loss.reduction", loss.reduction, REDUCTIONS)
         check_choice("optimizer.schedule", optimizer.schedule, SCHEDULES)
         check_choice("training.precision", training.precision, PRECISIONS)
-        for field in ("reconstruction_weight", "feature_weight", "real_label", "fake_label"):
+        for field in ("reconstruction_weight", "feature_weight"):
             check_at_least(f"loss.{field}", getattr(loss, field), 0)
+        for field in ("real_label", "fake_label"):
+            check_fraction(f"loss.{field}", getattr(loss, field))
+        check_at_least("training.seed", training.seed, 0)
         for field in ("batch_size", "steps", "steps_per_epoch"):
             check_at_least(f"training.{field}", getattr(training, field), 1)
         check_at_least("optimizer.discriminator_steps", optimizer.discriminator_steps, 1)
         for field in ("learning_rate", "clip_norm", "epsilon"):
-            if not getattr(optimizer, field) > 0:
-                raise ValueError(
-                    f"Expected optimizer.{field} > 0. Received: {getattr(optimizer, field)}"
-                )
+            check_positive(f"optimizer.{field}", getattr(optimizer, field))
+        for field in ("beta_1", "beta_2"):
+            check_fraction(f"optimizer.{field}", getattr(optimizer, field))
         if training.steps % training.steps_per_epoch:
             raise ValueError(
                 "Expected training.steps to be a multiple of training.steps_per_epoch. "

@@ -8,13 +8,12 @@ from tqdm import tqdm
 
 from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.classical import wiener
-from inversenet_tf.imaging.datasets import HELD_OUT, open_source
 from inversenet_tf.imaging.grids import comparison_figure
 from inversenet_tf.imaging.operators import build_operator
 from inversenet_tf.imaging.pairs import evaluation_pairs
 from inversenet_tf.imaging.runs import versions, write_json
 from inversenet_tf.restoration import Restorer
-from inversenet_tf.training import load_trained
+from inversenet_tf.training import load_trained, open_held_out
 
 FIGURE_ROWS = 6
 
@@ -37,10 +36,8 @@ def evaluate(workdir, data=None, limit=None, which="best"):
     if limit is not None and limit < 1:
         raise ValueError(f"Expected limit >= 1. Received: {limit}")
     model, config, step = load_trained(workdir, which)
-    source = open_source(
-        data or config.data.validation, HELD_OUT, config.data.channels, config.data.evaluation_side
-    )
     operator = build_operator(config.operator)
+    source = open_held_out(data or config.data.validation, operator, config)
     pairs = evaluation_pairs(
         source, operator, config.noise, config.data,
         batch_size=config.training.batch_size, seed=config.training.seed, limit=limit,
@@ -59,7 +56,8 @@ def evaluate(workdir, data=None, limit=None, which="best"):
         "methods": methods,
     }
     write_json(Path(workdir) / "results.json", results)
-    footer = f"{source.spec}, {config.operator.kernel} kernel, step {step}; PSNR in dB, SSIM"
+    degradation = "the user's own" if source.paired else _describe(config)
+    footer = f"{source.spec}; {degradation}; step {step}; PSNR in dB, SSIM"
     _draw(Path(workdir) / "comparison.png", examples, methods, footer)
     return results
 
@@ -87,6 +85,14 @@ def _run_methods(pairs, count, kernel, restorer, config):
 def _summary(psnr, ssim):
     per_image = [{"psnr": p, "ssim": s} for p, s in zip(psnr, ssim, strict=True)]
     return {"psnr": float(np.mean(psnr)), "ssim": float(np.mean(ssim)), "per_image": per_image}
+
+
+def _describe(config):
+    """The degradation in a line."""
+    operator, noise = config.operator, config.noise
+    kernel = f" {operator.kernel}, {operator.boundary}" if operator.name == "blur" else ""
+    rounding = ", 8 bits" if noise.eight_bit else ""
+    return f"{operator.name}{kernel}{rounding}, noise {noise.gaussian_sigma}"
 
 
 def _draw(path, examples, methods, footer):

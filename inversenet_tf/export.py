@@ -1,11 +1,11 @@
 """Export of a trained model as a SavedModel with one named signature for every size."""
 
-import os
-import shutil
 from pathlib import Path
 
 import keras
 import tensorflow as tf
+
+from inversenet_tf.imaging.atomic import written_aside
 
 SIGNATURE = "serving_default"
 
@@ -34,8 +34,5 @@ def export(model, output):
     archive = keras.export.ExportArchive()
     archive.track(model)
     archive.add_endpoint(SIGNATURE, serve, input_signature=[spec])
-    partial = output.with_name(output.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    archive.write_out(partial, verbose=False)
-    os.rename(partial, output)
+    with written_aside(output) as partial:
+        archive.write_out(partial, verbose=False)

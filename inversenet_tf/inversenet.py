@@ -9,7 +9,10 @@ from inversenet_tf.imaging.metrics import MetricProfile, psnr, ssim
 from inversenet_tf.losses import discriminator_loss, generator_loss
 from inversenet_tf.padding import crop_to, pad_to_multiple
 
-LOSSES = ("discriminator_loss", "unet_loss", "dae_loss")
+NETWORKS = ("discriminator", "unet", "dae")
+LOSSES = tuple(f"{network}_loss" for network in NETWORKS)
+GRADIENT_NORMS = tuple(f"{network}_gradient_norm" for network in NETWORKS)  # before clipping
+SCORES = ("psnr_inverted", "psnr_restored", "ssim_inverted", "ssim_restored")
 
 
 def to_signed(images):
@@ -96,7 +99,7 @@ class InverseNet(keras.Model):
         self.discriminator_steps = discriminator_steps
         self.comparator = comparator
         self.profile = profile or MetricProfile()
-        names = (*LOSSES, "psnr_inverted", "psnr_restored", "ssim_inverted", "ssim_restored")
+        names = (*LOSSES, *GRADIENT_NORMS, *SCORES)
         self._trackers = {name: keras.metrics.Mean(name) for name in names}
 
     @property
@@ -118,17 +121,16 @@ class InverseNet(keras.Model):
         # here all three updates share one z, because that differs by a single Adam step only.
         with tf.GradientTape() as dae_tape:
             restored = self._denoise(tf.stop_gradient(inverted), measurements, training=True)
-        losses = {}
         for _ in range(self.discriminator_steps):
-            losses["discriminator_loss"] = self._train_discriminator(images, inverted, restored)
+            logs = self._train_discriminator(images, inverted, restored)
         features = None if self.comparator is None else self.comparator(from_signed(images))
         with unet_tape:
-            losses["unet_loss"] = self._generator_loss(inverted, images, features)
-        self._update("unet", unet_tape, losses["unet_loss"])
+            unet_loss = self._generator_loss(inverted, images, features)
+        logs |= self._update("unet", unet_tape, unet_loss)
         with dae_tape:
-            losses["dae_loss"] = self._generator_loss(restored, images, features)
-        self._update("dae", dae_tape, losses["dae_loss"])
-        return self._record(losses)
+            dae_loss = self._generator_loss(restored, images, features)
+        logs |= self._update("dae", dae_tape, dae_loss)
+        return self._record(logs)
 
     def _train_discriminator(self, images, inverted, restored):
         weights = self.losses_config
@@ -138,8 +140,7 @@ class InverseNet(keras.Model):
                 for batch in (images, tf.stop_gradient(inverted), tf.stop_gradient(restored))
             ]
             loss = discriminator_loss(*logits, weights.real_label, weights.fake_label)
-        self._update("discriminator", tape, loss)
-        return loss
+        return self._update("discriminator", tape, loss)
 
     def _generator_loss(self, estimates, images, features):
         weights = self.losses_config
@@ -157,15 +158,19 @@ class InverseNet(keras.Model):
         )
 
     def _update(self, name, tape, loss):
-        """Averages the gradient over the replicas, clips it, and only then applies it."""
+        """Averages the gradient over the replicas, clips it, and only then applies it.
+
+        Returns the loss and the gradient's norm by name.
+        """
         variables = getattr(self, name).trainable_variables
         gradients = tape.gradient(loss, variables)
         context = tf.distribute.get_replica_context()
         gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
-        gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
+        gradients, norm = tf.clip_by_global_norm(gradients, self.clip_norm)
         # The optimizer sums over the replicas, which by now all hold the same gradient.
         share = 1.0 / context.num_replicas_in_sync
         self.optimizers[name].apply([gradient * share for gradient in gradients], variables)
+        return {f"{name}_loss": loss, f"{name}_gradient_norm": norm}
 
     def test_step(self, data):
         """PSNR and SSIM of both outputs on a batch of (measurements, images)."""
@@ -193,8 +198,5 @@ class InverseNet(keras.Model):
     @classmethod
     def from_config(cls, config):
         """Rebuilds the model from `get_config`."""
-        networks = {
-            name: keras.saving.deserialize_keras_object(config[name])
-            for name in ("unet", "dae", "discriminator")
-        }
+        networks = {name: keras.saving.deserialize_keras_object(config[name]) for name in NETWORKS}
         return cls(**config | networks)

@@ -16,9 +16,7 @@ def soft_gan_loss(logits, label):
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
 
 
-def discriminator_loss(
-    real_logits, inverted_logits, restored_logits, real_label=0.99, fake_label=0.01
-):
+def discriminator_loss(real_logits, inverted_logits, restored_logits, real_label, fake_label):
     """Eq. 10 (the discriminator's part of Eq. 6): images are real, z and the restored are not."""
     return (
         soft_gan_loss(real_logits, real_label)
@@ -46,12 +44,12 @@ def generator_loss(
     estimates,
     images,
     *,
-    real_label=0.99,
-    reconstruction_weight=0.5,
+    real_label,
+    reconstruction_weight,
+    feature_weight,
+    reduction="sum",
     estimated_features=None,
     true_features=None,
-    feature_weight=0.5,
-    reduction="sum",
 ):
     """Eqs. 11 and 12 (Eqs. 7 and 8): one loss for either network's output.
 
@@ -61,9 +59,9 @@ def generator_loss(
         images: the truth, same shape and range.
         real_label: the soft label the network wants for its output.
         reconstruction_weight: lambda_r.
-        estimated_features, true_features: C(estimates) and C(images); None without a comparator.
         feature_weight: lambda_f.
         reduction: of both squared distances, see `squared_distance`.
+        estimated_features, true_features: C(estimates) and C(images); None without a comparator.
     """
     loss = soft_gan_loss(logits, real_label)
     loss += reconstruction_weight * squared_distance(estimates, images, reduction)

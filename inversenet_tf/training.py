@@ -12,9 +12,10 @@ from inversenet_tf.config import Config
 from inversenet_tf.dae import DAE
 from inversenet_tf.discriminator import Discriminator
 from inversenet_tf.imaging.datasets import HELD_OUT, TRAINING, open_source
+from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.operators import build_operator
 from inversenet_tf.imaging.pairs import evaluation_pairs, training_pairs
-from inversenet_tf.imaging.runs import open_workdir, read_config
+from inversenet_tf.imaging.runs import CHECKPOINTS, open_workdir, read_config
 from inversenet_tf.inversenet import InverseNet
 from inversenet_tf.unet import UNet
 
@@ -81,7 +82,8 @@ def train(config, workdir, comparator=None):
     Args:
         config: a `Config`.
         workdir: directory of the run: `config.json`, `checkpoints/`, `logs/`.
-        comparator: frozen callable from images in [0, 1] to features, or None.
+        comparator: frozen callable from images in [0, 1] to features, which
+            `config.loss.comparator` then names; None for off.
 
     Returns:
         The trained `InverseNet`, in the state of the last step.
@@ -93,16 +95,16 @@ def train(config, workdir, comparator=None):
     """
     config.validate()
     strategy = default_strategy()
-    _check_batch_size(config, strategy)
+    _check_call(config, strategy, comparator)
     operator, images, held_out = open_data(config)
-    workdir = open_workdir(workdir, config)
     keras.utils.set_random_seed(config.training.seed)
     if config.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     with strategy.scope():
         model = build_model(config)
         compile_model(model, config, comparator)
-    last = checkpoints.latest(workdir / "checkpoints" / "last")
+    workdir = open_workdir(workdir, config)
+    last = checkpoints.latest(workdir / CHECKPOINTS / "last")
     if last is not None:
         checkpoints.restore(model, last)
         logging.info("Resumed at step %d of %d.", model.step, config.training.steps)
@@ -111,7 +113,13 @@ def train(config, workdir, comparator=None):
     return model
 
 
-def _check_batch_size(config, strategy):
+def _check_call(config, strategy, comparator):
+    """Whether the config, which is what a result is known by, tells the truth of this call."""
+    if (comparator is None) != (config.loss.comparator == "none"):
+        raise ValueError(
+            "Expected loss.comparator to name the comparator that is passed to train, or "
+            f'"none". Received: {config.loss.comparator!r} with comparator={comparator}'
+        )
     if config.training.batch_size % strategy.num_replicas_in_sync:
         raise ValueError(
             "Expected training.batch_size to be a multiple of the number of replicas. Received: "
@@ -129,8 +137,19 @@ def open_data(config):
     operator = build_operator(config.operator)
     operator.validate((data.size, data.size, data.channels))
     images = open_source(data.train, TRAINING, data.channels, data.center_side)
-    held_out = open_source(data.validation, HELD_OUT, data.channels, data.evaluation_side)
+    held_out = open_held_out(data.validation, operator, config)
+    if images.spec == held_out.spec:
+        logging.warning("The validation images are the training images: %s", images.spec)
     return operator, images, held_out
+
+
+def open_held_out(spec, operator, config):
+    """The images of a source that are large enough to be measured and scored."""
+    side = config.data.center_side
+    if config.data.evaluation_crop == "whole":
+        kernel = (1,) if operator.kernel is None else operator.kernel.shape[:2]
+        side = max(SSIM_WINDOW + 2 * config.metrics.crop, *kernel)
+    return open_source(spec, HELD_OUT, config.data.channels, side)
 
 
 def _fit(model, config, operator, images, held_out, workdir):
@@ -157,7 +176,7 @@ def _fit(model, config, operator, images, held_out, workdir):
             callbacks.StopOnNaN(),
             callbacks.Progress(training.steps),
             callbacks.TensorBoardLog(workdir / "logs", *examples),
-            callbacks.Checkpoints(workdir / "checkpoints"),
+            callbacks.Checkpoints(workdir / CHECKPOINTS),
         ],
     )
 
@@ -170,7 +189,7 @@ def example_batch(source, operator, config):
         loaded = [source.load(i) for i in range(count)]
         shapes = [(pair[0] if source.paired else pair).shape for pair in loaded]
         side = min(EXAMPLE_SIDE, *(min(shape[:2]) for shape in shapes))
-        data = dataclasses.replace(data, evaluation_crop="center", size=side)
+        data = dataclasses.replace(data, evaluation_crop="center", size=side, crop_size=0)
     pairs = evaluation_pairs(
         source, operator, config.noise, data,
         batch_size=count, seed=config.training.seed, limit=count,
@@ -193,7 +212,7 @@ def load_trained(workdir, which="best"):
         ValueError: the directory holds no run, or one without a checkpoint.
     """
     config = read_config(workdir, Config)
-    checkpoint = checkpoints.latest(Path(workdir) / "checkpoints" / which)
+    checkpoint = checkpoints.latest(Path(workdir) / CHECKPOINTS / which)
     if checkpoint is None:
         raise ValueError(f"Expected a trained model in {workdir}. Received: no checkpoint yet.")
     model = build_model(config, with_discriminator=False)

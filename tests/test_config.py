@@ -4,7 +4,7 @@ import json
 import pytest
 
 from inversenet_tf.config import Config
-from inversenet_tf.imaging.runs import config_from_dict, open_workdir, read_config
+from inversenet_tf.imaging.runs import CHECKPOINTS, config_from_dict, open_workdir, read_config
 
 
 def test_the_defaults_are_the_papers():
@@ -33,7 +33,7 @@ IMPOSSIBLE = {
     "data.channels": 2,
     "data.crop": "left",
     "data.crop_size": 32,
-    "data.augmentation": "colour",
+    "data.augmentation": "flip",
     "data.min_scale": 0.0,
     "data.validation_limit": 0,
     "operator.name": "fog",
@@ -43,7 +43,7 @@ IMPOSSIBLE = {
     "operator.kernel_sigma": -1.0,
     "noise.gaussian_sigma": -0.1,
     "network.depth": 9,
-    "network.dae_condition": "late",
+    "network.dae_condition": "inner",
     "network.dae_factor": 7,
     "loss.reduction": "max",
     "loss.real_label": float("nan"),
@@ -53,7 +53,12 @@ IMPOSSIBLE = {
     "training.batch_size": 0,
     "training.steps": 150,
     "training.precision": "float8",
+    "training.seed": -1,
     "metrics.channels": "lab",
+    "metrics.crop": 30,
+    "optimizer.beta_1": 1.5,
+    "optimizer.clip_norm": float("inf"),
+    "operator.kernel_angle": float("nan"),
 }
 
 
@@ -73,6 +78,33 @@ def test_config_survives_json():
     assert config_from_dict(Config, values) == config
 
 
+def test_a_misspelt_field_of_a_config_file_is_refused():
+    with pytest.raises(AttributeError, match="learning_rte"):
+        Config().optimizer.learning_rte = 3.0
+
+
+def test_a_whole_number_may_stand_for_a_float():
+    config = Config()
+    config.optimizer.clip_norm = 5
+    config.validate()
+
+
+def test_values_of_a_wrong_type_are_refused_by_name():
+    config = Config()
+    config.training.batch_size = 16.5
+    with pytest.raises(ValueError, match="training.batch_size.*int.*16.5"):
+        config.validate()
+
+
+def test_pairs_are_not_scaled():
+    config = Config()
+    config.data.validation = "pairs:sharp,blurred"
+    config.validate()
+    config.data.crop_size = 128
+    with pytest.raises(ValueError, match="crop_size"):
+        config.validate()
+
+
 @pytest.mark.parametrize("values", [{"learning_rate": 1.0}, {"data": {"size": "large"}}])
 def test_unknown_fields_and_wrong_types_are_refused(values):
     with pytest.raises(ValueError, match="Expected a Config"):
@@ -82,6 +114,7 @@ def test_unknown_fields_and_wrong_types_are_refused(values):
 def test_a_workdir_belongs_to_one_experiment(tmp_path):
     config = Config()
     workdir = open_workdir(tmp_path / "run", config)
+    (workdir / CHECKPOINTS).mkdir()
     assert open_workdir(workdir, config) == workdir
     assert read_config(workdir, Config) == config
     other = Config()
@@ -93,7 +126,7 @@ def test_a_workdir_belongs_to_one_experiment(tmp_path):
 
 def test_an_unwritable_workdir_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match="writable"):
+    with pytest.raises(ValueError, match="work directory to write to"):
         open_workdir(tmp_path / "file" / "run", Config())
 
 
@@ -104,7 +137,13 @@ def test_a_full_disk_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
     with pytest.raises(ValueError, match="MiB free"):
         open_workdir(tmp_path / "run", Config())
-    assert not (tmp_path / "run" / "config.json").exists()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_damaged_config_is_named(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ValueError, match="Expected JSON in .*config.json"):
+        read_config(tmp_path, Config)
 
 
 def test_a_directory_without_a_run_is_refused(tmp_path):

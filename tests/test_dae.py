@@ -59,7 +59,10 @@ def test_every_weight_counts(channels, condition):
     for variable, gradient in zip(
         dae.trainable_variables, tape.gradient(loss, dae.trainable_variables), strict=True
     ):
-        assert gradient is not None and np.isfinite(gradient).all(), variable.path
+        assert np.isfinite(gradient).all(), variable.path
+        # A bias before a batch norm has no influence, whatever the table says.
+        if variable.name != "bias":
+            assert np.any(gradient != 0), variable.path
 
 
 def test_global_skip_adds_the_input(images):

@@ -51,6 +51,17 @@ def test_pairs_of_the_user_have_no_known_kernel(run, image_folder):
     assert list(results["methods"]) == ["degraded", "inverted", "restored"]
     assert results["number_of_images"] == 3
     assert np.isinf(results["methods"]["degraded"]["psnr"])
+    written = (run / "results.json").read_text()
+    assert json.loads(written, parse_constant=pytest.fail)["methods"]["degraded"]["psnr"] == "inf"
+
+
+def test_whole_images_smaller_than_the_kernel_are_refused(run):
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["evaluation_crop"] = "whole"
+    config["operator"]["kernel_size"] = 45
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="at least 45 pixels"):
+        evaluate(run)
 
 
 def test_impossible_limits_are_refused(run):

@@ -24,7 +24,7 @@ def test_one_named_signature_serves_every_size(model, tmp_path):
 
 def test_an_export_is_whole_or_absent(model, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("inversenet_tf.export.os.rename", None)
+        patch.setattr("inversenet_tf.imaging.atomic.os.replace", None)
         with pytest.raises(TypeError):
             export(model, tmp_path / "export")
     assert not (tmp_path / "export").exists()

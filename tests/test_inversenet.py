@@ -7,11 +7,9 @@ from inversenet_tf import inversenet
 from inversenet_tf.config import LossConfig
 from inversenet_tf.dae import DAE
 from inversenet_tf.discriminator import Discriminator
-from inversenet_tf.inversenet import InverseNet
+from inversenet_tf.inversenet import NETWORKS, InverseNet
 from inversenet_tf.losses import discriminator_loss, generator_loss
 from inversenet_tf.unet import UNet
-
-NETWORKS = ("discriminator", "unet", "dae")
 
 
 def make(optimizer=lambda: keras.optimizers.Adam(1e-3), depth=3, condition="none", **compiled):
@@ -76,10 +74,11 @@ def test_algorithm_1(batch, monkeypatch):
 
     def spy(self, name, tape, loss):
         before = weights(self)
-        original(self, name, tape, loss)
+        logs = original(self, name, tape, loss)
         after = weights(self)
         moved = [n for n in NETWORKS if not np.array_equal(flat(before[n]), flat(after[n]))]
         updated.append((name, moved))
+        return logs
 
     monkeypatch.setattr(InverseNet, "_update", spy)
     model.train_step(batch)
@@ -123,16 +122,21 @@ def test_a_step_equals_the_equations_by_hand(batch):
             np.testing.assert_allclose(new - old, -rate * g, rtol=1e-2, atol=1e-6)
 
     z, restored = outputs()
-    l_d = gradient(
-        lambda: discriminator_loss(*(d(x, training=True) for x in (images, z, restored))), d
-    )
-    compare("discriminator", d, l_d)
+
+    def l_d():
+        logits = [d(x, training=True) for x in (images, z, restored)]
+        return discriminator_loss(*logits, 0.99, 0.01)
+
+    compare("discriminator", d, gradient(l_d, d))
     for variable, value in zip(d.trainable_variables, found["discriminator"], strict=True):
         variable.assign(value)  # the generators see the discriminator that was just updated
 
     def l_g(index):
         estimates = outputs()[index]
-        return generator_loss(d(estimates, training=True), estimates, images)
+        return generator_loss(
+            d(estimates, training=True), estimates, images,
+            real_label=0.99, reconstruction_weight=0.5, feature_weight=0.5,
+        )  # fmt: skip
 
     compare("unet", unet, gradient(lambda: l_g(0), unet))
     compare("dae", dae, gradient(lambda: l_g(1), dae))

@@ -29,7 +29,7 @@ def test_equation_9_does_not_overflow():
 def test_equation_10():
     real, inverted, restored = LOGITS, LOGITS + 1, LOGITS - 2
     expected = soft_gan(real, 0.99) + soft_gan(inverted, 0.01) + soft_gan(restored, 0.01)
-    assert float(losses.discriminator_loss(real, inverted, restored)) == pytest.approx(
+    assert float(losses.discriminator_loss(real, inverted, restored, 0.99, 0.01)) == pytest.approx(
         expected, rel=1e-5
     )
 
@@ -51,11 +51,11 @@ def test_equations_11_and_12():
     adversarial = soft_gan(LOGITS, 0.99)
     l2 = np.sum((estimates - images) ** 2) / 3
     feature = np.sum((features - true_features) ** 2) / 3
-    without = losses.generator_loss(LOGITS, estimates, images)
-    assert float(without) == pytest.approx(adversarial + 0.5 * l2, rel=1e-5)
+    weights = {"real_label": 0.99, "reconstruction_weight": 0.25, "feature_weight": 2.0}
+    without = losses.generator_loss(LOGITS, estimates, images, **weights)
+    assert float(without) == pytest.approx(adversarial + 0.25 * l2, rel=1e-5)
     full = losses.generator_loss(
-        LOGITS, estimates, images,
-        reconstruction_weight=0.25, feature_weight=2.0,
+        LOGITS, estimates, images, **weights,
         estimated_features=features, true_features=true_features,
     )  # fmt: skip
     assert float(full) == pytest.approx(adversarial + 0.25 * l2 + 2.0 * feature, rel=1e-5)

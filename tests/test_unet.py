@@ -43,7 +43,10 @@ def test_every_weight_counts(images):
     for variable, gradient in zip(
         unet.trainable_variables, tape.gradient(loss, unet.trainable_variables), strict=True
     ):
-        assert gradient is not None and np.isfinite(gradient).all(), variable.path
+        assert np.isfinite(gradient).all(), variable.path
+        # A bias before a batch norm has no influence, whatever the table says.
+        if variable.name != "bias":
+            assert np.any(gradient != 0), variable.path
 
 
 @pytest.mark.parametrize("channels", [1, 3])

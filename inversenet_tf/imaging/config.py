@@ -19,10 +19,22 @@ def check_choice(field, value, choices):
 def check_at_least(field, value, least):
     """Raises ValueError unless `value` is a finite number of at least `least`."""
     if not (math.isfinite(value) and value >= least):
-        raise ValueError(f"Expected {field} >= {least}. Received: {value}")
+        raise ValueError(f"Expected a finite {field} >= {least}. Received: {value}")
 
 
-@dataclasses.dataclass
+def check_positive(field, value):
+    """Raises ValueError unless `value` is a finite number above zero."""
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"Expected a finite {field} > 0. Received: {value}")
+
+
+def check_fraction(field, value):
+    """Raises ValueError unless `value` is in [0, 1]."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"Expected {field} from 0 to 1. Received: {value}")
+
+
+@dataclasses.dataclass(slots=True)
 class DataConfig:
     """Which images, and which part of each."""
 
@@ -42,11 +54,6 @@ class DataConfig:
         """Side of the central crop in pixels, resolved."""
         return self.crop_size or self.size
 
-    @property
-    def evaluation_side(self):
-        """The least side in pixels an image must have to be evaluated on."""
-        return self.center_side if self.evaluation_crop == "center" else SSIM_WINDOW
-
     def validate(self):
         """Raises ValueError for a value outside its range."""
         check_choice("data.channels", self.channels, (1, 3))
@@ -60,16 +67,22 @@ class DataConfig:
                 f"Expected data.crop_size of 0 or at least data.size = {self.size}. "
                 f"Received: {self.crop_size}"
             )
-        if self.train.startswith("pairs:") and self.center_side != self.size:
+        pairs = "pairs:" in (self.train[:6], self.validation[:6])
+        if pairs and (self.center_side, self.min_scale) != (self.size, 1.0):
             raise ValueError(
-                "Expected data.crop_size of 0 for pairs, whose operator is tied to their pixels. "
-                f"Received: {self.crop_size}"
+                "Expected data.crop_size 0 and data.min_scale 1 for pairs, whose operator is tied "
+                f"to their pixels. Received: {self.crop_size} and {self.min_scale}"
             )
         if not 0 < self.min_scale <= 1:
             raise ValueError(f"Expected 0 < data.min_scale <= 1. Received: {self.min_scale}")
+        if self.crop == "center" and (self.augmentation, self.min_scale) != ("none", 1.0):
+            raise ValueError(
+                'Expected data.crop "random" with data.augmentation or data.min_scale. Received: '
+                f"{self.crop!r} with {self.augmentation!r} and {self.min_scale}"
+            )
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class OperatorConfig:
     """The forward operator A, one of `OPERATORS`."""
 
@@ -89,11 +102,12 @@ class OperatorConfig:
         check_choice("operator.boundary", self.boundary, BOUNDARIES)
         check_choice("operator.kernel", self.kernel, KERNELS)
         check_at_least("operator.kernel_size", self.kernel_size, 1)
-        if self.kernel_sigma <= 0:
-            raise ValueError(f"Expected operator.kernel_sigma > 0. Received: {self.kernel_sigma}")
+        check_positive("operator.kernel_sigma", self.kernel_sigma)
+        check_at_least("operator.kernel_seed", self.kernel_seed, 0)
+        check_at_least("operator.kernel_angle", self.kernel_angle, -360)
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class NoiseConfig:
     """What follows the operator."""
 

@@ -7,7 +7,6 @@ function of the seed, so that an interrupted run goes on exactly where it was.
 import re
 from pathlib import Path
 
-import numpy as np
 import skimage.data
 import sklearn.datasets
 from absl import logging
@@ -15,13 +14,16 @@ from absl import logging
 from inversenet_tf.imaging.io import (
     PILLOW_MODES,
     ImageReadError,
-    check_images,
     from_uint8,
+    inspect_images,
     list_images,
     read_image,
+    to_luma,
+    usable_images,
 )
 
 TRAINING, HELD_OUT = "training", "held_out"
+NAMED_SKIPS = 20  # skipped files that are named one by one
 
 
 class ImageSource:
@@ -67,13 +69,17 @@ class Photos(ImageSource):
         HELD_OUT: {"chelsea": skimage.data.chelsea, "coffee": skimage.data.coffee},
     }
 
-    def __init__(self, split, channels):
+    def __init__(self, split, channels, minimum_side):
         loaders = self.LOADERS[split]
         super().__init__(f"photos@{split}", list(loaders))
         images = [from_uint8(load()) for load in loaders.values()]
-        # BT.601 luma, as Pillow's "L" has it.
-        luma = np.array([0.299, 0.587, 0.114], np.float32)
-        self._images = images if channels == 3 else [(i @ luma)[..., None] for i in images]
+        self._images = images if channels == 3 else [to_luma(image) for image in images]
+        least = min(min(image.shape[:2]) for image in images)
+        if least < minimum_side:
+            raise ValueError(
+                f"Expected images of at least {minimum_side} pixels a side. Received: {self.spec}, "
+                f"the smallest of {least} pixels."
+            )
 
     def load(self, index):
         return self._images[index]
@@ -84,16 +90,17 @@ class Folder(ImageSource):
 
     def __init__(self, directory, channels, minimum_side):
         directory = Path(directory).expanduser()
-        paths, skipped = check_images(list_images(directory), minimum_side)
-        for reason in skipped.values():
-            logging.warning("Skipped: %s", reason)
-        if skipped:
-            logging.warning("%s: %d images used, %d skipped.", directory, len(paths), len(skipped))
+        paths, skipped = usable_images(list_images(directory), minimum_side)
+        reasons = list(skipped.values())
         if not paths:
             raise ValueError(
                 f"Expected images of at least {minimum_side} pixels a side below {directory}. "
-                f"Received: {len(skipped)} files, none usable; the first: {[*skipped.values()][0]}"
+                f"Received: {len(skipped)} files, none usable; the first: {reasons[0]}"
             )
+        for reason in reasons[:NAMED_SKIPS]:
+            logging.warning("Skipped: %s", reason)
+        if skipped:
+            logging.warning("%s: %d images used, %d skipped.", directory, len(paths), len(skipped))
         super().__init__(f"folder:{directory}", [str(p.relative_to(directory)) for p in paths])
         self._paths = paths
         self._channels = channels
@@ -120,13 +127,15 @@ class Pairs(ImageSource):
         super().__init__(f"pairs:{sharp_directory},{degraded_directory}", names)
         self._paths = [(sharp[name], degraded[name]) for name in names]
         self._channels = channels
-        for index, name in enumerate(names):
-            image, measurement = self.load(index)
-            if image.shape != measurement.shape or min(image.shape[:2]) < minimum_side:
+        sizes, faults = inspect_images([path for pair in self._paths for path in pair])
+        if faults:
+            raise ValueError(f"Expected readable pairs. Received: {[*faults.values()][0]}")
+        for name, pair in zip(names, self._paths, strict=True):
+            one, other = (sizes[path] for path in pair)
+            if one != other or min(one) < minimum_side:
                 raise ValueError(
                     f"Expected both images of the pair {name} to have one size of at least "
-                    f"{minimum_side} pixels a side. Received: {image.shape} and "
-                    f"{measurement.shape}."
+                    f"{minimum_side} pixels a side. Received: {one} and {other}."
                 )
 
     def load(self, index):
@@ -156,6 +165,12 @@ class Tfds(ImageSource):
                 f'Expected a data set with an "image" feature. Received: {name!r} with '
                 f"{sorted(self._examples[0])}."
             )
+        height, width = builder.info.features["image"].shape[:2]
+        if None not in (height, width) and min(height, width) < minimum_side:
+            raise ValueError(
+                f"Expected images of at least {minimum_side} pixels a side. Received: {name!r}, "
+                f"whose images are {height}x{width}."
+            )
         super().__init__(
             f"tfds:{name}@{split}", [f"{split}-{i}" for i in range(len(self._examples))]
         )
@@ -163,7 +178,7 @@ class Tfds(ImageSource):
         self._minimum_side = minimum_side
 
     def load(self, index):
-        image = from_uint8(self._examples[index]["image"])
+        image = from_uint8(self._examples[int(index)]["image"])
         if min(image.shape[:2]) < self._minimum_side:
             raise ImageReadError(
                 f"Expected images of at least {self._minimum_side} pixels a side. "
@@ -171,20 +186,31 @@ class Tfds(ImageSource):
             )
         if image.shape[-1] == self._channels:
             return image
-        return image.mean(-1, keepdims=True) if self._channels == 1 else image.repeat(3, -1)
+        return to_luma(image) if self._channels == 1 else image.repeat(3, -1)
 
 
 def _by_stem(directory):
     directory = Path(directory).expanduser()
-    return {str(p.relative_to(directory).with_suffix("")): p for p in list_images(directory)}
+    found = {}
+    for path in list_images(directory):
+        stem = str(path.relative_to(directory).with_suffix(""))
+        if stem in found:
+            raise ValueError(
+                f"Expected one image for each name. Received: {found[stem]} and {path}."
+            )
+        found[stem] = path
+    return found
 
 
 def held_out_split(builder):
     """The split of a TFDS builder to evaluate on where the user names none."""
-    for split in ("validation", "test", "train"):
+    for split in ("validation", "test"):
         if split in builder.info.splits:
             return split
-    raise ValueError(f"Expected a split. Received: {builder.name} without any.")
+    raise ValueError(
+        f"Expected a held-out split. Received: {builder.name}, which has none: name parts, as in "
+        f"tfds:{builder.name}@train[:90%] for training and tfds:{builder.name}@train[90%:]."
+    )
 
 
 def open_source(spec, role, channels=3, minimum_side=1):
@@ -204,7 +230,7 @@ def open_source(spec, role, channels=3, minimum_side=1):
         raise ValueError(f"Expected channels 1 or 3. Received: {channels}")
     kind, _, place = spec.partition(":")
     if match := re.fullmatch(r"photos(?:@(training|held_out))?", spec):
-        return Photos(match[1] or role, channels)
+        return Photos(match[1] or role, channels, minimum_side)
     if kind == "folder" and place:
         return Folder(place, channels, minimum_side)
     if kind == "pairs" and place.count(",") == 1:

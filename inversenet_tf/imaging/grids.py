@@ -1,10 +1,9 @@
 """Many images as one: grids for TensorBoard and figures with captions for files."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 from matplotlib.figure import Figure
+
+from inversenet_tf.imaging.atomic import written_aside
 
 
 def image_grid(columns, gap=2):
@@ -46,7 +45,5 @@ def comparison_figure(path, rows, footer=""):
             axis.set_xticks([])
             axis.set_yticks([])
     figure.supxlabel(footer, fontsize=7)
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    figure.savefig(partial, dpi=160, format="png")
-    os.replace(partial, path)
+    with written_aside(path) as partial:
+        figure.savefig(partial, dpi=160, format="png")

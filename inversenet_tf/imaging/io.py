@@ -1,7 +1,6 @@
 """Image files to float32 arrays in [0, 1] and back: the only place where 255 appears."""
 
 import contextlib
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,8 +8,11 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
+from inversenet_tf.imaging.atomic import written_aside
+
 IMAGE_SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm",
+    ".png", ".jpg", ".jpeg", ".jfif", ".jp2", ".avif", ".bmp", ".gif", ".webp", ".tif", ".tiff",
+    ".ppm", ".pgm", ".pnm",
 )  # fmt: skip
 WHITE = 255.0  # what 1.0 is in a file of 8 bits
 WHITE_16_BITS = 65535.0
@@ -37,7 +39,7 @@ def read_image(path, channels=3):
     """Decodes one image file, upright as its EXIF tag says, without its alpha.
 
     Args:
-        path: any file Pillow reads; 16-bit files keep their precision.
+        path: any file Pillow reads; 16-bit grayscale files keep their precision.
         channels: 1 (luma) or 3 (RGB).
 
     Returns:
@@ -48,6 +50,8 @@ def read_image(path, channels=3):
     """
     with _opened(path) as image:
         image = ImageOps.exif_transpose(image)
+        if image.mode == "F":
+            raise ValueError("floating-point pixels, whose range is not defined")
         if image.mode.startswith("I"):  # 16-bit grayscale
             pixels = np.asarray(image, np.float32)[..., None] / WHITE_16_BITS
             return np.repeat(np.clip(pixels, 0.0, 1.0), channels, axis=-1)
@@ -65,14 +69,17 @@ def from_uint8(images):
     return np.asarray(images, np.float32) / WHITE
 
 
+def to_luma(images):
+    """RGB [..., 3] -> BT.601 luma [..., 1], as Pillow's mode "L" has it."""
+    return (images @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
+
+
 def write_image(path, image):
     """Writes one image [height, width, 1 or 3] in [0, 1] as 8-bit PNG, whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
     pixels = to_uint8(image)
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(partial, "PNG")
-    os.replace(partial, path)
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    with written_aside(path) as partial:
+        picture.save(partial, "PNG")
 
 
 def list_images(directory):
@@ -92,7 +99,7 @@ def list_images(directory):
     return paths
 
 
-def check_images(paths, minimum_side=1):
+def inspect_images(paths):
     """Reads every file once, on all cores, so that a broken one is named before training.
 
     Of more than `DECODED_CHECKS` files only the headers are read, which takes seconds instead of
@@ -100,15 +107,14 @@ def check_images(paths, minimum_side=1):
 
     Args:
         paths: image files.
-        minimum_side: the least height and width in pixels an image must have.
 
     Returns:
-        (usable, skipped): a list of paths, and a dict from each other path to the reason.
+        (sizes, faults): a dict from each readable path to its (height, width), and one from each
+        other path to what is wrong with it.
     """
-
     decode = len(paths) <= DECODED_CHECKS
 
-    def fault(path):
+    def size_or_fault(path):
         try:
             with _opened(path) as image:
                 width, height = image.size
@@ -116,15 +122,25 @@ def check_images(paths, minimum_side=1):
                     image.load()
         except ImageReadError as error:
             return str(error)
-        if min(height, width) < minimum_side:
-            return f"{path} is {height}x{width}, smaller than {minimum_side} pixels."
-        return None
+        return height, width
 
     with ThreadPoolExecutor() as pool:
-        progress = tqdm(
-            pool.map(fault, paths), "checking images", len(paths), leave=False, delay=2.0
-        )
-        faults = dict(zip(paths, progress, strict=True))
-    usable = [path for path, reason in faults.items() if reason is None]
-    skipped = {path: reason for path, reason in faults.items() if reason is not None}
-    return usable, skipped
+        found = pool.map(size_or_fault, paths)
+        found = tqdm(found, "checking images", len(paths), leave=False, delay=2.0)
+        found = dict(zip(paths, found, strict=True))
+    sizes = {path: size for path, size in found.items() if isinstance(size, tuple)}
+    faults = {path: fault for path, fault in found.items() if isinstance(fault, str)}
+    return sizes, faults
+
+
+def usable_images(paths, minimum_side):
+    """The images of at least `minimum_side` pixels a side, and why the others are left out.
+
+    Returns:
+        (usable, skipped): a list of paths, and a dict from each other path to the reason.
+    """
+    sizes, skipped = inspect_images(paths)
+    for path, (height, width) in sizes.items():
+        if min(height, width) < minimum_side:
+            skipped[path] = f"{path} is {height}x{width}, smaller than {minimum_side} pixels."
+    return [path for path in paths if path not in skipped], skipped

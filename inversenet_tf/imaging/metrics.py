@@ -9,7 +9,7 @@ from inversenet_tf.imaging.noise import round_to_8_bits
 SSIM_WINDOW = 11  # Gaussian, sigma 1.5: Wang et al. 2004, as tf.image.ssim and scikit-image have it
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)
 class MetricProfile:
     """How two images are made ready before they are compared.
 

@@ -5,7 +5,9 @@ import os
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
+from inversenet_tf.imaging.io import ImageReadError
 from inversenet_tf.imaging.noise import add_gaussian_noise, round_to_8_bits
 
 
@@ -49,7 +51,7 @@ def draw_patch(source, data, seed, position):
         ones are meant to be scaled down to it.
     """
     epoch, place = divmod(int(position), len(source))
-    loaded = source.load(_epoch_order(seed, epoch, len(source))[place])
+    loaded = _load_or_next(source, _epoch_order(seed, epoch, len(source))[place])
     images = list(loaded) if source.paired else [loaded]
     if data.crop == "center":
         return [center_crop(image, data.center_side) for image in images]
@@ -67,6 +69,16 @@ def draw_patch(source, data, seed, position):
     return patches
 
 
+def _load_or_next(source, index):
+    """An image that proves unreadable after its check costs a warning, not the run."""
+    for candidate in range(index, index + len(source)):
+        try:
+            return source.load(candidate % len(source))
+        except ImageReadError as error:
+            logging.warning("Skipped: %s", error)
+    raise ImageReadError(f"Expected a readable image in {source.spec}. Received: none.")
+
+
 def _turned(image, augmentation, choice):
     """One of the symmetries an augmentation admits; measuring comes after it."""
     if augmentation == "none":
@@ -80,6 +92,8 @@ def center_crop(image, size):
     """The central size x size pixels of an image; all of it where `size` is None."""
     if size is None:
         return image
+    if min(image.shape[:2]) < size:
+        raise ValueError(f"Expected at least {size} pixels a side. Received: {image.shape}")
     top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
     return image[top : top + size, left : left + size]
 
@@ -121,11 +135,12 @@ def evaluation_pairs(source, operator, noise, data, *, batch_size, seed, limit=N
         tf.data.Dataset of (measurements, images), float32 [batch, height, width, channels].
     """
     whole = data.evaluation_crop == "whole"
+    side = None if whole else data.size if source.paired else data.center_side
 
     def load(index):
         loaded = source.load(int(index))
         images = loaded if source.paired else [loaded]
-        return [center_crop(image, None if whole else data.center_side) for image in images]
+        return [center_crop(image, side) for image in images]
 
     count = len(source) if limit is None else min(limit, len(source))
     size = None if whole else data.size

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import platform
 import shutil
@@ -9,17 +10,37 @@ from importlib import metadata
 from pathlib import Path
 
 import dacite
+import keras
+import numpy
+import PIL
+import scipy
+import skimage
+import sklearn
+import tensorflow
+
+from inversenet_tf.imaging.atomic import written_aside
 
 CONFIG_FILE = "config.json"
-FREE_BYTES_NEEDED = 200 * 2**20  # checkpoints and logs of one run
+CHECKPOINTS = "checkpoints"
+FREE_BYTES_NEEDED = 500 * 2**20  # three checkpoints of the deepest networks, 232 MiB, and the logs
 
 
 def write_json(path, content):
     """Writes `content` as JSON, whole or not at all."""
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
-    os.replace(partial, path)
+    text = json.dumps(_finite(content), indent=2, allow_nan=False)
+    with written_aside(path) as partial:
+        partial.write_text(text + "\n")
+
+
+def _finite(content):
+    """JSON knows no infinity, the PSNR of two equal images: it is written as "inf"."""
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return str(content)
+    return content
 
 
 def config_from_dict(config_class, values):
@@ -28,8 +49,10 @@ def config_from_dict(config_class, values):
     Raises:
         ValueError: an unknown field or a wrong type.
     """
+    whole_numbers_are_floats = {float: lambda v: float(v) if type(v) is int else v}
+    rules = dacite.Config(strict=True, type_hooks=whole_numbers_are_floats)
     try:
-        return dacite.from_dict(config_class, values, dacite.Config(strict=True))
+        return dacite.from_dict(config_class, values, rules)
     except dacite.DaciteError as error:
         raise ValueError(f"Expected a {config_class.__name__}. Received: {error}") from error
 
@@ -43,39 +66,47 @@ def read_config(workdir, config_class):
     path = Path(workdir) / CONFIG_FILE
     if not path.is_file():
         raise ValueError(f"Expected a work directory with {CONFIG_FILE}. Received: {workdir}")
-    return config_from_dict(config_class, json.loads(path.read_text()))
+    return config_from_dict(config_class, _read_json(path))
+
+
+def _read_json(path):
+    try:
+        return json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"Expected JSON in {path}. Received: {error}") from error
 
 
 def open_workdir(workdir, config):
     """Makes a work directory for `config`, or reopens the one that was made for it.
 
+    While it holds no checkpoint, another config may still take its place.
+
     Raises:
         ValueError: it cannot be written, lacks space, or holds another experiment.
     """
-    workdir = Path(workdir)
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        probe = workdir / ".write_probe"
-        probe.write_bytes(b"0")
-        probe.unlink()
-        free = shutil.disk_usage(workdir).free
-    except OSError as error:
-        raise ValueError(f"Expected a writable work directory. Received: {error}") from error
-    if free < FREE_BYTES_NEEDED:
-        raise ValueError(
-            f"Expected {FREE_BYTES_NEEDED >> 20} MiB free in {workdir}. Received: {free >> 20} MiB."
-        )
+    workdir = Path(workdir).expanduser()
     wanted = dataclasses.asdict(config)
     path = workdir / CONFIG_FILE
-    if path.exists():
-        differences = _differences(json.loads(path.read_text()), json.loads(json.dumps(wanted)))
+    try:
+        existing = next(place for place in (workdir, *workdir.absolute().parents) if place.exists())
+        free = shutil.disk_usage(existing).free
+        if not os.access(existing, os.W_OK):
+            raise OSError("it cannot be written")
+        if free < FREE_BYTES_NEEDED:
+            raise OSError(f"{free >> 20} MiB free there, {FREE_BYTES_NEEDED >> 20} MiB needed")
+        if not (workdir / CHECKPOINTS).exists():
+            write_json(path, wanted)
+    except OSError as error:
+        raise ValueError(
+            f"Expected a work directory to write to. Received: {workdir}: {error}"
+        ) from error
+    if (workdir / CHECKPOINTS).exists():
+        differences = _differences(_read_json(path), json.loads(json.dumps(wanted)))
         if differences:
             raise ValueError(
                 f"Expected the work directory {workdir} to hold this experiment. Received one "
                 f"that differs in {'; '.join(differences)}. Choose another --workdir."
             )
-    else:
-        write_json(path, wanted)
     return workdir
 
 
@@ -93,5 +124,10 @@ def _differences(present, wanted, prefix=""):
 
 def versions():
     """Of everything a number can depend on."""
-    packages = ("inversenet-tf", "tensorflow", "keras", "numpy", "scikit-image", "pillow")
-    return {"python": platform.python_version()} | {p: metadata.version(p) for p in packages}
+    packages = (tensorflow, keras, numpy, scipy, skimage, sklearn, PIL)
+    found = {package.__name__: package.__version__ for package in packages}
+    try:
+        ours = metadata.version("inversenet-tf")
+    except metadata.PackageNotFoundError:
+        ours = "not installed"
+    return {"inversenet_tf": ours, "python": platform.python_version()} | found

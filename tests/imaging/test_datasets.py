@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from absl import logging
 from PIL import Image
 
@@ -67,18 +68,48 @@ def test_a_pair_without_its_partner_is_refused(pair_folders):
 
 def test_a_pair_of_two_sizes_is_refused(pair_folders):
     Image.new("RGB", (48, 41)).save(pair_folders[1] / "4.bmp")
-    with pytest.raises(ValueError, match=r"pair 4 .*\(40, 48, 3\) and \(41, 48, 3\)"):
+    with pytest.raises(ValueError, match=r"pair 4 .*\(40, 48\) and \(41, 48\)"):
         open_source("pairs:{},{}".format(*pair_folders), TRAINING)
 
 
+def test_two_images_of_one_name_are_refused(pair_folders):
+    Image.new("RGB", (48, 40)).save(pair_folders[0] / "4.bmp")
+    with pytest.raises(ValueError, match="one image for each name.*4.bmp.*4.png"):
+        open_source("pairs:{},{}".format(*pair_folders), TRAINING)
+
+
+def test_an_unreadable_pair_is_refused(pair_folders):
+    (pair_folders[1] / "4.bmp").write_text("no image")
+    with pytest.raises(ValueError, match="4.bmp: not an image"):
+        open_source("pairs:{},{}".format(*pair_folders), TRAINING)
+
+
+def test_photos_smaller_than_the_patch_are_refused():
+    with pytest.raises(ValueError, match="at least 400 pixels.*300"):
+        open_source("photos@held_out", HELD_OUT, minimum_side=400)
+
+
 def test_tfds_by_random_access():
-    tfds = pytest.importorskip("tensorflow_datasets")
     with tfds.testing.mock_data(num_examples=3):
         source = open_source("tfds:mnist", TRAINING, channels=3)
         assert source.spec == "tfds:mnist@train" and len(source) == 3
         image = source.load(1)
         assert image.shape == (28, 28, 3) and image.max() <= 1
         assert open_source("tfds:mnist@test", TRAINING).names == ["test-0", "test-1", "test-2"]
+
+
+def test_tfds_smaller_than_the_patch_is_refused():
+    with (
+        tfds.testing.mock_data(num_examples=3),
+        pytest.raises(ValueError, match="'mnist', whose images are 28x28"),
+    ):
+        open_source("tfds:mnist", TRAINING, minimum_side=64)
+
+
+def test_tfds_without_a_held_out_split_says_how_to_make_one():
+    builder = SimpleNamespace(name="any", info=SimpleNamespace(splits=["train"]))
+    with pytest.raises(ValueError, match="tfds:any@train"):
+        datasets.held_out_split(builder)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,12 @@ def test_sixteen_bit_files_keep_their_precision(tmp_path):
     np.testing.assert_allclose(io.read_image(tmp_path / "deep.png", 1)[..., 0], values / 65535)
 
 
+def test_pixels_without_a_range_are_refused(tmp_path):
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "float.tiff")
+    with pytest.raises(io.ImageReadError, match="float.tiff.*range"):
+        io.read_image(tmp_path / "float.tiff")
+
+
 def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90 degrees
@@ -51,7 +57,7 @@ def test_broken_files_are_named(tmp_path, image_folder):
     (image_folder / "text.png").write_text("no image")
     (image_folder / "empty.jpg").write_bytes(b"")
     Image.new("RGB", (8, 8)).save(image_folder / "tiny.png")
-    usable, skipped = io.check_images(io.list_images(image_folder), minimum_side=32)
+    usable, skipped = io.usable_images(io.list_images(image_folder), minimum_side=32)
     assert [p.name for p in usable] == [f"{i}.png" for i in range(6)]
     assert {p.name for p in skipped} == {"truncated.png", "text.png", "empty.jpg", "tiny.png"}
     for path, reason in skipped.items():
@@ -66,7 +72,7 @@ def test_of_very_many_files_only_headers_are_read(image_folder, monkeypatch):
     (image_folder / "text.png").write_text("no image")
     paths = io.list_images(image_folder)
     monkeypatch.setattr(io, "DECODED_CHECKS", len(paths) - 1)
-    usable, skipped = io.check_images(paths, minimum_side=32)
+    usable, skipped = io.usable_images(paths, minimum_side=32)
     assert len(usable) == 7 and [p.name for p in skipped] == ["text.png"]
 
 

@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from absl import logging
 
 from inversenet_tf.imaging.config import DataConfig, NoiseConfig
 from inversenet_tf.imaging.datasets import TRAINING, ImageSource, open_source
@@ -103,6 +104,15 @@ def test_a_central_crop_may_be_larger_than_the_patch(folder):
         assert distances.min(axis=1).max() < 0.1
 
 
+def test_an_image_that_spoils_in_mid_training_is_skipped_by_name(folder, image_folder, caplog):
+    (image_folder / "3.png").write_bytes(b"spoilt")
+    logging.use_python_logging(quiet=True)
+    with caplog.at_level("WARNING"):
+        found = take(batches(folder, seed=1), 3)
+    assert len(found) == 3
+    assert "3.png" in caplog.text
+
+
 def test_evaluation_covers_every_image_once_in_order(folder):
     data = DataConfig(size=32)
     found = take(evaluation_pairs(folder, Identity(), NOISE, data, batch_size=4, seed=0), 9)
@@ -124,6 +134,8 @@ def test_whole_images_come_one_by_one():
 def test_pairs_of_the_user_are_cropped_together(image_folder):
     source = open_source(f"pairs:{image_folder},{image_folder}", TRAINING)
     stream = training_pairs(source, None, None, RANDOM, batch_size=4, seed=0)
-    for measurements, images in take(stream, 3):
+    whole_crop = dataclasses.replace(RANDOM, crop_size=40)
+    held_out = evaluation_pairs(source, None, None, whole_crop, batch_size=4, seed=0)
+    for measurements, images in take(stream, 3) + take(held_out, 1):
         assert images.shape == (4, 32, 32, 3)
         np.testing.assert_array_equal(measurements, images)

@@ -1,0 +1,40 @@
+"""Results that are whole or absent, whatever interrupts their writing."""
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+import tensorflow as tf
+
+
+@contextlib.contextmanager
+def written_aside(path):
+    """Gives a path to write to, which takes the place of `path` when the block has ended.
+
+    Works for a file and for a directory; a directory must not exist yet. If the block fails,
+    nothing stays behind, and what stood at `path` still stands.
+
+    Raises:
+        OSError: the disk is full or read-only, also where TensorFlow says so in its own way.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".partial-{path.name}")
+    _remove(partial)
+    try:
+        yield partial
+        os.replace(partial, path)
+    except tf.errors.OpError as error:
+        _remove(partial)
+        raise OSError(f"Cannot write {path}: {error.message}") from error
+    except BaseException:
+        _remove(partial)
+        raise
+
+
+def _remove(path):
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
