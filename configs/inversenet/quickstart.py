@@ -1,21 +1,40 @@
-"""Motion deblurring in minutes."""
+"""Motion deblurring in minutes: the paper's method (Section 4.1) with a recipe for two cores.
+
+  python tools/train.py --config=configs/inversenet/quickstart.py --workdir=runs/demo
+
+On two CPU cores with AVX512-BF16: 2,500 steps in 4 min 50 s. The two held-out photographs, whole,
+go from 26.36 dB and SSIM 0.769 (blurred) to 31.81 dB and 0.888 (restored; inverted 31.78 dB).
+
+On CelebA faces (9,000 for training, 500 others for evaluation, 64 x 64), 5,000 steps in 11 min:
+from 20.27 dB and 0.598 to 29.59 dB and 0.910 (inverted 29.37 dB and 0.908), with
+
+  --config.data.train=folder:TRAIN --config.data.validation=folder:VAL --config.data.crop=center
+  --config.data.evaluation_crop=center --config.data.min_scale=1.0 --config.data.augmentation=none
+  --config.training.steps=5000
+"""
 
 from inversenet_tf.config import Config
 
 
 def get_config():
+    """Departs from `Config`, the paper's constants, where it says so."""
     config = Config()
+    # Few photographs: random patches at several scales, in all eight orientations.
+    config.data.train = config.data.validation = "photos"
     config.data.crop = "random"
     config.data.min_scale = 0.4
     config.data.augmentation = "dihedral"
     config.data.evaluation_crop = "whole"
+    # Paper: the networks predict images; here: corrections to their input, which start at zero.
     config.network.global_skip = True
-    config.network.dae_condition = "shuffled"
+    # Paper: not given, DCGAN's 64; here: a quarter of its arithmetic, which else rules the step.
     config.network.discriminator_width = 32
+    # Paper: a constant 1e-4 and batches of 36, for days on a GPU; here: for minutes.
     config.optimizer.learning_rate = 1e-3
     config.optimizer.schedule = "cosine"
-    config.training.precision = "mixed_bfloat16"
     config.training.batch_size = 16
     config.training.steps = 2500
     config.training.steps_per_epoch = 250
+    # Losses, batch norm's statistics and outputs stay in float32.
+    config.training.precision = "mixed_bfloat16"
     return config
