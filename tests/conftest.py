@@ -1,6 +1,7 @@
 """Two virtual CPUs, so that tests of several replicas run anywhere; small images and runs."""
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -26,6 +27,15 @@ def images():
     """Two smooth random colour images with values over all of [0, 1]: [2, 32, 32, 3]."""
     coarse = np.random.default_rng(0).uniform(-0.2, 1.2, (2, 8, 8, 3))
     return tf.clip_by_value(tf.image.resize(coarse.astype(np.float32), (32, 32), "bicubic"), 0, 1)
+
+
+@pytest.fixture
+def shared_data():
+    """Real kernels and images beside the project, where there are any."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no real data beside the project")
+    return folder
 
 
 @pytest.fixture

@@ -36,7 +36,10 @@ def check_fraction(field, value):
 
 @dataclasses.dataclass(slots=True)
 class DataConfig:
-    """Which images, and which part of each."""
+    """Which images, and which part of each.
+
+    Pairs are only cropped: scaled or turned, they would be pairs of another operator.
+    """
 
     train: str = "photos"  # a source: photos, folder:DIR, pairs:SHARP,DEGRADED, tfds:NAME
     validation: str = "photos"  # the held-out part of the same form
@@ -68,10 +71,10 @@ class DataConfig:
                 f"Received: {self.crop_size}"
             )
         pairs = "pairs:" in (self.train[:6], self.validation[:6])
-        if pairs and (self.center_side, self.min_scale) != (self.size, 1.0):
+        if pairs and self.center_side != self.size:
             raise ValueError(
-                "Expected data.crop_size 0 and data.min_scale 1 for pairs, whose operator is tied "
-                f"to their pixels. Received: {self.crop_size} and {self.min_scale}"
+                "Expected data.crop_size 0 for pairs, whose operator is tied to their pixels. "
+                f"Received: {self.crop_size}"
             )
         if not 0 < self.min_scale <= 1:
             raise ValueError(f"Expected 0 < data.min_scale <= 1. Received: {self.min_scale}")

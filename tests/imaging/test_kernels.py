@@ -61,6 +61,18 @@ def test_kernels_from_files(tmp_path):
     np.testing.assert_allclose(kernels.from_file(tmp_path / "v73.mat"), expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("name", "count"), [("Levin09.mat", 8), ("kernels_12.mat", 12)])
+def test_the_kernels_of_the_field_are_read(shared_data, name, count):
+    """Levin et al. 2009 comes as MATLAB 7.3, the other as MATLAB 5; all of theirs sum to 1."""
+    path = shared_data / "kernels" / name
+    for index in range(count):
+        kernel = kernels.from_file(path, index)
+        assert kernel.shape[0] == kernel.shape[1] >= 13
+        assert kernel.sum() == pytest.approx(1)
+    with pytest.raises(ValueError, match=f"{count} kernels"):
+        kernels.from_file(path, count)
+
+
 @pytest.mark.parametrize("values", [-np.ones((3, 3)), np.zeros((3, 3)), np.full((2, 2), np.nan)])
 def test_values_that_make_no_kernel_are_refused(tmp_path, values):
     np.save(tmp_path / "k.npy", values)
