@@ -11,6 +11,7 @@ setup(
         "absl-py",
         "dacite",
         "h5py",
+        "importlib_resources",  # tensorflow-datasets uses it without asking for it
         "keras>=3.8",
         "matplotlib",
         "ml_collections>=1.0",

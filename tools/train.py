@@ -2,6 +2,8 @@
 
 python tools/train.py --config=configs/inversenet/quickstart.py --workdir=runs/quickstart
 python tools/train.py --config=... --workdir=... --config.optimizer.learning_rate=2e-4
+
+Every field of inversenet_tf/config.py can be set so, as --config.section.field=value.
 """
 
 from absl import flags

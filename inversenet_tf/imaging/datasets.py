@@ -97,6 +97,9 @@ class Folder(ImageSource):
                 f"Expected images of at least {minimum_side} pixels a side below {directory}. "
                 f"Received: {len(skipped)} files, none usable; the first: {reasons[0]}"
             )
+        others = sum(path.is_file() for path in directory.rglob("*")) - len(paths) - len(skipped)
+        if others:
+            logging.warning("%s: %d files without an image's suffix ignored.", directory, others)
         for reason in reasons[:NAMED_SKIPS]:
             logging.warning("Skipped: %s", reason)
         if skipped:

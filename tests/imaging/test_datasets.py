@@ -30,6 +30,7 @@ def test_folder_reads_in_sorted_order(image_folder):
 
 def test_folder_names_what_it_skips(image_folder, caplog):
     (image_folder / "bad.png").write_text("no image")
+    (image_folder / "notes.txt").write_text("of these images")
     Image.new("RGB", (8, 8)).save(image_folder / "tiny.png")
     logging.use_python_logging(quiet=True)
     with caplog.at_level("WARNING"):
@@ -37,6 +38,7 @@ def test_folder_names_what_it_skips(image_folder, caplog):
     assert len(source) == 6
     assert "bad.png" in caplog.text and "tiny.png" in caplog.text
     assert "6 images used, 2 skipped" in caplog.text
+    assert "1 files without an image's suffix ignored" in caplog.text
 
 
 def test_folder_without_a_usable_image_is_refused(image_folder):
