@@ -1,0 +1,1 @@
+"""Blind inversion with a GAN prior; nothing of it is written yet."""

@@ -23,8 +23,8 @@ class StopOnNaN(keras.callbacks.Callback):
         for name in (*LOSSES, *GRADIENT_NORMS):
             if not math.isfinite(logs[name]):
                 raise TrainingDiverged(
-                    f"{name} is {float(logs[name])} at step {self.model.step}. The last good "
-                    "checkpoint is kept. The same command would end here again: use another "
+                    f"{name} is {float(logs[name])} at step {self.model.step}. Checkpoints of "
+                    "earlier steps are kept. The same command would end here again: use another "
                     "--workdir with a smaller optimizer.learning_rate."
                 )
 

@@ -1,13 +1,16 @@
 """What the programs in `tools/` share: quiet libraries, and errors that a user can read."""
 
+import gc
 import logging as python_logging
 import os
+import re
 import sys
 
 # Before TensorFlow is imported, which is why the tools import this module first: its C++ side
 # reports the lack of a GPU and its own retried optimisations as errors.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import tensorflow
 from absl import app, flags, logging
 
 # What a user can mend: values, files and directories, and a learning rate.
@@ -23,15 +26,32 @@ def run(main):
     def guarded(arguments):
         if len(arguments) > 1:
             raise app.UsageError(f"Expected flags only. Received: {' '.join(arguments[1:])}")
-        python_logging.getLogger("tensorflow").setLevel("WARNING")
+        for handler in python_logging.getLogger("absl").handlers:
+            handler.addFilter(_is_ours)
         try:
             main()
         except MENDABLE as error:
+            message = str(error)
             logging.debug("The error's origin:", exc_info=True)
-            sys.exit(f"Error: {error} (--verbosity=1 shows its origin)")
+        except tensorflow.errors.OpError as error:  # what went wrong inside a data pipeline
+            found = re.search(r"ImageReadError: (.+)", str(error))
+            if found is None:
+                raise
+            message = found[1]
+        else:
+            return
+        # A data pipeline that failed would otherwise be waited for at exit, without end.
+        gc.collect()
+        sys.exit(f"Error: {message} (--verbosity=1 shows its origin)")
 
     flags.FLAGS.set_default("verbosity", logging.INFO)
     app.run(guarded, flags_parser=_parse)
+
+
+def _is_ours(record):
+    """Whether a log record is for the user: TensorFlow's are, from warnings on."""
+    inside = os.path.dirname(tensorflow.__file__)
+    return record.levelno >= python_logging.WARNING or not record.pathname.startswith(inside)
 
 
 def _parse(arguments):

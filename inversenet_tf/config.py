@@ -137,7 +137,10 @@ class Config:
         for field in ("learning_rate", "clip_norm", "epsilon"):
             check_positive(f"optimizer.{field}", getattr(optimizer, field))
         for field in ("beta_1", "beta_2"):
-            check_fraction(f"optimizer.{field}", getattr(optimizer, field))
+            if not 0 <= getattr(optimizer, field) < 1:
+                raise ValueError(
+                    f"Expected 0 <= optimizer.{field} < 1. Received: {getattr(optimizer, field)}"
+                )
         if training.steps % training.steps_per_epoch:
             raise ValueError(
                 "Expected training.steps to be a multiple of training.steps_per_epoch. "

@@ -9,11 +9,10 @@ from tqdm import tqdm
 from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.classical import wiener
 from inversenet_tf.imaging.grids import comparison_figure
-from inversenet_tf.imaging.operators import build_operator
 from inversenet_tf.imaging.pairs import evaluation_pairs
 from inversenet_tf.imaging.runs import versions, write_json
 from inversenet_tf.restoration import Restorer
-from inversenet_tf.training import load_trained, open_held_out
+from inversenet_tf.training import kept_operator, load_trained, open_held_out
 
 FIGURE_ROWS = 6
 
@@ -35,8 +34,9 @@ def evaluate(workdir, data=None, limit=None, which="best"):
     """
     if limit is not None and limit < 1:
         raise ValueError(f"Expected limit >= 1. Received: {limit}")
+    workdir = Path(workdir).expanduser()
     model, config, step = load_trained(workdir, which)
-    operator = build_operator(config.operator)
+    operator = kept_operator(workdir, config)
     source = open_held_out(data or config.data.validation, operator, config)
     pairs = evaluation_pairs(
         source, operator, config.noise, config.data,
@@ -55,10 +55,10 @@ def evaluate(workdir, data=None, limit=None, which="best"):
         "versions": versions(),
         "methods": methods,
     }
-    write_json(Path(workdir) / "results.json", results)
+    write_json(workdir / "results.json", results)
     degradation = "the user's own" if source.paired else _describe(config)
     footer = f"{source.spec}; {degradation}; step {step}; PSNR in dB, SSIM"
-    _draw(Path(workdir) / "comparison.png", examples, methods, footer)
+    _draw(workdir / "comparison.png", examples, methods, footer)
     return results
 
 

@@ -23,7 +23,7 @@ def export(model, output):
     Raises:
         ValueError: the directory exists.
     """
-    output = Path(output)
+    output = Path(output).expanduser()
     if output.exists():
         raise ValueError(f"Expected a new directory. Received: {output}, which exists.")
     spec = tf.TensorSpec((None, None, None, model.unet.channels), tf.float32, "measurements")

@@ -124,6 +124,7 @@ class InverseNet(keras.Model):
         for _ in range(self.discriminator_steps):
             logs = self._train_discriminator(images, inverted, restored)
         features = None if self.comparator is None else self.comparator(from_signed(images))
+        # The tapes go on recording, now that the discriminator is the updated one.
         with unet_tape:
             unet_loss = self._generator_loss(inverted, images, features)
         logs |= self._update("unet", unet_tape, unet_loss)

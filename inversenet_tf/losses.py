@@ -12,7 +12,7 @@ def soft_gan_loss(logits, label):
         logits: [batch] float32.
         label: the soft label l in [0, 1].
     """
-    labels = tf.fill(tf.shape(logits), label)
+    labels = tf.fill(tf.shape(logits), tf.cast(label, logits.dtype))
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
 
 

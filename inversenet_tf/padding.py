@@ -31,8 +31,9 @@ def pad_to_multiple(images, multiple, boundary="circular"):
         if boundary == "circular":
             indices = positions % size
         else:
-            folded = positions % (2 * size)  # 0 ... size-1 forwards, then backwards
-            indices = tf.minimum(folded, 2 * size - 1 - folded)
+            period = tf.maximum(2 * size - 2, 1)  # there and back; the border pixel stands once
+            folded = positions % period
+            indices = tf.minimum(folded, period - folded)
         images = tf.gather(images, indices, axis=axis)
     return images
 

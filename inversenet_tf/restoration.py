@@ -42,6 +42,8 @@ def restore_files(model, source, output, overwrite=False):
     """
     source, output = Path(source).expanduser(), Path(output).expanduser()
     paths = list_images(source) if source.is_dir() else [source]
+    if output != source:  # results of an earlier call may lie inside the source
+        paths = [path for path in paths if not path.is_relative_to(output)]
     root = source if source.is_dir() else source.parent
     targets = [(output / path.relative_to(root)).with_suffix(".png") for path in paths]
     if len(set(targets)) < len(targets):

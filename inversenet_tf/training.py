@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 from absl import logging
 
@@ -11,14 +12,16 @@ from inversenet_tf import callbacks, checkpoints
 from inversenet_tf.config import Config
 from inversenet_tf.dae import DAE
 from inversenet_tf.discriminator import Discriminator
+from inversenet_tf.imaging.atomic import written_aside
 from inversenet_tf.imaging.datasets import HELD_OUT, TRAINING, open_source
 from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.operators import build_operator
 from inversenet_tf.imaging.pairs import evaluation_pairs, training_pairs
-from inversenet_tf.imaging.runs import CHECKPOINTS, open_workdir, read_config
+from inversenet_tf.imaging.runs import CHECKPOINTS, LOGS, open_workdir, read_config
 from inversenet_tf.inversenet import InverseNet
 from inversenet_tf.unet import UNet
 
+KERNEL_FILE = "kernel.npy"
 EXAMPLES = 8  # images in TensorBoard
 EXAMPLE_SIDE = 256  # at most
 
@@ -105,6 +108,7 @@ def train(config, workdir, comparator=None):
         compile_model(model, config, comparator)
     workdir = open_workdir(workdir, config)
     last = checkpoints.latest(workdir / CHECKPOINTS / "last")
+    _keep_kernel(workdir, operator, is_new=last is None)
     if last is not None:
         checkpoints.restore(model, last)
         logging.info("Resumed at step %d of %d.", model.step, config.training.steps)
@@ -138,6 +142,8 @@ def open_data(config):
     operator.validate((data.size, data.size, data.channels))
     images = open_source(data.train, TRAINING, data.channels, data.center_side)
     held_out = open_held_out(data.validation, operator, config)
+    if images.paired != held_out.paired:
+        logging.warning("Only one of training and validation uses pairs: their operators differ.")
     if images.spec == held_out.spec:
         logging.warning("The validation images are the training images: %s", images.spec)
     return operator, images, held_out
@@ -150,6 +156,29 @@ def open_held_out(spec, operator, config):
         kernel = (1,) if operator.kernel is None else operator.kernel.shape[:2]
         side = max(SSIM_WINDOW + 2 * config.metrics.crop, *kernel)
     return open_source(spec, HELD_OUT, config.data.channels, side)
+
+
+def _keep_kernel(workdir, operator, is_new):
+    """A run is known by its kernel, whatever becomes of the file that the kernel came from."""
+    path = workdir / KERNEL_FILE
+    if operator.kernel is None:
+        return
+    if is_new:
+        with written_aside(path) as partial:
+            np.save(partial, operator.kernel)
+    elif path.exists() and not np.allclose(np.load(path), operator.kernel, atol=1e-6):
+        raise ValueError(
+            f"Expected the kernel that this run began with, {path}. Received: another one."
+        )
+
+
+def kept_operator(workdir, config):
+    """The operator of a run, with the kernel it was trained for."""
+    path = Path(workdir).expanduser() / KERNEL_FILE
+    operator = config.operator
+    if path.exists():
+        operator = dataclasses.replace(operator, kernel="file", kernel_file=str(path))
+    return build_operator(operator)
 
 
 def _fit(model, config, operator, images, held_out, workdir):
@@ -175,7 +204,7 @@ def _fit(model, config, operator, images, held_out, workdir):
         callbacks=[
             callbacks.StopOnNaN(),
             callbacks.Progress(training.steps),
-            callbacks.TensorBoardLog(workdir / "logs", *examples),
+            callbacks.TensorBoardLog(workdir / LOGS, *examples),
             callbacks.Checkpoints(workdir / CHECKPOINTS),
         ],
     )
@@ -212,7 +241,7 @@ def load_trained(workdir, which="best"):
         ValueError: the directory holds no run, or one without a checkpoint.
     """
     config = read_config(workdir, Config)
-    checkpoint = checkpoints.latest(Path(workdir) / CHECKPOINTS / which)
+    checkpoint = checkpoints.latest(Path(workdir).expanduser() / CHECKPOINTS / which)
     if checkpoint is None:
         raise ValueError(f"Expected a trained model in {workdir}. Received: no checkpoint yet.")
     model = build_model(config, with_discriminator=False)

@@ -40,6 +40,7 @@ IMPOSSIBLE = {
     "operator.boundary": "zero",
     "operator.kernel": "star",
     "operator.kernel_size": 0,
+    "operator.kernel_file": "k.npy",
     "operator.kernel_sigma": -1.0,
     "noise.gaussian_sigma": -0.1,
     "network.depth": 9,
@@ -114,7 +115,7 @@ def test_unknown_fields_and_wrong_types_are_refused(values):
 def test_a_workdir_belongs_to_one_experiment(tmp_path):
     config = Config()
     workdir = open_workdir(tmp_path / "run", config)
-    (workdir / CHECKPOINTS).mkdir()
+    (workdir / CHECKPOINTS / "last" / "step-00000001").mkdir(parents=True)
     assert open_workdir(workdir, config) == workdir
     assert read_config(workdir, Config) == config
     other = Config()

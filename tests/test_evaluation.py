@@ -58,8 +58,8 @@ def test_pairs_of_the_user_have_no_known_kernel(run, image_folder):
 def test_whole_images_smaller_than_the_kernel_are_refused(run):
     config = json.loads((run / "config.json").read_text())
     config["data"]["evaluation_crop"] = "whole"
-    config["operator"]["kernel_size"] = 45
     (run / "config.json").write_text(json.dumps(config))
+    np.save(run / "kernel.npy", np.ones((45, 45)))
     with pytest.raises(ValueError, match="at least 45 pixels"):
         evaluate(run)
 

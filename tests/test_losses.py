@@ -22,6 +22,11 @@ def test_equation_9(label):
     )
 
 
+def test_labels_may_be_whole_numbers():
+    found = losses.soft_gan_loss(LOGITS, 1)
+    assert float(found) == pytest.approx(soft_gan(LOGITS, 1), rel=1e-5)
+
+
 def test_equation_9_does_not_overflow():
     assert float(losses.soft_gan_loss(tf.constant([-200.0]), 0.99)) == pytest.approx(198.0)
 

@@ -17,12 +17,20 @@ def test_padding_reaches_the_multiple_and_is_undone(shape, boundary):
 
 @pytest.mark.parametrize(
     ("boundary", "expected"),
-    [("circular", [2, 3, 1, 2, 3, 1, 2, 3]), ("reflect", [2, 1, 1, 2, 3, 3, 2, 1])],
+    [("circular", [2, 3, 1, 2, 3, 1, 2, 3]), ("reflect", [3, 2, 1, 2, 3, 2, 1, 2])],
 )
 def test_padding_goes_on_as_the_boundary_says(boundary, expected):
     row = np.array([1.0, 2.0, 3.0], np.float32)[None, None, :, None]
     padded = pad_to_multiple(np.repeat(row, 8, axis=1), 8, boundary)
     np.testing.assert_array_equal(padded[0, 0, :, 0], expected)
+
+
+@pytest.mark.parametrize(("boundary", "mode"), [("circular", "wrap"), ("reflect", "reflect")])
+def test_padding_is_that_of_numpy(boundary, mode):
+    images = np.random.default_rng(0).normal(size=(1, 11, 13, 2)).astype(np.float32)
+    widths = ((0, 0), (2, 3), (1, 2), (0, 0))
+    expected = np.pad(images, widths, mode=mode)
+    np.testing.assert_array_equal(pad_to_multiple(images, 16, boundary), expected)
 
 
 def test_unknown_boundaries_are_refused():

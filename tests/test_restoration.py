@@ -44,6 +44,12 @@ def test_results_are_not_overwritten_unasked(model, image_folder, tmp_path):
     assert read_image(target).shape == (40, 48, 3)
 
 
+def test_results_inside_the_source_are_not_restored_again(model, image_folder):
+    for _ in range(2):
+        restored, _ = restore_files(model, image_folder, image_folder / "out", overwrite=True)
+        assert len(restored) == 6
+
+
 def test_nothing_to_restore_is_an_error(model, tmp_path):
     with pytest.raises(ValueError, match="readable image"):
         restore_files(model, tmp_path / "nowhere.png", tmp_path / "out")

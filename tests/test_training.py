@@ -125,6 +125,20 @@ def test_the_config_tells_of_the_comparator(small_config, tmp_path):
     assert train(small_config, tmp_path / "run", comparator).step == 4
 
 
+def test_a_run_keeps_its_kernel(small_config, tmp_path):
+    kernel = np.outer(np.arange(1.0, 6.0), np.ones(5))
+    np.save(tmp_path / "k.npy", kernel)
+    small_config.operator.kernel = "file"
+    small_config.operator.kernel_file = str(tmp_path / "k.npy")
+    train(small_config, tmp_path / "run")
+    np.save(tmp_path / "k.npy", kernel.T)
+    with pytest.raises(ValueError, match="the kernel that this run began with"):
+        train(small_config, tmp_path / "run")
+    (tmp_path / "k.npy").unlink()
+    kept = training.kept_operator(tmp_path / "run", small_config).kernel
+    np.testing.assert_allclose(kept, kernel / kernel.sum(), rtol=1e-6)
+
+
 def test_a_damaged_checkpoint_is_named(small_config, tmp_path):
     train(small_config, tmp_path / "run")
     best = checkpoints.latest(tmp_path / "run" / CHECKPOINTS / "best")

@@ -104,6 +104,11 @@ class OperatorConfig:
         check_choice("operator.name", self.name, OPERATORS)
         check_choice("operator.boundary", self.boundary, BOUNDARIES)
         check_choice("operator.kernel", self.kernel, KERNELS)
+        if bool(self.kernel_file) != (self.kernel == "file"):
+            raise ValueError(
+                'Expected operator.kernel_file together with operator.kernel "file". Received: '
+                f"{self.kernel_file!r} with {self.kernel!r}"
+            )
         check_at_least("operator.kernel_size", self.kernel_size, 1)
         check_positive("operator.kernel_sigma", self.kernel_sigma)
         check_at_least("operator.kernel_seed", self.kernel_seed, 0)

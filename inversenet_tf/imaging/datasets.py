@@ -154,6 +154,8 @@ class Tfds(ImageSource):
 
         try:
             builder = tfds.builder(name, file_format="array_record")
+            if not builder.is_prepared():
+                logging.info("Preparing %s; without a network, use folder:DIR instead.", name)
             builder.download_and_prepare()
             split = split or held_out_split(builder)
             self._examples = builder.as_data_source(split)

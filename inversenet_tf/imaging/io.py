@@ -17,6 +17,7 @@ IMAGE_SUFFIXES = (
 WHITE = 255.0  # what 1.0 is in a file of 8 bits
 WHITE_16_BITS = 65535.0
 DECODED_CHECKS = 20_000
+EXIF_ORIENTATION = 0x0112  # the tag; from 5 on, height and width change places
 PILLOW_MODES = {1: "L", 3: "RGB"}
 
 
@@ -49,14 +50,26 @@ def read_image(path, channels=3):
         ImageReadError: the file is missing, truncated or no image.
     """
     with _opened(path) as image:
-        image = ImageOps.exif_transpose(image)
-        if image.mode == "F":
-            raise ValueError("floating-point pixels, whose range is not defined")
-        if image.mode.startswith("I"):  # 16-bit grayscale
-            pixels = np.asarray(image, np.float32)[..., None] / WHITE_16_BITS
-            return np.repeat(np.clip(pixels, 0.0, 1.0), channels, axis=-1)
-        pixels = np.asarray(image.convert(PILLOW_MODES[channels]), np.float32) / WHITE
+        return _decoded(image, channels)
+
+
+def _decoded(image, channels):
+    """A Pillow image as float32 [height, width, channels] in [0, 1]."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "F":
+        raise ValueError("floating-point pixels, whose range is not defined")
+    if image.mode.startswith("I"):  # 16-bit grayscale
+        pixels = np.asarray(image, np.float32)[..., None] / WHITE_16_BITS
+        return np.repeat(np.clip(pixels, 0.0, 1.0), channels, axis=-1)
+    pixels = np.asarray(image.convert(PILLOW_MODES[channels]), np.float32) / WHITE
     return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def _upright_size(image):
+    """(height, width) of a Pillow image, from its header alone."""
+    width, height = image.size
+    turned = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
+    return (width, height) if turned else (height, width)
 
 
 def to_uint8(images):
@@ -117,12 +130,9 @@ def inspect_images(paths):
     def size_or_fault(path):
         try:
             with _opened(path) as image:
-                width, height = image.size
-                if decode:
-                    image.load()
+                return _decoded(image, channels=3).shape[:2] if decode else _upright_size(image)
         except ImageReadError as error:
             return str(error)
-        return height, width
 
     with ThreadPoolExecutor() as pool:
         found = pool.map(size_or_fault, paths)

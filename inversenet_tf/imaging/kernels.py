@@ -9,8 +9,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import scipy.io
-from PIL import Image
 from scipy.ndimage import gaussian_filter
+
+from inversenet_tf.imaging.io import read_image
 
 
 def _normalised(kernel):
@@ -92,12 +93,15 @@ def from_file(path, index=0):
     path = Path(path).expanduser()
     if not path.is_file():
         raise ValueError(f"Expected a kernel file (.png, .npy or .mat). Received: {path}.")
-    if path.suffix == ".npy":
-        kernels = [np.load(path, allow_pickle=False)]
-    elif path.suffix == ".mat":
-        kernels = _mat_kernels(path)
-    else:
-        kernels = [np.asarray(Image.open(path).convert("L"))]
+    try:
+        if path.suffix == ".npy":
+            kernels = [np.load(path, allow_pickle=False)]
+        elif path.suffix == ".mat":
+            kernels = _mat_kernels(path)
+        else:
+            kernels = [read_image(path, channels=1)[..., 0]]
+    except Exception as error:  # each format's reader has its own kinds
+        raise ValueError(f"Expected a kernel in {path}. Received: {error}") from error
     if not 0 <= index < len(kernels):
         raise ValueError(f"{path} holds {len(kernels)} kernels. Received: index={index}.")
     kernel = np.asarray(kernels[index], np.float64)

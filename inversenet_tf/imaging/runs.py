@@ -22,6 +22,7 @@ from inversenet_tf.imaging.atomic import written_aside
 
 CONFIG_FILE = "config.json"
 CHECKPOINTS = "checkpoints"
+LOGS = "logs"
 FREE_BYTES_NEEDED = 500 * 2**20  # three checkpoints of the deepest networks, 232 MiB, and the logs
 
 
@@ -63,7 +64,7 @@ def read_config(workdir, config_class):
     Raises:
         ValueError: the directory holds no run.
     """
-    path = Path(workdir) / CONFIG_FILE
+    path = Path(workdir).expanduser() / CONFIG_FILE
     if not path.is_file():
         raise ValueError(f"Expected a work directory with {CONFIG_FILE}. Received: {workdir}")
     return config_from_dict(config_class, _read_json(path))
@@ -71,9 +72,12 @@ def read_config(workdir, config_class):
 
 def _read_json(path):
     try:
-        return json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise ValueError(f"Expected JSON in {path}. Received: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"Expected the fields of a config in {path}. Received: {content!r}")
+    return content
 
 
 def open_workdir(workdir, config):
@@ -85,29 +89,31 @@ def open_workdir(workdir, config):
         ValueError: it cannot be written, lacks space, or holds another experiment.
     """
     workdir = Path(workdir).expanduser()
-    wanted = dataclasses.asdict(config)
+    _check_writable(workdir)
     path = workdir / CONFIG_FILE
-    try:
-        existing = next(place for place in (workdir, *workdir.absolute().parents) if place.exists())
-        free = shutil.disk_usage(existing).free
-        if not os.access(existing, os.W_OK):
-            raise OSError("it cannot be written")
-        if free < FREE_BYTES_NEEDED:
-            raise OSError(f"{free >> 20} MiB free there, {FREE_BYTES_NEEDED >> 20} MiB needed")
-        if not (workdir / CHECKPOINTS).exists():
-            write_json(path, wanted)
-    except OSError as error:
+    wanted = dataclasses.asdict(config)
+    if not any((workdir / CHECKPOINTS).glob("*/step-*")):
+        shutil.rmtree(workdir / LOGS, ignore_errors=True)  # of an attempt that came to nothing
+        write_json(path, wanted)
+        return workdir
+    differences = _differences(_read_json(path), json.loads(json.dumps(wanted)))
+    if differences:
         raise ValueError(
-            f"Expected a work directory to write to. Received: {workdir}: {error}"
-        ) from error
-    if (workdir / CHECKPOINTS).exists():
-        differences = _differences(_read_json(path), json.loads(json.dumps(wanted)))
-        if differences:
-            raise ValueError(
-                f"Expected the work directory {workdir} to hold this experiment. Received one "
-                f"that differs in {'; '.join(differences)}. Choose another --workdir."
-            )
+            f"Expected the work directory {workdir} to hold this experiment. Received one "
+            f"that differs in {'; '.join(differences)}. Choose another --workdir."
+        )
     return workdir
+
+
+def _check_writable(workdir):
+    existing = next(place for place in (workdir, *workdir.absolute().parents) if place.exists())
+    free = shutil.disk_usage(existing).free
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
+        raise ValueError(f"Expected a work directory to write to. Received: {workdir}")
+    if free < FREE_BYTES_NEEDED:
+        raise ValueError(
+            f"Expected {FREE_BYTES_NEEDED >> 20} MiB free for {workdir}. Received: {free >> 20} MiB"
+        )
 
 
 def _differences(present, wanted, prefix=""):

@@ -57,9 +57,16 @@ def test_broken_files_are_named(tmp_path, image_folder):
     (image_folder / "text.png").write_text("no image")
     (image_folder / "empty.jpg").write_bytes(b"")
     Image.new("RGB", (8, 8)).save(image_folder / "tiny.png")
+    Image.fromarray(np.zeros((40, 40), np.float32)).save(image_folder / "float.tiff")
     usable, skipped = io.usable_images(io.list_images(image_folder), minimum_side=32)
     assert [p.name for p in usable] == [f"{i}.png" for i in range(6)]
-    assert {p.name for p in skipped} == {"truncated.png", "text.png", "empty.jpg", "tiny.png"}
+    assert {p.name for p in skipped} == {
+        "truncated.png",
+        "text.png",
+        "empty.jpg",
+        "tiny.png",
+        "float.tiff",
+    }
     for path, reason in skipped.items():
         assert path.name in reason
     with pytest.raises(io.ImageReadError, match="text.png"):
@@ -67,13 +74,24 @@ def test_broken_files_are_named(tmp_path, image_folder):
 
 
 def test_of_very_many_files_only_headers_are_read(image_folder, monkeypatch):
-    whole = (image_folder / "0.png").read_bytes()
-    (image_folder / "truncated.png").write_bytes(whole[: len(whole) // 2])
+    Image.open(image_folder / "0.png").save(image_folder / "truncated.jpg")
+    whole = (image_folder / "truncated.jpg").read_bytes()
+    (image_folder / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
     (image_folder / "text.png").write_text("no image")
     paths = io.list_images(image_folder)
     monkeypatch.setattr(io, "DECODED_CHECKS", len(paths) - 1)
     usable, skipped = io.usable_images(paths, minimum_side=32)
     assert len(usable) == 7 and [p.name for p in skipped] == ["text.png"]
+
+
+@pytest.mark.parametrize("limit", [0, 100])
+def test_sizes_are_those_of_the_upright_image(tmp_path, monkeypatch, limit):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (8, 4)).save(tmp_path / "turned.jpg", exif=exif)
+    monkeypatch.setattr(io, "DECODED_CHECKS", limit)
+    sizes, _ = io.inspect_images([tmp_path / "turned.jpg"])
+    assert list(sizes.values()) == [(8, 4)]
 
 
 def test_list_images_is_recursive_and_sorted(tmp_path):

@@ -80,6 +80,20 @@ def test_values_that_make_no_kernel_are_refused(tmp_path, values):
         kernels.from_file(tmp_path / "k.npy")
 
 
+def test_a_16_bit_kernel_keeps_its_shape(tmp_path):
+    kernel = kernels.gaussian(9, 2.0)
+    stored = np.round(kernel / kernel.max() * 65535).astype(np.uint16)
+    Image.fromarray(stored).save(tmp_path / "k.png")
+    np.testing.assert_allclose(kernels.from_file(tmp_path / "k.png"), kernel, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["k.png", "k.npy", "k.mat"])
+def test_unreadable_kernels_are_named(tmp_path, name):
+    (tmp_path / name).write_text("no kernel")
+    with pytest.raises(ValueError, match=f"Expected a kernel in .*{name}"):
+        kernels.from_file(tmp_path / name)
+
+
 def test_missing_kernels_are_refused(tmp_path):
     with pytest.raises(ValueError, match="Received: .*nowhere.npy"):
         kernels.from_file(tmp_path / "nowhere.npy")
