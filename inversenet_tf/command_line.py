@@ -26,8 +26,7 @@ def run(main):
     def guarded(arguments):
         if len(arguments) > 1:
             raise app.UsageError(f"Expected flags only. Received: {' '.join(arguments[1:])}")
-        for handler in python_logging.getLogger("absl").handlers:
-            handler.addFilter(_is_ours)
+        logging.get_absl_handler().addFilter(_is_ours)
         try:
             main()
         except MENDABLE as error:
