@@ -3,15 +3,13 @@
 import dataclasses
 import math
 
-from inversenet_tf.imaging.config import (
-    DataConfig,
-    NoiseConfig,
-    OperatorConfig,
+from inversenet_tf.imaging.checks import (
     check_at_least,
     check_choice,
     check_fraction,
     check_positive,
 )
+from inversenet_tf.imaging.config import DataConfig, NoiseConfig, OperatorConfig
 from inversenet_tf.imaging.metrics import SSIM_WINDOW, MetricProfile
 from inversenet_tf.imaging.runs import config_from_dict
 from inversenet_tf.losses import REDUCTIONS

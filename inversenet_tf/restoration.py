@@ -16,7 +16,6 @@ class Restorer:
     def __init__(self, model):
         channels = model.unet.channels
         signature = [tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")]
-
         self._restore = tf.function(model.restore, input_signature=signature)
 
     def __call__(self, measurements):
@@ -42,7 +41,7 @@ def restore_files(model, source, output, overwrite=False):
     """
     source, output = Path(source).expanduser(), Path(output).expanduser()
     paths = list_images(source) if source.is_dir() else [source]
-    if output != source:  # results of an earlier call may lie inside the source
+    if source in output.parents:  # results of an earlier call may lie inside the source
         paths = [path for path in paths if not path.is_relative_to(output)]
     root = source if source.is_dir() else source.parent
     targets = [(output / path.relative_to(root)).with_suffix(".png") for path in paths]

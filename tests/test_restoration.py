@@ -50,6 +50,14 @@ def test_results_inside_the_source_are_not_restored_again(model, image_folder):
         assert len(restored) == 6
 
 
+def test_results_may_lie_above_the_source(model, image_folder, tmp_path, monkeypatch):
+    restored, _ = restore_files(model, image_folder, tmp_path)
+    assert len(restored) == 6
+    monkeypatch.chdir(image_folder)
+    restored, _ = restore_files(model, "0.png", ".", overwrite=True)
+    assert [str(path) for path in restored] == ["0.png"]
+
+
 def test_nothing_to_restore_is_an_error(model, tmp_path):
     with pytest.raises(ValueError, match="readable image"):
         restore_files(model, tmp_path / "nowhere.png", tmp_path / "out")

@@ -1,37 +1,13 @@
 """The part of an experiment's config that speaks of images and measurements."""
 
 import dataclasses
-import math
 
+from inversenet_tf.imaging.checks import check_at_least, check_choice, check_positive
 from inversenet_tf.imaging.kernels import KERNELS
 from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.operators import BOUNDARIES, OPERATORS
 
 AUGMENTATIONS = ("none", "flip", "dihedral")
-
-
-def check_choice(field, value, choices):
-    """Raises ValueError unless `value` is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"Expected {field} in {tuple(choices)}. Received: {value!r}")
-
-
-def check_at_least(field, value, least):
-    """Raises ValueError unless `value` is a finite number of at least `least`."""
-    if not (math.isfinite(value) and value >= least):
-        raise ValueError(f"Expected a finite {field} >= {least}. Received: {value}")
-
-
-def check_positive(field, value):
-    """Raises ValueError unless `value` is a finite number above zero."""
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"Expected a finite {field} > 0. Received: {value}")
-
-
-def check_fraction(field, value):
-    """Raises ValueError unless `value` is in [0, 1]."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"Expected {field} from 0 to 1. Received: {value}")
 
 
 @dataclasses.dataclass(slots=True)

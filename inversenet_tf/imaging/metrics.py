@@ -4,6 +4,7 @@ import dataclasses
 
 import tensorflow as tf
 
+from inversenet_tf.imaging.checks import check_at_least, check_choice
 from inversenet_tf.imaging.noise import round_to_8_bits
 
 SSIM_WINDOW = 11  # Gaussian, sigma 1.5: Wang et al. 2004, as tf.image.ssim and scikit-image have it
@@ -25,10 +26,8 @@ class MetricProfile:
 
     def validate(self):
         """Raises ValueError for a value outside its set."""
-        if self.channels not in ("rgb", "y"):
-            raise ValueError(f'Expected metrics.channels "rgb" or "y". Received: {self.channels!r}')
-        if self.crop < 0:
-            raise ValueError(f"Expected metrics.crop >= 0. Received: {self.crop}")
+        check_choice("metrics.channels", self.channels, ("rgb", "y"))
+        check_at_least("metrics.crop", self.crop, 0)
 
     def stamp(self):
         """What a result says about its metrics: this profile and the fixed conventions."""

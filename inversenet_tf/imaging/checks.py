@@ -1,0 +1,27 @@
+"""What a config field may be; each check names the field, the expectation and what came."""
+
+import math
+
+
+def check_choice(field, value, choices):
+    """Raises ValueError unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"Expected {field} in {tuple(choices)}. Received: {value!r}")
+
+
+def check_at_least(field, value, least):
+    """Raises ValueError unless `value` is a finite number of at least `least`."""
+    if not (math.isfinite(value) and value >= least):
+        raise ValueError(f"Expected a finite {field} >= {least}. Received: {value}")
+
+
+def check_positive(field, value):
+    """Raises ValueError unless `value` is a finite number above zero."""
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"Expected a finite {field} > 0. Received: {value}")
+
+
+def check_fraction(field, value):
+    """Raises ValueError unless `value` is in [0, 1]."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"Expected {field} from 0 to 1. Received: {value}")
