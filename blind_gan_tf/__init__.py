@@ -1,1 +1,1 @@
-"""Blind inversion with a GAN prior; nothing of it is written yet."""
+"""Blind inversion with a GAN prior: images and the unknown operator from measurements alone."""

@@ -1,54 +1,11 @@
-"""What happens around a training step: progress, TensorBoard, checkpoints, the NaN alarm."""
-
-import math
+"""What happens around a training step of InverseNet: checkpoints and TensorBoard."""
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
-from inversenet_tf import checkpoints
+from inversenet_tf.imaging import checkpoints
 from inversenet_tf.imaging.grids import image_grid
-from inversenet_tf.inversenet import GRADIENT_NORMS, LOSSES
-
-
-class TrainingDiverged(FloatingPointError):
-    """A loss or a gradient is no longer a finite number."""
-
-
-class StopOnNaN(keras.callbacks.Callback):
-    """Stops at the step whose loss or gradient is not finite, before anything of it is saved."""
-
-    def on_train_batch_end(self, batch, logs=None):
-        for name in (*LOSSES, *GRADIENT_NORMS):
-            if not math.isfinite(logs[name]):
-                raise TrainingDiverged(
-                    f"{name} is {float(logs[name])} at step {self.model.step}. Checkpoints of "
-                    "earlier steps are kept. The same command would end here again: use another "
-                    "--workdir with a smaller optimizer.learning_rate."
-                )
-
-
-class Progress(keras.callbacks.Callback):
-    """One bar over the whole run with its ETA, and a line after every validation."""
-
-    def __init__(self, steps):
-        super().__init__()
-        self._steps = steps
-
-    def on_train_begin(self, logs=None):
-        self._bar = tqdm(total=self._steps, initial=self.model.step, unit="step", mininterval=2.0)
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._bar.set_postfix({name: f"{logs[name]:.4g}" for name in LOSSES}, refresh=False)
-        self._bar.update()
-
-    def on_epoch_end(self, epoch, logs=None):
-        scores = "  ".join(f"{name[4:]} {logs[name]:.4g}" for name in logs if name[:4] == "val_")
-        tqdm.write(f"step {self.model.step}  {scores}")
-
-    def on_train_end(self, logs=None):
-        self._bar.close()
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -65,8 +22,11 @@ class Checkpoints(keras.callbacks.Callback):
             best is None
             or scores["val_psnr_restored"] > checkpoints.scores(best)["val_psnr_restored"]
         ):
-            checkpoints.save(self.model, self._directory / "best", scores)
-        checkpoints.save(self.model, self._directory / "last", scores)
+            self._save("best", scores)
+        self._save("last", scores)
+
+    def _save(self, kind, scores):
+        checkpoints.save(self.model.state, self.model.step, self._directory / kind, scores)
 
 
 class TensorBoardLog(keras.callbacks.Callback):

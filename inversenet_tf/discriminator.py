@@ -2,7 +2,7 @@
 
 import keras
 
-from inversenet_tf.layers import BatchNorm, convolution
+from inversenet_tf.imaging.layers import BatchNorm, convolution
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")

@@ -111,6 +111,12 @@ class InverseNet(keras.Model):
         """Training steps taken so far."""
         return int(self.optimizers["unet"].iterations.numpy())
 
+    @property
+    def state(self):
+        """What a checkpoint holds, by name; the step is the optimizers' iteration count."""
+        networks = {name: getattr(self, name) for name in NETWORKS}
+        return networks | {f"{name}_optimizer": o for name, o in self.optimizers.items()}
+
     def train_step(self, data):
         """One turn of Algorithm 1 on a batch of (measurements, images)."""
         measurements, images, _ = keras.utils.unpack_x_y_sample_weight(data)

@@ -8,17 +8,25 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from inversenet_tf import callbacks, checkpoints
+from inversenet_tf import callbacks
 from inversenet_tf.config import Config
 from inversenet_tf.dae import DAE
 from inversenet_tf.discriminator import Discriminator
+from inversenet_tf.imaging import checkpoints
 from inversenet_tf.imaging.atomic import written_aside
+from inversenet_tf.imaging.callbacks import Progress, StopOnNaN
 from inversenet_tf.imaging.datasets import HELD_OUT, TRAINING, open_source
 from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.operators import build_operator
 from inversenet_tf.imaging.pairs import evaluation_pairs, training_pairs
-from inversenet_tf.imaging.runs import CHECKPOINTS, LOGS, open_workdir, read_config
-from inversenet_tf.inversenet import InverseNet
+from inversenet_tf.imaging.runs import (
+    CHECKPOINTS,
+    LOGS,
+    default_strategy,
+    open_workdir,
+    read_config,
+)
+from inversenet_tf.inversenet import LOSSES, InverseNet
 from inversenet_tf.unet import UNet
 
 KERNEL_FILE = "kernel.npy"
@@ -73,12 +81,6 @@ def compile_model(model, config, comparator=None):
     )
 
 
-def default_strategy():
-    """Mirrors over all GPUs, or one replica on the CPU."""
-    gpus = tf.config.list_logical_devices("GPU")
-    return tf.distribute.MirroredStrategy([d.name for d in gpus] or ["CPU:0"])
-
-
 def train(config, workdir, comparator=None):
     """Trains one experiment, or goes on with it where an earlier call was interrupted.
 
@@ -110,7 +112,7 @@ def train(config, workdir, comparator=None):
     last = checkpoints.latest(workdir / CHECKPOINTS / "last")
     _keep_kernel(workdir, operator, is_new=last is None)
     if last is not None:
-        checkpoints.restore(model, last)
+        checkpoints.restore(model.state, last)
         logging.info("Resumed at step %d of %d.", model.step, config.training.steps)
     if model.step < config.training.steps:
         _fit(model, config, operator, images, held_out, workdir)
@@ -140,7 +142,7 @@ def open_data(config):
     data = config.data
     operator = build_operator(config.operator)
     operator.validate((data.size, data.size, data.channels))
-    images = open_source(data.train, TRAINING, data.channels, data.center_side)
+    images = open_source(data.train, TRAINING, data.channels, data.minimum_side)
     held_out = open_held_out(data.validation, operator, config)
     if images.paired != held_out.paired:
         logging.warning("Only one of training and validation uses pairs: their operators differ.")
@@ -151,7 +153,7 @@ def open_data(config):
 
 def open_held_out(spec, operator, config):
     """The images of a source that are large enough to be measured and scored."""
-    side = config.data.center_side
+    side = config.data.minimum_side
     if config.data.evaluation_crop == "whole":
         kernel = (1,) if operator.kernel is None else operator.kernel.shape[:2]
         side = max(SSIM_WINDOW + 2 * config.metrics.crop, *kernel)
@@ -202,8 +204,8 @@ def _fit(model, config, operator, images, held_out, workdir):
         shuffle=False,
         verbose=0,
         callbacks=[
-            callbacks.StopOnNaN(),
-            callbacks.Progress(training.steps),
+            StopOnNaN(),
+            Progress(training.steps, LOSSES),
             callbacks.TensorBoardLog(workdir / LOGS, *examples),
             callbacks.Checkpoints(workdir / CHECKPOINTS),
         ],
@@ -245,5 +247,5 @@ def load_trained(workdir, which="best"):
     if checkpoint is None:
         raise ValueError(f"Expected a trained model in {workdir}. Received: no checkpoint yet.")
     model = build_model(config, with_discriminator=False)
-    checkpoints.restore_networks(model, checkpoint)
-    return model, config, int(checkpoint.name.removeprefix("step-"))
+    checkpoints.restore_part({"unet": model.unet, "dae": model.dae}, checkpoint)
+    return model, config, checkpoints.step_of(checkpoint)

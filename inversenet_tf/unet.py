@@ -2,7 +2,7 @@
 
 import keras
 
-from inversenet_tf.layers import BatchNorm, convolution, last_stddev
+from inversenet_tf.imaging.layers import BatchNorm, convolution, last_stddev
 
 WIDTHS = (16, 32, 64, 128, 128, 128, 128, 128)  # of e1 to e8
 

@@ -30,7 +30,7 @@ def test_parameter_count_is_that_of_table_4():
 
 
 def test_pixel_shuffling_is_periodic_and_undone():
-    from inversenet_tf.layers import PixelShuffle, PixelUnshuffle
+    from inversenet_tf.imaging.layers import PixelShuffle, PixelUnshuffle
 
     images = np.arange(2 * 8 * 8 * 3, dtype=np.float32).reshape(2, 8, 8, 3)
     shuffled = PixelUnshuffle(4)(images)

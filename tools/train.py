@@ -1,24 +1,37 @@
 """Trains the experiment of a config file; the same command resumes an interrupted run.
 
 python tools/train.py --config=configs/inversenet/quickstart.py --workdir=runs/quickstart
-python tools/train.py --config=... --workdir=... --config.optimizer.learning_rate=2e-4
+python tools/train.py --config=configs/blind_gan/prior_digits.py --workdir=runs/prior_digits
+python tools/train.py --config=... --workdir=... --config.training.steps=5000
 
-Every field of inversenet_tf/config.py can be set so, as --config.section.field=value.
+Every field of inversenet_tf/config.py or of blind_gan_tf/config.py can be set so, as
+--config.section.field=value.
 """
 
 from absl import flags
 from ml_collections import config_flags
 
-from inversenet_tf.command_line import run
+from inversenet_tf.imaging.command_line import run  # isort: skip (before TensorFlow)
+from blind_gan_tf.config import PriorConfig
+from blind_gan_tf.prior_training import train_prior
+from inversenet_tf.config import Config
 from inversenet_tf.training import train
 
 CONFIG = config_flags.DEFINE_config_file("config", lock_config=True)
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 flags.mark_flags_as_required(["config", "workdir"])
 
+TRAINERS = {Config: train, PriorConfig: train_prior}
+
 
 def main():
-    train(CONFIG.value, WORKDIR.value)
+    trainer = TRAINERS.get(type(CONFIG.value))
+    if trainer is None:
+        raise ValueError(
+            "Expected the config of a training. Received: a "
+            f"{type(CONFIG.value).__name__}, which is for tools/invert.py"
+        )
+    trainer(CONFIG.value, WORKDIR.value)
 
 
 if __name__ == "__main__":

@@ -17,14 +17,15 @@ class DataConfig:
     Pairs are only cropped: scaled or turned, they would be pairs of another operator.
     """
 
-    train: str = "photos"  # a source: photos, folder:DIR, pairs:SHARP,DEGRADED, tfds:NAME
+    train: str = "photos"  # a source, as `open_source` takes it
     validation: str = "photos"  # the held-out part of the same form
     size: int = 64  # side of a training patch in pixels
+    padding: int = 0  # black pixels added around every image, before anything else
     channels: int = 3  # 1 or 3
     crop: str = "center"  # training patches: "center" or "random"
     crop_size: int = 0  # side of the central crop, scaled down to `size`; 0: `size` itself
     min_scale: float = 1.0  # random patches are scaled down by a factor in [min_scale, 1]
-    augmentation: str = "none"  # of random patches: "flip" left and right, "dihedral" all eight
+    augmentation: str = "none"  # of training patches: "flip" left and right, "dihedral" all eight
     evaluation_crop: str = "center"  # "center" (size x size) or "whole" images
     validation_limit: int = 100  # images looked at after every epoch
 
@@ -33,6 +34,11 @@ class DataConfig:
         """Side of the central crop in pixels, resolved."""
         return self.crop_size or self.size
 
+    @property
+    def minimum_side(self):
+        """Least side in pixels of an image that the central crop fits into."""
+        return max(1, self.center_side - 2 * self.padding)
+
     def validate(self):
         """Raises ValueError for a value outside its range."""
         check_choice("data.channels", self.channels, (1, 3))
@@ -40,6 +46,7 @@ class DataConfig:
         check_choice("data.augmentation", self.augmentation, AUGMENTATIONS)
         check_choice("data.evaluation_crop", self.evaluation_crop, ("center", "whole"))
         check_at_least("data.size", self.size, SSIM_WINDOW)
+        check_at_least("data.padding", self.padding, 0)
         check_at_least("data.validation_limit", self.validation_limit, 1)
         if self.crop_size and self.crop_size < self.size:
             raise ValueError(
@@ -54,10 +61,10 @@ class DataConfig:
             )
         if not 0 < self.min_scale <= 1:
             raise ValueError(f"Expected 0 < data.min_scale <= 1. Received: {self.min_scale}")
-        if self.crop == "center" and (self.augmentation, self.min_scale) != ("none", 1.0):
+        if self.crop == "center" and self.min_scale != 1.0:
             raise ValueError(
-                'Expected data.crop "random" with data.augmentation or data.min_scale. Received: '
-                f"{self.crop!r} with {self.augmentation!r} and {self.min_scale}"
+                'Expected data.crop "random" with data.min_scale. Received: '
+                f"{self.crop!r} with {self.min_scale}"
             )
 
 

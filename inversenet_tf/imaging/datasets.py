@@ -1,15 +1,18 @@
-"""Where images come from: `open_source("photos" | "folder:DIR" | "pairs:A,B" | "tfds:NAME")`.
+"""Where images come from: `open_source("photos" | "digits" | "folder:DIR" | "tfds:NAME" | ...)`.
 
 A source is an indexed, finite set of images. That makes every position of a training run a pure
 function of the seed, so that an interrupted run goes on exactly where it was.
 """
 
+import gzip
 import re
 from pathlib import Path
 
+import numpy as np
 import skimage.data
 import sklearn.datasets
 from absl import logging
+from PIL import Image
 
 from inversenet_tf.imaging.io import (
     PILLOW_MODES,
@@ -23,6 +26,7 @@ from inversenet_tf.imaging.io import (
 )
 
 TRAINING, HELD_OUT = "training", "held_out"
+IDX_UNSIGNED_BYTES = b"\x00\x00\x08"
 NAMED_SKIPS = 20  # skipped files that are named one by one
 
 
@@ -33,9 +37,11 @@ class ImageSource:
         spec: the string that opens it again.
         names: one unique name per image.
         paired: whether `load` also returns a measurement of the user's own.
+        labels: int array [len], the class of every image, or None where it is not known.
     """
 
     paired = False
+    labels = None
 
     def __init__(self, spec, names):
         self.spec = spec
@@ -83,6 +89,82 @@ class Photos(ImageSource):
 
     def load(self, index):
         return self._images[index]
+
+
+class Digits(ImageSource):
+    """The 1,797 handwritten digits of 8 x 8 pixels that scikit-learn ships, scaled up.
+
+    The last fifth, written by other people than the rest, is held out.
+    """
+
+    SIDE = 32
+    HELD_OUT_SHARE = 0.2
+
+    def __init__(self, split, channels, minimum_side):
+        if minimum_side > self.SIDE:
+            raise ValueError(
+                f"Expected images of at least {minimum_side} pixels a side. Received: digits, "
+                f"which have {self.SIDE}."
+            )
+        digits = sklearn.datasets.load_digits()
+        first = round(len(digits.images) * (1 - self.HELD_OUT_SHARE))
+        chosen = slice(first) if split == TRAINING else slice(first, None)
+        indices = range(len(digits.images))[chosen]
+        super().__init__(f"digits@{split}", [f"digit-{index}" for index in indices])
+        self.labels = digits.target[chosen]
+        self._images = digits.images[chosen].astype(np.float32) / digits.images.max()
+        self._channels = channels
+
+    def load(self, index):
+        image = Image.fromarray(self._images[index])
+        image = np.asarray(image.resize((self.SIDE, self.SIDE), Image.Resampling.BICUBIC))
+        return np.clip(image, 0.0, 1.0)[..., None].repeat(self._channels, -1)
+
+
+class Idx(ImageSource):
+    """MNIST and its kin, from a directory with their IDX files, gzipped or not."""
+
+    FILES = {
+        TRAINING: ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+        HELD_OUT: ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+    }
+
+    def __init__(self, directory, split, channels, minimum_side):
+        images, labels = (_read_idx(Path(directory).expanduser(), n) for n in self.FILES[split])
+        if images.ndim != 3 or len(images) != len(labels):
+            raise ValueError(
+                f"Expected as many images as labels in {directory}. Received: arrays of shape "
+                f"{images.shape} and {labels.shape}."
+            )
+        if min(images.shape[1:]) < minimum_side:
+            raise ValueError(
+                f"Expected images of at least {minimum_side} pixels a side. Received: "
+                f"{directory}, whose images are {images.shape[1]}x{images.shape[2]}."
+            )
+        names = [f"{split}-{index}" for index in range(len(images))]
+        super().__init__(f"idx:{directory}@{split}", names)
+        self.labels = labels
+        self._images = images
+        self._channels = channels
+
+    def load(self, index):
+        return from_uint8(self._images[index])[..., None].repeat(self._channels, -1)
+
+
+def _read_idx(directory, name):
+    """One array of an IDX file: two zeros, type, rank, then big-endian sizes and the bytes."""
+    path = next((p for p in (directory / f"{name}.gz", directory / name) if p.is_file()), None)
+    if path is None:
+        raise ValueError(f"Expected {name} or {name}.gz in {directory}. Received: no such file.")
+    try:
+        content = (gzip.open if path.suffix == ".gz" else open)(path, "rb").read()
+    except (OSError, EOFError) as error:
+        raise ValueError(f"Cannot read {path}: {error}") from error
+    rank = content[3] if content[:3] == IDX_UNSIGNED_BYTES else 0
+    shape = np.frombuffer(content[4 : 4 + 4 * rank], ">u4")
+    if not rank or len(content) != 4 + 4 * rank + shape.prod():
+        raise ValueError(f"Expected an IDX file of bytes. Received: {path}, which is none.")
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
 class Folder(ImageSource):
@@ -182,6 +264,12 @@ class Tfds(ImageSource):
         self._channels = channels
         self._minimum_side = minimum_side
 
+    @property
+    def labels(self):
+        if "label" not in self._examples[0]:
+            return None
+        return np.array([example["label"] for example in self._examples])
+
     def load(self, index):
         image = from_uint8(self._examples[int(index)]["image"])
         if min(image.shape[:2]) < self._minimum_side:
@@ -222,8 +310,8 @@ def open_source(spec, role, channels=3, minimum_side=1):
     """Opens a source of images.
 
     Args:
-        spec: `photos[@training|@held_out]`, `folder:DIR`, `pairs:SHARP_DIR,DEGRADED_DIR` or
-            `tfds:NAME[@SPLIT]`.
+        spec: `photos`, `digits` or `idx:DIR` (each with `@training` or `@held_out`, where that is
+            not `role`), `folder:DIR`, `pairs:SHARP_DIR,DEGRADED_DIR` or `tfds:NAME[@SPLIT]`.
         role: `TRAINING` or `HELD_OUT`: the part to take where the spec names none.
         channels: 1 or 3, of every image.
         minimum_side: least height and width in pixels; smaller images are skipped or refused.
@@ -234,8 +322,14 @@ def open_source(spec, role, channels=3, minimum_side=1):
     if channels not in PILLOW_MODES:
         raise ValueError(f"Expected channels 1 or 3. Received: {channels}")
     kind, _, place = spec.partition(":")
-    if match := re.fullmatch(r"photos(?:@(training|held_out))?", spec):
-        return Photos(match[1] or role, channels, minimum_side)
+    named = re.fullmatch(rf"(.+)@({TRAINING}|{HELD_OUT})", spec)
+    plain, split = named.groups() if named else (spec, role)
+    if plain == "photos":
+        return Photos(split, channels, minimum_side)
+    if plain == "digits":
+        return Digits(split, channels, minimum_side)
+    if kind == "idx" and place:
+        return Idx(plain.removeprefix("idx:"), split, channels, minimum_side)
     if kind == "folder" and place:
         return Folder(place, channels, minimum_side)
     if kind == "pairs" and place.count(",") == 1:
@@ -245,6 +339,6 @@ def open_source(spec, role, channels=3, minimum_side=1):
         default = "train" if role == TRAINING else None
         return Tfds(name, split or default, channels, minimum_side)
     raise ValueError(
-        "Expected photos[@training|@held_out], folder:DIR, pairs:SHARP_DIR,DEGRADED_DIR or "
+        "Expected photos, digits, idx:DIR, folder:DIR, pairs:SHARP_DIR,DEGRADED_DIR or "
         f"tfds:NAME[@SPLIT]. Received: {spec!r}"
     )

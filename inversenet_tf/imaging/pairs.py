@@ -52,10 +52,19 @@ def draw_patch(source, data, seed, position):
     """
     epoch, place = divmod(int(position), len(source))
     loaded = _load_or_next(source, _epoch_order(seed, epoch, len(source))[place])
-    images = list(loaded) if source.paired else [loaded]
-    if data.crop == "center":
-        return [center_crop(image, data.center_side) for image in images]
+    images = [bordered(image, data.padding) for image in (loaded if source.paired else [loaded])]
     generator = np.random.default_rng([seed, int(position), 1])
+    if data.crop == "random":
+        patches = _random_crop(images, source, data, generator)
+    else:
+        patches = [center_crop(image, data.center_side) for image in images]
+    if not source.paired:
+        patches = [_turned(patch, data.augmentation, generator.integers(8)) for patch in patches]
+    return patches
+
+
+def _random_crop(images, source, data, generator):
+    """The same square part, of a random scale and place, of an image and its measurement."""
     height, width = images[0].shape[:2]
     side = data.size
     if not source.paired and data.min_scale < 1:  # a pair's operator is tied to its pixels
@@ -63,10 +72,7 @@ def draw_patch(source, data, seed, position):
         side = min(round(data.size / scale), height, width)
     top = generator.integers(height - side + 1)
     left = generator.integers(width - side + 1)
-    patches = [image[top : top + side, left : left + side] for image in images]
-    if not source.paired:
-        patches = [_turned(patch, data.augmentation, generator.integers(8)) for patch in patches]
-    return patches
+    return [image[top : top + side, left : left + side] for image in images]
 
 
 def _load_or_next(source, index):
@@ -86,6 +92,11 @@ def _turned(image, augmentation, choice):
     if choice % 2:
         image = image[:, ::-1]
     return np.rot90(image, choice // 2) if augmentation == "dihedral" else image
+
+
+def bordered(image, padding):
+    """An image with `padding` black pixels on each of its four sides."""
+    return np.pad(image, ((padding, padding), (padding, padding), (0, 0))) if padding else image
 
 
 def center_crop(image, size):
@@ -140,7 +151,7 @@ def evaluation_pairs(source, operator, noise, data, *, batch_size, seed, limit=N
     def load(index):
         loaded = source.load(int(index))
         images = loaded if source.paired else [loaded]
-        return [center_crop(image, side) for image in images]
+        return [center_crop(bordered(image, data.padding), side) for image in images]
 
     count = len(source) if limit is None else min(limit, len(source))
     size = None if whole else data.size

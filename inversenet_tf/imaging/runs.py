@@ -137,3 +137,9 @@ def versions():
     except metadata.PackageNotFoundError:
         ours = "not installed"
     return {"inversenet_tf": ours, "python": platform.python_version()} | found
+
+
+def default_strategy():
+    """Mirrors over all GPUs, or one replica on the CPU."""
+    gpus = tensorflow.config.list_logical_devices("GPU")
+    return tensorflow.distribute.MirroredStrategy([d.name for d in gpus] or ["CPU:0"])

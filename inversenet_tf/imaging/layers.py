@@ -12,11 +12,13 @@ def last_stddev(global_skip):
     return 0.0 if global_skip else KERNEL_STDDEV
 
 
-def convolution(filters, strides=1, transposed=False, stddev=KERNEL_STDDEV, **kwargs):
-    """Conv(4, 4, ., filters)-'SAME' of Tables 3 and 4, initialised from N(0, stddev)."""
+def convolution(
+    filters, strides=1, transposed=False, stddev=KERNEL_STDDEV, padding="same", **kwargs
+):
+    """Conv(4, 4, ., filters) of Tables 3 and 4 and of DCGAN, initialised from N(0, stddev)."""
     layer = keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D
     initializer = keras.initializers.RandomNormal(stddev=stddev)
-    return layer(filters, 4, strides, "same", kernel_initializer=initializer, **kwargs)
+    return layer(filters, 4, strides, padding, kernel_initializer=initializer, **kwargs)
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from inversenet_tf.layers import BatchNorm
+from inversenet_tf.imaging.layers import BatchNorm
 
 
 @pytest.fixture

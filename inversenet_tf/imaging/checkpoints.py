@@ -8,31 +8,24 @@ from pathlib import Path
 import tensorflow as tf
 
 from inversenet_tf.imaging.atomic import written_aside
-from inversenet_tf.inversenet import NETWORKS
 
 
-def _state(model):
-    """What a checkpoint holds; the step is the optimizers' iteration count."""
-    networks = {name: getattr(model, name) for name in NETWORKS}
-    optimizers = {f"{name}_optimizer": o for name, o in model.optimizers.items()}
-    return tf.train.Checkpoint(**networks, **optimizers)
-
-
-def save(model, directory, scores):
-    """Writes a checkpoint of a compiled model and then removes the ones before it.
+def save(state, step, directory, scores=None):
+    """Writes a checkpoint and then removes the ones before it.
 
     Args:
-        model: compiled `InverseNet`.
+        state: dict of what is to be kept: built Keras networks, built optimizers, variables.
+        step: of the training.
         directory: holds the checkpoints of one kind ("last" or "best").
         scores: dict of JSON values to keep beside the weights.
     """
     directory = Path(directory)
-    newest = directory / f"step-{model.step:08d}"
+    newest = directory / f"step-{step:08d}"
     if newest.exists():  # of the same run at the same step: the same state
         return
     with written_aside(newest) as partial:
-        _state(model).write(str(partial / "state"))
-        (partial / "scores.json").write_text(json.dumps(scores))
+        tf.train.Checkpoint(**state).write(str(partial / "state"))
+        (partial / "scores.json").write_text(json.dumps(scores or {}))
     for older in directory.glob("step-*"):
         if older != newest:
             shutil.rmtree(older)
@@ -43,22 +36,26 @@ def latest(directory):
     return max(Path(directory).glob("step-*"), default=None)
 
 
+def step_of(path):
+    """The training step that a checkpoint is of."""
+    return int(Path(path).name.removeprefix("step-"))
+
+
 def scores(path):
     """What `save` kept beside the weights."""
     return json.loads((Path(path) / "scores.json").read_text())
 
 
-def restore(model, path):
-    """Brings a compiled model back to where `save` left it, optimizers and step included."""
+def restore(state, path):
+    """Brings `state` back to where `save` left it; all that was kept must be in it."""
     with _named(path):
-        _state(model).read(str(Path(path) / "state")).assert_consumed()
+        tf.train.Checkpoint(**state).read(str(Path(path) / "state")).assert_consumed()
 
 
-def restore_networks(model, path):
-    """Loads the weights of the U-Net and the DAE alone, for use without training."""
-    networks = tf.train.Checkpoint(unet=model.unet, dae=model.dae)
+def restore_part(state, path):
+    """Loads into `state` alone, a part of what was kept, for use without training."""
     with _named(path):
-        status = networks.read(str(Path(path) / "state"))
+        status = tf.train.Checkpoint(**state).read(str(Path(path) / "state"))
         status.assert_existing_objects_matched().expect_partial()
 
 

@@ -1,0 +1,106 @@
+"""What happens around a prior's training step: sample grids, alarms, checkpoints."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from blind_gan_tf.prior import PRIOR_FILE, save_prior
+from inversenet_tf.imaging import checkpoints
+from inversenet_tf.imaging.grids import image_grid
+from inversenet_tf.imaging.io import write_image
+from inversenet_tf.imaging.runs import CHECKPOINTS
+
+SAMPLES_FILE = "samples.png"
+# A generator whose samples vary this much less than real images has collapsed.
+LEAST_DIVERSITY = 0.3
+# Scores at which a discriminator has won: its gradient no longer teaches the generator.
+SATURATED = (0.98, 0.02)
+
+
+class PriorSaver(keras.callbacks.Callback):
+    """Keeps the last state, and the prior as it would be used."""
+
+    def __init__(self, workdir):
+        super().__init__()
+        self._workdir = workdir
+
+    def on_epoch_end(self, epoch, logs=None):
+        scores = {name: float(value) for name, value in logs.items()}
+        save_prior(self.model.trained(), self._workdir / PRIOR_FILE)
+        checkpoints.save(self.model.state, self.model.step, self._workdir / CHECKPOINTS / "last",
+                         scores)  # fmt: skip
+
+
+class PriorLog(keras.callbacks.Callback):
+    """Scalars and a grid of samples of fixed latents, by training step; alarms.
+
+    Args:
+        workdir: where the newest grid is written to, `samples.png`.
+        directory: of the event files.
+        images: real images in [0, 1] that samples are held against; as many are drawn.
+        seed: of the fixed latents.
+    """
+
+    def __init__(self, workdir, directory, images, seed):
+        super().__init__()
+        self._workdir = workdir
+        self._directory = str(directory)
+        self._images = images
+        self._seed = seed
+
+    def on_train_begin(self, logs=None):
+        self._writer = tf.summary.create_file_writer(self._directory)
+        latents = self.model.latents.draw((len(self._images),), [self._seed, -1])
+        self._sample = tf.function(lambda: self.model.averaged(latents, training=False))
+
+    def on_epoch_end(self, epoch, logs=None):
+        samples = (self._sample().numpy() + 1.0) / 2.0
+        diversity = spread(samples) / spread(self._images)
+        grid = sample_grid(samples)
+        with self._writer.as_default(step=self.model.step):
+            for name, value in logs.items():
+                tag = "held_out_score" if name == "val_real_score" else name
+                tf.summary.scalar(f"prior/{tag}", value)
+            tf.summary.scalar("prior/diversity", diversity)
+            tf.summary.image("samples", grid[None], description="fixed latents")
+        self._writer.flush()
+        write_image(self._workdir / SAMPLES_FILE, grid)
+        for alarm in alarms(diversity, float(logs["real_score"]), float(logs["generated_score"])):
+            logging.warning("Step %d: %s", self.model.step, alarm)
+
+    def on_train_end(self, logs=None):
+        self._writer.close()
+
+
+def spread(images):
+    """Root mean square distance of images from their mean, per value: how much they differ."""
+    return float(np.sqrt(np.mean(np.var(images, axis=0))))
+
+
+def alarms(diversity, real_score, generated_score):
+    """What is wrong with a GAN's training, in a line each.
+
+    Args:
+        diversity: `spread` of samples over that of real images.
+        real_score, generated_score: mean D(x) and D(G(z)) of an epoch.
+    """
+    found = []
+    if diversity < LEAST_DIVERSITY:
+        found.append(
+            f"the generator collapses: its samples differ {diversity:.2f} times as much as real "
+            "images do. A smaller learning rate or a wider generator may help."
+        )
+    if real_score > SATURATED[0] and generated_score < SATURATED[1]:
+        found.append(
+            f"the discriminator saturates: D(x) = {real_score:.3f}, D(G(z)) = "
+            f"{generated_score:.3f}. A narrower discriminator or training.real_label=0.9 may help."
+        )
+    return found
+
+
+def sample_grid(samples):
+    """Samples [count, ...] as the square grid they nearly fill."""
+    side = int(np.sqrt(len(samples)))
+    rows = samples[: side * side].reshape(side, side, *samples.shape[1:])
+    return image_grid(list(rows.transpose(1, 0, 2, 3, 4)))

@@ -1,0 +1,217 @@
+"""The prior: a GAN whose generator stands for the set of clean images."""
+
+import dataclasses
+import zipfile
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from blind_gan_tf import networks  # noqa: F401 (registers them for loading)
+from blind_gan_tf.latents import Latents
+from blind_gan_tf.losses import discriminator_loss, generator_loss
+from inversenet_tf.imaging.atomic import written_aside
+
+PRIOR_FILE = "prior.keras"
+LOSSES = ("discriminator_loss", "generator_loss")
+SCORES = ("real_score", "generated_score")  # mean D(x) and D(G(z))
+
+
+@keras.saving.register_keras_serializable("blind_gan_tf")
+class Prior(keras.Model):
+    """A generator and a discriminator together with the distribution of their latents.
+
+    Args:
+        generator: network from latents [batch, T] to images in [-1, 1].
+        discriminator: network from such images to one logit each.
+        latents: a `Latents`.
+
+    Input: latents [batch, T]. Output: images [batch, height, width, channels] in [0, 1].
+    """
+
+    def __init__(self, generator, discriminator, latents, **kwargs):
+        super().__init__(**kwargs)
+        if generator.input_shape[1:] != (latents.size,):
+            raise ValueError(
+                f"Expected a generator of latents of size {latents.size}. Received: one of "
+                f"{generator.input_shape[1:]}"
+            )
+        if generator.output_shape[1:] != discriminator.input_shape[1:]:
+            raise ValueError(
+                "Expected a discriminator of the generator's images. Received: "
+                f"{discriminator.input_shape[1:]} and {generator.output_shape[1:]}"
+            )
+        self.generator = generator
+        self.discriminator = discriminator
+        self.latents = latents
+        self.built = True
+
+    @property
+    def image_shape(self):
+        """(height, width, channels) of the images."""
+        return tuple(self.generator.output_shape[1:])
+
+    def call(self, latents, training=False):
+        return (self.generator(latents, training=training) + 1.0) / 2.0
+
+    def sample(self, count, seed=0):
+        """`count` random images [count, height, width, channels] in [0, 1]."""
+        return self(self.latents.draw((count,), [seed, 0]), training=False)
+
+    def compile(self, *, optimizers, real_label=1.0, average=0.0, seed=0):
+        """Sets up training.
+
+        Args:
+            optimizers: dict of one Keras optimizer each for `generator` and `discriminator`; in a
+                strategy's scope.
+            real_label: of real images, below 1 for one-sided label smoothing.
+            average: decay of the exponential moving average of the generator's weights, 0 for
+                none.
+            seed: of the latents, which are a function of it and of the step.
+        """
+        super().compile(optimizer=None, jit_compile=False)
+        self.optimizers = optimizers
+        for name, optimizer in optimizers.items():
+            optimizer.build(getattr(self, name).trainable_variables)
+        self.real_label = real_label
+        self.average = average
+        self.seed = seed
+        self.averaged = keras.models.clone_model(self.generator) if average else self.generator
+        self.averaged.set_weights(self.generator.get_weights())
+        self._trackers = {name: keras.metrics.Mean(name) for name in (*LOSSES, *SCORES)}
+
+    @property
+    def metrics(self):
+        return list(getattr(self, "_trackers", {}).values())
+
+    @property
+    def step(self):
+        """Training steps taken so far."""
+        return int(self.optimizers["generator"].iterations.numpy())
+
+    @property
+    def state(self):
+        """What a checkpoint holds, by name."""
+        return {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "averaged": self.averaged,
+        } | {f"{name}_optimizer": optimizer for name, optimizer in self.optimizers.items()}
+
+    def train_step(self, images):
+        """One update of the discriminator, then one of the generator on the same latents."""
+        real = images * 2.0 - 1.0
+        latents = self._draw_for_step(tf.shape(images)[0])
+        with tf.GradientTape() as generator_tape:
+            generated = self.generator(latents, training=True)
+        with tf.GradientTape() as tape:
+            real_logits = self.discriminator(real, training=True)
+            logits = self.discriminator(tf.stop_gradient(generated), training=True)
+            critic_loss = discriminator_loss(real_logits, logits, self.real_label)
+        self._update("discriminator", tape, critic_loss)
+        # The tape goes on recording, now that the discriminator is the updated one.
+        with generator_tape:
+            loss = generator_loss(self.discriminator(generated, training=True))
+        self._update("generator", generator_tape, loss)
+        self._update_average()
+        return self._record(
+            discriminator_loss=critic_loss,
+            generator_loss=loss,
+            real_score=tf.sigmoid(real_logits),
+            generated_score=tf.sigmoid(logits),
+        )
+
+    def _draw_for_step(self, count):
+        context = tf.distribute.get_replica_context()
+        replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
+        step = tf.cast(self.optimizers["generator"].iterations.value, tf.int64)
+        stream = step * context.num_replicas_in_sync + replica
+        return self.latents.draw((count,), tf.stack([tf.constant(self.seed, tf.int64), stream]))
+
+    def _update(self, name, tape, loss):
+        """Applies the mean of the replicas' gradients, which the optimizer sums."""
+        variables = getattr(self, name).trainable_variables
+        share = 1.0 / tf.distribute.get_replica_context().num_replicas_in_sync
+        gradients = tape.gradient(loss, variables)
+        self.optimizers[name].apply([gradient * share for gradient in gradients], variables)
+
+    def _update_average(self):
+        """Moves the averaged generator, batch norm's statistics included, towards the present."""
+        if not self.average:
+            return
+        # Early on the average is short, so that it forgets the initial weights.
+        step = tf.cast(self.optimizers["generator"].iterations.value, tf.float32)
+        decay = tf.minimum(self.average, (1.0 + step) / (10.0 + step))
+        for kept, present in zip(self.averaged.weights, self.generator.weights, strict=True):
+            kept.assign(decay * kept + (1.0 - decay) * present)
+
+    def test_step(self, images):
+        """The discriminator's mean score of held-out images."""
+        return self._record(
+            real_score=tf.sigmoid(self.discriminator(images * 2.0 - 1.0, training=False))
+        )
+
+    def _record(self, **values):
+        for name, value in values.items():
+            self._trackers[name].update_state(value)
+        return {name: self._trackers[name].result() for name in values}
+
+    def trained(self):
+        """The prior to use: the averaged generator with the discriminator."""
+        return Prior(self.averaged, self.discriminator, self.latents)
+
+    def get_config(self):
+        return {
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "latents": dataclasses.asdict(self.latents),
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuilds the prior from `get_config`."""
+        names = ("generator", "discriminator")
+        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in names}
+        return cls(**config | parts | {"latents": Latents(**config["latents"])})
+
+
+def save_prior(prior, path):
+    """Writes a prior as one `.keras` file, whole or not at all."""
+    with written_aside(path) as partial:
+        prior.save(partial)
+
+
+def load_prior(path, dtype="float32"):
+    """Reads a prior.
+
+    Args:
+        path: of a `.keras` file of `save_prior`, or a work directory with one.
+        dtype: Keras dtype or policy of the hidden layers, whatever they were trained in.
+
+    Raises:
+        ValueError: there is none, or it is no prior.
+    """
+    path = Path(path).expanduser()
+    path = path / PRIOR_FILE if path.is_dir() else path
+    if not path.is_file():
+        raise ValueError(
+            f"Expected a trained prior, {PRIOR_FILE} of a run of tools/train.py with a config of "
+            f"configs/blind_gan/prior_*.py. Received: {path}, which does not exist."
+        )
+    try:
+        prior = keras.models.load_model(path, compile=False)
+    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"Cannot read the prior {path}: {error}") from error
+    if not isinstance(prior, Prior):
+        raise ValueError(f"Expected a prior in {path}. Received: a {type(prior).__name__}.")
+    networks = (_recast(network, dtype) for network in (prior.generator, prior.discriminator))
+    return Prior(*networks, prior.latents)
+
+
+def _recast(network, dtype):
+    """The same network with hidden layers of another dtype."""
+    twin = type(network).from_config(network.get_config() | {"dtype": dtype})
+    twin.set_weights(network.get_weights())
+    twin.trainable = False
+    return twin
