@@ -10,10 +10,16 @@ from inversenet_tf.imaging.checks import (
     check_fraction,
     check_positive,
 )
-from inversenet_tf.imaging.config import DataConfig
+from inversenet_tf.imaging.config import DataConfig, NoiseConfig, OperatorConfig
+from inversenet_tf.imaging.metrics import MetricProfile
+from inversenet_tf.imaging.operators import BOUNDARIES
 from inversenet_tf.imaging.runs import config_from_dict
 
 PRECISIONS = ("float32", "mixed_bfloat16")
+METHODS = ("degraded", "random", "pgd", "wiener", "pgd_known", "naive", "ica", "blind")
+NONLINEARITIES = ("abs", "none")
+TASKS = ("restoration", "separation")
+SURROGATES = ("linear_convolution", "mixing")
 
 
 @dataclasses.dataclass(slots=True)
@@ -77,4 +83,164 @@ class PriorConfig:
             raise ValueError(
                 "Expected training.steps to be a multiple of training.steps_per_epoch. "
                 f"Received: {training.steps} and {training.steps_per_epoch}"
+            )
+
+
+@dataclasses.dataclass(slots=True)
+class SurrogateConfig:
+    """F-hat (Sections 3.1 and 3.2)."""
+
+    name: str = "linear_convolution"  # or "mixing"
+    filters: int = 16  # linear_convolution: of its first layer
+    kernel_size: int = 5  # linear_convolution: of both layers; together 2 * kernel_size - 1
+    boundary: str = "circular"  # linear_convolution. Paper: not said
+    units: int = 16  # mixing: of its first layer
+
+    def validate(self):
+        """Raises ValueError for a value outside its range."""
+        check_choice("surrogate.name", self.name, SURROGATES)
+        check_choice("surrogate.boundary", self.boundary, BOUNDARIES)
+        check_at_least("surrogate.filters", self.filters, 1)
+        check_at_least("surrogate.units", self.units, 1)
+        if self.kernel_size < 1 or self.kernel_size % 2 == 0:
+            raise ValueError(
+                f"Expected an odd surrogate.kernel_size. Received: {self.kernel_size}"
+            )
+
+
+@dataclasses.dataclass(slots=True)
+class SearchConfig:
+    """Algorithm 1: how long, how fast, and from where."""
+
+    rounds: int = 100  # T
+    surrogate_steps: int = 50  # T1 of every round
+    latent_steps: int = 50  # T2 of every round
+    surrogate_rate: float = 4e-3  # lambda_1, of Adam
+    latent_rate: float = 3e-4  # lambda_2, of Adam
+    latent_schedule: str = "constant"  # or "cosine": down to zero over all latent steps
+    perceptual_weight: float = 1e-4  # alpha
+    random_starts: int = 1  # surrogates with random weights
+    identity_starts: int = 0  # surrogates that start as the identity
+    identity_rounds: int = 3  # in which those stay as they are, so that the latents come first
+    candidates: int = 1  # latents that are followed for each measurement under one surrogate
+    library_rounds: int = 0  # first rounds that search a library in place of taking latent steps
+    library: int = 500  # random latents in it, drawn anew every round
+    patience: int = 0  # rounds without progress of any start to stop after; 0: never
+    least_progress: float = 1e-3  # of the residual, relative, to count as progress
+
+    @property
+    def starts(self):
+        """Surrogates for each operator."""
+        return self.random_starts + self.identity_starts
+
+    def validate(self):
+        """Raises ValueError for a value outside its range."""
+        check_choice("search.latent_schedule", self.latent_schedule, ("constant", "cosine"))
+        for field in ("rounds", "latent_steps", "candidates", "starts"):
+            check_at_least(f"search.{field}", getattr(self, field), 1)
+        for field in ("surrogate_steps", "random_starts", "identity_starts", "identity_rounds",
+                      "patience", "least_progress", "perceptual_weight"):  # fmt: skip
+            check_at_least(f"search.{field}", getattr(self, field), 0)
+        for field in ("surrogate_rate", "latent_rate"):
+            check_positive(f"search.{field}", getattr(self, field))
+
+
+@dataclasses.dataclass(slots=True)
+class MixingConfig:
+    """Y = |M^T X| (Section 3.2)."""
+
+    mixtures: int = 1  # N, columns of M
+    mean: float = -0.5
+    stddev: float = 0.5
+    nonlinearity: str = "abs"  # or "none"
+    signed: bool = True  # X in [-1, 1]; else in [0, 1]
+
+    def validate(self):
+        """Raises ValueError for a value outside its range."""
+        check_at_least("problem.mixing.mixtures", self.mixtures, 1)
+        check_at_least("problem.mixing.stddev", self.stddev, 0)
+        check_choice("problem.mixing.nonlinearity", self.nonlinearity, NONLINEARITIES)
+
+
+@dataclasses.dataclass(slots=True)
+class ProblemConfig:
+    """Which images were measured, and how; of the search's own, only what it is told."""
+
+    task: str = "restoration"  # through `operator`; or "separation" of what `mixing` mixed
+    images: str = ""  # a source of images to measure; "": the held-out ones of the prior
+    number: int = 25  # measurements
+    group_size: int = 0  # measurements that share one operator; 0: all. 1: one operator each
+    sources: int = 1  # S, images in one measurement
+    operator: OperatorConfig = dataclasses.field(default_factory=OperatorConfig)
+    mixing: MixingConfig = dataclasses.field(default_factory=MixingConfig)
+    noise: NoiseConfig = dataclasses.field(default_factory=NoiseConfig)
+    signed: bool = False  # whether measurements may leave [0, 1], as edge maps and mixtures do
+    seed: int = 0  # of the choice of images, of mixing matrices and of noise
+
+    @property
+    def resolved_group_size(self):
+        """Measurements that share one operator."""
+        return self.group_size or self.number
+
+    def validate(self):
+        """Raises ValueError for a value outside its range, or values that contradict each other."""
+        check_choice("problem.task", self.task, TASKS)
+        for field in ("number", "sources"):
+            check_at_least(f"problem.{field}", getattr(self, field), 1)
+        check_at_least("problem.seed", self.seed, 0)
+        check_at_least("problem.group_size", self.group_size, 0)
+        self.operator.validate()
+        self.mixing.validate()
+        self.noise.validate()
+        if self.number % self.resolved_group_size:
+            raise ValueError(
+                "Expected problem.number to be a multiple of problem.group_size. Received: "
+                f"{self.number} and {self.group_size}"
+            )
+        if (self.task == "separation") != (self.sources > 1):
+            raise ValueError(
+                'Expected several problem.sources for the task "separation", one for '
+                f'"restoration". Received: {self.sources} for {self.task!r}'
+            )
+        if self.signed and self.noise.eight_bit:
+            raise ValueError(
+                "Expected problem.noise.eight_bit False with problem.signed: 8 bits store [0, 1] "
+                "only. Received: both"
+            )
+
+
+@dataclasses.dataclass(slots=True)
+class InversionConfig:
+    """A blind inversion, with the rivals it is held against."""
+
+    prior: str = ""  # a `prior.keras`, or the work directory of its training
+    precision: str = "float32"  # of the prior's hidden layers; or "mixed_bfloat16"
+    problem: ProblemConfig = dataclasses.field(default_factory=ProblemConfig)
+    surrogate: SurrogateConfig = dataclasses.field(default_factory=SurrogateConfig)
+    search: SearchConfig = dataclasses.field(default_factory=SearchConfig)
+    methods: tuple = METHODS  # of those, the ones that the problem admits
+    judge: str = ""  # a classifier that says which separated digits can be read; "": none
+    metrics: MetricProfile = dataclasses.field(default_factory=MetricProfile)
+    seed: int = 0  # of the search
+
+    def validate(self):
+        """Raises ValueError, naming the field, for any value that cannot be searched with."""
+        config_from_dict(InversionConfig, dataclasses.asdict(self))  # checks the types
+        self.problem.validate()
+        self.surrogate.validate()
+        self.search.validate()
+        self.metrics.validate()
+        check_choice("precision", self.precision, PRECISIONS)
+        check_at_least("seed", self.seed, 0)
+        for name in self.methods:
+            check_choice("methods", name, METHODS)
+        if not self.prior:
+            raise ValueError(
+                "Expected prior to name a trained prior, as in --config.prior=runs/prior_digits. "
+                "Received: none"
+            )
+        if self.surrogate.name == "mixing" and self.search.identity_starts:
+            raise ValueError(
+                "Expected search.identity_starts 0 with surrogate.name mixing, which has no "
+                f"identity. Received: {self.search.identity_starts}"
             )

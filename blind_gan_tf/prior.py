@@ -192,13 +192,7 @@ def load_prior(path, dtype="float32"):
     Raises:
         ValueError: there is none, or it is no prior.
     """
-    path = Path(path).expanduser()
-    path = path / PRIOR_FILE if path.is_dir() else path
-    if not path.is_file():
-        raise ValueError(
-            f"Expected a trained prior, {PRIOR_FILE} of a run of tools/train.py with a config of "
-            f"configs/blind_gan/prior_*.py. Received: {path}, which does not exist."
-        )
+    path = prior_file(path)
     try:
         prior = keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
@@ -207,6 +201,22 @@ def load_prior(path, dtype="float32"):
         raise ValueError(f"Expected a prior in {path}. Received: a {type(prior).__name__}.")
     networks = (_recast(network, dtype) for network in (prior.generator, prior.discriminator))
     return Prior(*networks, prior.latents)
+
+
+def prior_file(path):
+    """The `.keras` file of a prior, given itself or its work directory.
+
+    Raises:
+        ValueError: it does not exist.
+    """
+    path = Path(path).expanduser()
+    path = path / PRIOR_FILE if path.is_dir() else path
+    if not path.is_file():
+        raise ValueError(
+            f"Expected a trained prior, {PRIOR_FILE} of a run of tools/train.py with a config of "
+            f"configs/blind_gan/prior_*.py. Received: {path}, which does not exist."
+        )
+    return path
 
 
 def _recast(network, dtype):

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 from absl import logging
 
 from blind_gan_tf.callbacks import PriorLog, PriorSaver
@@ -9,14 +10,11 @@ from blind_gan_tf.networks import NETWORKS
 from blind_gan_tf.prior import LOSSES, PRIOR_FILE, Prior, save_prior
 from inversenet_tf.imaging import checkpoints
 from inversenet_tf.imaging.callbacks import Progress, StopOnNaN
-from inversenet_tf.imaging.config import NoiseConfig
 from inversenet_tf.imaging.datasets import HELD_OUT, TRAINING, open_source
-from inversenet_tf.imaging.operators import Identity
-from inversenet_tf.imaging.pairs import evaluation_pairs, training_pairs
+from inversenet_tf.imaging.pairs import evaluation_images, training_images
 from inversenet_tf.imaging.runs import CHECKPOINTS, LOGS, default_strategy, open_workdir
 
 EXAMPLES = 64  # images in a grid
-NO_NOISE = NoiseConfig(eight_bit=False)
 
 
 def build_prior(config):
@@ -62,8 +60,6 @@ def train_prior(config, workdir):
     held_out = open_source(data.validation, HELD_OUT, data.channels, data.minimum_side)
     keras.utils.set_random_seed(training.seed)
     if training.deterministic:
-        import tensorflow as tf
-
         tf.config.experimental.enable_op_determinism()
     with strategy.scope():
         prior = build_prior(config)
@@ -89,23 +85,17 @@ def _adam(training):
     return keras.optimizers.Adam(training.learning_rate, training.beta_1, training.beta_2)
 
 
-def _images(pairs):
-    return pairs.map(lambda measurements, images: images)
-
-
 def _fit(prior, config, source, held_out, workdir):
     data, training = config.data, config.training
-    batches = training_pairs(
-        source, Identity(), NO_NOISE, data,
-        batch_size=training.batch_size, seed=training.seed, start=prior.step,
-    )  # fmt: skip
-    validation = _images(evaluation_pairs(
-        held_out, Identity(), NO_NOISE, data,
-        batch_size=training.batch_size, seed=training.seed, limit=data.validation_limit,
-    ))  # fmt: skip
+    batches = training_images(
+        source, data, batch_size=training.batch_size, seed=training.seed, start=prior.step
+    )
+    validation = evaluation_images(
+        held_out, data, batch_size=training.batch_size, limit=data.validation_limit
+    )
     examples = np.concatenate(list(validation.as_numpy_iterator()))[:EXAMPLES]
     prior.fit(
-        _images(batches),
+        batches,
         validation_data=validation,
         initial_epoch=prior.step // training.steps_per_epoch,
         epochs=training.steps // training.steps_per_epoch,

@@ -228,6 +228,20 @@ class Pairs(ImageSource):
         return read_image(sharp, self._channels), read_image(degraded, self._channels)
 
 
+class Selection(ImageSource):
+    """Some images of another source, in an order of one's own."""
+
+    def __init__(self, source, indices):
+        super().__init__(source.spec, [source.names[i] for i in indices])
+        self.paired = source.paired
+        self.labels = None if source.labels is None else source.labels[indices]
+        self._source = source
+        self._indices = indices
+
+    def load(self, index):
+        return self._source.load(self._indices[index])
+
+
 class Tfds(ImageSource):
     """One split of a data set of tensorflow-datasets, by random access."""
 

@@ -24,16 +24,16 @@ def image_grid(columns, gap=2):
     return grid[: rows * height - gap, : count * width - gap].astype(np.float32)
 
 
-def comparison_figure(path, rows, footer=""):
+def comparison_figure(path, rows, footer="", width=2.6):
     """Writes a figure of captioned images, one row an example, one column a method.
 
     Args:
         path: of the PNG file.
         rows: list of lists of (image [height, width, channels] in [0, 1], caption).
         footer: how the figure was made.
+        width: of one image, in inches.
     """
     heights = [row[0][0].shape[0] / row[0][0].shape[1] for row in rows]
-    width = 2.6
     size = (width * len(rows[0]), sum(heights) * width + 0.55 * len(rows) + 0.3)
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(len(rows), len(rows[0]), squeeze=False, height_ratios=heights)
@@ -41,7 +41,7 @@ def comparison_figure(path, rows, footer=""):
         for (image, caption), axis in zip(row, row_axes, strict=True):
             image = np.clip(image, 0.0, 1.0)
             axis.imshow(image if image.shape[-1] == 3 else image[..., 0], "gray", vmin=0, vmax=1)
-            axis.set_xlabel(caption, fontsize=9)
+            axis.set_xlabel(caption, fontsize=9 if width > 2 else 5)
             axis.set_xticks([])
             axis.set_yticks([])
     figure.supxlabel(footer, fontsize=7)

@@ -1,4 +1,6 @@
-"""Blur kernels: parametric, seeded, or from a file. Each is float32, non-negative, of sum 1.
+"""Convolution kernels: parametric, seeded, or from a file, float32.
+
+Blur kernels are non-negative and of sum 1; the edge kernel is signed and of sum 0.
 
 The paper shows its kernels as pictures only (Figs. 11-13), so the parametric ones stand in for
 them; `from_file` takes any other.
@@ -77,6 +79,11 @@ def flat(size=7):
     return _normalised(np.ones((size, size)))
 
 
+def sobel():
+    """The 3 x 3 kernel of vertical edges that blind inversion is tested on (its Section 3.1)."""
+    return np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]], np.float32)
+
+
 def from_file(path, index=0):
     """A kernel from `.png` (or any image), `.npy` or `.mat` (v5 and v7.3), scaled to sum 1.
 
@@ -138,5 +145,6 @@ KERNELS = {
     "camera_shake": lambda c: camera_shake(c.kernel_size, c.kernel_seed),
     "gaussian": lambda c: gaussian(c.kernel_size, c.kernel_sigma),
     "flat": lambda c: flat(c.kernel_size),
+    "sobel": lambda c: sobel(),
     "file": lambda c: from_file(c.kernel_file, c.kernel_index),
 }

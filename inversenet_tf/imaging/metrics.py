@@ -2,7 +2,9 @@
 
 import dataclasses
 
+import numpy as np
 import tensorflow as tf
+from scipy.optimize import linear_sum_assignment
 
 from inversenet_tf.imaging.checks import check_at_least, check_choice
 from inversenet_tf.imaging.noise import round_to_8_bits
@@ -67,3 +69,45 @@ def ssim(estimates, images, profile):
             f"Expected sides of at least {SSIM_WINDOW} pixels for SSIM. Received: {images.shape}"
         )
     return tf.image.ssim(estimates, images, max_val=1.0)
+
+
+def intensity_normalised(images):
+    """Each image scaled to fill [0, 1]: [..., height, width, channels]."""
+    images = np.asarray(images, np.float32)
+    least = images.min((-3, -2, -1), keepdims=True)
+    reach = images.max((-3, -2, -1), keepdims=True) - least
+    return (images - least) / np.maximum(reach, 1e-6)
+
+
+def matched_to_sources(estimates, sources, profile):
+    """Puts separated images into the order, sign and intensity of the sources.
+
+    No separation can know these three, so every method is granted the best of them: intensities
+    are normalised on both sides, an estimate may be inverted, and the order is the assignment of
+    greatest mean PSNR.
+
+    Args:
+        estimates: [problems, M, height, width, channels], of any range; M >= S.
+        sources: [problems, S, height, width, channels].
+        profile: a `MetricProfile`.
+
+    Returns:
+        (matched, normalised): estimates [problems, S, ...] in the order of the sources, and those,
+        both in [0, 1].
+    """
+    found, wanted = intensity_normalised(estimates), intensity_normalised(sources)
+    both_signs = np.concatenate([found, 1.0 - found], axis=1)  # [problems, 2 * M, ...]
+    problems, count, *shape = both_signs.shape
+    pairs = (problems, wanted.shape[1], count, *shape)
+    scores = psnr(
+        np.broadcast_to(both_signs[:, None], pairs).reshape(-1, *shape),
+        np.broadcast_to(wanted[:, :, None], pairs).reshape(-1, *shape),
+        profile,
+    )
+    scores = np.asarray(scores).reshape(*pairs[:2], 2, found.shape[1])  # [problems, S, 2, M]
+    matched = np.empty_like(wanted)
+    for problem, score in enumerate(scores):
+        for source, estimate in zip(*linear_sum_assignment(-score.max(1)), strict=True):
+            sign = score[source, :, estimate].argmax()
+            matched[problem, source] = both_signs[problem, sign * found.shape[1] + estimate]
+    return matched, wanted

@@ -7,8 +7,10 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from inversenet_tf.imaging.config import NoiseConfig
 from inversenet_tf.imaging.io import ImageReadError
 from inversenet_tf.imaging.noise import add_gaussian_noise, round_to_8_bits
+from inversenet_tf.imaging.operators import Identity
 
 
 def degrade(images, operator, noise, seed):
@@ -158,6 +160,24 @@ def evaluation_pairs(source, operator, noise, data, *, batch_size, seed, limit=N
     indices = tf.data.Dataset.range(count)
     pairs = _make_pairs(indices, load, source, operator, noise, data.channels, size, seed)
     return pairs.batch(1 if whole else batch_size).prefetch(2)
+
+
+def training_images(source, data, *, batch_size, seed, start=0):
+    """The images of `training_pairs` alone: float32 [batch_size, size, size, channels]."""
+    pairs = training_pairs(
+        source, Identity(), NoiseConfig(eight_bit=False), data,
+        batch_size=batch_size, seed=seed, start=start,
+    )  # fmt: skip
+    return pairs.map(lambda measurements, images: images)
+
+
+def evaluation_images(source, data, *, batch_size, limit=None):
+    """The images of `evaluation_pairs` alone."""
+    pairs = evaluation_pairs(
+        source, Identity(), NoiseConfig(eight_bit=False), data,
+        batch_size=batch_size, seed=0, limit=limit,
+    )  # fmt: skip
+    return pairs.map(lambda measurements, images: images)
 
 
 def _make_pairs(positions, load, source, operator, noise, channels, size, seed):

@@ -1,0 +1,229 @@
+"""A blind inversion as an experiment: config -> measurements -> methods -> results and pictures."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from absl import logging
+
+from blind_gan_tf import figures, operator_report
+from blind_gan_tf.judge import load_judge, read_digits
+from blind_gan_tf.methods import METHODS, admitted
+from blind_gan_tf.prior import load_prior, prior_file
+from blind_gan_tf.problems import measured, simulated, stacked
+from blind_gan_tf.search_log import SearchLog
+from inversenet_tf.imaging import metrics
+from inversenet_tf.imaging.atomic import written_aside
+from inversenet_tf.imaging.io import write_image
+from inversenet_tf.imaging.runs import open_workdir, versions, write_json
+
+INPUTS_FILE = "inputs.json"
+MEASUREMENTS_FILE = "measurements.npy"
+
+
+def run_inversion(config, workdir, measurements=None):
+    """Recovers images and operators, holds them against the rivals, and writes what it found.
+
+    The same call goes on where an earlier one was interrupted.
+
+    Args:
+        config: an `InversionConfig`.
+        workdir: of the experiment: `results.json`, `recovered/`, `operator/`, `surrogate/`,
+            `figure.png`, `measurements.npy`, `logs/` and `checkpoints/`.
+        measurements: a directory with a user's own; None: simulated ones, whose truth is known.
+
+    Returns:
+        The content of `results.json`.
+
+    Raises:
+        ValueError: a config, prior, measurements or work directory that cannot be used; raised
+            before anything is written.
+        InversionDiverged: a residual became NaN. The checkpoint of the round before stands.
+    """
+    config.validate()
+    prior = load_prior(config.prior, config.precision)
+    judge = load_judge(config.judge) if config.judge else None
+    if measurements is None:
+        problem = simulated(config, prior)
+    else:
+        problem = measured(measurements, config, prior.image_shape[-1])
+    _check_range(problem, config)
+    methods = admitted(problem, prior, config)
+    inputs = {
+        "prior_sha256": hashlib.sha256(prior_file(config.prior).read_bytes()).hexdigest(),
+        "measurements_sha256": hashlib.sha256(problem.measurements.tobytes()).hexdigest(),
+    }
+    workdir = open_workdir(workdir, config)
+    _keep_inputs(workdir, inputs, problem)
+    outputs, found = {}, None
+    for name in methods:
+        log = SearchLog(workdir, name, config.search.rounds, problem, config.problem.sources)
+        outputs[name] = METHODS[name](problem, prior, config, log.callbacks)
+        if name == "blind":
+            found = outputs[name]
+    outputs = {name: getattr(found, "images", found) for name, found in outputs.items()}
+    results = {
+        "config": dataclasses.asdict(config),
+        "data": {"source": problem.source, "group_size": problem.group_size} | inputs,
+        "measurements": problem.names,
+        "images": problem.contents,
+        "number_of_images": len(problem.names),
+        "metrics": _stamp(config),
+        "versions": versions(),
+        "methods": _scores(problem, outputs, config, judge),
+    }
+    if found is not None:
+        results["blind"] = _of_the_search(problem, found, workdir, prior)
+    _write_pictures(workdir, problem, outputs, found, results, config)
+    write_json(workdir / "results.json", results)
+    return results
+
+
+def _check_range(problem, config):
+    values = problem.measurements
+    if not config.problem.signed and (values.min() < 0 or values.max() > 1):
+        raise ValueError(
+            f"Expected measurements from 0 to 1. Received: {values.min():.4g} to "
+            f"{values.max():.4g}. Edge maps and mixtures have other bounds: set problem.signed."
+        )
+
+
+def _keep_inputs(workdir, inputs, problem):
+    """Writes the measurements without loss; a resumed search must have the same inputs."""
+    path = workdir / INPUTS_FILE
+    if path.exists() and json.loads(path.read_text()) != inputs and any(
+        (workdir / "checkpoints").glob("*/step-*")
+    ):  # fmt: skip
+        raise ValueError(
+            f"Expected the prior and the measurements that {workdir} began with. Received: others. "
+            "Choose another --workdir."
+        )
+    write_json(path, inputs)
+    with written_aside(workdir / MEASUREMENTS_FILE) as partial, partial.open("wb") as file:
+        np.save(file, problem.measurements)
+
+
+def _stamp(config):
+    stamp = config.metrics.stamp()
+    if config.problem.task == "separation":
+        stamp["matching"] = (
+            "of each mixture's sources: intensities normalised to [0, 1], sign and order of the "
+            "estimates by greatest PSNR; an image's score is the mean over its sources"
+        )
+    return stamp
+
+
+def _scores(problem, outputs, config, judge):
+    """{method: {psnr, ssim, per_image}}; with a judge also the share of digits it reads rightly.
+
+    Separated images are matched to their sources in place.
+    """
+    if problem.images is None:
+        return {name: {} for name in outputs}
+    scores = {}
+    for name, images in outputs.items():
+        truth = problem.images
+        if config.problem.task == "separation":
+            images, truth = metrics.matched_to_sources(images, truth, config.metrics)
+            outputs[name] = images
+        per_source = {
+            metric.__name__: np.reshape(
+                metric(_flat(images), _flat(truth), config.metrics), truth.shape[:2]
+            )
+            for metric in (metrics.psnr, metrics.ssim)
+        }
+        if judge is not None and problem.labels is not None:
+            classes, _ = read_digits(judge, _flat(images))
+            per_source["read"] = np.reshape(classes, truth.shape[:2]) == problem.labels
+        means = {metric: values.mean(1) for metric, values in per_source.items()}
+        per_image = [
+            {metric: float(values[i]) for metric, values in means.items()}
+            for i in range(len(images))
+        ]
+        averages = {metric: float(values.mean()) for metric, values in means.items()}
+        scores[name] = averages | {"per_image": per_image}
+    return scores
+
+
+def _flat(images):
+    return images.reshape(-1, *images.shape[2:])
+
+
+def _of_the_search(problem, found, workdir, prior):
+    """What the search says of itself and of the operators; writes those, too."""
+    side, channels = problem.measurements.shape[1], found.surrogates[0].input_shape[-1]
+    images = stacked(found.images)
+    operators = []
+    for index, (group, surrogate) in enumerate(zip(problem.groups, found.surrogates, strict=True)):
+        response = operator_report.responses(surrogate, channels, side)
+        described = {
+            "start": int(found.start[index]),
+            "receptive_field": operator_report.receptive_field(surrogate, side),
+            "residual": float(found.residuals[group].mean()),
+            "warnings": operator_report.warnings_of(
+                surrogate, images[group], problem.measurements[group], found.estimates[group]
+            ),
+        }
+        truth = None
+        if problem.operators is not None:
+            truth = operator_report.responses(problem.operators[index], channels, side)
+            described |= operator_report.distance(response, truth)
+            described["least_relative_error"] = operator_report.least_error(
+                truth, described["receptive_field"]
+            )
+        for warning in described["warnings"]:
+            logging.warning("%s", warning)
+        operators.append(described)
+        _write_operator(workdir, index, surrogate, response, truth)
+    return {
+        "residual_per_pixel": float(found.residuals.mean() / problem.measurements[0].size),
+        "rounds": len(found.history),
+        "history": found.history,
+        "operators": operators,
+    }
+
+
+def _write_operator(workdir, index, surrogate, response, truth):
+    with written_aside(workdir / "surrogate" / f"{index:03d}.keras") as partial:
+        surrogate.save(partial)
+    with written_aside(workdir / "operator" / f"{index:03d}.npy") as partial, partial.open(
+        "wb"
+    ) as file:
+        np.save(file, response)
+    figures.operator_figure(workdir / "operator" / f"{index:03d}.png", response, truth,
+                            f"group {index}: response to one bright pixel")  # fmt: skip
+
+
+def _write_pictures(workdir, problem, outputs, found, results, config):
+    if found is not None:
+        for name, images in zip(problem.names, outputs["blind"], strict=True):
+            for source, image in enumerate(images):
+                suffix = f"-{source}" if len(images) > 1 else ""
+                write_image(workdir / "recovered" / f"{name}{suffix}.png", image)
+        estimates = found.estimates
+    else:
+        estimates = problem.measurements
+    scores = {name: score.get("per_image") for name, score in results["methods"].items()}
+    scores = scores if problem.images is not None else None
+    footer = (
+        f"{problem.source}; {config.search.rounds} rounds of {config.search.surrogate_steps} + "
+        f"{config.search.latent_steps} steps; seed {config.seed}"
+    )
+    path = workdir / "figure.png"
+    if config.problem.task == "restoration":
+        figures.restoration_figure(path, problem, outputs, estimates, scores, footer)
+    else:
+        shown = {name: outputs[name] for name in ("naive", "ica", "blind") if name in outputs}
+        figures.separation_figure(path, problem, shown, estimates, footer)
+
+
+def format_table(methods):
+    """The scores of `results.json` as lines of text."""
+    columns = [name for name in ("psnr", "ssim", "read") if name in next(iter(methods.values()))]
+    heads = {"psnr": "PSNR (dB)", "ssim": "SSIM", "read": "read rightly"}
+    lines = [f"{'method':<12}" + "".join(f"{heads[column]:>14}" for column in columns)]
+    for name, scores in methods.items():
+        lines.append(f"{name:<12}" + "".join(f"{scores[column]:>14.3f}" for column in columns))
+    return "\n".join(lines)

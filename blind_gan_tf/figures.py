@@ -1,0 +1,101 @@
+"""The paper's figures: observed, estimated corruption, rivals, recovered, original."""
+
+import numpy as np
+
+from inversenet_tf.imaging.grids import comparison_figure
+from inversenet_tf.imaging.metrics import intensity_normalised
+
+EXAMPLES = 6
+
+
+def shown(measurements):
+    """Measurements as a picture in [0, 1]: signed ones around middle gray, others by their peak.
+
+    Args:
+        measurements: [n, height, width, channels] of any range.
+
+    Returns:
+        The same shape; what lies in [0, 1] is left as it is.
+    """
+    least, most = measurements.min(), measurements.max()
+    if least < 0:
+        return 0.5 + 0.5 * measurements / max(-least, most)
+    return measurements / max(most, 1.0)
+
+
+def restoration_figure(path, problem, outputs, estimates, scores, footer):
+    """Fig. 1: one column an image, one row what was observed, estimated or recovered.
+
+    Args:
+        path: of the PNG file.
+        problem: a `Problem`.
+        outputs: dict from method to images [N, 1, height, width, channels].
+        estimates: F-hat(G(z*)), [N, height, width, measured channels].
+        scores: dict from method to a list of one dict an image, with `psnr`; or None.
+        footer: how the figure was made.
+    """
+    columns = range(min(EXAMPLES, len(problem.measurements)))
+    together = shown(np.stack([problem.measurements, estimates]))
+    rows = [
+        [(image, caption) for image in images[: len(columns)]]
+        for images, caption in zip(together, ("observed", "estimated corruption"), strict=True)
+    ]
+    for name in sorted(outputs.keys() - {"degraded", "random"}, key=list(outputs).index):
+        captions = [name if scores is None else f"{name} {scores[name][i]['psnr']:.1f} dB"
+                    for i in columns]  # fmt: skip
+        rows.append([(outputs[name][i, 0], captions[i]) for i in columns])
+    if problem.images is not None:
+        rows.append([(problem.images[i, 0], "original") for i in columns])
+    comparison_figure(path, _same_channels(rows), footer)
+
+
+def separation_figure(path, problem, outputs, estimates, footer):
+    """Fig. 2: one row a set of mixtures; then, normalised, the sources and what was recovered.
+
+    Args:
+        path, problem, footer: as for `restoration_figure`.
+        outputs: dict from method to images [N, S, height, width, channels], matched to the
+            sources where these are known.
+        estimates: [N, height, width, mixtures].
+    """
+    rows = []
+    for index in range(min(EXAMPLES, len(problem.measurements))):
+        row = [
+            (intensity_normalised(mixtures[..., n : n + 1]), caption)
+            for mixtures, caption in ((problem.measurements[index], "observed"),
+                                      (estimates[index], "estimated"))
+            for n in range(mixtures.shape[-1])
+        ]  # fmt: skip
+        truth = {} if problem.images is None else {"source": problem.images}
+        for name, images in (truth | outputs).items():
+            row += [(image, name) for image in intensity_normalised(images[index])]
+        rows.append(row)
+    comparison_figure(path, rows, footer, width=0.9)
+
+
+def _same_channels(rows):
+    """Gray pictures among colour ones get three channels."""
+    most = max(image.shape[-1] for row in rows for image, _ in row)
+    return [
+        [(np.repeat(image, most // image.shape[-1], -1), caption) for image, caption in row]
+        for row in rows
+    ]
+
+
+def operator_figure(path, estimated, true, footer):
+    """Responses to one bright pixel, estimated and true, each channel to itself.
+
+    Args:
+        path: of the PNG file.
+        estimated, true: [channels, side, side, measured channels]; true may be None.
+        footer: how the figure was made.
+    """
+    rows = []
+    for name, found in (("estimated", estimated), ("true", true)):
+        if found is None:
+            continue
+        count = min(found.shape[0], found.shape[-1])
+        own = np.stack([found[channel, ..., channel : channel + 1] for channel in range(count)])
+        pictures = shown(own / np.abs(own).max())
+        rows.append([(p, f"{name}, channel {i}") for i, p in enumerate(pictures)])
+    comparison_figure(path, rows, footer)

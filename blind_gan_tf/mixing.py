@@ -1,0 +1,44 @@
+"""Mixtures of several images, Section 3.2: Y = |M^T X|."""
+
+import numpy as np
+import tensorflow as tf
+
+
+class Mixing:
+    """Adds sources with weights, pixel by pixel, and takes the absolute value.
+
+    Args:
+        matrix: M, [sources, mixtures].
+        nonlinearity: "abs", the paper's, or "none".
+        signed: whether X, as in the paper, is in the range [-1, 1] of a generator's tanh; else it
+            is in [0, 1], where black adds nothing.
+    """
+
+    def __init__(self, matrix, nonlinearity="abs", signed=True):
+        self.matrix = np.asarray(matrix, np.float32)
+        self.nonlinearity = nonlinearity
+        self.signed = signed
+
+    def __call__(self, images):
+        """[..., height, width, sources] in [0, 1] -> [..., height, width, mixtures]."""
+        images = tf.convert_to_tensor(images)
+        images = images * 2.0 - 1.0 if self.signed else images
+        mixed = tf.tensordot(images, self.matrix, 1)
+        return tf.abs(mixed) if self.nonlinearity == "abs" else mixed
+
+
+def draw_mixing(config, sources, seed):
+    """A `Mixing` with M ~ N(mean, stddev), independent entries, as a `MixingConfig` says."""
+    generator = np.random.default_rng(seed)
+    matrix = generator.normal(config.mean, config.stddev, (sources, config.mixtures))
+    return Mixing(matrix, config.nonlinearity, config.signed)
+
+
+def additive(mixtures, signed):
+    """The naive model: every mixture is the plain sum of the sources."""
+
+    def add(images):
+        images = images * 2.0 - 1.0 if signed else images
+        return tf.repeat(tf.reduce_sum(images, -1, keepdims=True), mixtures, -1)
+
+    return add

@@ -1,0 +1,132 @@
+"""What a search has learned of the unknown operator, and whether its surrogate could hold it."""
+
+import math
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from blind_gan_tf.surrogate import receptive_field
+
+# The paper's 25 measurements for the 2,400 weights of its surrogate (Section 3.1).
+WEIGHTS_PER_MEASUREMENT = 100
+WIDER_BY = 8  # pixels that are looked at beyond the receptive field
+TOLD_SHARE = 0.1  # of the residual's variance that pixels beyond the receptive field may explain
+SAMPLES = 20_000  # pixels that the regression looks at
+
+
+def responses(operator, channels, side):
+    """What an operator answers to one bright pixel in each channel of a black image.
+
+    Args:
+        operator: callable from images [batch, side, side, channels] to measurements; for a linear
+            one the answers are its kernels.
+        channels: of the images.
+        side: of the images in pixels.
+
+    Returns:
+        float32 [channels, side, side, measured channels], the pixel at (side // 2, side // 2).
+    """
+    images = np.zeros((channels + 1, side, side, channels), np.float32)
+    for channel in range(channels):
+        images[channel, side // 2, side // 2, channel] = 1.0
+    measured = np.asarray(operator(images))
+    return measured[:-1] - measured[-1]
+
+
+def distance(estimate, truth):
+    """How far estimated responses are from the true ones.
+
+    Returns:
+        dict: `relative_error`, the norm of the difference over that of the truth; `correlation`,
+        the cosine of their angle, which no scale changes.
+    """
+    norm = np.linalg.norm(truth)
+    cosine = np.vdot(estimate, truth) / max(norm * np.linalg.norm(estimate), 1e-12)
+    error = np.linalg.norm(estimate - truth) / max(norm, 1e-12)
+    return {"relative_error": float(error), "correlation": float(cosine)}
+
+
+def least_error(truth, field):
+    """The relative error that no kernel of a (height, width) receptive field can go below."""
+    side = truth.shape[1]
+    rows, columns = (
+        slice(side // 2 - reach // 2, side // 2 - reach // 2 + reach) for reach in field
+    )
+    inside = np.linalg.norm(truth[:, rows, columns])
+    outside = 1.0 - (inside / np.linalg.norm(truth)) ** 2
+    return float(math.sqrt(max(outside, 0.0)))
+
+
+def measurements_needed(surrogate):
+    """How many measurements of one operator a surrogate's weights ask for, by the paper's count."""
+    return math.ceil(surrogate.count_params() / WEIGHTS_PER_MEASUREMENT)
+
+
+def told_beyond(surrogate, images, measurements, estimates, seed=0):
+    """The share of the residual that pixels beyond a surrogate's receptive field explain.
+
+    The residual is regressed on windows of the images, averaged over their channels, once as wide
+    as the receptive field and once `WIDER_BY` pixels wider. A surrogate that can hold the operator
+    leaves nothing that the wider one explains better.
+
+    Args:
+        surrogate: Keras model.
+        images: stacked, [n, height, width, channels], as it was given them.
+        measurements, estimates: [n, height, width, measured channels].
+        seed: of the pixels that are looked at.
+
+    Returns:
+        difference of the two explained shares of variance, on pixels left out of the regression.
+    """
+    height, width = images.shape[1:3]
+    field = min(max(receptive_field(surrogate, min(height, width))), min(height, width) - 1)
+    wide = min(field + WIDER_BY, min(height, width))
+    wide -= (wide - field) % 2  # the same centre
+    residual = measurements - estimates
+    gray = images.mean(-1)
+    windows = sliding_window_view(gray, (wide, wide), axis=(1, 2))
+    count, rows, columns = windows.shape[:3]
+    places = np.random.default_rng(seed).permutation(count * rows * columns)[:SAMPLES]
+    n, row, column = np.unravel_index(places, (count, rows, columns))
+    targets = residual[n, row + wide // 2, column + wide // 2]
+    edge = (wide - field) // 2
+    inner = slice(edge, edge + field)
+    shares = [
+        _explained(windows[n, row, column][:, part, part].reshape(len(n), -1), targets)
+        for part in (inner, slice(None))
+    ]
+    return shares[1] - shares[0]
+
+
+def _explained(features, targets):
+    """R^2 of a ridge regression, fitted on one half and scored on the other."""
+    half = len(features) // 2
+    centre, mean = features[:half].mean(0), targets[:half].mean(0)
+    fit, held_out = features[:half] - centre, features[half:] - centre
+    gram = fit.T @ fit
+    gram[np.diag_indices_from(gram)] += 1e-3 * np.trace(gram) / len(gram) + 1e-8
+    weights = np.linalg.solve(gram, fit.T @ (targets[:half] - mean))
+    wanted = targets[half:] - mean
+    left = np.mean((wanted - held_out @ weights) ** 2)
+    return 1.0 - float(left / max(np.mean(wanted**2), 1e-12))
+
+
+def warnings_of(surrogate, images, measurements, estimates):
+    """What a user should know of a surrogate after a search, in a line each."""
+    found = []
+    needed = measurements_needed(surrogate)
+    if len(measurements) < needed:
+        found.append(
+            f"Expected at least {needed} measurements of one operator for a surrogate of "
+            f"{surrogate.count_params()} weights. Received: {len(measurements)}. It may fit them "
+            "with wrong images; use more measurements or a smaller surrogate."
+        )
+    share = told_beyond(surrogate, images, measurements, estimates)
+    if share > TOLD_SHARE:
+        height, width = receptive_field(surrogate, images.shape[1])
+        found.append(
+            f"The operator does not fit into the surrogate's receptive field of {height}x{width} "
+            f"pixels: pixels beyond it explain another {share:.0%} of the residual. A larger "
+            "surrogate.kernel_size may help."
+        )
+    return found

@@ -1,0 +1,184 @@
+"""What is to be inverted: simulated measurements with their truth, or a user's own."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from blind_gan_tf.config import PriorConfig
+from blind_gan_tf.mixing import draw_mixing
+from inversenet_tf.imaging.config import DataConfig
+from inversenet_tf.imaging.datasets import HELD_OUT, Selection, open_source
+from inversenet_tf.imaging.io import IMAGE_SUFFIXES, read_image
+from inversenet_tf.imaging.operators import build_operator
+from inversenet_tf.imaging.pairs import degrade, evaluation_images
+from inversenet_tf.imaging.runs import CONFIG_FILE, read_config
+
+ARRAY_SUFFIX = ".npy"
+
+
+@dataclasses.dataclass
+class Problem:
+    """Measurements, and what is known of their truth.
+
+    Attributes:
+        measurements: float32 [N, height, width, channels].
+        names: N strings, fit to name files.
+        contents: the names of each measurement's images, N lists of S strings.
+        group_size: consecutive measurements that share one operator.
+        source: where the images or the measurements come from.
+        images: float32 [N, S, height, width, image channels] in [0, 1], or None.
+        labels: int [N, S], the classes of the images, or None.
+        operators: one callable a group, from stacked images to measurements, or None.
+    """
+
+    measurements: np.ndarray
+    names: list
+    group_size: int
+    source: str
+    contents: list | None = None
+    images: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    operators: list | None = None
+
+    @property
+    def groups(self):
+        """The slice of each group's measurements."""
+        starts = range(0, len(self.measurements), self.group_size)
+        return [slice(start, start + self.group_size) for start in starts]
+
+
+def stacked(images):
+    """[n, S, height, width, channels] -> [n, height, width, S * channels], as operators take it."""
+    count, sources, height, width, channels = images.shape
+    return images.transpose(0, 2, 3, 1, 4).reshape(count, height, width, sources * channels)
+
+
+def simulated(config, prior):
+    """Draws held-out images and measures them as `config.problem` says.
+
+    Args:
+        config: an `InversionConfig`.
+        prior: the `Prior` of the search, which says what its images look like.
+
+    Raises:
+        ValueError: too few images, or an operator that does not fit them.
+    """
+    problem, data = config.problem, prior_data(config, prior)
+    spec = problem.images or data.validation
+    source = open_source(spec, HELD_OUT, data.channels, data.minimum_side)
+    count = problem.number * problem.sources
+    if len(source) < count:
+        raise ValueError(
+            f"Expected at least {count} images in {source.spec}. Received: {len(source)}."
+        )
+    chosen = np.random.default_rng(problem.seed).permutation(len(source))[:count]
+    source = Selection(source, chosen)
+    batches = evaluation_images(source, data, batch_size=100)
+    images = np.concatenate(list(batches.as_numpy_iterator()))
+    images = images.reshape(problem.number, problem.sources, *images.shape[1:])
+    operators = build_operators(problem)
+    found = Problem(np.zeros(problem.number), [], problem.resolved_group_size, source.spec)
+    measurements = []
+    for index, (group, operator) in enumerate(zip(found.groups, operators, strict=True)):
+        seed = [problem.seed, index]
+        measurements.append(degrade(stacked(images[group]), operator, problem.noise, seed))
+    return dataclasses.replace(
+        found,
+        measurements=np.concatenate(measurements),
+        names=[f"{index:03d}" for index in range(problem.number)],
+        contents=np.reshape(source.names, (problem.number, -1)).tolist(),
+        images=images,
+        labels=None if source.labels is None else source.labels.reshape(problem.number, -1),
+        operators=operators,
+    )
+
+
+def prior_data(config, prior):
+    """The `DataConfig` that made the images a prior was trained on."""
+    workdir = Path(config.prior).expanduser()
+    if (workdir / CONFIG_FILE).is_file():
+        return read_config(workdir, PriorConfig).data
+    height, _, channels = prior.image_shape
+    return DataConfig(size=height, channels=channels)
+
+
+def build_operators(problem):
+    """One operator for every group of a `ProblemConfig`; they differ by their seeds."""
+    count = problem.number // problem.resolved_group_size
+    if problem.task == "separation":
+        return [
+            draw_mixing(problem.mixing, problem.sources, [problem.seed, group])
+            for group in range(count)
+        ]
+    first = problem.operator.kernel_seed
+    configs = [
+        dataclasses.replace(problem.operator, kernel_seed=first + group) for group in range(count)
+    ]
+    return [build_operator(operator) for operator in configs]
+
+
+def measured(directory, config, prior_channels):
+    """A user's own measurements: every image and every `.npy` array below a directory.
+
+    Args:
+        directory: of the measurements; those of one group follow each other by name.
+        config: an `InversionConfig`.
+        prior_channels: of the prior's images, and so of restorations' measurements.
+
+    Images are in [0, 1]. An array [height, width(, channels)] is taken as it is, and may leave
+    [0, 1] where `config.problem.signed` says so: edge maps are signed, and mixtures have no bound.
+
+    Raises:
+        ValueError: no measurements, measurements of several shapes, or values out of range.
+    """
+    directory = Path(directory).expanduser()
+    if not directory.is_dir():
+        raise ValueError(f"Expected a directory of measurements. Received: {directory}.")
+    suffixes = (*IMAGE_SUFFIXES, ARRAY_SUFFIX)
+    paths = sorted(p for p in directory.rglob("*") if p.suffix.lower() in suffixes)
+    if not paths:
+        raise ValueError(
+            f"Expected measurements, images or {ARRAY_SUFFIX} arrays, in {directory}. "
+            "Received: none."
+        )
+    channels = config.problem.mixing.mixtures if config.problem.sources > 1 else prior_channels
+    arrays = [_read_measurement(path, channels) for path in paths]
+    for path, array in zip(paths, arrays, strict=True):
+        if array.shape != arrays[0].shape:
+            raise ValueError(
+                f"Expected measurements of one shape, {arrays[0].shape} as {paths[0].name}. "
+                f"Received: {array.shape} in {path}."
+            )
+        if not config.problem.signed and (array.min() < 0 or array.max() > 1):
+            raise ValueError(
+                f"Expected values from 0 to 1 in {path}. Received: {array.min():.4g} to "
+                f"{array.max():.4g}. For edge maps, mixtures and other measurements without "
+                "these bounds, say so with --config.problem.signed."
+            )
+    names = ["-".join(path.relative_to(directory).with_suffix("").parts) for path in paths]
+    size = config.problem.group_size or len(paths)
+    if len(paths) % size:
+        raise ValueError(
+            f"Expected a multiple of problem.group_size = {size} measurements in {directory}. "
+            f"Received: {len(paths)}."
+        )
+    return Problem(np.stack(arrays), names, size, f"measurements:{directory}")
+
+
+def _read_measurement(path, channels):
+    if path.suffix.lower() != ARRAY_SUFFIX:
+        return read_image(path, channels)
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise ValueError(f"Cannot read the array {path}: {error}") from error
+    array = array[..., None] if array.ndim == 2 else array
+    if array.ndim != 3 or not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(
+            f"Expected floating-point numbers [height, width, channels] in {path}. Received: "
+            f"{array.dtype} of shape {array.shape}."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"Expected finite values in {path}. Received: NaN or infinity.")
+    return array.astype(np.float32)

@@ -1,0 +1,199 @@
+"""Surrogates: shallow networks that stand in for the unknown operator F.
+
+A surrogate is any Keras model from images [batch, height, width, sources * channels] in [0, 1] to
+measurements [batch, height, width, measured channels]; the paper's two are here.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from inversenet_tf.imaging.operators import extended
+
+
+@keras.saving.register_keras_serializable("blind_gan_tf")
+class LinearConvolution(keras.Model):
+    """Two convolutions without bias or activation: 16 @ 5x5, then 3 @ 5x5 (Section 3.1).
+
+    Together they are one convolution of 9 x 9 pixels, and reach no further.
+
+    Args:
+        image_channels: of the images.
+        channels: of the measurements.
+        filters: of the first convolution.
+        kernel_size: side of both kernels in pixels, odd.
+        boundary: how images are extended, "circular" or "reflect". Paper: not said.
+        seed: of the first weights.
+    """
+
+    def __init__(self, image_channels=3, channels=3, filters=16, kernel_size=5,
+                 boundary="circular", seed=0, **kwargs):  # fmt: skip
+        if kernel_size % 2 == 0:
+            raise ValueError(f"Expected an odd kernel_size. Received: {kernel_size}")
+        # === Layers ===
+        first, second = (
+            keras.layers.Conv2D(
+                count, kernel_size, use_bias=False, name=name,
+                kernel_initializer=keras.initializers.GlorotUniform(layer_seed),
+            )
+            for count, name, layer_seed in ((filters, "first", seed), (channels, "second", seed + 1))
+        )
+        # === Functional graph ===
+        inputs = keras.Input((None, None, image_channels), name="images")
+        x = BoundaryPadding(kernel_size - 1, boundary)(inputs)
+        super().__init__(inputs, second(first(x)), **kwargs)
+        # === Config ===
+        self.options = {
+            "image_channels": image_channels,
+            "channels": channels,
+            "filters": filters,
+            "kernel_size": kernel_size,
+            "boundary": boundary,
+            "seed": seed,
+        }
+        self.first, self.second = first, second
+
+    def start_as_identity(self):
+        """Sets the weights to F(x) = x; the filters that this leaves over stay random."""
+        first, second = self.first.kernel.numpy(), self.second.kernel.numpy()
+        middle = self.options["kernel_size"] // 2
+        for channel in range(self.options["channels"]):
+            first[..., channel] = second[:, :, channel] = second[..., channel] = 0.0
+        for channel in range(self.options["channels"]):
+            first[middle, middle, channel, channel] = 1.0
+            second[middle, middle, channel, channel] = 1.0
+        second[:, :, self.options["channels"] :] = 0.0
+        self.first.kernel.assign(first)
+        self.second.kernel.assign(second)
+
+    def get_config(self):
+        return self.options | {"name": self.name}
+
+
+@keras.saving.register_keras_serializable("blind_gan_tf")
+class BoundaryPadding(keras.layers.Layer):
+    """Extends images by `width` pixels on each side, wrapped around or mirrored."""
+
+    def __init__(self, width, boundary, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+        self.boundary = boundary
+
+    def call(self, images):
+        reach = (self.width, self.width)
+        return extended(images, reach, reach, self.boundary)
+
+    def get_config(self):
+        return super().get_config() | {"width": self.width, "boundary": self.boundary}
+
+
+@keras.saving.register_keras_serializable("blind_gan_tf")
+class MixingNetwork(keras.Model):
+    """S sources -> 16 units, ReLU -> N mixtures, in each pixel alike (Section 3.2).
+
+    Args:
+        sources: S, channels of the stacked source images.
+        mixtures: N, channels of the measurements.
+        units: of the first layer.
+        seed: of the first weights.
+    """
+
+    def __init__(self, sources=3, mixtures=1, units=16, seed=0, **kwargs):
+        first, second = (keras.initializers.GlorotUniform(seed + layer) for layer in (0, 1))
+        inputs = keras.Input((None, None, sources), name="sources")
+        x = keras.layers.Dense(units, "relu", kernel_initializer=first, name="first")(inputs)
+        outputs = keras.layers.Dense(mixtures, kernel_initializer=second, name="second")(x)
+        super().__init__(inputs, outputs, **kwargs)
+        self.options = {"sources": sources, "mixtures": mixtures, "units": units, "seed": seed}
+
+    def get_config(self):
+        return self.options | {"name": self.name}
+
+
+def build_surrogate(config, image_channels, channels, seed):
+    """The surrogate that a `SurrogateConfig` describes, with random weights.
+
+    Args:
+        config: a `SurrogateConfig`.
+        image_channels: of the stacked sources.
+        channels: of the measurements.
+        seed: of the weights.
+    """
+    if config.name == "mixing":
+        return MixingNetwork(image_channels, channels, config.units, seed)
+    return LinearConvolution(
+        image_channels, channels, config.filters, config.kernel_size, config.boundary, seed
+    )
+
+
+class SurrogateBank:
+    """Several surrogates of one architecture, each applied to images of its own.
+
+    Their weights are stacked, so that one optimizer step serves them all.
+
+    Args:
+        models: built Keras models alike: of the first group all starts, then of the second...
+        starts: of each group.
+    """
+
+    def __init__(self, models, starts=1):
+        self._starts = starts
+        self._template = models[0]
+        weights = zip(*(model.trainable_variables for model in models), strict=True)
+        self.variables = [
+            keras.Variable(np.stack(stack), name=f"stacked_{index}")
+            for index, stack in enumerate(weights)
+        ]
+        self.copies = len(models)
+
+    def __call__(self, images):
+        """[copies, batch, height, width, c] -> [copies, batch, height, width, measured c]."""
+        frozen = [variable.value for variable in self._template.non_trainable_variables]
+        stacked = [tf.convert_to_tensor(variable.value) for variable in self.variables]
+        outputs = [
+            self._template.stateless_call([stack[i] for stack in stacked], frozen, images[i])[0]
+            for i in range(self.copies)
+        ]
+        return tf.stack(outputs)
+
+    def model(self, group, start):
+        """The surrogate of one start of a group as a Keras model of its own."""
+        model = self._template.__class__.from_config(self._template.get_config())
+        if not model.built:
+            model.build(self._template.input_shape)
+        model.set_weights(self._template.get_weights())
+        for variable, stack in zip(model.trainable_variables, self.variables, strict=True):
+            variable.assign(stack.numpy()[group * self._starts + start])
+        return model
+
+
+def impulse_response(surrogate, side, channel=0, background=0.0):
+    """What a surrogate answers to one brighter pixel; for a linear one its effective kernel.
+
+    Args:
+        surrogate: a Keras model (or an operator).
+        side: of the images, in pixels.
+        channel: the image channel of the impulse.
+        background: brightness of all other pixels, which matters where it is not linear.
+
+    Returns:
+        float32 [side, side, measured channels]; the impulse is at (side // 2, side // 2).
+    """
+    channels = surrogate.input_shape[-1]
+    image = np.full((1, side, side, channels), background, np.float32)
+    dark = np.asarray(surrogate(image))
+    image[0, side // 2, side // 2, channel] += 1.0
+    return (np.asarray(surrogate(image)) - dark)[0]
+
+
+def receptive_field(surrogate, side=64, seed=0):
+    """(height, width) in pixels of what one measured pixel depends on, in images of `side`."""
+    images = tf.random.stateless_uniform((1, side, side, surrogate.input_shape[-1]), [seed, 0])
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        middle = tf.reduce_sum(surrogate(images)[0, side // 2, side // 2])
+    reached = np.abs(tape.gradient(middle, images).numpy()).sum((0, 3)) > 0
+    rows, columns = np.flatnonzero(reached.any(1)), np.flatnonzero(reached.any(0))
+    if not len(rows):
+        return (0, 0)
+    return int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1

@@ -1,0 +1,41 @@
+"""Recovers images, and the operator that measured them, from measurements alone.
+
+python tools/invert.py --config=configs/blind_gan/deblur.py --workdir=runs/deblur \\
+    --config.prior=runs/prior_celeba
+python tools/invert.py --config=... --workdir=... --measurements=DIR   # your own, no truth needed
+
+Every field of InversionConfig in blind_gan_tf/config.py can be set, as --config.section.field=value.
+The same command resumes an interrupted search.
+"""
+
+from absl import flags
+from ml_collections import config_flags
+
+from inversenet_tf.imaging.command_line import run  # isort: skip (before TensorFlow)
+from blind_gan_tf.config import InversionConfig
+from blind_gan_tf.experiment import format_table, run_inversion
+
+CONFIG = config_flags.DEFINE_config_file("config", lock_config=True)
+WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the experiment.")
+MEASUREMENTS = flags.DEFINE_string(
+    "measurements", None, "Directory of your own measurements, images or .npy arrays; by default "
+    "held-out images are measured as the config says."
+)  # fmt: skip
+flags.mark_flags_as_required(["config", "workdir"])
+
+
+def main():
+    if not isinstance(CONFIG.value, InversionConfig):
+        raise ValueError(
+            "Expected the config of an inversion. Received: a "
+            f"{type(CONFIG.value).__name__}, which is for tools/train.py"
+        )
+    results = run_inversion(CONFIG.value, WORKDIR.value, MEASUREMENTS.value)
+    print(f"{results['number_of_images']} measurements of {results['data']['source']}")
+    if any(results["methods"].values()):
+        print(format_table(results["methods"]))
+    print(f"Look at {WORKDIR.value}/figure.png and {WORKDIR.value}/recovered/")
+
+
+if __name__ == "__main__":
+    run(main)
