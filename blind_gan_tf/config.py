@@ -103,9 +103,7 @@ class SurrogateConfig:
         check_at_least("surrogate.filters", self.filters, 1)
         check_at_least("surrogate.units", self.units, 1)
         if self.kernel_size < 1 or self.kernel_size % 2 == 0:
-            raise ValueError(
-                f"Expected an odd surrogate.kernel_size. Received: {self.kernel_size}"
-            )
+            raise ValueError(f"Expected an odd surrogate.kernel_size. Received: {self.kernel_size}")
 
 
 @dataclasses.dataclass(slots=True)
@@ -122,11 +120,14 @@ class SearchConfig:
     random_starts: int = 1  # surrogates with random weights
     identity_starts: int = 0  # surrogates that start as the identity
     identity_rounds: int = 3  # in which those stay as they are, so that the latents come first
-    candidates: int = 1  # latents that are followed for each measurement under one surrogate
-    library_rounds: int = 0  # first rounds that search a library in place of taking latent steps
-    library: int = 500  # random latents in it, drawn anew every round
     patience: int = 0  # rounds without progress of any start to stop after; 0: never
     least_progress: float = 1e-3  # of the residual, relative, to count as progress
+    # Beyond the paper, blind_gan_tf/library.py:
+    trial_rounds: int = 0  # rounds of a trial of all starts, with a library for latent steps
+    finalists: int = 1  # starts of each operator that go on after the trial
+    library: int = 500  # random latents in a library
+    candidates: int = 1  # latents that are followed for each measurement under one surrogate
+    renew_every: int = 0  # rounds after which all candidates but the best begin anew; 0: never
 
     @property
     def starts(self):
@@ -136,11 +137,17 @@ class SearchConfig:
     def validate(self):
         """Raises ValueError for a value outside its range."""
         check_choice("search.latent_schedule", self.latent_schedule, ("constant", "cosine"))
-        for field in ("rounds", "latent_steps", "candidates", "starts"):
+        for field in ("rounds", "latent_steps", "candidates", "starts", "library", "finalists"):
             check_at_least(f"search.{field}", getattr(self, field), 1)
         for field in ("surrogate_steps", "random_starts", "identity_starts", "identity_rounds",
-                      "patience", "least_progress", "perceptual_weight"):  # fmt: skip
+                      "patience", "least_progress", "perceptual_weight", "trial_rounds",
+                      "renew_every"):  # fmt: skip
             check_at_least(f"search.{field}", getattr(self, field), 0)
+        if self.renew_every and self.candidates == 1:
+            raise ValueError(
+                "Expected search.candidates of at least 2 with search.renew_every: the best is "
+                "kept. Received: 1"
+            )
         for field in ("surrogate_rate", "latent_rate"):
             check_positive(f"search.{field}", getattr(self, field))
 

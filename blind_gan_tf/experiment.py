@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-from pathlib import Path
 
 import numpy as np
 from absl import logging
@@ -40,7 +39,7 @@ def run_inversion(config, workdir, measurements=None):
     Raises:
         ValueError: a config, prior, measurements or work directory that cannot be used; raised
             before anything is written.
-        InversionDiverged: a residual became NaN. The checkpoint of the round before stands.
+        SearchDiverged: a residual became NaN. The checkpoint of the round before stands.
     """
     config.validate()
     prior = load_prior(config.prior, config.precision)
@@ -59,13 +58,14 @@ def run_inversion(config, workdir, measurements=None):
     _keep_inputs(workdir, inputs, problem)
     outputs, found = {}, None
     for name in methods:
-        log = SearchLog(workdir, name, config.search.rounds, problem, config.problem.sources)
-        outputs[name] = METHODS[name](problem, prior, config, log.callbacks)
+        watch = SearchLog(workdir, name, config.search, problem)
+        outputs[name] = METHODS[name](problem, prior, config, watch)
         if name == "blind":
             found = outputs[name]
     outputs = {name: getattr(found, "images", found) for name, found in outputs.items()}
     results = {
         "config": dataclasses.asdict(config),
+        "prior": {"path": config.prior, "trained_steps": prior.trained_steps},
         "data": {"source": problem.source, "group_size": problem.group_size} | inputs,
         "measurements": problem.names,
         "images": problem.contents,
@@ -180,6 +180,7 @@ def _of_the_search(problem, found, workdir, prior):
     return {
         "residual_per_pixel": float(found.residuals.mean() / problem.measurements[0].size),
         "rounds": len(found.history),
+        "trial": found.trial,
         "history": found.history,
         "operators": operators,
     }
@@ -188,9 +189,10 @@ def _of_the_search(problem, found, workdir, prior):
 def _write_operator(workdir, index, surrogate, response, truth):
     with written_aside(workdir / "surrogate" / f"{index:03d}.keras") as partial:
         surrogate.save(partial)
-    with written_aside(workdir / "operator" / f"{index:03d}.npy") as partial, partial.open(
-        "wb"
-    ) as file:
+    with (
+        written_aside(workdir / "operator" / f"{index:03d}.npy") as partial,
+        partial.open("wb") as file,
+    ):
         np.save(file, response)
     figures.operator_figure(workdir / "operator" / f"{index:03d}.png", response, truth,
                             f"group {index}: response to one bright pixel")  # fmt: skip

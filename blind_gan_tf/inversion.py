@@ -1,26 +1,13 @@
-"""Blind inversion, Algorithm 1: an unknown operator and the images behind its measurements.
-
-The search follows several starts at once. A start is a surrogate with latents of its own for every
-measurement; all starts go through the generator in one batch. A group of measurements shares one
-operator, and so one surrogate of each start. Letters in shape comments:
-
-    c  copies: a surrogate each, groups x starts         n  measurements in a group
-    p  candidates: latents tried for one measurement     s  sources in one measurement
-"""
+"""Blind inversion: an unknown operator and the images behind its measurements (Algorithm 1)."""
 
 import dataclasses
 
-import keras
 import numpy as np
-import tensorflow as tf
 
+from blind_gan_tf.forward import FixedOperator, SurrogateBank
 from blind_gan_tf.latents import Latents
-from blind_gan_tf.losses import measurement_distance, perceptual_loss
-from blind_gan_tf.surrogate import SurrogateBank
-
-
-class InversionDiverged(FloatingPointError):
-    """The residual is no longer a number."""
+from blind_gan_tf.library import RenewingSearch, Trial
+from blind_gan_tf.search import FrozenPrior, Search
 
 
 @dataclasses.dataclass
@@ -35,6 +22,7 @@ class Inversion:
         surrogates: one Keras model for each group of measurements.
         start: [groups], which start the surrogate is of.
         history: list of dicts, one a round.
+        trial: the same of the trial that chose among the starts, where there was one.
     """
 
     latents: np.ndarray
@@ -44,290 +32,7 @@ class Inversion:
     surrogates: list
     start: np.ndarray
     history: list
-
-
-class FixedOperator:
-    """A known F in the place of the surrogates: nothing of it is trained.
-
-    Args:
-        operators: callables from stacked images [batch, height, width, s * channels] to
-            measurements: one for each group of measurements, or a single one for all.
-    """
-
-    variables = ()
-
-    def __init__(self, operators):
-        self._operators = list(operators)
-
-    def __call__(self, images):  # [c, batch, height, width, s * channels]
-        measured = []
-        # The copies of a group, its starts, stand side by side.
-        parts = tf.split(images, len(self._operators))
-        for operator, part in zip(self._operators, parts, strict=True):
-            flat = operator(tf.reshape(part, [-1, *part.shape[2:]]))
-            measured.append(tf.reshape(flat, [*part.shape[:2], *flat.shape[1:]]))
-        return tf.concat(measured, axis=0)
-
-    def model(self, group, start):
-        """The operator of a group, whichever start asks for it."""
-        return self._operators[group % len(self._operators)]
-
-
-class Search:
-    """The state of Algorithm 1, and its two phases.
-
-    Args:
-        measurements: [groups, n, height, width, measured channels].
-        generator: frozen network from latents [batch, T] to images in [-1, 1].
-        discriminator: frozen network from those to one logit each; None where alpha is 0.
-        forward: `SurrogateBank` of groups x starts surrogates, or `FixedOperator`.
-        config: a `SearchConfig`.
-        latents: a `Latents`.
-        sources: S.
-        seed: of the first latents.
-    """
-
-    def __init__(self, measurements, generator, discriminator, forward, config, latents, sources,
-                 seed):  # fmt: skip
-        groups, per_group = measurements.shape[:2]
-        self.measurements = tf.repeat(
-            tf.convert_to_tensor(measurements, tf.float32), config.starts, axis=0
-        )  # [c, n, height, width, measured channels]
-        self._generator = generator
-        self._discriminator = discriminator
-        self._forward = forward
-        self._config = config
-        self._prior_latents = latents
-        self._seed = seed
-        shape = (groups * config.starts, per_group, config.candidates, sources)
-        self.latents = keras.Variable(latents.draw(shape, [seed, 0]), name="latents")
-        rate = config.latent_rate
-        if config.latent_schedule == "cosine":
-            rate = keras.optimizers.schedules.CosineDecay(rate, config.rounds * config.latent_steps)
-        self._latent_optimizer = keras.optimizers.Adam(rate)
-        self._latent_optimizer.build([self.latents])
-        self._surrogate_optimizer = keras.optimizers.Adam(config.surrogate_rate)
-        self._surrogate_optimizer.build(list(forward.variables))
-        # Identity starts come last among the starts of each group.
-        waits = [False] * config.random_starts + [True] * config.identity_starts
-        self._waits = tf.constant(np.tile(waits, groups))  # [c]
-        self.round = keras.Variable(0, dtype="int64", trainable=False, name="round")
-
-    @property
-    def state(self):
-        """What a checkpoint holds, by name."""
-        surrogates = {f"surrogate_{i}": v for i, v in enumerate(self._forward.variables)}
-        return surrogates | {
-            "latents": self.latents,
-            "latent_optimizer": self._latent_optimizer,
-            "surrogate_optimizer": self._surrogate_optimizer,
-            "round": self.round,
-        }
-
-    def generate(self, latents):
-        """G(z) for [c, n, p, s, T], sources stacked as channels, and the generator's own output.
-
-        Returns:
-            ([c, n, p, height, width, s * channels] in [0, 1], [c * n * p * s, height, width,
-            channels] in [-1, 1]).
-        """
-        copies, per_group, candidates, sources, size = latents.shape
-        signed = self._generator(tf.reshape(latents, [-1, size]), training=False)
-        height, width, channels = signed.shape[1:]
-        leading = [copies, per_group, candidates]
-        images = tf.reshape((signed + 1.0) / 2.0, [*leading, sources, height, width, channels])
-        images = tf.transpose(images, [0, 1, 2, 4, 5, 3, 6])
-        return tf.reshape(images, [*leading, height, width, sources * channels]), signed
-
-    def measure(self, images):
-        """F-hat of [c, n, p, height, width, s * channels]."""
-        copies, per_group, candidates = images.shape[:3]
-        flat = tf.reshape(images, [copies, per_group * candidates, *images.shape[3:]])
-        measured = self._forward(flat)
-        return tf.reshape(measured, [copies, per_group, candidates, *measured.shape[2:]])
-
-    def distances(self, images):
-        """||F-hat(G(z)) - Y||_1 for [c, n, p, ...] images: [c, n, p]."""
-        return measurement_distance(self.measure(images), self.measurements[:, :, None])
-
-    @tf.function
-    def residuals(self):
-        """The distances of the present latents: [c, n, p]."""
-        images, _ = self.generate(tf.convert_to_tensor(self.latents.value))
-        return self.distances(images)
-
-    @tf.function
-    def train_surrogates(self):
-        """T1 steps on the surrogates' weights with the latents fixed; returns the last loss.
-
-        G(z*) does not change meanwhile, and is computed once. Of several candidates a surrogate
-        learns from the one that fits its measurement best.
-        """
-        images, _ = self.generate(tf.convert_to_tensor(self.latents.value))
-        images = best_candidates(images, self.distances(images))
-        waiting = self._waits & (self.round.value < self._config.identity_rounds)
-        loss = tf.constant(0.0)
-        for _ in tf.range(self._config.surrogate_steps):
-            with tf.GradientTape() as tape:
-                tape.watch([v.value for v in self._forward.variables])
-                loss = tf.reduce_sum(self.distances(images))
-            gradients = tape.gradient(loss, [v.value for v in self._forward.variables])
-            gradients = [held_back(gradient, waiting) for gradient in gradients]
-            self._surrogate_optimizer.apply(gradients, list(self._forward.variables))
-        return loss
-
-    @tf.function
-    def train_latents(self):
-        """T2 projected steps on the latents with the surrogates fixed; returns the last loss."""
-        loss = tf.constant(0.0)
-        for _ in tf.range(self._config.latent_steps):
-            with tf.GradientTape() as tape:
-                images, signed = self.generate(tf.convert_to_tensor(self.latents.value))
-                loss = tf.reduce_sum(self.distances(images))
-                if self._config.perceptual_weight:
-                    realism = perceptual_loss(self._discriminator(signed, training=False))
-                    loss += self._config.perceptual_weight * tf.reduce_sum(realism)
-            gradient = tape.gradient(loss, self.latents.value)
-            self._latent_optimizer.apply([gradient], [self.latents])
-            self.latents.assign(self._prior_latents.project(self.latents.value))
-        return loss
-
-    @tf.function
-    def search_library(self):
-        """Puts random latents in the place of present ones wherever they fit better.
-
-        Not in the paper. Gradients do not lead from one digit to another, nor from one face to a
-        very different one: a start far from the truth stays far. So a library of latents is drawn
-        anew, and for each source in turn, with the others as they are, the one that fits the
-        measurement best under the present surrogate takes its place.
-        """
-        seed = tf.stack([tf.constant(self._seed, tf.int64), 1 + self.round.value])
-        library = self._prior_latents.draw((self._config.library,), seed)  # [l, T]
-        shelf, _ = self.generate(library[None, None, :, None])
-        shelf = shelf[0, 0]  # [l, height, width, channels]
-        for source in range(self.latents.shape[3]):
-            latents = tf.convert_to_tensor(self.latents.value)
-            images, _ = self.generate(latents)
-            before, _, after = split_source(images, source, shelf.shape[-1])
-            best, index = tf.map_fn(
-                lambda parts: self._best_on_shelf(shelf, *parts),
-                [tf.experimental.numpy.moveaxis(x, 1, 0)
-                 for x in (before, after, self.measurements)],
-                fn_output_signature=(tf.float32, tf.int64),
-            )  # fmt: skip  # [n, c, p] each
-            best, index = (tf.transpose(x, [1, 0, 2]) for x in (best, index))
-            better = (best < self.distances(images))[..., None]
-            replaced = tf.where(better, tf.gather(library, index), latents[:, :, :, source])
-            kept = tf.unstack(latents, axis=3)
-            kept[source] = replaced
-            self.latents.assign(tf.stack(kept, axis=3))
-
-    def _best_on_shelf(self, shelf, before, after, measurement):
-        """(distance, index) of the best image on the shelf for one measurement: [c, p] each."""
-        copies, candidates, height, width = before.shape[:4]
-        count = len(shelf)
-        leading = [copies, candidates, count, height, width]
-        tried = tf.concat(
-            [
-                tf.broadcast_to(part, [*leading, part.shape[-1]])
-                for part in (before[:, :, None], shelf, after[:, :, None])
-            ],
-            axis=-1,
-        )
-        measured = self._forward(
-            tf.reshape(tried, [copies, candidates * count, height, width, tried.shape[-1]])
-        )
-        distances = measurement_distance(measured, measurement[:, None])
-        distances = tf.reshape(distances, [copies, candidates, count])
-        return tf.reduce_min(distances, -1), tf.argmin(distances, -1)
-
-    def run_round(self):
-        """One turn of Algorithm 1's outer loop; returns its record.
-
-        Raises:
-            InversionDiverged: the residual is not finite.
-        """
-        losses = {}
-        if self._forward.variables and self._config.surrogate_steps:
-            losses["surrogate_loss"] = float(self.train_surrogates())
-        if int(self.round) < self._config.library_rounds:
-            self.search_library()
-        else:
-            losses["latent_loss"] = float(self.train_latents())
-        residuals = self.residuals().numpy()
-        self.round.assign_add(1)
-        if not np.isfinite(residuals).all():
-            raise InversionDiverged(f"The residual is not finite after round {int(self.round)}.")
-        return losses | {"residual": residuals.min(2).mean(1).tolist()}
-
-    @property
-    def starts(self):
-        """Copies of each group."""
-        return self._config.starts
-
-    def examples(self, copy, count):
-        """The first `count` measurements' images and estimates by one copy, best candidates.
-
-        Returns:
-            ([count, s, height, width, channels] in [0, 1], [count, height, width, measured
-            channels]).
-        """
-        latents = tf.convert_to_tensor(self.latents.value)[:, :count]
-        images, signed = self.generate(latents)
-        estimates = self.measure(images)[copy].numpy()
-        distances = measurement_distance(estimates, self.measurements[copy, :count, None])
-        best = np.arange(len(estimates)), distances.numpy().argmin(1)
-        sources = tf.reshape(signed, [*latents.shape[:4], *signed.shape[1:]])[copy].numpy()
-        return (sources[best] + 1.0) / 2.0, estimates[best]
-
-    def best_of_group(self, group, start):
-        """The surrogate of a group's start and, under it, each measurement's best latents.
-
-        Returns:
-            (surrogate, latents [n, s, T], images [n, s, height, width, channels], estimates
-            [n, height, width, measured channels], residuals [n]).
-        """
-        starts = self._config.starts
-        own = slice(group * starts, (group + 1) * starts)
-        model = self._forward.model(group, start)
-        latents = beside_candidates(tf.convert_to_tensor(self.latents.value)[own])
-        images, signed = self.generate(latents)
-        estimates = np.stack([model(tries) for tries in images[0]])  # [n, starts * p, ...]
-        residuals = measurement_distance(estimates, self.measurements[own][0][:, None]).numpy()
-        best = np.arange(len(residuals)), residuals.argmin(1)
-        sources = tf.reshape(signed, [*latents.shape[1:4], *signed.shape[1:]])
-        return (
-            model,
-            latents[0].numpy()[best],
-            (sources.numpy()[best] + 1.0) / 2.0,
-            estimates[best],
-            residuals[best],
-        )
-
-
-def beside_candidates(latents):
-    """[starts, n, p, s, T] -> [1, n, starts * p, s, T]: what every start found, side by side."""
-    starts, per_group, candidates, sources, size = latents.shape
-    latents = tf.transpose(latents, [1, 0, 2, 3, 4])
-    return tf.reshape(latents, [1, per_group, starts * candidates, sources, size])
-
-
-def split_source(images, source, channels):
-    """Stacked images in three parts: the sources before, the source itself, those after it."""
-    first = source * channels
-    return images[..., :first], images[..., first : first + channels], images[..., first + channels :]
-
-
-def best_candidates(images, distances):
-    """Of [c, n, p, ...] images the one of least distance: [c, n, 1, ...]."""
-    best = tf.argmin(distances, axis=2)[..., None]  # [c, n, 1]
-    return tf.gather(images, best, axis=2, batch_dims=2)
-
-
-def held_back(gradient, waiting):
-    """A stacked gradient, zero where a surrogate waits; Adam then leaves it where it is."""
-    mask = tf.reshape(waiting, [-1] + [1] * (len(gradient.shape) - 1))
-    return tf.where(mask, 0.0, gradient)
+    trial: list
 
 
 def invert(
@@ -358,8 +63,9 @@ def invert(
         sources: S, images behind one measurement.
         group_size: how many consecutive measurements share one operator; 0: all of them.
         seed: of the surrogates' and the latents' first values; fixes the result.
-        on_start: callable of the `Search`, before the first round: a place to resume from.
-        on_round: callable of (`Search`, history) after every round.
+        on_start: callable of (`Search`, stage), before the first round of a stage: a place to
+            resume from; returns the history so far. Stages are "trial" and "search".
+        on_round: callable of (`Search`, history, stage) after every round.
 
     Returns:
         An `Inversion`. Of several starts the surrogate is kept for each group of measurements, the
@@ -369,7 +75,7 @@ def invert(
 
     Raises:
         ValueError: shapes that do not fit each other.
-        InversionDiverged: the residual became NaN.
+        SearchDiverged: the residual became NaN.
     """
     measurements = np.asarray(measurements, np.float32)
     latents = latents or Latents(generator.input_shape[-1])
@@ -377,16 +83,42 @@ def invert(
     check_fit(measurements, generator, latents, group_size)
     groups = len(measurements) // group_size
     grouped = measurements.reshape(groups, group_size, *measurements.shape[1:])
+    prior = FrozenPrior(generator, discriminator, latents)
     forward = surrogate
     if not isinstance(surrogate, FixedOperator):
         forward = first_surrogates(surrogate, config, groups, seed)
-    search = Search(grouped, generator, discriminator, forward, config, latents, sources, seed)
-    history = on_start(search) or [] if on_start else []
-    while len(history) < config.rounds and not has_stalled(history, config):
-        history.append(search.run_round())
-        if on_round:
-            on_round(search, history)
-    return conclude(search, history, groups)
+    shared = {"sources": sources, "seed": seed}
+
+    def run(search, stage, rounds):
+        history = on_start(search, stage) if on_start else []
+        while len(history) < rounds and not has_stalled(history, config):
+            history.append(search.run_round())
+            if on_round:
+                on_round(search, history, stage)
+        return history
+
+    # Identity starts come last among the starts of each group.
+    waits = [False] * config.random_starts + [True] * config.identity_starts
+    kind = RenewingSearch if config.candidates > 1 else Search
+    if not config.trial_rounds:
+        search = kind(
+            grouped, prior, forward, config, **shared,
+            starts=config.starts, candidates=config.candidates, waits=waits,
+        )  # fmt: skip
+        return conclude(search, run(search, "search", config.rounds))
+    trial = Trial(
+        grouped, prior, forward, config, **shared,
+        starts=config.starts, candidates=1, waits=waits,
+    )  # fmt: skip
+    first = run(trial, "trial", config.trial_rounds)
+    chosen = trial.mean_residuals().argsort(1)[:, : config.finalists]
+    finalists = chosen.shape[1]
+    search = kind(
+        grouped, prior, forward.kept(chosen), config, **shared,
+        starts=finalists, candidates=config.candidates, waits=[False] * finalists,
+    )  # fmt: skip
+    search.begin_with(trial.latents_of(chosen))
+    return conclude(search, run(search, "search", config.rounds), first)
 
 
 def check_fit(measurements, generator, latents, group_size):
@@ -433,13 +165,12 @@ def has_stalled(history, config):
     return bool((lately > before * (1.0 - config.least_progress)).all())
 
 
-def conclude(search, history, groups):
+def conclude(search, history, trial=()):
     """Keeps of each group the best surrogate, and of each measurement the best latents under it."""
-    means = search.residuals().numpy().min(2).mean(1).reshape(groups, -1)  # [groups, starts]
-    chosen = means.argmin(1)
-    found = [search.best_of_group(group, start) for group, start in enumerate(chosen)]
-    surrogates = [model for model, *_ in found]
-    latents, images, estimates, residuals = (
-        np.concatenate(parts) for parts in list(zip(*found, strict=True))[1:]
+    chosen = search.mean_residuals().argmin(1)
+    found = [search.outcome(group, start) for group, start in enumerate(chosen)]
+    surrogates, *rest = zip(*found, strict=True)
+    arrays = (np.concatenate(parts) for parts in rest)
+    return Inversion(
+        *arrays, surrogates=list(surrogates), start=chosen, history=history, trial=list(trial)
     )
-    return Inversion(latents, images, estimates, residuals, surrogates, chosen, history)

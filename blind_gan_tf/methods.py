@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 from sklearn.decomposition import FastICA
 
-from blind_gan_tf.inversion import FixedOperator, invert
+from blind_gan_tf.forward import FixedOperator
+from blind_gan_tf.inversion import invert
 from blind_gan_tf.mixing import additive
 from blind_gan_tf.surrogate import build_surrogate
 from inversenet_tf.imaging.classical import wiener as wiener_deconvolution
@@ -54,19 +55,19 @@ def ica(problem, prior, config, watch):
 
 def pgd(problem, prior, config, watch):
     """Projected gradient descent on the latents with no operator: G(z) fits the measurement."""
-    return _search(problem, prior, config, watch("pgd"), FixedOperator([tf.identity]))
+    return _search(problem, prior, config, watch, FixedOperator([tf.identity]))
 
 
 def pgd_known(problem, prior, config, watch):
     """Projected gradient descent on the latents with the true operator."""
-    return _search(problem, prior, config, watch("pgd_known"), FixedOperator(problem.operators))
+    return _search(problem, prior, config, watch, FixedOperator(problem.operators))
 
 
 def naive(problem, prior, config, watch):
     """Projected gradient descent on the latents, the mixture taken for the plain sum."""
     mixtures = problem.measurements.shape[-1]
     forward = FixedOperator([additive(mixtures, config.problem.mixing.signed)])
-    return _search(problem, prior, config, watch("naive"), forward)
+    return _search(problem, prior, config, watch, forward)
 
 
 def blind(problem, prior, config, watch):
@@ -77,10 +78,10 @@ def blind(problem, prior, config, watch):
     def surrogate(seed):
         return build_surrogate(config.surrogate, image_channels, channels, seed)
 
-    return _search(problem, prior, config, watch("blind"), surrogate)
+    return _search(problem, prior, config, watch, surrogate)
 
 
-def _search(problem, prior, config, callbacks, forward):
+def _search(problem, prior, config, watch, forward):
     """Algorithm 1 with surrogates, or with a fixed operator and as many starts of the latents."""
     search = config.search
     if isinstance(forward, FixedOperator):
@@ -95,7 +96,8 @@ def _search(problem, prior, config, callbacks, forward):
         sources=config.problem.sources,
         group_size=problem.group_size,
         seed=config.seed,
-        **callbacks,
+        on_start=watch.start,
+        on_round=watch.round,
     )
 
 

@@ -3,9 +3,8 @@
 import math
 
 import numpy as np
+import tensorflow as tf
 from numpy.lib.stride_tricks import sliding_window_view
-
-from blind_gan_tf.surrogate import receptive_field
 
 # The paper's 25 measurements for the 2,400 weights of its surrogate (Section 3.1).
 WEIGHTS_PER_MEASUREMENT = 100
@@ -31,6 +30,19 @@ def responses(operator, channels, side):
         images[channel, side // 2, side // 2, channel] = 1.0
     measured = np.asarray(operator(images))
     return measured[:-1] - measured[-1]
+
+
+def receptive_field(surrogate, side=64, seed=0):
+    """(height, width) in pixels of what one measured pixel depends on, in images of `side`."""
+    images = tf.random.stateless_uniform((1, side, side, surrogate.input_shape[-1]), [seed, 0])
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        middle = tf.reduce_sum(surrogate(images)[0, side // 2, side // 2])
+    reached = np.abs(tape.gradient(middle, images).numpy()).sum((0, 3)) > 0
+    rows, columns = np.flatnonzero(reached.any(1)), np.flatnonzero(reached.any(0))
+    if not len(rows):
+        return (0, 0)
+    return int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
 
 
 def distance(estimate, truth):

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from blind_gan_tf import networks  # noqa: F401 (registers them for loading)
+import blind_gan_tf.networks  # noqa: F401 (registers them for loading)
 from blind_gan_tf.latents import Latents
 from blind_gan_tf.losses import discriminator_loss, generator_loss
 from inversenet_tf.imaging.atomic import written_aside
@@ -25,11 +25,12 @@ class Prior(keras.Model):
         generator: network from latents [batch, T] to images in [-1, 1].
         discriminator: network from such images to one logit each.
         latents: a `Latents`.
+        trained_steps: how long the networks have been trained.
 
     Input: latents [batch, T]. Output: images [batch, height, width, channels] in [0, 1].
     """
 
-    def __init__(self, generator, discriminator, latents, **kwargs):
+    def __init__(self, generator, discriminator, latents, trained_steps=0, **kwargs):
         super().__init__(**kwargs)
         if generator.input_shape[1:] != (latents.size,):
             raise ValueError(
@@ -44,6 +45,7 @@ class Prior(keras.Model):
         self.generator = generator
         self.discriminator = discriminator
         self.latents = latents
+        self.trained_steps = trained_steps
         self.built = True
 
     @property
@@ -158,13 +160,14 @@ class Prior(keras.Model):
 
     def trained(self):
         """The prior to use: the averaged generator with the discriminator."""
-        return Prior(self.averaged, self.discriminator, self.latents)
+        return Prior(self.averaged, self.discriminator, self.latents, self.step)
 
     def get_config(self):
         return {
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
             "latents": dataclasses.asdict(self.latents),
+            "trained_steps": self.trained_steps,
             "name": self.name,
         }
 
@@ -199,8 +202,8 @@ def load_prior(path, dtype="float32"):
         raise ValueError(f"Cannot read the prior {path}: {error}") from error
     if not isinstance(prior, Prior):
         raise ValueError(f"Expected a prior in {path}. Received: a {type(prior).__name__}.")
-    networks = (_recast(network, dtype) for network in (prior.generator, prior.discriminator))
-    return Prior(*networks, prior.latents)
+    recast = (_recast(network, dtype) for network in (prior.generator, prior.discriminator))
+    return Prior(*recast, prior.latents, prior.trained_steps)
 
 
 def prior_file(path):

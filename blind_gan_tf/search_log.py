@@ -11,65 +11,64 @@ from inversenet_tf.imaging.runs import CHECKPOINTS, LOGS
 
 EXAMPLES = 6  # measurements in TensorBoard
 ROUNDS_PER_PICTURE = 10
+DESCRIPTION = "measurement, estimate, images"
 
 
 class SearchLog:
-    """Watches the search of one method.
+    """Watches the search of one method, through both of its stages.
 
     Args:
         workdir: of the experiment.
         method: its name.
-        rounds: T.
+        config: a `SearchConfig`.
         problem: a `Problem`, whose first measurements are shown.
-        sources: S.
     """
 
-    def __init__(self, workdir, method, rounds, problem, sources):
+    def __init__(self, workdir, method, config, problem):
         self._workdir = workdir
         self._method = method
-        self._rounds = rounds
+        self._rounds = {"trial": config.trial_rounds, "search": config.rounds}
         self._problem = problem
-        self._sources = sources
 
-    def callbacks(self, method):
-        """The `on_start` and `on_round` of `invert`."""
-        return {"on_start": self._start, "on_round": self._round}
+    def _name(self, stage):
+        return self._method if stage == "search" else f"{self._method}_{stage}"
 
-    def _start(self, search):
-        """Goes on with the checkpoint of an interrupted search; returns its history."""
-        history = []
-        last = checkpoints.latest(self._workdir / CHECKPOINTS / self._method)
+    def start(self, search, stage):
+        """Goes on with the checkpoint of an interrupted stage; returns its history."""
+        history, name = [], self._name(stage)
+        last = checkpoints.latest(self._workdir / CHECKPOINTS / name)
         if last is not None:
             checkpoints.restore(search.state, last)
             history = checkpoints.scores(last)["history"]
-        self._writer = tf.summary.create_file_writer(str(self._workdir / LOGS / self._method))
-        self._bar = tqdm(total=self._rounds, initial=len(history), desc=self._method, unit="round")
+        self._writer = tf.summary.create_file_writer(str(self._workdir / LOGS / name))
+        self._bar = tqdm(total=self._rounds[stage], initial=len(history), desc=name, unit="round")
         return history
 
-    def _round(self, search, history):
+    def round(self, search, history, stage):
+        """After a round: the checkpoint, the curves, now and then a picture, the bar."""
         done, record = len(history), history[-1]
-        checkpoints.save(search.state, done, self._workdir / CHECKPOINTS / self._method,
-                         {"history": history})  # fmt: skip
+        directory = self._workdir / CHECKPOINTS / self._name(stage)
+        checkpoints.save(search.state, done, directory, {"history": history})
         with self._writer.as_default(step=done):
             for name in record.keys() - {"residual"}:
                 tf.summary.scalar(name, record[name])
             for copy, residual in enumerate(record["residual"]):
                 tf.summary.scalar(f"residual/start {copy}", residual)
-            if done % ROUNDS_PER_PICTURE == 0 or done == self._rounds:
-                tf.summary.image("examples", self._picture(search, record)[None],
-                                 description="measurement, estimate, images")  # fmt: skip
+            if done % ROUNDS_PER_PICTURE == 0 or done == self._rounds[stage]:
+                picture = self._picture(search)
+                tf.summary.image("examples", picture[None], description=DESCRIPTION)
         self._writer.flush()
         self._bar.set_postfix(residual=f"{min(record['residual']):.4g}", refresh=False)
         self._bar.update()
-        if done == self._rounds:
+        if done == self._rounds[stage]:
             self._bar.close()
 
-    def _picture(self, search, record):
+    def _picture(self, search):
         """The first measurements, their estimates and images by the best start."""
-        best = int(np.argmin(record["residual"][: search.starts]))
-        images, estimates = search.examples(best, EXAMPLES)
-        measured = shown(np.concatenate([self._problem.measurements[: len(estimates)], estimates]))
-        columns = [measured[: len(estimates)], measured[len(estimates) :]]
+        best = int(search.mean_residuals()[0].argmin())
+        _, _, images, estimates, _ = search.outcome(0, best)
+        images, estimates = images[:EXAMPLES], estimates[:EXAMPLES]
+        columns = list(shown(np.stack([self._problem.measurements[: len(estimates)], estimates])))
         columns = [part[..., c : c + 1] for part in columns for c in range(part.shape[-1])]
         columns += [images[:, source] for source in range(images.shape[1])]
         channels = max(column.shape[-1] for column in columns)

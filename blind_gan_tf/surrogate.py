@@ -5,8 +5,6 @@ measurements [batch, height, width, measured channels]; the paper's two are here
 """
 
 import keras
-import numpy as np
-import tensorflow as tf
 
 from inversenet_tf.imaging.operators import extended
 
@@ -33,10 +31,16 @@ class LinearConvolution(keras.Model):
         # === Layers ===
         first, second = (
             keras.layers.Conv2D(
-                count, kernel_size, use_bias=False, name=name,
+                count,
+                kernel_size,
+                use_bias=False,
+                name=name,
                 kernel_initializer=keras.initializers.GlorotUniform(layer_seed),
             )
-            for count, name, layer_seed in ((filters, "first", seed), (channels, "second", seed + 1))
+            for count, name, layer_seed in (
+                (filters, "first", seed),
+                (channels, "second", seed + 1),
+            )
         )
         # === Functional graph ===
         inputs = keras.Input((None, None, image_channels), name="images")
@@ -124,76 +128,3 @@ def build_surrogate(config, image_channels, channels, seed):
     return LinearConvolution(
         image_channels, channels, config.filters, config.kernel_size, config.boundary, seed
     )
-
-
-class SurrogateBank:
-    """Several surrogates of one architecture, each applied to images of its own.
-
-    Their weights are stacked, so that one optimizer step serves them all.
-
-    Args:
-        models: built Keras models alike: of the first group all starts, then of the second...
-        starts: of each group.
-    """
-
-    def __init__(self, models, starts=1):
-        self._starts = starts
-        self._template = models[0]
-        weights = zip(*(model.trainable_variables for model in models), strict=True)
-        self.variables = [
-            keras.Variable(np.stack(stack), name=f"stacked_{index}")
-            for index, stack in enumerate(weights)
-        ]
-        self.copies = len(models)
-
-    def __call__(self, images):
-        """[copies, batch, height, width, c] -> [copies, batch, height, width, measured c]."""
-        frozen = [variable.value for variable in self._template.non_trainable_variables]
-        stacked = [tf.convert_to_tensor(variable.value) for variable in self.variables]
-        outputs = [
-            self._template.stateless_call([stack[i] for stack in stacked], frozen, images[i])[0]
-            for i in range(self.copies)
-        ]
-        return tf.stack(outputs)
-
-    def model(self, group, start):
-        """The surrogate of one start of a group as a Keras model of its own."""
-        model = self._template.__class__.from_config(self._template.get_config())
-        if not model.built:
-            model.build(self._template.input_shape)
-        model.set_weights(self._template.get_weights())
-        for variable, stack in zip(model.trainable_variables, self.variables, strict=True):
-            variable.assign(stack.numpy()[group * self._starts + start])
-        return model
-
-
-def impulse_response(surrogate, side, channel=0, background=0.0):
-    """What a surrogate answers to one brighter pixel; for a linear one its effective kernel.
-
-    Args:
-        surrogate: a Keras model (or an operator).
-        side: of the images, in pixels.
-        channel: the image channel of the impulse.
-        background: brightness of all other pixels, which matters where it is not linear.
-
-    Returns:
-        float32 [side, side, measured channels]; the impulse is at (side // 2, side // 2).
-    """
-    channels = surrogate.input_shape[-1]
-    image = np.full((1, side, side, channels), background, np.float32)
-    dark = np.asarray(surrogate(image))
-    image[0, side // 2, side // 2, channel] += 1.0
-    return (np.asarray(surrogate(image)) - dark)[0]
-
-
-def receptive_field(surrogate, side=64, seed=0):
-    """(height, width) in pixels of what one measured pixel depends on, in images of `side`."""
-    images = tf.random.stateless_uniform((1, side, side, surrogate.input_shape[-1]), [seed, 0])
-    with tf.GradientTape() as tape:
-        tape.watch(images)
-        middle = tf.reduce_sum(surrogate(images)[0, side // 2, side // 2])
-    reached = np.abs(tape.gradient(middle, images).numpy()).sum((0, 3)) > 0
-    rows, columns = np.flatnonzero(reached.any(1)), np.flatnonzero(reached.any(0))
-    if not len(rows):
-        return (0, 0)
-    return int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1

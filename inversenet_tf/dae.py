@@ -2,7 +2,13 @@
 
 import keras
 
-from inversenet_tf.imaging.layers import BatchNorm, PixelShuffle, PixelUnshuffle, convolution, last_stddev
+from inversenet_tf.imaging.layers import (
+    BatchNorm,
+    PixelShuffle,
+    PixelUnshuffle,
+    convolution,
+    last_stddev,
+)
 
 CONDITIONS = ("none", "inner", "shuffled")
 

@@ -5,7 +5,7 @@ python tools/export.py --workdir=runs/demo --output=runs/demo/export
 
 from absl import flags
 
-from inversenet_tf.imaging.command_line import run
+from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.export import export
 from inversenet_tf.training import load_trained
 

@@ -4,14 +4,14 @@ python tools/invert.py --config=configs/blind_gan/deblur.py --workdir=runs/deblu
     --config.prior=runs/prior_celeba
 python tools/invert.py --config=... --workdir=... --measurements=DIR   # your own, no truth needed
 
-Every field of InversionConfig in blind_gan_tf/config.py can be set, as --config.section.field=value.
-The same command resumes an interrupted search.
+Every field of InversionConfig in blind_gan_tf/config.py can be set, as
+--config.section.field=value. The same command resumes an interrupted search.
 """
 
 from absl import flags
 from ml_collections import config_flags
 
-from inversenet_tf.imaging.command_line import run  # isort: skip (before TensorFlow)
+from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from blind_gan_tf.config import InversionConfig
 from blind_gan_tf.experiment import format_table, run_inversion
 

@@ -5,7 +5,7 @@ python tools/restore.py --workdir=runs/demo --input=blurred.jpg --output=restore
 
 from absl import flags
 
-from inversenet_tf.imaging.command_line import run
+from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.restoration import restore_files
 from inversenet_tf.training import load_trained
 

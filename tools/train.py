@@ -11,7 +11,7 @@ Every field of inversenet_tf/config.py or of blind_gan_tf/config.py can be set s
 from absl import flags
 from ml_collections import config_flags
 
-from inversenet_tf.imaging.command_line import run  # isort: skip (before TensorFlow)
+from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from blind_gan_tf.config import PriorConfig
 from blind_gan_tf.prior_training import train_prior
 from inversenet_tf.config import Config

@@ -12,6 +12,9 @@ def get_config():
     config.surrogate.name = "mixing"
     config.search.rounds = 40
     config.search.latent_rate = 3e-2
-    config.search.random_starts = 4
-    config.search.library_rounds = 10
+    config.search.perceptual_weight = 0.0
+    config.search.random_starts = 8
+    config.search.trial_rounds = 10
+    config.search.candidates = 2
+    config.search.renew_every = 8
     return config

@@ -1,0 +1,82 @@
+"""What stands for F in a search: a bank of surrogates to be trained, or a known operator."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class SurrogateBank:
+    """Several surrogates of one architecture, each applied to images of its own.
+
+    Their weights are stacked, so that one optimizer step serves them all.
+
+    Args:
+        models: built Keras models alike: of the first group all starts, then of the second...
+        starts: of each group.
+    """
+
+    def __init__(self, models, starts=1):
+        self._starts = starts
+        self._template = models[0]
+        weights = zip(*(model.trainable_variables for model in models), strict=True)
+        self.variables = [
+            keras.Variable(np.stack(stack), name=f"stacked_{index}")
+            for index, stack in enumerate(weights)
+        ]
+        self.copies = len(models)
+
+    def __call__(self, images):
+        """[copies, batch, height, width, c] -> [copies, batch, height, width, measured c]."""
+        frozen = [variable.value for variable in self._template.non_trainable_variables]
+        stacked = [tf.convert_to_tensor(variable.value) for variable in self.variables]
+        outputs = [
+            self._template.stateless_call([stack[i] for stack in stacked], frozen, images[i])[0]
+            for i in range(self.copies)
+        ]
+        return tf.stack(outputs)
+
+    def model(self, group, start):
+        """The surrogate of one start of a group as a Keras model of its own."""
+        model = self._template.__class__.from_config(self._template.get_config())
+        if not model.built:
+            model.build(self._template.input_shape)
+        model.set_weights(self._template.get_weights())
+        for variable, stack in zip(model.trainable_variables, self.variables, strict=True):
+            variable.assign(stack.numpy()[group * self._starts + start])
+        return model
+
+    def kept(self, chosen):
+        """A bank of some starts only: `chosen` is [groups, starts to keep]."""
+        models = [self.model(group, s) for group, starts in enumerate(chosen) for s in starts]
+        return SurrogateBank(models, len(chosen[0]))
+
+
+class FixedOperator:
+    """A known F in the place of the surrogates: nothing of it is trained.
+
+    Args:
+        operators: callables from stacked images [batch, height, width, s * channels] to
+            measurements: one for each group of measurements, or a single one for all.
+    """
+
+    variables = ()
+
+    def __init__(self, operators):
+        self._operators = list(operators)
+
+    def __call__(self, images):  # [c, batch, height, width, s * channels]
+        measured = []
+        # The copies of a group, its starts, stand side by side.
+        parts = tf.split(images, len(self._operators))
+        for operator, part in zip(self._operators, parts, strict=True):
+            flat = operator(tf.reshape(part, [-1, *part.shape[2:]]))
+            measured.append(tf.reshape(flat, [*part.shape[:2], *flat.shape[1:]]))
+        return tf.concat(measured, axis=0)
+
+    def model(self, group, start):
+        """The operator of a group, whichever start asks for it."""
+        return self._operators[group % len(self._operators)]
+
+    def kept(self, chosen):
+        """Itself: whichever starts go on, the operators are the same."""
+        return self

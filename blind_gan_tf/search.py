@@ -1,0 +1,246 @@
+"""The state of Algorithm 1, and its phases, each compiled as one loop.
+
+A search follows several starts at once. A start is a surrogate with latents of its own for every
+measurement; all of them go through the generator in one batch. Letters in shape comments:
+
+    c  copies: surrogates, groups x starts               n  measurements in a group
+    p  candidates: latents tried for one measurement     s  sources in one measurement
+    T  entries of a latent vector                        l  latents in a library
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from blind_gan_tf.latents import Latents
+from blind_gan_tf.losses import measurement_distance, perceptual_loss
+
+
+class SearchDiverged(FloatingPointError):
+    """The residual is no longer a number."""
+
+
+@dataclasses.dataclass
+class FrozenPrior:
+    """What a search uses of a GAN.
+
+    Attributes:
+        generator: network from latents [batch, T] to images in [-1, 1].
+        discriminator: network from such images to one logit each; None where alpha is 0.
+        latents: a `Latents`.
+    """
+
+    generator: keras.Model
+    discriminator: keras.Model | None
+    latents: Latents
+
+
+class Search:
+    """Algorithm 1 as the paper has it.
+
+    Args:
+        measurements: [groups, n, height, width, measured channels].
+        prior: a `FrozenPrior`.
+        forward: `SurrogateBank` of groups x starts surrogates, or `FixedOperator`.
+        config: a `SearchConfig`.
+        sources: S.
+        seed: of the first latents.
+        starts: of each group.
+        candidates: latents for each measurement of each start.
+        waits: bool [starts], which starts keep their surrogate for `config.identity_rounds`.
+    """
+
+    def __init__(
+        self, measurements, prior, forward, config, *, sources, seed, starts, candidates, waits
+    ):
+        groups, per_group = measurements.shape[:2]
+        # [c, n, height, width, measured channels]
+        self._measurements = tf.repeat(tf.constant(measurements), starts, axis=0)
+        self._prior = prior
+        self._config = config
+        self._seed = seed
+        self._waits = tf.constant(np.tile(waits, groups))  # [c]
+        self.forward = forward
+        self.starts = starts
+        shape = (groups * starts, per_group, candidates, sources)
+        self.latents = keras.Variable(prior.latents.draw(shape, [seed, 0]), name="latents")
+        rate = config.latent_rate
+        if config.latent_schedule == "cosine":
+            rate = keras.optimizers.schedules.CosineDecay(rate, config.rounds * config.latent_steps)
+        self._latent_optimizer = keras.optimizers.Adam(rate)
+        self._latent_optimizer.build([self.latents])
+        self._surrogate_optimizer = keras.optimizers.Adam(config.surrogate_rate)
+        self._surrogate_optimizer.build(list(forward.variables))
+        self.round = keras.Variable(0, dtype="int64", trainable=False, name="round")
+
+    @property
+    def state(self):
+        """What a checkpoint holds, by name."""
+        surrogates = {f"surrogate_{i}": v for i, v in enumerate(self.forward.variables)}
+        return surrogates | {
+            "latents": self.latents,
+            "latent_optimizer": self._latent_optimizer,
+            "surrogate_optimizer": self._surrogate_optimizer,
+            "round": self.round,
+        }
+
+    def generate(self, latents):
+        """G(z) for [c, n, p, s, T], sources stacked as channels, and the generator's own output.
+
+        Returns:
+            ([c, n, p, height, width, s * channels] in [0, 1], [c * n * p * s, height, width,
+            channels] in [-1, 1]).
+        """
+        copies, per_group, candidates, sources, size = latents.shape
+        signed = self._prior.generator(tf.reshape(latents, [-1, size]), training=False)
+        height, width, channels = signed.shape[1:]
+        leading = [copies, per_group, candidates]
+        images = tf.reshape((signed + 1.0) / 2.0, [*leading, sources, height, width, channels])
+        images = tf.transpose(images, [0, 1, 2, 4, 5, 3, 6])
+        return tf.reshape(images, [*leading, height, width, sources * channels]), signed
+
+    def measure(self, images):
+        """F-hat of [c, n, p, height, width, s * channels]."""
+        copies, per_group, candidates = images.shape[:3]
+        flat = tf.reshape(images, [copies, per_group * candidates, *images.shape[3:]])
+        measured = self.forward(flat)
+        return tf.reshape(measured, [copies, per_group, candidates, *measured.shape[2:]])
+
+    def distances(self, images):
+        """||F-hat(G(z)) - Y||_1 for [c, n, p, ...] images: [c, n, p]."""
+        return measurement_distance(self.measure(images), self._measurements[:, :, None])
+
+    @tf.function
+    def residuals(self):
+        """The distances of the present latents: [c, n, p]."""
+        images, _ = self.generate(tf.convert_to_tensor(self.latents.value))
+        return self.distances(images)
+
+    @tf.function
+    def train_surrogates(self):
+        """T1 steps on the surrogates' weights with the latents fixed; returns the last loss.
+
+        G(z*) does not change meanwhile, and is computed once. Of several candidates a surrogate
+        learns from the one that fits its measurement best.
+        """
+        images, _ = self.generate(tf.convert_to_tensor(self.latents.value))
+        images = best_candidates(images, self.distances(images))
+        waiting = self._waits & (self.round.value < self._config.identity_rounds)
+        loss = tf.constant(0.0)
+        for _ in tf.range(self._config.surrogate_steps):
+            with tf.GradientTape() as tape:
+                tape.watch([v.value for v in self.forward.variables])
+                loss = tf.reduce_sum(self.distances(images))
+            gradients = tape.gradient(loss, [v.value for v in self.forward.variables])
+            gradients = [held_back(gradient, waiting) for gradient in gradients]
+            self._surrogate_optimizer.apply(gradients, list(self.forward.variables))
+        return loss
+
+    @tf.function
+    def train_latents(self):
+        """T2 projected steps on the latents with the surrogates fixed; returns the last loss."""
+        loss = tf.constant(0.0)
+        for _ in tf.range(self._config.latent_steps):
+            with tf.GradientTape() as tape:
+                images, signed = self.generate(tf.convert_to_tensor(self.latents.value))
+                loss = tf.reduce_sum(self.distances(images))
+                if self._config.perceptual_weight:
+                    realism = perceptual_loss(self._prior.discriminator(signed, training=False))
+                    loss += self._config.perceptual_weight * tf.reduce_sum(realism)
+            gradient = tape.gradient(loss, self.latents.value)
+            self._latent_optimizer.apply([gradient], [self.latents])
+            self.latents.assign(self._prior.latents.project(self.latents.value))
+        return loss
+
+    def latent_phase(self):
+        """What a round does to the latents; returns the last loss."""
+        return self.train_latents()
+
+    def mean_residuals(self):
+        """The distances of the best candidates, mean over the measurements: [groups, starts]."""
+        means = tf.reduce_mean(tf.reduce_min(self.residuals(), 2), 1)
+        return means.numpy().reshape(-1, self.starts)
+
+    def run_round(self):
+        """One turn of Algorithm 1's outer loop.
+
+        Returns:
+            dict of the last loss of either phase, and of `residual`, a list: for every copy the
+            distance between estimate and measurement, mean over its measurements.
+
+        Raises:
+            SearchDiverged: a loss or a residual is not finite.
+        """
+        place = f"of round {int(self.round) + 1}"
+        record = {}
+        if self.forward.variables and self._config.surrogate_steps:
+            record["surrogate_loss"] = finite(self.train_surrogates(), f"surrogate steps {place}")
+        record["latent_loss"] = finite(self.latent_phase(), f"latent steps {place}")
+        residuals = self.mean_residuals()
+        finite(residuals.sum(), f"latent steps {place}")
+        self.round.assign_add(1)
+        return record | {"residual": residuals.ravel().tolist()}
+
+    def begin_with(self, latents):
+        """Sets the first candidate of every measurement: [c, n, s, T]."""
+        present = self.latents.numpy()
+        present[:, :, 0] = latents
+        self.latents.assign(present)
+
+    def latents_of(self, chosen):
+        """The best latents of some starts, `chosen` [groups, starts to keep]: [c', n, s, T]."""
+        residuals = self.residuals().numpy()
+        copies, per_group, _ = np.ogrid[: residuals.shape[0], : residuals.shape[1], :1]
+        best = self.latents.numpy()[copies[..., 0], per_group[..., 0], residuals.argmin(2)]
+        rows = np.arange(len(chosen))[:, None] * self.starts + chosen
+        return best[rows.ravel()]
+
+    def outcome(self, group, start):
+        """The surrogate of a group's start and, under it, each measurement's best latents.
+
+        Returns:
+            (surrogate, latents [n, s, T], images [n, s, height, width, channels] in [0, 1],
+            estimates [n, height, width, measured channels], residuals [n]).
+        """
+        own = slice(group * self.starts, (group + 1) * self.starts)
+        model = self.forward.model(group, start)
+        latents = side_by_side(tf.convert_to_tensor(self.latents.value)[own])
+        images, signed = self.generate(latents)
+        estimates = np.stack([model(tries) for tries in images[0]])  # [n, starts * p, ...]
+        residuals = measurement_distance(estimates, self._measurements[own][0][:, None]).numpy()
+        best = np.arange(len(residuals)), residuals.argmin(1)
+        sources = tf.reshape((signed + 1.0) / 2.0, [*latents.shape[1:4], *signed.shape[1:]])
+        found = (latents[0].numpy(), sources.numpy(), estimates, residuals)
+        return model, *(values[best] for values in found)
+
+
+def finite(loss, place):
+    """The loss as a float; raises SearchDiverged where it is none."""
+    if not np.isfinite(loss):
+        raise SearchDiverged(
+            f"The residual became {float(loss)} in the {place}; the state of the round before is "
+            "kept. The same search would end here again: use a smaller search.latent_rate or "
+            "search.surrogate_rate."
+        )
+    return float(loss)
+
+
+def side_by_side(latents):
+    """[starts, n, p, s, T] -> [1, n, starts * p, s, T]: what every start found, side by side."""
+    starts, per_group, candidates, sources, size = latents.shape
+    latents = tf.transpose(latents, [1, 0, 2, 3, 4])
+    return tf.reshape(latents, [1, per_group, starts * candidates, sources, size])
+
+
+def best_candidates(images, distances):
+    """Of [c, n, p, ...] images the one of least distance: [c, n, 1, ...]."""
+    best = tf.argmin(distances, axis=2)[..., None]  # [c, n, 1]
+    return tf.gather(images, best, axis=2, batch_dims=2)
+
+
+def held_back(gradient, waiting):
+    """A stacked gradient, zero where a surrogate waits; Adam then leaves it where it is."""
+    mask = tf.reshape(waiting, [-1] + [1] * (len(gradient.shape) - 1))
+    return tf.where(mask, 0.0, gradient)

@@ -1,0 +1,21 @@
+from blind_gan_tf.config import PriorConfig
+
+
+def get_config():
+    config = PriorConfig()
+    config.data.train = config.data.validation = "digits"
+    config.data.channels = 1
+    config.data.size = 32
+    # 1,438 images are few: each is shown shifted by up to two pixels either way.
+    config.data.padding = 2
+    config.data.crop = "random"
+    config.network.name = "digits"
+    config.network.generator_width = 24
+    config.network.discriminator_width = 24
+    config.training.learning_rate = 5e-4
+    config.training.average = 0.99
+    config.training.real_label = 0.9
+    config.training.batch_size = 64
+    config.training.steps = 2000
+    config.training.precision = "mixed_bfloat16"
+    return config
