@@ -65,7 +65,7 @@ def run_inversion(config, workdir, measurements=None):
     outputs = {name: getattr(found, "images", found) for name, found in outputs.items()}
     results = {
         "config": dataclasses.asdict(config),
-        "prior": {"path": config.prior, "trained_steps": prior.trained_steps},
+        "prior": {"path": config.prior, "training": prior.training},
         "data": {"source": problem.source, "group_size": problem.group_size} | inputs,
         "measurements": problem.names,
         "images": problem.contents,

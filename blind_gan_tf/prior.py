@@ -25,12 +25,13 @@ class Prior(keras.Model):
         generator: network from latents [batch, T] to images in [-1, 1].
         discriminator: network from such images to one logit each.
         latents: a `Latents`.
-        trained_steps: how long the networks have been trained.
+        training: dict of the `step` the networks are of and the `config` of their training; None
+            where they come from elsewhere.
 
     Input: latents [batch, T]. Output: images [batch, height, width, channels] in [0, 1].
     """
 
-    def __init__(self, generator, discriminator, latents, trained_steps=0, **kwargs):
+    def __init__(self, generator, discriminator, latents, training=None, **kwargs):
         super().__init__(**kwargs)
         if generator.input_shape[1:] != (latents.size,):
             raise ValueError(
@@ -45,7 +46,7 @@ class Prior(keras.Model):
         self.generator = generator
         self.discriminator = discriminator
         self.latents = latents
-        self.trained_steps = trained_steps
+        self.training = training
         self.built = True
 
     @property
@@ -60,7 +61,7 @@ class Prior(keras.Model):
         """`count` random images [count, height, width, channels] in [0, 1]."""
         return self(self.latents.draw((count,), [seed, 0]), training=False)
 
-    def compile(self, *, optimizers, real_label=1.0, average=0.0, seed=0):
+    def compile(self, *, optimizers, real_label=1.0, average=0.0, seed=0, config=None):
         """Sets up training.
 
         Args:
@@ -70,6 +71,7 @@ class Prior(keras.Model):
             average: decay of the exponential moving average of the generator's weights, 0 for
                 none.
             seed: of the latents, which are a function of it and of the step.
+            config: dict of what the training is known by.
         """
         super().compile(optimizer=None, jit_compile=False)
         self.optimizers = optimizers
@@ -78,8 +80,8 @@ class Prior(keras.Model):
         self.real_label = real_label
         self.average = average
         self.seed = seed
-        self.averaged = keras.models.clone_model(self.generator) if average else self.generator
-        self.averaged.set_weights(self.generator.get_weights())
+        self.config = config
+        self.averaged = twin(self.generator) if average else self.generator
         self._trackers = {name: keras.metrics.Mean(name) for name in (*LOSSES, *SCORES)}
 
     @property
@@ -160,14 +162,15 @@ class Prior(keras.Model):
 
     def trained(self):
         """The prior to use: the averaged generator with the discriminator."""
-        return Prior(self.averaged, self.discriminator, self.latents, self.step)
+        training = {"step": self.step, "config": self.config}
+        return Prior(self.averaged, self.discriminator, self.latents, training)
 
     def get_config(self):
         return {
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
             "latents": dataclasses.asdict(self.latents),
-            "trained_steps": self.trained_steps,
+            "training": self.training,
             "name": self.name,
         }
 
@@ -202,8 +205,10 @@ def load_prior(path, dtype="float32"):
         raise ValueError(f"Cannot read the prior {path}: {error}") from error
     if not isinstance(prior, Prior):
         raise ValueError(f"Expected a prior in {path}. Received: a {type(prior).__name__}.")
-    recast = (_recast(network, dtype) for network in (prior.generator, prior.discriminator))
-    return Prior(*recast, prior.latents, prior.trained_steps)
+    recast = [twin(network, dtype=dtype) for network in (prior.generator, prior.discriminator)]
+    for network in recast:
+        network.trainable = False
+    return Prior(*recast, prior.latents, prior.training)
 
 
 def prior_file(path):
@@ -222,9 +227,8 @@ def prior_file(path):
     return path
 
 
-def _recast(network, dtype):
-    """The same network with hidden layers of another dtype."""
-    twin = type(network).from_config(network.get_config() | {"dtype": dtype})
-    twin.set_weights(network.get_weights())
-    twin.trainable = False
-    return twin
+def twin(network, **changes):
+    """A network of the same class and weights, some of its arguments changed."""
+    other = type(network).from_config(network.get_config() | changes)
+    other.set_weights(network.get_weights())
+    return other

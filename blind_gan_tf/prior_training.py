@@ -1,5 +1,7 @@
 """Training a prior: config -> images -> GAN -> checkpoints, logs and the prior's file."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -68,6 +70,7 @@ def train_prior(config, workdir):
             real_label=training.real_label,
             average=training.average,
             seed=training.seed,
+            config=dataclasses.asdict(config),
         )
     workdir = open_workdir(workdir, config)
     last = checkpoints.latest(workdir / CHECKPOINTS / "last")

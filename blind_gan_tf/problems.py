@@ -5,14 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from blind_gan_tf.config import PriorConfig
 from blind_gan_tf.mixing import draw_mixing
 from inversenet_tf.imaging.config import DataConfig
 from inversenet_tf.imaging.datasets import HELD_OUT, Selection, open_source
 from inversenet_tf.imaging.io import IMAGE_SUFFIXES, read_image
 from inversenet_tf.imaging.operators import build_operator
 from inversenet_tf.imaging.pairs import degrade, evaluation_images
-from inversenet_tf.imaging.runs import CONFIG_FILE, read_config
 
 ARRAY_SUFFIX = ".npy"
 
@@ -64,7 +62,8 @@ def simulated(config, prior):
     Raises:
         ValueError: too few images, or an operator that does not fit them.
     """
-    problem, data = config.problem, prior_data(config, prior)
+    problem, data = config.problem, prior_data(prior)
+    data.evaluation_crop = "center"
     spec = problem.images or data.validation
     source = open_source(spec, HELD_OUT, data.channels, data.minimum_side)
     count = problem.number * problem.sources
@@ -94,11 +93,10 @@ def simulated(config, prior):
     )
 
 
-def prior_data(config, prior):
-    """The `DataConfig` that made the images a prior was trained on."""
-    workdir = Path(config.prior).expanduser()
-    if (workdir / CONFIG_FILE).is_file():
-        return read_config(workdir, PriorConfig).data
+def prior_data(prior):
+    """The `DataConfig` that made the images a prior was trained on, as far as it is known."""
+    if prior.training is not None:
+        return DataConfig(**prior.training["config"]["data"])
     height, _, channels = prior.image_shape
     return DataConfig(size=height, channels=channels)
 

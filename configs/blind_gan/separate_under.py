@@ -14,7 +14,7 @@ def get_config():
     config.search.latent_rate = 3e-2
     config.search.perceptual_weight = 0.0
     config.search.random_starts = 8
-    config.search.trial_rounds = 10
+    config.search.trial_rounds = 8
     config.search.candidates = 2
     config.search.renew_every = 8
     return config
