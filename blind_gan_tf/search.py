@@ -130,29 +130,37 @@ class Search:
         waiting = self._waits & (self.round.value < self._config.identity_rounds)
         loss = tf.constant(0.0)
         for _ in tf.range(self._config.surrogate_steps):
-            with tf.GradientTape() as tape:
-                tape.watch([v.value for v in self.forward.variables])
-                loss = tf.reduce_sum(self.distances(images))
-            gradients = tape.gradient(loss, [v.value for v in self.forward.variables])
+            loss, gradients = self.surrogate_gradients(images)
             gradients = [held_back(gradient, waiting) for gradient in gradients]
             self._surrogate_optimizer.apply(gradients, list(self.forward.variables))
         return loss
+
+    def surrogate_gradients(self, images):
+        """The loss and its gradients by the stacked weights; L_per does not depend on them."""
+        weights = [variable.value for variable in self.forward.variables]
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(self.distances(images))
+        return loss, tape.gradient(loss, weights)
 
     @tf.function
     def train_latents(self):
         """T2 projected steps on the latents with the surrogates fixed; returns the last loss."""
         loss = tf.constant(0.0)
         for _ in tf.range(self._config.latent_steps):
-            with tf.GradientTape() as tape:
-                images, signed = self.generate(tf.convert_to_tensor(self.latents.value))
-                loss = tf.reduce_sum(self.distances(images))
-                if self._config.perceptual_weight:
-                    realism = perceptual_loss(self._prior.discriminator(signed, training=False))
-                    loss += self._config.perceptual_weight * tf.reduce_sum(realism)
-            gradient = tape.gradient(loss, self.latents.value)
+            loss, gradient = self.latent_gradient()
             self._latent_optimizer.apply([gradient], [self.latents])
             self.latents.assign(self._prior.latents.project(self.latents.value))
         return loss
+
+    def latent_gradient(self):
+        """The loss, sum_j ||F-hat(G(z_j)) - Y_j||_1 + alpha L_per, and its gradient by z."""
+        with tf.GradientTape() as tape:
+            images, signed = self.generate(tf.convert_to_tensor(self.latents.value))
+            loss = tf.reduce_sum(self.distances(images))
+            if self._config.perceptual_weight:
+                realism = perceptual_loss(self._prior.discriminator(signed, training=False))
+                loss += self._config.perceptual_weight * tf.reduce_sum(realism)
+        return loss, tape.gradient(loss, self.latents.value)
 
     def latent_phase(self):
         """What a round does to the latents; returns the last loss."""

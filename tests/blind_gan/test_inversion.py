@@ -1,0 +1,220 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from blind_gan.toys import SIDE, linear_generator, mean_discriminator
+from peers.eager_inversion import eager_inversion
+
+from blind_gan_tf.config import SearchConfig
+from blind_gan_tf.forward import FixedOperator
+from blind_gan_tf.inversion import has_stalled, invert
+from blind_gan_tf.search import SearchDiverged
+from blind_gan_tf.surrogate import LinearConvolution, MixingNetwork
+from inversenet_tf.imaging.operators import Blur
+
+KERNEL = np.array([[0.0, 0.1, 0.0], [0.2, 0.4, 0.05], [0.05, 0.2, 0.0]], np.float32)
+
+
+class OneConvolution(keras.Model):
+    """A caller's own surrogate: one convolution of 3 x 3 pixels."""
+
+    def __init__(self, seed):
+        inputs = keras.Input((SIDE, SIDE, 1))
+        padded = keras.layers.Lambda(wrapped)(inputs)
+        start = keras.initializers.RandomNormal(0.3, 0.05, seed=seed)
+        layer = keras.layers.Conv2D(1, 3, use_bias=False, kernel_initializer=start)
+        super().__init__(inputs, layer(padded))
+        self.seed = seed
+
+    def get_config(self):
+        return {"seed": self.seed}
+
+
+def wrapped(images):
+    wide = tf.concat([images[:, -1:], images, images[:, :1]], 1)
+    return tf.concat([wide[:, :, -1:], wide, wide[:, :, :1]], 2)
+
+
+def planted(count, seed=1, size=6):
+    generator, _ = linear_generator(size)
+    latents = np.random.default_rng(seed).uniform(-0.9, 0.9, (count, size)).astype(np.float32)
+    images = (generator(latents).numpy() + 1.0) / 2.0
+    return generator, latents, images
+
+
+def test_a_known_operator_gives_back_planted_latents():
+    generator, latents, images = planted(5)
+    operator = Blur(KERNEL)
+    config = SearchConfig(rounds=12, latent_steps=100, latent_rate=2e-2, perceptual_weight=0.0)
+    config.latent_schedule = "cosine"
+    found = invert(operator(images).numpy(), generator, None, FixedOperator([operator]), config)
+    np.testing.assert_allclose(found.latents[:, 0], latents, atol=1e-2)
+    np.testing.assert_allclose(found.images[:, 0], images, atol=1e-3)
+
+
+def test_an_unknown_kernel_is_found_with_the_latents():
+    # What is identifiable: images are (G + 1) / 2 with G linear, so that their constant part fixes
+    # the kernel's sum and with it the scale of the latents.
+    generator, latents, images = planted(12)
+    measurements = Blur(KERNEL)(images).numpy()
+    config = SearchConfig(rounds=150, latent_rate=1e-2, perceptual_weight=0.0)
+    config.surrogate_rate = 2e-3
+    config.random_starts = 3
+    found = invert(measurements, generator, None, OneConvolution, config)
+    assert found.residuals.mean() / SIDE**2 < 2e-3
+    # TensorFlow's convolution is a correlation, hence the flip.
+    kernel = found.surrogates[0].get_weights()[0][::-1, ::-1, 0, 0]
+    np.testing.assert_allclose(kernel.sum(), KERNEL.sum(), atol=2e-2)
+    scale = np.vdot(kernel, KERNEL) / np.vdot(kernel, kernel)
+    np.testing.assert_allclose(scale * kernel, KERNEL, atol=3e-2)
+    np.testing.assert_allclose(found.latents[:, 0], latents, atol=0.1)
+
+
+def test_latents_end_inside_the_projection():
+    generator, _, images = planted(3)
+    config = SearchConfig(rounds=2, latent_steps=40, latent_rate=0.5, perceptual_weight=0.0)
+    white = np.ones_like(images)  # asks for latents far outside
+    found = invert(white, generator, None, FixedOperator([tf.identity]), config)
+    assert np.abs(found.latents).max() == 1.0
+
+
+@pytest.mark.parametrize("sources", [1, 2])
+def test_the_compiled_loops_compute_what_the_plain_loop_does(sources):
+    generator, _ = linear_generator()
+    discriminator = mean_discriminator()
+    measurements = np.random.default_rng(2).uniform(0, 1, (3, SIDE, SIDE, 2)).astype(np.float32)
+    config = SearchConfig(rounds=2, surrogate_steps=3, latent_steps=4, latent_rate=1e-2)
+    config.perceptual_weight = 0.5
+    first, kept = [], []
+
+    def begin(search, stage):
+        first.append(search.latents.numpy()[0, :, 0])
+        return []
+
+    def surrogate(seed):
+        kept.append(MixingNetwork(sources, 2, 5, seed))
+        return MixingNetwork(sources, 2, 5, seed)
+
+    found = invert(
+        measurements, generator, discriminator, surrogate, config, sources=sources, on_start=begin
+    )
+    plain = eager_inversion(
+        measurements, generator, discriminator, kept[0], first[0], config, lambda: None
+    )
+    np.testing.assert_allclose(found.latents, plain, atol=1e-5)
+    for ours, theirs in zip(found.surrogates[0].get_weights(), kept[0].get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_a_seed_gives_the_same_answer_twice_and_another_seed_another():
+    generator, _, images = planted(4)
+    config = SearchConfig(rounds=2, surrogate_steps=2, latent_steps=2, random_starts=2, library=9)
+    config.perceptual_weight, config.candidates, config.trial_rounds = 0.0, 2, 1
+    answers = [
+        invert(images, generator, None, lambda s: LinearConvolution(1, 1, 4, 3, seed=s), config,
+               seed=seed)
+        for seed in (3, 3, 4)
+    ]  # fmt: skip
+    np.testing.assert_array_equal(answers[0].latents, answers[1].latents)
+    assert np.abs(answers[0].latents - answers[2].latents).max() > 0.01
+
+
+def test_groups_have_operators_of_their_own():
+    generator, _, images = planted(6)
+    operators = [lambda x: 0.3 * x, lambda x: 0.9 * x]
+    measurements = np.concatenate([operators[0](images[:3]), operators[1](images[3:])])
+    config = SearchConfig(rounds=60, latent_rate=1e-2, perceptual_weight=0.0, random_starts=2)
+
+    def surrogate(seed):
+        return LinearConvolution(1, 1, filters=2, kernel_size=1, seed=seed)
+
+    found = invert(measurements, generator, None, surrogate, config, group_size=3)
+    gains = [float(np.squeeze(np.matmul(*model.get_weights()))) for model in found.surrogates]
+    assert len(gains) == 2
+    assert abs(gains[0] - 0.3) < 0.05 and abs(gains[1] - 0.9) < 0.05
+
+
+def test_the_best_start_is_kept_for_a_group_and_the_best_latents_for_a_measurement():
+    generator, _, images = planted(4)
+    config = SearchConfig(rounds=1, latent_steps=1, random_starts=3, perceptual_weight=0.0)
+    seen = []
+
+    def watch(search, history, stage):
+        distances = search.residuals().numpy()[:, :, 0]
+        seen.append(distances)
+
+    found = invert(images, generator, None, FixedOperator([tf.identity]), config, on_round=watch)
+    np.testing.assert_allclose(found.residuals, seen[0].min(0), rtol=1e-5)
+    assert found.start[0] == seen[0].mean(1).argmin()
+
+
+def test_identity_starts_wait_and_then_move():
+    generator, _, images = planted(3)
+    config = SearchConfig(rounds=2, random_starts=1, identity_starts=1, identity_rounds=1)
+    config.perceptual_weight, config.surrogate_steps, config.latent_steps = 0.0, 3, 3
+    weights = []
+
+    def watch(search, history, stage):
+        weights.append([v.numpy().copy() for v in search.forward.variables])
+
+    def surrogate(seed):
+        return LinearConvolution(1, 1, 3, 3, seed=seed)
+
+    invert(images, generator, None, surrogate, config, on_round=watch)
+    first = surrogate(0)
+    first.start_as_identity()
+    responses = np.zeros((1, 5, 5, 1), np.float32)
+    responses[0, 2, 2] = 1.0
+    np.testing.assert_allclose(first(responses), responses, atol=1e-7)
+    moved = [np.abs(a - b).max(axis=tuple(range(1, a.ndim))) for a, b in zip(*weights, strict=True)]
+    assert all((change > 0).all() for change in moved)
+    middle = weights[0][0][1, 1, 1, 0, 0]  # the identity start's first kernel, first filter
+    assert middle == 1.0
+
+
+def test_a_search_stops_when_no_start_makes_progress():
+    config = SearchConfig(patience=2, least_progress=0.01)
+    record = lambda *residual: {"residual": list(residual)}  # noqa: E731
+    assert not has_stalled([record(5.0), record(5.0)], config)
+    assert has_stalled([record(5.0), record(5.0), record(4.99)], config)
+    assert not has_stalled([record(5.0, 9.0), record(5.0, 8.0), record(5.0, 7.0)], config)
+    assert not has_stalled([record(5.0)] * 9, dataclasses.replace(config, patience=0))
+    generator, _, images = planted(2)
+    config = SearchConfig(rounds=50, latent_steps=1, latent_rate=1e-9, patience=3)
+    config.perceptual_weight = 0.0
+    found = invert(images, generator, None, FixedOperator([tf.identity]), config)
+    assert len(found.history) == 4
+
+
+def test_nan_says_where_and_the_state_before_is_kept():
+    generator, _, images = planted(3)
+    config = SearchConfig(rounds=9, surrogate_steps=2, latent_steps=2, perceptual_weight=0.0)
+    states = []
+
+    def watch(search, history, stage):
+        states.append(search.latents.numpy().copy())
+        if len(history) == 3:
+            for variable in search.forward.variables:
+                variable.assign(variable * np.inf)
+
+    with pytest.raises(SearchDiverged, match="surrogate steps of round 4") as raised:
+        invert(images, generator, None, OneConvolution, config, on_round=watch)
+    assert np.isfinite(states[-1]).all() and len(states) == 3
+    assert "latent_rate" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("measurements", "options", "message"),
+    [
+        (np.zeros((2, SIDE + 1, SIDE, 1)), {}, "Expected measurements of the prior's size"),
+        (np.full((2, SIDE, SIDE, 1), np.nan), {}, "Expected finite measurements"),
+        (np.zeros((SIDE, SIDE, 1)), {}, "Expected finite measurements"),
+        (np.zeros((3, SIDE, SIDE, 1)), {"group_size": 2}, "Expected a multiple of 2"),
+    ],
+)
+def test_bad_measurements_are_refused(measurements, options, message):
+    generator, _ = linear_generator()
+    with pytest.raises(ValueError, match=message):
+        invert(measurements, generator, None, OneConvolution, SearchConfig(), **options)
