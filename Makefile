@@ -1,11 +1,15 @@
 # make demo: set up, train on the embedded photographs, measure, export.
+# make demo-blind: set up, train a prior on the embedded digits, separate mixtures of them.
 # make test: set up, lint, run the tests.
 
 PYTHON ?= python3
 VENV := .venv
 RUN := runs/demo
+PRIOR := runs/prior_digits
+BLIND := runs/demo_blind
+TWENTY := --config.prior=$(PRIOR) --config.problem.number=20 --config.search.rounds=24
 
-.PHONY: setup demo test clean
+.PHONY: setup demo demo-blind test clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed
@@ -21,6 +25,13 @@ demo: setup
 	test -d $(RUN)/export || $(VENV)/bin/python tools/export.py --workdir=$(RUN) --output=$(RUN)/export
 	@echo "Look at $(RUN)/comparison.png, $(RUN)/results.json, $(RUN)/export and"
 	@echo "$(VENV)/bin/tensorboard --logdir=$(RUN)/logs"
+
+demo-blind: setup
+	$(VENV)/bin/python tools/train.py --config=configs/blind_gan/prior_digits.py --workdir=$(PRIOR)
+	$(VENV)/bin/python tools/invert.py --config=configs/blind_gan/separate_under.py $(TWENTY) --workdir=$(BLIND)/one_mixture
+	$(VENV)/bin/python tools/invert.py --config=configs/blind_gan/separate_over.py $(TWENTY) --workdir=$(BLIND)/four_mixtures
+	@echo "Look at $(PRIOR)/samples.png, $(BLIND)/*/figure.png, $(BLIND)/*/results.json and"
+	@echo "$(VENV)/bin/tensorboard --logdir=runs"
 
 test: setup
 	$(VENV)/bin/ruff check .

@@ -95,6 +95,9 @@ class SurrogateConfig:
     kernel_size: int = 5  # linear_convolution: of both layers; together 2 * kernel_size - 1
     boundary: str = "circular"  # linear_convolution. Paper: not said
     units: int = 16  # mixing: of its first layer
+    # Of the random weights, times Glorot's. What no image of the prior shows of an operator, its
+    # highest frequencies, stays as it began: a small beginning leaves less of it.
+    initial_scale: float = 1.0
 
     def validate(self):
         """Raises ValueError for a value outside its range."""
@@ -102,6 +105,7 @@ class SurrogateConfig:
         check_choice("surrogate.boundary", self.boundary, BOUNDARIES)
         check_at_least("surrogate.filters", self.filters, 1)
         check_at_least("surrogate.units", self.units, 1)
+        check_positive("surrogate.initial_scale", self.initial_scale)
         if self.kernel_size < 1 or self.kernel_size % 2 == 0:
             raise ValueError(f"Expected an odd surrogate.kernel_size. Received: {self.kernel_size}")
 
@@ -115,11 +119,13 @@ class SearchConfig:
     latent_steps: int = 50  # T2 of every round
     surrogate_rate: float = 4e-3  # lambda_1, of Adam
     latent_rate: float = 3e-4  # lambda_2, of Adam
-    latent_schedule: str = "constant"  # or "cosine": down to zero over all latent steps
+    schedule: str = "constant"  # of both rates; or "cosine": down to zero at the last round
     perceptual_weight: float = 1e-4  # alpha
     random_starts: int = 1  # surrogates with random weights
-    identity_starts: int = 0  # surrogates that start as the identity
-    identity_rounds: int = 3  # in which those stay as they are, so that the latents come first
+    # Beyond the paper: starts whose latents first fit the measurements themselves, as if F were
+    # the identity, while the surrogate learns.
+    identity_starts: int = 0
+    identity_rounds: int = 3
     patience: int = 0  # rounds without progress of any start to stop after; 0: never
     least_progress: float = 1e-3  # of the residual, relative, to count as progress
     # Beyond the paper, blind_gan_tf/library.py:
@@ -136,7 +142,7 @@ class SearchConfig:
 
     def validate(self):
         """Raises ValueError for a value outside its range."""
-        check_choice("search.latent_schedule", self.latent_schedule, ("constant", "cosine"))
+        check_choice("search.schedule", self.schedule, ("constant", "cosine"))
         for field in ("rounds", "latent_steps", "candidates", "starts", "library", "finalists"):
             check_at_least(f"search.{field}", getattr(self, field), 1)
         for field in ("surrogate_steps", "random_starts", "identity_starts", "identity_rounds",
@@ -209,6 +215,11 @@ class ProblemConfig:
                 'Expected several problem.sources for the task "separation", one for '
                 f'"restoration". Received: {self.sources} for {self.task!r}'
             )
+        if self.task == "restoration" and self.operator.is_signed and not self.signed:
+            raise ValueError(
+                f"Expected problem.signed with operator.kernel {self.operator.kernel!r}, whose "
+                "measurements leave [0, 1]. Received: False"
+            )
         if self.signed and self.noise.eight_bit:
             raise ValueError(
                 "Expected problem.noise.eight_bit False with problem.signed: 8 bits store [0, 1] "
@@ -245,9 +256,4 @@ class InversionConfig:
             raise ValueError(
                 "Expected prior to name a trained prior, as in --config.prior=runs/prior_digits. "
                 "Received: none"
-            )
-        if self.surrogate.name == "mixing" and self.search.identity_starts:
-            raise ValueError(
-                "Expected search.identity_starts 0 with surrogate.name mixing, which has no "
-                f"identity. Received: {self.search.identity_starts}"
             )

@@ -81,6 +81,11 @@ def invert(
     latents = latents or Latents(generator.input_shape[-1])
     group_size = group_size or len(measurements)
     check_fit(measurements, generator, latents, group_size)
+    if config.identity_starts and measurements.shape[-1] != sources * generator.output_shape[-1]:
+        raise ValueError(
+            "Expected measurements of as many channels as the images have for identity starts. "
+            f"Received: {measurements.shape[-1]}; set search.identity_starts to 0."
+        )
     groups = len(measurements) // group_size
     grouped = measurements.reshape(groups, group_size, *measurements.shape[1:])
     prior = FrozenPrior(generator, discriminator, latents)
@@ -98,24 +103,24 @@ def invert(
         return history
 
     # Identity starts come last among the starts of each group.
-    waits = [False] * config.random_starts + [True] * config.identity_starts
+    identity = [False] * config.random_starts + [True] * config.identity_starts
     kind = RenewingSearch if config.candidates > 1 else Search
     if not config.trial_rounds:
         search = kind(
             grouped, prior, forward, config, **shared,
-            starts=config.starts, candidates=config.candidates, waits=waits,
+            starts=config.starts, candidates=config.candidates, identity=identity,
         )  # fmt: skip
         return conclude(search, run(search, "search", config.rounds))
     trial = Trial(
         grouped, prior, forward, config, **shared,
-        starts=config.starts, candidates=1, waits=waits,
+        starts=config.starts, candidates=1, identity=identity,
     )  # fmt: skip
     first = run(trial, "trial", config.trial_rounds)
     chosen = trial.mean_residuals().argsort(1)[:, : config.finalists]
     finalists = chosen.shape[1]
     search = kind(
         grouped, prior, forward.kept(chosen), config, **shared,
-        starts=finalists, candidates=config.candidates, waits=[False] * finalists,
+        starts=finalists, candidates=config.candidates, identity=[False] * finalists,
     )  # fmt: skip
     search.begin_with(trial.latents_of(chosen))
     return conclude(search, run(search, "search", config.rounds), first)
@@ -149,9 +154,6 @@ def first_surrogates(surrogate, config, groups, seed):
     """The bank of all groups' surrogates: of each group the random starts, then the identities."""
     seeds = np.random.default_rng(seed).integers(2**31, size=groups * config.starts)
     models = [surrogate(int(model_seed)) for model_seed in seeds]
-    for index, model in enumerate(models):
-        if index % config.starts >= config.random_starts:
-            model.start_as_identity()
     return SurrogateBank(models, config.starts)
 
 

@@ -7,7 +7,6 @@ gets there in one step.
 
 import tensorflow as tf
 
-from blind_gan_tf.losses import measurement_distance
 from blind_gan_tf.search import Search, best_candidates
 
 SWEEPS = 3  # over all sources, for candidates that begin anew
@@ -31,7 +30,7 @@ class LibrarySearch(Search):
             latents = tf.convert_to_tensor(self.latents.value)
             images, _ = self.generate(latents)
             distances, index = self._best_on_shelf(shelf, images, source)
-            better = (distances < self.distances(images))[..., None]
+            better = (distances < self.latent_distances(images))[..., None]
             sources = tf.unstack(latents, axis=3)  # s times [c, n, p, T]
             sources[source] = tf.where(better, tf.gather(library, index), sources[source])
             self.latents.assign(tf.stack(sources, axis=3))
@@ -47,8 +46,7 @@ class LibrarySearch(Search):
             leading = [*before.shape[:2], *shelf.shape[:3]]  # [c, p, l, height, width]
             columns = (before[:, :, None], shelf, after[:, :, None])
             tried = [tf.broadcast_to(part, [*leading, part.shape[-1]]) for part in columns]
-            measured = self.measure(tf.concat(tried, axis=-1))
-            distances = measurement_distance(measured, measurement[:, None, None])
+            distances = self.latent_distances(tf.concat(tried, axis=-1), measurement[:, None])
             return tf.reduce_min(distances, -1), tf.argmin(distances, -1)
 
         # One measurement at a time: all at once would take n times the memory.

@@ -97,6 +97,9 @@ def _fit(prior, config, source, held_out, workdir):
         held_out, data, batch_size=training.batch_size, limit=data.validation_limit
     )
     examples = np.concatenate(list(validation.as_numpy_iterator()))[:EXAMPLES]
+    # An incomplete last batch may be too small for every replica to have a part of it.
+    replicas = prior.distribute_strategy.num_replicas_in_sync
+    validation = validation.filter(lambda images: tf.shape(images)[0] % replicas == 0)
     prior.fit(
         batches,
         validation_data=validation,

@@ -49,11 +49,12 @@ class Search:
         seed: of the first latents.
         starts: of each group.
         candidates: latents for each measurement of each start.
-        waits: bool [starts], which starts keep their surrogate for `config.identity_rounds`.
+        identity: bool [starts], which starts fit their latents to the measurements themselves
+            for the first `config.identity_rounds` rounds, as if F were the identity.
     """
 
     def __init__(
-        self, measurements, prior, forward, config, *, sources, seed, starts, candidates, waits
+        self, measurements, prior, forward, config, *, sources, seed, starts, candidates, identity
     ):
         groups, per_group = measurements.shape[:2]
         # [c, n, height, width, measured channels]
@@ -61,17 +62,17 @@ class Search:
         self._prior = prior
         self._config = config
         self._seed = seed
-        self._waits = tf.constant(np.tile(waits, groups))  # [c]
+        self._identity = tf.constant(np.tile(identity, groups))  # [c]
+        self._has_identity = any(identity)
         self.forward = forward
         self.starts = starts
         shape = (groups * starts, per_group, candidates, sources)
         self.latents = keras.Variable(prior.latents.draw(shape, [seed, 0]), name="latents")
-        rate = config.latent_rate
-        if config.latent_schedule == "cosine":
-            rate = keras.optimizers.schedules.CosineDecay(rate, config.rounds * config.latent_steps)
-        self._latent_optimizer = keras.optimizers.Adam(rate)
+        self._latent_optimizer = build_adam(config.latent_rate, config.latent_steps, config)
         self._latent_optimizer.build([self.latents])
-        self._surrogate_optimizer = keras.optimizers.Adam(config.surrogate_rate)
+        self._surrogate_optimizer = build_adam(
+            config.surrogate_rate, config.surrogate_steps, config
+        )
         self._surrogate_optimizer.build(list(forward.variables))
         self.round = keras.Variable(0, dtype="int64", trainable=False, name="round")
 
@@ -112,6 +113,21 @@ class Search:
         """||F-hat(G(z)) - Y||_1 for [c, n, p, ...] images: [c, n, p]."""
         return measurement_distance(self.measure(images), self._measurements[:, :, None])
 
+    def latent_distances(self, images, measurements=None):
+        """As `distances`, but with F-hat(x) = x for identity starts in their first rounds.
+
+        Args:
+            images: [c, n, p, height, width, s * channels].
+            measurements: [c, n, height, width, measured channels]; None: those of the search.
+        """
+        measurements = (self._measurements if measurements is None else measurements)[:, :, None]
+        distances = measurement_distance(self.measure(images), measurements)
+        if not self._has_identity:
+            return distances
+        early = self._identity & (self.round.value < self._config.identity_rounds)
+        direct = measurement_distance(images, measurements)
+        return tf.where(early[:, None, None], direct, distances)
+
     @tf.function
     def residuals(self):
         """The distances of the present latents: [c, n, p]."""
@@ -127,11 +143,9 @@ class Search:
         """
         images, _ = self.generate(tf.convert_to_tensor(self.latents.value))
         images = best_candidates(images, self.distances(images))
-        waiting = self._waits & (self.round.value < self._config.identity_rounds)
         loss = tf.constant(0.0)
         for _ in tf.range(self._config.surrogate_steps):
             loss, gradients = self.surrogate_gradients(images)
-            gradients = [held_back(gradient, waiting) for gradient in gradients]
             self._surrogate_optimizer.apply(gradients, list(self.forward.variables))
         return loss
 
@@ -156,7 +170,7 @@ class Search:
         """The loss, sum_j ||F-hat(G(z_j)) - Y_j||_1 + alpha L_per, and its gradient by z."""
         with tf.GradientTape() as tape:
             images, signed = self.generate(tf.convert_to_tensor(self.latents.value))
-            loss = tf.reduce_sum(self.distances(images))
+            loss = tf.reduce_sum(self.latent_distances(images))
             if self._config.perceptual_weight:
                 realism = perceptual_loss(self._prior.discriminator(signed, training=False))
                 loss += self._config.perceptual_weight * tf.reduce_sum(realism)
@@ -224,6 +238,13 @@ class Search:
         return model, *(values[best] for values in found)
 
 
+def build_adam(rate, steps, config):
+    """Adam, its rate constant or a cosine that ends at zero after all rounds of `steps`."""
+    if config.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, max(1, config.rounds * steps))
+    return keras.optimizers.Adam(rate)
+
+
 def finite(loss, place):
     """The loss as a float; raises SearchDiverged where it is none."""
     if not np.isfinite(loss):
@@ -246,9 +267,3 @@ def best_candidates(images, distances):
     """Of [c, n, p, ...] images the one of least distance: [c, n, 1, ...]."""
     best = tf.argmin(distances, axis=2)[..., None]  # [c, n, 1]
     return tf.gather(images, best, axis=2, batch_dims=2)
-
-
-def held_back(gradient, waiting):
-    """A stacked gradient, zero where a surrogate waits; Adam then leaves it where it is."""
-    mask = tf.reshape(waiting, [-1] + [1] * (len(gradient.shape) - 1))
-    return tf.where(mask, 0.0, gradient)

@@ -9,6 +9,11 @@ import keras
 from inversenet_tf.imaging.operators import extended
 
 
+def glorot(seed, scale):
+    """Glorot's uniform initialisation, its values times `scale`."""
+    return keras.initializers.VarianceScaling(scale**2, "fan_avg", "uniform", seed)
+
+
 @keras.saving.register_keras_serializable("blind_gan_tf")
 class LinearConvolution(keras.Model):
     """Two convolutions without bias or activation: 16 @ 5x5, then 3 @ 5x5 (Section 3.1).
@@ -22,10 +27,11 @@ class LinearConvolution(keras.Model):
         kernel_size: side of both kernels in pixels, odd.
         boundary: how images are extended, "circular" or "reflect". Paper: not said.
         seed: of the first weights.
+        initial_scale: of the first weights, times Glorot's.
     """
 
     def __init__(self, image_channels=3, channels=3, filters=16, kernel_size=5,
-                 boundary="circular", seed=0, **kwargs):  # fmt: skip
+                 boundary="circular", seed=0, initial_scale=1.0, **kwargs):  # fmt: skip
         if kernel_size % 2 == 0:
             raise ValueError(f"Expected an odd kernel_size. Received: {kernel_size}")
         # === Layers ===
@@ -35,7 +41,7 @@ class LinearConvolution(keras.Model):
                 kernel_size,
                 use_bias=False,
                 name=name,
-                kernel_initializer=keras.initializers.GlorotUniform(layer_seed),
+                kernel_initializer=glorot(layer_seed, initial_scale),
             )
             for count, name, layer_seed in (
                 (filters, "first", seed),
@@ -54,21 +60,8 @@ class LinearConvolution(keras.Model):
             "kernel_size": kernel_size,
             "boundary": boundary,
             "seed": seed,
+            "initial_scale": initial_scale,
         }
-        self.first, self.second = first, second
-
-    def start_as_identity(self):
-        """Sets the weights to F(x) = x; the filters that this leaves over stay random."""
-        first, second = self.first.kernel.numpy(), self.second.kernel.numpy()
-        middle = self.options["kernel_size"] // 2
-        for channel in range(self.options["channels"]):
-            first[..., channel] = second[:, :, channel] = second[..., channel] = 0.0
-        for channel in range(self.options["channels"]):
-            first[middle, middle, channel, channel] = 1.0
-            second[middle, middle, channel, channel] = 1.0
-        second[:, :, self.options["channels"] :] = 0.0
-        self.first.kernel.assign(first)
-        self.second.kernel.assign(second)
 
     def get_config(self):
         return self.options | {"name": self.name}
@@ -100,15 +93,22 @@ class MixingNetwork(keras.Model):
         mixtures: N, channels of the measurements.
         units: of the first layer.
         seed: of the first weights.
+        initial_scale: of the first weights, times Glorot's.
     """
 
-    def __init__(self, sources=3, mixtures=1, units=16, seed=0, **kwargs):
-        first, second = (keras.initializers.GlorotUniform(seed + layer) for layer in (0, 1))
+    def __init__(self, sources=3, mixtures=1, units=16, seed=0, initial_scale=1.0, **kwargs):
+        first, second = (glorot(seed + layer, initial_scale) for layer in (0, 1))
         inputs = keras.Input((None, None, sources), name="sources")
         x = keras.layers.Dense(units, "relu", kernel_initializer=first, name="first")(inputs)
         outputs = keras.layers.Dense(mixtures, kernel_initializer=second, name="second")(x)
         super().__init__(inputs, outputs, **kwargs)
-        self.options = {"sources": sources, "mixtures": mixtures, "units": units, "seed": seed}
+        self.options = {
+            "sources": sources,
+            "mixtures": mixtures,
+            "units": units,
+            "seed": seed,
+            "initial_scale": initial_scale,
+        }
 
     def get_config(self):
         return self.options | {"name": self.name}
@@ -124,7 +124,13 @@ def build_surrogate(config, image_channels, channels, seed):
         seed: of the weights.
     """
     if config.name == "mixing":
-        return MixingNetwork(image_channels, channels, config.units, seed)
+        return MixingNetwork(image_channels, channels, config.units, seed, config.initial_scale)
     return LinearConvolution(
-        image_channels, channels, config.filters, config.kernel_size, config.boundary, seed
+        image_channels,
+        channels,
+        config.filters,
+        config.kernel_size,
+        config.boundary,
+        seed,
+        config.initial_scale,
     )

@@ -98,6 +98,11 @@ class Config:
         self.operator.validate()
         self.noise.validate()
         self.metrics.validate()
+        if self.operator.is_signed:
+            raise ValueError(
+                "Expected an operator whose measurements are images in [0, 1]. Received: "
+                f"operator.kernel {self.operator.kernel!r}, whose measurements are signed"
+            )
         check_at_least("data.size less twice metrics.crop", self._scored_side, SSIM_WINDOW)
         self._validate_network()
         self._validate_optimization()

@@ -33,7 +33,7 @@ IMPOSSIBLE = {
     "data.channels": 2,
     "data.crop": "left",
     "data.crop_size": 32,
-    "data.augmentation": "flip",
+    "data.augmentation": "turn",
     "data.min_scale": 0.0,
     "data.validation_limit": 0,
     "operator.name": "fog",

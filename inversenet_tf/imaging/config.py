@@ -3,7 +3,7 @@
 import dataclasses
 
 from inversenet_tf.imaging.checks import check_at_least, check_choice, check_positive
-from inversenet_tf.imaging.kernels import KERNELS
+from inversenet_tf.imaging.kernels import KERNELS, SIGNED_KERNELS
 from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.operators import BOUNDARIES, OPERATORS
 
@@ -81,6 +81,11 @@ class OperatorConfig:
     kernel_seed: int = 0  # for camera_shake
     kernel_file: str = ""  # for file: .png, .npy or .mat
     kernel_index: int = 0  # which kernel of a .mat
+
+    @property
+    def is_signed(self):
+        """Whether measurements of images in [0, 1] leave [0, 1]."""
+        return self.name == "blur" and self.kernel in SIGNED_KERNELS
 
     def validate(self):
         """Raises ValueError for a value outside its range."""

@@ -148,3 +148,4 @@ KERNELS = {
     "sobel": lambda c: sobel(),
     "file": lambda c: from_file(c.kernel_file, c.kernel_index),
 }
+SIGNED_KERNELS = ("sobel",)

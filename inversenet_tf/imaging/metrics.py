@@ -104,7 +104,8 @@ def matched_to_sources(estimates, sources, profile):
         np.broadcast_to(wanted[:, :, None], pairs).reshape(-1, *shape),
         profile,
     )
-    scores = np.asarray(scores).reshape(*pairs[:2], 2, found.shape[1])  # [problems, S, 2, M]
+    # The PSNR of two equal images is infinite, which no assignment can add up.
+    scores = np.minimum(scores, 200.0).reshape(*pairs[:2], 2, found.shape[1])  # [problems, S, 2, M]
     matched = np.empty_like(wanted)
     for problem, score in enumerate(scores):
         for source, estimate in zip(*linear_sum_assignment(-score.max(1)), strict=True):

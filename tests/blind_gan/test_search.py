@@ -24,7 +24,7 @@ def toy():
         FrozenPrior(generator, mean_discriminator(), Latents(4)),
         bank,
         SearchConfig(perceptual_weight=ALPHA),
-        sources=SOURCES, seed=0, starts=2, candidates=1, waits=[False, False],
+        sources=SOURCES, seed=0, starts=2, candidates=1, identity=[False, False],
     )  # fmt: skip
     return search, basis, measurements[0]
 

@@ -1,3 +1,4 @@
+import gzip
 from types import SimpleNamespace
 
 import numpy as np
@@ -137,3 +138,52 @@ def test_unknown_sources_are_refused(spec):
 def test_impossible_channels_are_refused():
     with pytest.raises(ValueError, match="channels 1 or 3"):
         open_source("photos", TRAINING, channels=2)
+
+
+def test_digits_are_upscaled_and_split():
+    training = open_source("digits", TRAINING, channels=1, minimum_side=32)
+    held_out = open_source("digits", HELD_OUT, channels=3)
+    assert (len(training), len(held_out)) == (1438, 359)
+    assert not set(training.names) & set(held_out.names)
+    assert set(training.labels) == set(range(10)) and len(held_out.labels) == 359
+    assert training.load(0).shape == (32, 32, 1) and held_out.load(0).shape == (32, 32, 3)
+    assert training.load(0).min() >= 0 and 0.8 < training.load(0).max() <= 1
+    with pytest.raises(ValueError, match="which have 32"):
+        open_source("digits", TRAINING, channels=1, minimum_side=33)
+
+
+def write_idx(path, array, compressed):
+    header = b"\x00\x00\x08" + bytes([array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    with (gzip.open if compressed else open)(path, "wb") as file:
+        file.write(header + array.astype(np.uint8).tobytes())
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_idx_files_are_read(tmp_path, compressed):
+    images = np.random.default_rng(0).integers(0, 256, (5, 28, 28))
+    suffix = ".gz" if compressed else ""
+    write_idx(tmp_path / f"train-images-idx3-ubyte{suffix}", images, compressed)
+    write_idx(tmp_path / f"train-labels-idx1-ubyte{suffix}", np.arange(5), compressed)
+    source = open_source(f"idx:{tmp_path}", TRAINING, channels=1, minimum_side=28)
+    np.testing.assert_array_equal(source.labels, np.arange(5))
+    np.testing.assert_allclose(source.load(3)[..., 0], images[3] / 255, atol=1e-6)
+    with pytest.raises(ValueError, match="t10k-images-idx3-ubyte"):
+        open_source(f"idx:{tmp_path}", HELD_OUT, channels=1)
+    with pytest.raises(ValueError, match="28x28"):
+        open_source(f"idx:{tmp_path}", TRAINING, channels=1, minimum_side=32)
+
+
+def test_a_truncated_idx_file_is_named(tmp_path):
+    write_idx(tmp_path / "train-images-idx3-ubyte", np.zeros((2, 4, 4)), False)
+    whole = (tmp_path / "train-images-idx3-ubyte").read_bytes()
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(whole[:-3])
+    with pytest.raises(ValueError, match=r"Expected an IDX file.*train-images"):
+        open_source(f"idx:{tmp_path}", TRAINING, channels=1)
+
+
+def test_a_selection_is_a_source_in_another_order():
+    source = open_source("digits", HELD_OUT, channels=1)
+    chosen = datasets.Selection(source, np.array([7, 2]))
+    assert chosen.names == [source.names[7], source.names[2]]
+    np.testing.assert_array_equal(chosen.labels, source.labels[[7, 2]])
+    np.testing.assert_array_equal(chosen.load(1), source.load(2))

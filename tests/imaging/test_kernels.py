@@ -10,7 +10,7 @@ from inversenet_tf.imaging import kernels
 from inversenet_tf.imaging.config import OperatorConfig
 
 
-@pytest.mark.parametrize("name", sorted(kernels.KERNELS.keys() - {"file"}))
+@pytest.mark.parametrize("name", sorted(kernels.KERNELS.keys() - {"file", *kernels.SIGNED_KERNELS}))
 @pytest.mark.parametrize("size", [3, 8, 9])
 def test_kernels_are_distributions(name, size):
     config = dataclasses.replace(OperatorConfig(), kernel_size=size)
@@ -100,3 +100,7 @@ def test_missing_kernels_are_refused(tmp_path):
     np.save(tmp_path / "k.npy", np.ones((2, 2)))
     with pytest.raises(ValueError, match="index=1"):
         kernels.from_file(tmp_path / "k.npy", 1)
+
+
+def test_the_edge_kernel_is_the_papers():
+    np.testing.assert_array_equal(kernels.sobel(), [[1, 0, -1], [2, 0, -2], [1, 0, -1]])

@@ -1,0 +1,183 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from blind_gan_tf import search_log
+from blind_gan_tf.experiment import format_table, run_inversion
+from blind_gan_tf.methods import METHODS, admitted
+from blind_gan_tf.prior import load_prior
+from blind_gan_tf.problems import measured, simulated, stacked
+
+
+def test_a_restoration_leaves_all_it_promises(restoration, tmp_path):
+    workdir = tmp_path / "run"
+    results = run_inversion(restoration, workdir)
+    assert list(results["methods"]) == [
+        "degraded", "random", "pgd", "wiener", "pgd_known", "blind",
+    ]  # fmt: skip
+    assert json.loads(json.dumps(results)) == json.loads((workdir / "results.json").read_text())
+    for scores in results["methods"].values():
+        assert len(scores["per_image"]) == 3
+        mean = np.mean([image["psnr"] for image in scores["per_image"]])
+        assert scores["psnr"] == pytest.approx(mean)
+    assert results["prior"]["training"]["step"] == 2
+    assert len(results["data"]["prior_sha256"]) == 64
+    assert results["metrics"]["data_range"] == 1.0
+    [operator] = results["blind"]["operators"]
+    assert {"relative_error", "correlation", "receptive_field"} <= operator.keys()
+    assert len(results["blind"]["history"]) == 3
+    assert sorted(p.name for p in (workdir / "recovered").iterdir()) == [
+        "000.png", "001.png", "002.png",
+    ]  # fmt: skip
+    assert np.load(workdir / "operator" / "000.npy").shape == (1, 32, 32, 1)
+    surrogate = keras.models.load_model(workdir / "surrogate" / "000.keras")
+    assert surrogate(np.zeros((1, 32, 32, 1))).shape == (1, 32, 32, 1)
+    assert Image.open(workdir / "figure.png").size[0] > 300
+    assert {p.name for p in (workdir / "logs").iterdir()} >= {"blind", "pgd"}
+    assert "PSNR" in format_table(results["methods"])
+
+
+def test_a_separation_is_matched_and_judged(separation, tmp_path):
+    judge = keras.Sequential([keras.Input((32, 32, 1)), keras.layers.Flatten(),
+                              keras.layers.Dense(10, activation="softmax")])  # fmt: skip
+    judge.save(tmp_path / "judge.keras")
+    separation.judge = str(tmp_path / "judge.keras")
+    results = run_inversion(separation, tmp_path / "run")
+    assert list(results["methods"]) == [
+        "degraded", "random", "pgd_known", "naive", "ica", "blind",
+    ]  # fmt: skip
+    assert all(0 <= scores["read"] <= 1 for scores in results["methods"].values())
+    assert "matching" in results["metrics"]
+    recovered = {p.name for p in (tmp_path / "run" / "recovered").iterdir()}
+    assert recovered == {f"{i:03d}-{s}.png" for i in range(3) for s in range(2)}
+
+
+def test_an_interrupted_search_ends_as_an_undisturbed_one(separation, tmp_path, monkeypatch):
+    separation.methods = ("blind",)
+    separation.search.random_starts, separation.search.candidates = 2, 2
+    separation.search.trial_rounds, separation.search.library = 2, 5
+    whole = run_inversion(separation, tmp_path / "whole")
+    seen = []
+    save = search_log.checkpoints.save
+
+    def cut(*args):
+        save(*args)
+        seen.append(args)
+        if len(seen) in (1, 4):  # in the trial, and in the search
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(search_log.checkpoints, "save", cut)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run_inversion(separation, tmp_path / "cut")
+    resumed = run_inversion(separation, tmp_path / "cut")
+    assert len(seen) == 5  # nothing was done twice
+    assert resumed["blind"] == whole["blind"]
+    assert resumed["methods"] == whole["methods"]
+
+
+def test_own_measurements_need_no_truth(restoration, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for index in range(3):
+        Image.fromarray(np.full((32, 32), 40 * index, np.uint8)).save(folder / f"m{index}.png")
+    results = run_inversion(restoration, tmp_path / "run", folder)
+    assert list(results["methods"]) == ["random", "pgd", "blind"]
+    assert results["measurements"] == ["m0", "m1", "m2"]
+    assert (tmp_path / "run" / "recovered" / "m1.png").exists()
+    with pytest.raises(ValueError, match=r"Expected the prior and the measurements that"):
+        Image.fromarray(np.full((32, 32), 250, np.uint8)).save(folder / "m0.png")
+        run_inversion(restoration, tmp_path / "run", folder)
+
+
+def test_signed_measurements_are_read_and_stored_without_loss(restoration, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    edges = np.random.default_rng(0).normal(size=(3, 32, 32)).astype(np.float32)
+    for index, array in enumerate(edges):
+        np.save(folder / f"{index}.npy", array)
+    with pytest.raises(ValueError, match=r"Expected values from 0 to 1.*problem.signed"):
+        measured(folder, restoration, 1)
+    restoration.problem.signed, restoration.problem.noise.eight_bit = True, False
+    restoration.methods = ("blind",)
+    run_inversion(restoration, tmp_path / "run", folder)
+    np.testing.assert_array_equal(np.load(tmp_path / "run" / "measurements.npy")[..., 0], edges)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ([np.zeros((32, 32)), np.zeros((32, 30))], "Expected measurements of one shape"),
+        ([np.full((32, 32), np.nan)], "Expected finite values"),
+        ([np.zeros((32, 32), int)], "Expected floating-point numbers"),
+        ([np.zeros((30, 30))], "Expected measurements of the prior's size"),
+        ([], "Received: none"),
+    ],
+)
+def test_bad_measurements_are_refused_before_anything_is_written(
+    restoration, tmp_path, arrays, message
+):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for index, array in enumerate(arrays):
+        np.save(folder / f"{index}.npy", array)
+    with pytest.raises(ValueError, match=message):
+        run_inversion(restoration, tmp_path / "run", folder)
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_method_says_what_it_admits(separation, restoration, tiny_prior):
+    prior = load_prior(tiny_prior)
+    separation.problem.mixing.mixtures = 1
+    assert "ica" not in admitted(simulated(separation, prior), prior, separation)
+
+
+def test_simulated_problems_are_a_function_of_the_seed(separation, tiny_prior):
+    prior = load_prior(tiny_prior)
+    one, twin = simulated(separation, prior), simulated(separation, prior)
+    np.testing.assert_array_equal(one.measurements, twin.measurements)
+    separation.problem.seed = 1
+    assert (simulated(separation, prior).measurements != one.measurements).any()
+
+
+def test_groups_are_measured_by_their_own_operator(separation, tiny_prior):
+    separation.problem.number, separation.problem.group_size = 4, 2
+    problem = simulated(separation, load_prior(tiny_prior))
+    assert len(problem.operators) == 2
+    assert (problem.operators[0].matrix != problem.operators[1].matrix).any()
+    second = problem.operators[1](stacked(problem.images[2:]))
+    np.testing.assert_allclose(problem.measurements[2:], second, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value", "message"),
+    [
+        ("search", "rounds", 0, "search.rounds >= 1"),
+        ("search", "random_starts", 0, "search.starts >= 1"),
+        ("search", "latent_rate", float("nan"), "search.latent_rate"),
+        ("search", "renew_every", 3, "search.candidates of at least 2"),
+        ("surrogate", "kernel_size", 4, "odd surrogate.kernel_size"),
+        ("problem", "group_size", 2, "multiple of problem.group_size"),
+        ("problem", "sources", 2, "several problem.sources"),
+        ("problem", "signed", True, "eight_bit False"),
+        ("problem", "number", 900, "at least 900 images"),
+        ("problem", "images", "folder:/nowhere", "Expected a directory"),
+    ],
+)
+def test_bad_configs_are_refused_before_anything_is_written(
+    restoration, tmp_path, section, field, value, message
+):
+    setattr(getattr(restoration, section), field, value)
+    with pytest.raises(ValueError, match=message):
+        run_inversion(restoration, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_edges_must_be_declared_signed(restoration):
+    restoration.problem.operator.kernel = "sobel"
+    with pytest.raises(ValueError, match="Expected problem.signed"):
+        restoration.validate()
+    assert set(restoration.methods) == set(METHODS)

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from blind_gan_tf.config import MixingConfig
+from blind_gan_tf.judge import lenet, load_judge, read_digits
+from blind_gan_tf.mixing import Mixing, additive, draw_mixing
+from inversenet_tf.imaging.metrics import MetricProfile, intensity_normalised, matched_to_sources
+
+
+def digits(seed, *shape):
+    return np.random.default_rng(seed).uniform(0.1, 0.8, (*shape, 12, 12, 1)).astype(np.float32)
+
+
+def test_a_mixture_is_the_papers():
+    matrix = np.array([[-0.5, 1.0], [0.2, -2.0], [-0.1, 0.3]])
+    pixel = np.array([0.0, 1.0, 0.25], np.float32)
+    expected = np.abs(matrix.T @ (2 * pixel - 1))
+    np.testing.assert_allclose(Mixing(matrix)(pixel.reshape(1, 1, 1, 3))[0, 0, 0], expected, 1e-6)
+    linear = Mixing(matrix, "none", signed=False)(pixel.reshape(1, 1, 1, 3))
+    np.testing.assert_allclose(linear[0, 0, 0], matrix.T @ pixel, rtol=1e-6)
+    plain = additive(2, signed=False)(tf.constant(pixel.reshape(1, 1, 1, 3)))
+    np.testing.assert_allclose(plain[0, 0, 0], [1.25, 1.25])
+
+
+def test_mixing_matrices_follow_their_distribution_and_seed():
+    drawn = draw_mixing(MixingConfig(mixtures=500), 40, seed=1).matrix
+    assert drawn.shape == (40, 500)
+    np.testing.assert_allclose([drawn.mean(), drawn.std()], [-0.5, 0.5], atol=0.02)
+    np.testing.assert_array_equal(drawn, draw_mixing(MixingConfig(mixtures=500), 40, 1).matrix)
+
+
+def test_matching_undoes_order_sign_and_intensity():
+    sources = digits(0, 2, 3)
+    estimates = np.stack([0.3 * sources[:, 2] + 5, 7 - sources[:, 0], sources[:, 1]], axis=1)
+    matched, wanted = matched_to_sources(estimates, sources, MetricProfile())
+    np.testing.assert_allclose(wanted, intensity_normalised(sources))
+    np.testing.assert_allclose(matched, wanted, atol=1e-5)
+
+
+def test_matching_picks_among_more_estimates_than_sources():
+    sources = digits(1, 1, 2)
+    estimates = np.concatenate([digits(2, 1, 2), sources[:, ::-1]], axis=1)
+    matched, wanted = matched_to_sources(estimates, sources, MetricProfile())
+    np.testing.assert_allclose(matched, wanted, atol=1e-5)
+
+
+def test_the_assignment_is_the_best_in_sum_and_not_greedy():
+    # The first estimate is best for both sources, but must serve the one that needs it more.
+    base = digits(3, 1)[0]
+    sources = np.stack([base, np.roll(base, 1, 0)])[None]
+    estimates = np.stack([base, 0.9 * base + 0.1 * np.roll(base, 1, 0)])[None]
+    matched, wanted = matched_to_sources(estimates, sources, MetricProfile())
+    np.testing.assert_allclose(matched[0, 0], intensity_normalised(estimates)[0, 0], atol=1e-6)
+    assert matched.shape == wanted.shape
+
+
+def test_a_flat_image_is_normalised_without_a_division_by_zero():
+    assert np.isfinite(intensity_normalised(np.full((1, 3, 3, 1), 0.4))).all()
+
+
+def test_the_judge_reads_pytorchs_layout(tmp_path):
+    model = lenet()
+    arrays = {}
+    for layer in (layer for layer in model.layers if layer.weights):
+        kernel, bias = layer.get_weights()
+        order = (3, 2, 0, 1) if kernel.ndim == 4 else (1, 0)
+        arrays[f"net.{layer.name}.weight"] = kernel.transpose(order)
+        arrays[f"net.{layer.name}.bias"] = bias
+    np.savez(tmp_path / "judge.npz", **arrays)
+    judge = load_judge(tmp_path / "judge.npz")
+    images = np.random.default_rng(0).uniform(size=(4, 32, 32, 1)).astype(np.float32)
+    np.testing.assert_allclose(judge(images), model(images), atol=1e-6)
+    classes, probabilities = read_digits(judge, images)
+    np.testing.assert_array_equal(classes, model(images).numpy().argmax(-1))
+    assert (probabilities >= 0.1).all()
+
+
+def test_the_real_judge_reads_real_digits(shared_data):
+    from inversenet_tf.imaging.datasets import HELD_OUT, open_source
+
+    judge = load_judge(shared_data / "weights" / "mnist_lenet_classifier.npz")
+    source = open_source(f"idx:{shared_data / 'mnist'}", HELD_OUT, channels=1)
+    images = np.stack([np.pad(source.load(i), ((2, 2), (2, 2), (0, 0))) for i in range(500)])
+    classes, _ = read_digits(judge, images)
+    assert np.mean(classes == source.labels[:500]) > 0.96
+
+
+@pytest.mark.parametrize("name", ["none.npz", "bad.npz", "bad.keras"])
+def test_a_judge_that_cannot_be_read_is_refused(tmp_path, name):
+    if name.startswith("bad"):
+        (tmp_path / name).write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match="classifier"):
+        load_judge(tmp_path / name)
