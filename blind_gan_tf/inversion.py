@@ -80,12 +80,7 @@ def invert(
     measurements = np.asarray(measurements, np.float32)
     latents = latents or Latents(generator.input_shape[-1])
     group_size = group_size or len(measurements)
-    check_fit(measurements, generator, latents, group_size)
-    if config.identity_starts and measurements.shape[-1] != sources * generator.output_shape[-1]:
-        raise ValueError(
-            "Expected measurements of as many channels as the images have for identity starts. "
-            f"Received: {measurements.shape[-1]}; set search.identity_starts to 0."
-        )
+    check_fit(measurements, generator, latents, config, sources, group_size)
     groups = len(measurements) // group_size
     grouped = measurements.reshape(groups, group_size, *measurements.shape[1:])
     prior = FrozenPrior(generator, discriminator, latents)
@@ -126,17 +121,24 @@ def invert(
     return conclude(search, run(search, "search", config.rounds), first)
 
 
-def check_fit(measurements, generator, latents, group_size):
-    """Raises ValueError where measurements, generator and latents do not fit each other."""
+def check_fit(measurements, generator, latents, config, sources, group_size):
+    """Raises ValueError where the arguments of `invert` do not fit each other."""
     if measurements.ndim != 4 or not np.isfinite(measurements).all():
         raise ValueError(
             "Expected finite measurements [N, height, width, channels]. Received: an array of "
             f"shape {measurements.shape}."
         )
-    if measurements.shape[1:3] != tuple(generator.output_shape[1:3]):
+    height, width, channels = generator.output_shape[1:]
+    if measurements.shape[1:3] != (height, width):
         raise ValueError(
-            f"Expected measurements of the prior's size {generator.output_shape[1:3]}. Received: "
+            f"Expected measurements of the prior's size {(height, width)}. Received: "
             f"{measurements.shape[1:3]}."
+        )
+    if config.identity_starts and measurements.shape[-1] != sources * channels:
+        raise ValueError(
+            f"Expected measurements of {sources * channels} channels, as many as the images have, "
+            f"for identity starts. Received: {measurements.shape[-1]}; set search.identity_starts "
+            "to 0."
         )
     if generator.input_shape[-1] != latents.size:
         raise ValueError(

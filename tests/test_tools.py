@@ -100,15 +100,41 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, image_folder):
         np.testing.assert_array_equal(found.get_tensor(name), expected.get_tensor(name), name)
 
 
-@pytest.mark.parametrize("tool", ["train", "evaluate", "restore", "export"])
+@pytest.mark.parametrize("tool", ["train", "evaluate", "restore", "export", "invert"])
 def test_help_is_readable(tool):
     text = run(tool, "--helpshort").stdout
     assert "--workdir" in text
     assert f"python tools/{tool}.py" in text
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs" / "inversenet").glob("*.py")))
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*/*.py")))
 def test_every_config_is_valid(path):
     namespace = {}
     exec(path.read_text(), namespace)
     namespace["get_config"]().validate()
+
+
+def test_train_a_prior_and_invert(tmp_path):
+    sizes = "--config.latents.size=8 --config.network.generator_width=2 --config.training.steps=2"
+    run(
+        "train", "--config=configs/blind_gan/prior_digits.py", f"--workdir={tmp_path / 'prior'}",
+        *sizes.split(), "--config.training.steps_per_epoch=2", "--config.training.batch_size=4",
+    )  # fmt: skip
+    short = "rounds=1 random_starts=2 trial_rounds=1 library=5 surrogate_steps=2 latent_steps=2"
+    output = run(
+        "invert", "--config=configs/blind_gan/separate_over.py", f"--workdir={tmp_path / 'run'}",
+        f"--config.prior={tmp_path / 'prior'}", "--config.problem.number=2",
+        *(f"--config.search.{setting}" for setting in short.split()),
+    ).stdout  # fmt: skip
+    assert "2 measurements of digits@held_out" in output
+    for method in ("pgd_known", "naive", "ica", "blind"):
+        assert method in output
+    wrong = run("train", "--config=configs/blind_gan/edges.py", f"--workdir={tmp_path}")
+    assert wrong.returncode == 1 and "tools/invert.py" in wrong.stderr
+
+
+def test_the_benchmark_runs(tmp_path):
+    output = tmp_path / "benchmark.json"
+    run("benchmark", "--number=2", "--rounds=1", "--steps=2", "--width=4", f"--output={output}")
+    results = json.loads(output.read_text())
+    assert results["ratio"] > 0 and set(results["peak_memory_mib"]) == {"compiled", "eager"}

@@ -2,7 +2,7 @@ from blind_gan_tf.config import InversionConfig
 
 
 def get_config():
-    config = InversionConfig()
+    config = InversionConfig(prior="runs/prior_celeba")
     config.problem.operator.kernel = "gaussian"
     config.problem.operator.kernel_size = 20
     config.problem.operator.kernel_sigma = 5.0

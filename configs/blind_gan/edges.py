@@ -2,7 +2,7 @@ from blind_gan_tf.config import InversionConfig
 
 
 def get_config():
-    config = InversionConfig()
+    config = InversionConfig(prior="runs/prior_celeba")
     config.problem.operator.kernel = "sobel"
     config.problem.signed = True
     config.problem.noise.eight_bit = False

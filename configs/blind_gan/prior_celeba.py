@@ -1,13 +1,26 @@
+"""DCGAN on faces, the prior of `deblur.py` and `edges.py` (Section 3.1; Radford et al. 2016).
+
+  python tools/train.py --config=configs/blind_gan/prior_celeba.py --workdir=runs/prior_celeba
+  ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
+
+5,250 steps on two CPU cores with AVX512-BF16, at three steps a second when nothing else runs (30
+minutes; here 80, beside other work), 9,000 CelebA faces halved to 89 x 109 (so with
+--config.data.crop_size=64), --config.training.real_label=0.9: good faces from step 3,000 on.
+"""
+
 from blind_gan_tf.config import PriorConfig
 
 
 def get_config():
+    """DCGAN's constants are the defaults of `PriorConfig`; here is what departs from them."""
     config = PriorConfig()
     config.data.train = "tfds:celeb_a"
     config.data.validation = "tfds:celeb_a"
     config.data.crop_size = 128  # of 178 x 218: the face, scaled down to 64 x 64
     config.data.augmentation = "flip"
+    # Paper: none of the three; here: steadier samples, less trust in few real images.
     config.training.average = 0.999
-    config.training.batch_size = 64
+    config.training.real_label = 0.9
+    config.training.batch_size = 64  # Paper: 128
     config.training.precision = "mixed_bfloat16"
     return config

@@ -174,7 +174,7 @@ def test_identity_starts_first_fit_the_measurements_themselves():
 def test_identity_starts_need_measurements_like_images():
     generator, _, images = planted(3)
     config = SearchConfig(identity_starts=1)
-    with pytest.raises(ValueError, match="identity_starts to 0"):
+    with pytest.raises(ValueError, match="Expected measurements of 1 channels"):
         invert(images.repeat(2, -1), generator, None, OneConvolution, config)
 
 

@@ -1,0 +1,15 @@
+"""Blind deblurring with the paper's own constants (Section 3.1); slow, and kept for comparison.
+
+  python tools/invert.py --config=configs/blind_gan/deblur_paper.py --workdir=runs/deblur_paper
+"""
+
+from blind_gan_tf.config import InversionConfig
+
+
+def get_config():
+    """The constants are the defaults of `InversionConfig`; here is only the operator."""
+    config = InversionConfig(prior="runs/prior_celeba")
+    config.problem.operator.kernel = "gaussian"
+    config.problem.operator.kernel_size = 20
+    config.problem.operator.kernel_sigma = 5.0
+    return config
