@@ -3,6 +3,7 @@
 import dataclasses
 
 from blind_gan_tf.latents import Latents
+from blind_gan_tf.methods import METHODS
 from blind_gan_tf.networks import NETWORKS
 from inversenet_tf.imaging.checks import (
     check_at_least,
@@ -16,7 +17,6 @@ from inversenet_tf.imaging.operators import BOUNDARIES
 from inversenet_tf.imaging.runs import config_from_dict
 
 PRECISIONS = ("float32", "mixed_bfloat16")
-METHODS = ("degraded", "random", "pgd", "wiener", "pgd_known", "naive", "ica", "blind")
 NONLINEARITIES = ("abs", "none")
 TASKS = ("restoration", "separation")
 SURROGATES = ("linear_convolution", "mixing")
@@ -205,15 +205,14 @@ class ProblemConfig:
         self.operator.validate()
         self.mixing.validate()
         self.noise.validate()
-        if self.number % self.resolved_group_size:
-            raise ValueError(
-                "Expected problem.number to be a multiple of problem.group_size. Received: "
-                f"{self.number} and {self.group_size}"
-            )
         if (self.task == "separation") != (self.sources > 1):
             raise ValueError(
                 'Expected several problem.sources for the task "separation", one for '
                 f'"restoration". Received: {self.sources} for {self.task!r}'
+            )
+        if self.task == "separation" and not self.signed:
+            raise ValueError(
+                "Expected problem.signed for a separation: mixtures leave [0, 1]. Received: False"
             )
         if self.task == "restoration" and self.operator.is_signed and not self.signed:
             raise ValueError(
@@ -236,7 +235,7 @@ class InversionConfig:
     problem: ProblemConfig = dataclasses.field(default_factory=ProblemConfig)
     surrogate: SurrogateConfig = dataclasses.field(default_factory=SurrogateConfig)
     search: SearchConfig = dataclasses.field(default_factory=SearchConfig)
-    methods: tuple = METHODS  # of those, the ones that the problem admits
+    methods: tuple = tuple(METHODS)  # of those, the ones that the problem admits
     judge: str = ""  # a classifier that says which separated digits can be read; "": none
     metrics: MetricProfile = dataclasses.field(default_factory=MetricProfile)
     seed: int = 0  # of the search

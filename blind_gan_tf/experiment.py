@@ -16,9 +16,12 @@ from blind_gan_tf.problems import measured, simulated, stacked
 from blind_gan_tf.search_log import SearchLog
 from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.atomic import written_aside
+from inversenet_tf.imaging.checks import check_at_least
 from inversenet_tf.imaging.io import write_image
 from inversenet_tf.imaging.runs import open_workdir, versions, write_json
 
+# What may change between two calls for one work directory: no search depends on it.
+SCORING_FIELDS = ("methods", "judge", "metrics")
 INPUTS_FILE = "inputs.json"
 MEASUREMENTS_FILE = "measurements.npy"
 
@@ -49,22 +52,23 @@ def run_inversion(config, workdir, measurements=None):
         problem = simulated(config, prior)
     else:
         problem = measured(measurements, config, prior.image_shape[-1])
-    _check_range(problem, config)
     check_fit(
         problem.measurements, prior.generator, prior.latents, config.search,
         config.problem.sources, problem.group_size,
     )  # fmt: skip
+    _check_scoring(config, prior, judge)
     methods = admitted(problem, prior, config)
     inputs = {
         "prior_sha256": hashlib.sha256(prior_file(config.prior).read_bytes()).hexdigest(),
         "measurements_sha256": hashlib.sha256(problem.measurements.tobytes()).hexdigest(),
     }
-    workdir = open_workdir(workdir, config)
+    workdir = open_workdir(workdir, config, free=SCORING_FIELDS)
     _keep_inputs(workdir, inputs, problem)
     outputs, found = {}, None
     for name in methods:
         watch = SearchLog(workdir, name, config.search, problem)
         outputs[name] = METHODS[name](problem, prior, config, watch)
+        watch.close()
         if name == "blind":
             found = outputs[name]
     outputs = {name: getattr(found, "images", found) for name, found in outputs.items()}
@@ -86,12 +90,25 @@ def run_inversion(config, workdir, measurements=None):
     return results
 
 
-def _check_range(problem, config):
-    values = problem.measurements
-    if not config.problem.signed and (values.min() < 0 or values.max() > 1):
+def _check_scoring(config, prior, judge):
+    """What would else come to light only when all searches have ended."""
+    height, width, channels = prior.image_shape
+    least = min(height, width) - 2 * config.metrics.crop
+    check_at_least("the image's side less twice metrics.crop", least, metrics.SSIM_WINDOW)
+    if config.surrogate.kernel_size > min(height, width):
         raise ValueError(
-            f"Expected measurements from 0 to 1. Received: {values.min():.4g} to "
-            f"{values.max():.4g}. Edge maps and mixtures have other bounds: set problem.signed."
+            f"Expected surrogate.kernel_size of at most {min(height, width)}, the image's side. "
+            f"Received: {config.surrogate.kernel_size}"
+        )
+    if config.problem.task == "separation" and channels != 1:
+        raise ValueError(
+            "Expected a prior of gray images for a separation. Received: one of "
+            f"{channels} channels"
+        )
+    if judge is not None and tuple(judge.input_shape[1:]) != prior.image_shape:
+        raise ValueError(
+            f"Expected a judge of images {prior.image_shape}. Received: one of "
+            f"{tuple(judge.input_shape[1:])}"
         )
 
 
@@ -184,7 +201,7 @@ def _of_the_search(problem, found, workdir, prior):
         operators.append(described)
         _write_operator(workdir, index, surrogate, response, truth)
     return {
-        "residual_per_pixel": float(found.residuals.mean() / problem.measurements[0].size),
+        "residual_per_value": float(found.residuals.mean() / problem.measurements[0].size),
         "rounds": len(found.history),
         "trial": found.trial,
         "history": found.history,
@@ -206,17 +223,16 @@ def _write_operator(workdir, index, surrogate, response, truth):
 
 def _write_pictures(workdir, problem, outputs, found, results, config):
     if found is not None:
-        for name, images in zip(problem.names, outputs["blind"], strict=True):
+        for name, images in zip(problem.names, found.images, strict=True):
             for source, image in enumerate(images):
                 suffix = f"-{source}" if len(images) > 1 else ""
                 write_image(workdir / "recovered" / f"{name}{suffix}.png", image)
-        estimates = found.estimates
-    else:
-        estimates = problem.measurements
+    estimates = None if found is None else found.estimates
     scores = {name: score.get("per_image") for name, score in results["methods"].items()}
     scores = scores if problem.images is not None else None
     footer = (
-        f"{problem.source}; {config.search.rounds} rounds of {config.search.surrogate_steps} + "
+        f"{problem.source}; {config.search.trial_rounds} rounds of trial, at most "
+        f"{config.search.rounds} of {config.search.surrogate_steps} + "
         f"{config.search.latent_steps} steps; seed {config.seed}"
     )
     path = workdir / "figure.png"

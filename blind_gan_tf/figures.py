@@ -30,15 +30,18 @@ def restoration_figure(path, problem, outputs, estimates, scores, footer):
         path: of the PNG file.
         problem: a `Problem`.
         outputs: dict from method to images [N, 1, height, width, channels].
-        estimates: F-hat(G(z*)), [N, height, width, measured channels].
+        estimates: F-hat(G(z*)), [N, height, width, measured channels]; None where there is none.
         scores: dict from method to a list of one dict an image, with `psnr`; or None.
         footer: how the figure was made.
     """
     columns = range(min(EXAMPLES, len(problem.measurements)))
-    together = shown(np.stack([problem.measurements, estimates]))
+    measured = {"observed": problem.measurements}
+    if estimates is not None:
+        measured["estimated corruption"] = estimates
+    together = shown(np.stack(list(measured.values())))
     rows = [
         [(image, caption) for image in images[: len(columns)]]
-        for images, caption in zip(together, ("observed", "estimated corruption"), strict=True)
+        for images, caption in zip(together, measured, strict=True)
     ]
     for name in sorted(outputs.keys() - {"degraded", "random"}, key=list(outputs).index):
         captions = [name if scores is None else f"{name} {scores[name][i]['psnr']:.1f} dB"
@@ -56,16 +59,18 @@ def separation_figure(path, problem, outputs, estimates, footer):
         path, problem, footer: as for `restoration_figure`.
         outputs: dict from method to images [N, S, height, width, channels], matched to the
             sources where these are known.
-        estimates: [N, height, width, mixtures].
+        estimates: [N, height, width, mixtures]; None where there are none.
     """
+    measured = {"observed": problem.measurements}
+    if estimates is not None:
+        measured["estimated"] = estimates
     rows = []
     for index in range(min(EXAMPLES, len(problem.measurements))):
         row = [
-            (intensity_normalised(mixtures[..., n : n + 1]), caption)
-            for mixtures, caption in ((problem.measurements[index], "observed"),
-                                      (estimates[index], "estimated"))
+            (intensity_normalised(mixtures[index][..., n : n + 1]), caption)
+            for caption, mixtures in measured.items()
             for n in range(mixtures.shape[-1])
-        ]  # fmt: skip
+        ]
         truth = {} if problem.images is None else {"source": problem.images}
         for name, images in (truth | outputs).items():
             row += [(image, name) for image in intensity_normalised(images[index])]
@@ -96,6 +101,6 @@ def operator_figure(path, estimated, true, footer):
             continue
         count = min(found.shape[0], found.shape[-1])
         own = np.stack([found[channel, ..., channel : channel + 1] for channel in range(count)])
-        pictures = shown(own / np.abs(own).max())
+        pictures = 0.5 + 0.5 * own / np.abs(own).max()  # zero is gray, as for all signed pictures
         rows.append([(p, f"{name}, channel {i}") for i, p in enumerate(pictures)])
     comparison_figure(path, rows, footer)

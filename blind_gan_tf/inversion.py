@@ -20,7 +20,7 @@ class Inversion:
         estimates: F-hat(G(z*)), [N, height, width, measured channels].
         residuals: [N], the l1 distance between estimate and measurement, summed over pixels.
         surrogates: one Keras model for each group of measurements.
-        start: [groups], which start the surrogate is of.
+        start: [groups], which start the surrogate is of; the identity starts come last.
         history: list of dicts, one a round.
         trial: the same of the trial that chose among the starts, where there was one.
     """
@@ -77,6 +77,7 @@ def invert(
         ValueError: shapes that do not fit each other.
         SearchDiverged: the residual became NaN.
     """
+    config.validate()
     measurements = np.asarray(measurements, np.float32)
     latents = latents or Latents(generator.input_shape[-1])
     group_size = group_size or len(measurements)
@@ -84,9 +85,13 @@ def invert(
     groups = len(measurements) // group_size
     grouped = measurements.reshape(groups, group_size, *measurements.shape[1:])
     prior = FrozenPrior(generator, discriminator, latents)
+    if config.perceptual_weight and discriminator is None:
+        raise ValueError(
+            "Expected a discriminator with search.perceptual_weight above 0. Received: None"
+        )
     forward = surrogate
     if not isinstance(surrogate, FixedOperator):
-        forward = first_surrogates(surrogate, config, groups, seed)
+        forward = first_surrogates(surrogate, config, groups, seed, measurements.shape[-1])
     shared = {"sources": sources, "seed": seed}
 
     def run(search, stage, rounds):
@@ -118,12 +123,12 @@ def invert(
         starts=finalists, candidates=config.candidates, identity=[False] * finalists,
     )  # fmt: skip
     search.begin_with(trial.latents_of(chosen))
-    return conclude(search, run(search, "search", config.rounds), first)
+    return conclude(search, run(search, "search", config.rounds), first, chosen)
 
 
 def check_fit(measurements, generator, latents, config, sources, group_size):
     """Raises ValueError where the arguments of `invert` do not fit each other."""
-    if measurements.ndim != 4 or not np.isfinite(measurements).all():
+    if measurements.ndim != 4 or not len(measurements) or not np.isfinite(measurements).all():
         raise ValueError(
             "Expected finite measurements [N, height, width, channels]. Received: an array of "
             f"shape {measurements.shape}."
@@ -152,10 +157,15 @@ def check_fit(measurements, generator, latents, config, sources, group_size):
         )
 
 
-def first_surrogates(surrogate, config, groups, seed):
+def first_surrogates(surrogate, config, groups, seed, channels):
     """The bank of all groups' surrogates: of each group the random starts, then the identities."""
     seeds = np.random.default_rng(seed).integers(2**31, size=groups * config.starts)
     models = [surrogate(int(model_seed)) for model_seed in seeds]
+    if models[0].output_shape[-1] != channels:
+        raise ValueError(
+            f"Expected a surrogate that returns {channels} channels, as the measurements have. "
+            f"Received: one that returns {models[0].output_shape[-1]}."
+        )
     return SurrogateBank(models, config.starts)
 
 
@@ -169,12 +179,14 @@ def has_stalled(history, config):
     return bool((lately > before * (1.0 - config.least_progress)).all())
 
 
-def conclude(search, history, trial=()):
+def conclude(search, history, trial=(), finalists=None):
     """Keeps of each group the best surrogate, and of each measurement the best latents under it."""
-    chosen = search.mean_residuals().argmin(1)
-    found = [search.outcome(group, start) for group, start in enumerate(chosen)]
+    best = search.mean_residuals().argmin(1)
+    found = [search.outcome(group, start) for group, start in enumerate(best)]
+    if finalists is not None:  # a place among them -> the start it was
+        best = finalists[np.arange(len(best)), best]
     surrogates, *rest = zip(*found, strict=True)
     arrays = (np.concatenate(parts) for parts in rest)
     return Inversion(
-        *arrays, surrogates=list(surrogates), start=chosen, history=history, trial=list(trial)
+        *arrays, surrogates=list(surrogates), start=best, history=history, trial=list(trial)
     )

@@ -6,8 +6,6 @@ from pathlib import Path
 import keras
 import numpy as np
 
-CONFIDENT = 0.9  # probability from which on a digit counts as recognised
-
 
 def lenet():
     """LeNet-5: [batch, 32, 32, 1] in [0, 1] -> probabilities [batch, 10]."""

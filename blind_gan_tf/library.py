@@ -1,8 +1,8 @@
 """Beyond the paper: a search that also looks through random samples of the prior.
 
 Gradients do not lead from one digit to another, nor from one face to a very different one: a
-start that is far from the truth stays far. A library of random latents, drawn anew every time,
-gets there in one step.
+start that is far from the truth stays far. A library of random latents, drawn anew every round,
+gets there in one step. Adam keeps its moments when a latent is replaced; they fade in a few steps.
 """
 
 import tensorflow as tf
@@ -73,8 +73,8 @@ class Trial(LibrarySearch):
 class RenewingSearch(LibrarySearch):
     """Algorithm 1 with several candidates for each measurement.
 
-    At the first round, and every `config.renew_every` rounds from then on, all candidates but the
-    best begin anew from the library.
+    At the first round, and every `config.renew_every` rounds from then on while as many are left,
+    all candidates but the best begin anew from the library.
     """
 
     def latent_phase(self):

@@ -60,6 +60,8 @@ def train_prior(config, workdir):
         )
     source = open_source(data.train, TRAINING, data.channels, data.minimum_side)
     held_out = open_source(data.validation, HELD_OUT, data.channels, data.minimum_side)
+    if source.spec == held_out.spec:
+        logging.warning("The held-out images are the training images: %s", source.spec)
     keras.utils.set_random_seed(training.seed)
     if training.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -109,7 +111,7 @@ def _fit(prior, config, source, held_out, workdir):
         shuffle=False,
         verbose=0,
         callbacks=[
-            StopOnNaN(),
+            StopOnNaN("training.learning_rate"),
             Progress(training.steps, LOSSES),
             PriorLog(workdir, workdir / LOGS, examples, training.seed),
             PriorSaver(workdir),

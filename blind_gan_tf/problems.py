@@ -4,11 +4,12 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+from absl import logging
 
 from blind_gan_tf.mixing import draw_mixing
 from inversenet_tf.imaging.config import DataConfig
 from inversenet_tf.imaging.datasets import HELD_OUT, Selection, open_source
-from inversenet_tf.imaging.io import IMAGE_SUFFIXES, read_image
+from inversenet_tf.imaging.io import IMAGE_SUFFIXES, PILLOW_MODES, read_image
 from inversenet_tf.imaging.operators import build_operator
 from inversenet_tf.imaging.pairs import degrade, evaluation_images
 
@@ -67,6 +68,13 @@ def simulated(config, prior):
     spec = problem.images or data.validation
     source = open_source(spec, HELD_OUT, data.channels, data.minimum_side)
     count = problem.number * problem.sources
+    if problem.number % problem.resolved_group_size:
+        raise ValueError(
+            "Expected problem.number to be a multiple of problem.group_size. Received: "
+            f"{problem.number} and {problem.group_size}"
+        )
+    if spec.startswith("folder:") and spec == data.train:  # other sources keep a part held out
+        logging.warning("The prior was trained on these images: %s", spec)
     if len(source) < count:
         raise ValueError(
             f"Expected at least {count} images in {source.spec}. Received: {len(source)}."
@@ -77,6 +85,9 @@ def simulated(config, prior):
     images = np.concatenate(list(batches.as_numpy_iterator()))
     images = images.reshape(problem.number, problem.sources, *images.shape[1:])
     operators = build_operators(problem)
+    if problem.task == "restoration":
+        for operator in operators:
+            operator.validate(prior.image_shape)
     found = Problem(np.zeros(problem.number), [], problem.resolved_group_size, source.spec)
     measurements = []
     for index, (group, operator) in enumerate(zip(found.groups, operators, strict=True)):
@@ -102,7 +113,11 @@ def prior_data(prior):
 
 
 def build_operators(problem):
-    """One operator for every group of a `ProblemConfig`; they differ by their seeds."""
+    """One operator for every group of a `ProblemConfig`.
+
+    Groups differ where a seed makes them, in mixings and camera shakes; other kernels are the same
+    for all.
+    """
     count = problem.number // problem.resolved_group_size
     if problem.task == "separation":
         return [
@@ -140,8 +155,10 @@ def measured(directory, config, prior_channels):
             f"Expected measurements, images or {ARRAY_SUFFIX} arrays, in {directory}. "
             "Received: none."
         )
-    channels = config.problem.mixing.mixtures if config.problem.sources > 1 else prior_channels
-    arrays = [_read_measurement(path, channels) for path in paths]
+    separating = config.problem.task == "separation"
+    channels = config.problem.mixing.mixtures if separating else prior_channels
+    as_image = not separating or channels == 1
+    arrays = [_read_measurement(path, channels, as_image) for path in paths]
     for path, array in zip(paths, arrays, strict=True):
         if array.shape != arrays[0].shape:
             raise ValueError(
@@ -155,6 +172,11 @@ def measured(directory, config, prior_channels):
                 "these bounds, say so with --config.problem.signed."
             )
     names = ["-".join(path.relative_to(directory).with_suffix("").parts) for path in paths]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(
+            f"Expected one measurement for each name in {directory}. Received: several {twice}."
+        )
     size = config.problem.group_size or len(paths)
     if len(paths) % size:
         raise ValueError(
@@ -164,8 +186,13 @@ def measured(directory, config, prior_channels):
     return Problem(np.stack(arrays), names, size, f"measurements:{directory}")
 
 
-def _read_measurement(path, channels):
+def _read_measurement(path, channels, as_image):
     if path.suffix.lower() != ARRAY_SUFFIX:
+        if channels not in PILLOW_MODES or not as_image:
+            raise ValueError(
+                f"Expected {channels} mixtures as one {ARRAY_SUFFIX} array [height, width, "
+                f"{channels}]. Received: the image {path}."
+            )
         return read_image(path, channels)
     try:
         array = np.load(path, allow_pickle=False)

@@ -29,6 +29,7 @@ class SearchLog:
         self._method = method
         self._rounds = {"trial": config.trial_rounds, "search": config.rounds}
         self._problem = problem
+        self._bar = self._writer = None
 
     def _name(self, stage):
         return self._method if stage == "search" else f"{self._method}_{stage}"
@@ -40,6 +41,7 @@ class SearchLog:
         if last is not None:
             checkpoints.restore(search.state, last)
             history = checkpoints.scores(last)["history"]
+        self.close()  # of the stage before
         self._writer = tf.summary.create_file_writer(str(self._workdir / LOGS / name))
         self._bar = tqdm(total=self._rounds[stage], initial=len(history), desc=name, unit="round")
         return history
@@ -60,8 +62,12 @@ class SearchLog:
         self._writer.flush()
         self._bar.set_postfix(residual=f"{min(record['residual']):.4g}", refresh=False)
         self._bar.update()
-        if done == self._rounds[stage]:
+
+    def close(self):
+        """Ends the bar and the event file of a stage, also of one that stopped early."""
+        if self._bar is not None:
             self._bar.close()
+            self._writer.close()
 
     def _picture(self, search):
         """The first measurements, their estimates and images by the best start."""

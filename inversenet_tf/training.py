@@ -204,7 +204,7 @@ def _fit(model, config, operator, images, held_out, workdir):
         shuffle=False,
         verbose=0,
         callbacks=[
-            StopOnNaN(),
+            StopOnNaN("optimizer.learning_rate"),
             Progress(training.steps, LOSSES),
             callbacks.TensorBoardLog(workdir / LOGS, *examples),
             callbacks.Checkpoints(workdir / CHECKPOINTS),

@@ -14,7 +14,15 @@ class TrainingDiverged(FloatingPointError):
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Stops at the step whose logs are not finite, before anything of it is saved."""
+    """Stops at the step whose logs are not finite, before anything of it is saved.
+
+    Args:
+        rate_field: the config's name of the learning rate, for the advice to lower it.
+    """
+
+    def __init__(self, rate_field):
+        super().__init__()
+        self._rate_field = rate_field
 
     def on_train_batch_end(self, batch, logs=None):
         for name, value in logs.items():
@@ -22,7 +30,7 @@ class StopOnNaN(keras.callbacks.Callback):
                 raise TrainingDiverged(
                     f"{name} is {float(value)} at step {self.model.step}. Checkpoints of "
                     "earlier steps are kept. The same command would end here again: use another "
-                    "--workdir with a smaller optimizer.learning_rate."
+                    f"--workdir with a smaller {self._rate_field}."
                 )
 
 

@@ -234,7 +234,8 @@ class Selection(ImageSource):
     def __init__(self, source, indices):
         super().__init__(source.spec, [source.names[i] for i in indices])
         self.paired = source.paired
-        self.labels = None if source.labels is None else source.labels[indices]
+        labels = source.labels
+        self.labels = None if labels is None else labels[indices]
         self._source = source
         self._indices = indices
 

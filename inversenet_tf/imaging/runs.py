@@ -80,10 +80,11 @@ def _read_json(path):
     return content
 
 
-def open_workdir(workdir, config):
+def open_workdir(workdir, config, free=()):
     """Makes a work directory for `config`, or reopens the one that was made for it.
 
-    While it holds no checkpoint, another config may still take its place.
+    While it holds no checkpoint, another config may still take its place; afterwards only the
+    fields named in `free` may differ.
 
     Raises:
         ValueError: it cannot be written, lacks space, or holds another experiment.
@@ -96,13 +97,21 @@ def open_workdir(workdir, config):
         shutil.rmtree(workdir / LOGS, ignore_errors=True)  # of an attempt that came to nothing
         write_json(path, wanted)
         return workdir
-    differences = _differences(_read_json(path), json.loads(json.dumps(wanted)))
+    differences = _differences(
+        _without(_read_json(path), free), _without(json.loads(json.dumps(wanted)), free)
+    )
     if differences:
         raise ValueError(
             f"Expected the work directory {workdir} to hold this experiment. Received one "
             f"that differs in {'; '.join(differences)}. Choose another --workdir."
         )
+    if free:
+        write_json(path, wanted)
     return workdir
+
+
+def _without(fields, left_out):
+    return {name: value for name, value in fields.items() if name not in left_out}
 
 
 def _check_writable(workdir):

@@ -10,6 +10,7 @@ from blind_gan_tf.experiment import format_table, run_inversion
 from blind_gan_tf.methods import METHODS, admitted
 from blind_gan_tf.prior import load_prior
 from blind_gan_tf.problems import measured, simulated, stacked
+from inversenet_tf.imaging.config import OperatorConfig
 
 
 def test_a_restoration_leaves_all_it_promises(restoration, tmp_path):
@@ -129,6 +130,56 @@ def test_bad_measurements_are_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("name", ["mixture.png", "mixture.npy"])
+def test_several_mixtures_come_as_arrays(separation, tmp_path, name):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    if name.endswith("png"):
+        Image.fromarray(np.zeros((32, 32), np.uint8)).save(folder / name)
+        with pytest.raises(ValueError, match=r"Expected 3 mixtures as one .npy array"):
+            measured(folder, separation, 1)
+    else:
+        np.save(folder / name, np.full((32, 32, 3), 1.5))
+        assert measured(folder, separation, 1).measurements.shape == (1, 32, 32, 3)
+
+
+def test_measurements_of_one_name_are_refused(restoration, tmp_path):
+    for suffix in ("png", "jpg"):
+        Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / f"a.{suffix}")
+    with pytest.raises(ValueError, match="Received: several a"):
+        measured(tmp_path, restoration, 1)
+
+
+def test_scoring_may_change_but_the_search_may_not(restoration, tmp_path):
+    restoration.methods = ("blind",)
+    first = run_inversion(restoration, tmp_path / "run")
+    restoration.methods, restoration.metrics.rounding = ("pgd", "blind"), False
+    again = run_inversion(restoration, tmp_path / "run")
+    assert again["blind"] == first["blind"] and "pgd" in again["methods"]
+    restoration.search.latent_rate = 0.5
+    with pytest.raises(ValueError, match="search.latent_rate"):
+        run_inversion(restoration, tmp_path / "run")
+
+
+def test_noise_may_leave_the_range(restoration, tmp_path):
+    restoration.problem.noise.gaussian_sigma = 0.05
+    restoration.methods = ("wiener", "blind")
+    assert run_inversion(restoration, tmp_path / "run")["methods"]["wiener"]["psnr"] > 0
+
+
+def test_what_could_not_be_scored_is_refused_first(restoration, separation, tmp_path):
+    separation.metrics.crop = 11
+    with pytest.raises(ValueError, match="metrics.crop"):
+        run_inversion(separation, tmp_path / "run")
+    separation.metrics.crop = 0
+    judge = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten()])
+    judge.save(tmp_path / "judge.keras")
+    separation.judge = str(tmp_path / "judge.keras")
+    with pytest.raises(ValueError, match="Expected a judge of images"):
+        run_inversion(separation, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_every_method_says_what_it_admits(separation, restoration, tiny_prior):
     prior = load_prior(tiny_prior)
     separation.problem.mixing.mixtures = 1
@@ -163,6 +214,8 @@ def test_groups_are_measured_by_their_own_operator(separation, tiny_prior):
         ("problem", "group_size", 2, "multiple of problem.group_size"),
         ("problem", "sources", 2, "several problem.sources"),
         ("problem", "signed", True, "eight_bit False"),
+        ("surrogate", "kernel_size", 33, "surrogate.kernel_size of at most 32"),
+        ("problem", "operator", OperatorConfig(kernel_size=40), "Expected a kernel no larger"),
         ("problem", "number", 900, "at least 900 images"),
         ("problem", "images", "folder:/nowhere", "Expected a directory"),
     ],

@@ -173,7 +173,7 @@ def test_identity_starts_first_fit_the_measurements_themselves():
 
 def test_identity_starts_need_measurements_like_images():
     generator, _, images = planted(3)
-    config = SearchConfig(identity_starts=1)
+    config = SearchConfig(identity_starts=1, perceptual_weight=0.0)
     with pytest.raises(ValueError, match="Expected measurements of 1 channels"):
         invert(images.repeat(2, -1), generator, None, OneConvolution, config)
 
@@ -216,9 +216,18 @@ def test_nan_says_where_and_the_state_before_is_kept():
         (np.full((2, SIDE, SIDE, 1), np.nan), {}, "Expected finite measurements"),
         (np.zeros((SIDE, SIDE, 1)), {}, "Expected finite measurements"),
         (np.zeros((3, SIDE, SIDE, 1)), {"group_size": 2}, "Expected a multiple of 2"),
+        (np.zeros((0, SIDE, SIDE, 1)), {}, "Expected finite measurements"),
+        (np.zeros((2, SIDE, SIDE, 3)), {}, "Expected a surrogate that returns 3 channels"),
     ],
 )
 def test_bad_measurements_are_refused(measurements, options, message):
     generator, _ = linear_generator()
     with pytest.raises(ValueError, match=message):
-        invert(measurements, generator, None, OneConvolution, SearchConfig(), **options)
+        config = SearchConfig(perceptual_weight=0.0)
+        invert(measurements, generator, None, OneConvolution, config, **options)
+
+
+def test_the_perceptual_term_needs_a_discriminator():
+    generator, _, images = planted(2)
+    with pytest.raises(ValueError, match="Expected a discriminator"):
+        invert(images, generator, None, OneConvolution, SearchConfig())

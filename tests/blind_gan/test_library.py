@@ -96,3 +96,4 @@ def test_a_trial_hands_its_best_start_over():
     assert [stage for stage, _ in stages] == ["trial", "trial", "search"]
     np.testing.assert_allclose(stages[2][1], stages[1][1].min(keepdims=True), rtol=1e-4)
     assert len(found.trial) == 2 and len(found.history) == 1
+    assert found.start[0] == stages[1][1].argmin()  # of all starts, not of the finalists
