@@ -193,6 +193,9 @@ def _of_the_search(problem, found, workdir, prior):
         if problem.operators is not None and len(found.images[0]) == 1:
             truth = operator_report.responses(problem.operators[index], channels, side)
             described |= operator_report.distance(response, truth)
+            described |= operator_report.distance_on_images(
+                surrogate, problem.operators[index], stacked(problem.images[group])
+            )
             described["least_relative_error"] = operator_report.least_error(
                 truth, described["receptive_field"]
             )

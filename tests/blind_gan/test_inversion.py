@@ -59,17 +59,14 @@ def test_an_unknown_kernel_is_found_with_the_latents():
     # the kernel's sum and with it the scale of the latents.
     generator, latents, images = planted(12)
     measurements = Blur(KERNEL)(images).numpy()
-    config = SearchConfig(rounds=150, latent_rate=1e-2, perceptual_weight=0.0)
-    config.surrogate_rate = 2e-3
-    config.random_starts = 3
+    config = SearchConfig(rounds=120, latent_rate=1e-2, surrogate_rate=2e-3, random_starts=2)
+    config.schedule, config.perceptual_weight = "cosine", 0.0
     found = invert(measurements, generator, None, OneConvolution, config)
-    assert found.residuals.mean() / SIDE**2 < 2e-3
+    np.testing.assert_allclose(found.latents[:, 0], latents, atol=1e-3)
     # TensorFlow's convolution is a correlation, hence the flip.
     kernel = found.surrogates[0].get_weights()[0][::-1, ::-1, 0, 0]
-    np.testing.assert_allclose(kernel.sum(), KERNEL.sum(), atol=2e-2)
-    scale = np.vdot(kernel, KERNEL) / np.vdot(kernel, kernel)
-    np.testing.assert_allclose(scale * kernel, KERNEL, atol=3e-2)
-    np.testing.assert_allclose(found.latents[:, 0], latents, atol=0.1)
+    np.testing.assert_allclose(kernel, KERNEL, atol=1e-3)
+    np.testing.assert_allclose(found.estimates, measurements, atol=1e-3)
 
 
 def test_latents_end_inside_the_projection():

@@ -7,6 +7,7 @@ from blind_gan_tf.config import SurrogateConfig
 from blind_gan_tf.forward import FixedOperator, SurrogateBank
 from blind_gan_tf.operator_report import (
     distance,
+    distance_on_images,
     least_error,
     measurements_needed,
     receptive_field,
@@ -108,6 +109,20 @@ def test_distances_between_operators():
     kernel[0, 4, 4], kernel[0, 4, 7] = 3.0, 4.0
     assert least_error(kernel, (3, 3)) == pytest.approx(0.8)
     assert least_error(kernel, (7, 7)) == 0
+
+
+def test_operators_that_differ_where_images_have_nothing_are_close_on_images():
+    smooth = np.cos(2 * np.pi * np.arange(16) / 16).astype(np.float32)
+    images = np.tile(0.5 + 0.5 * smooth[None, :, None, None], (2, 1, 16, 1))
+    kernel = np.zeros((3, 3), np.float32)
+    kernel[1, 1] = 1.0
+    checked = kernel.copy()
+    checked[1, :2] += [0.5, -0.5]  # along the rows these images do not change
+    apart = distance(responses(Blur(checked), 1, 16), responses(Blur(kernel), 1, 16))
+    close = distance_on_images(Blur(checked), Blur(kernel), images)
+    assert apart["relative_error"] > 0.5
+    assert close["relative_error_on_images"] < 1e-5
+    assert close["correlation_on_images"] == pytest.approx(1.0)
 
 
 def test_a_surrogate_that_cannot_hold_the_operator_is_told(images):
