@@ -3,9 +3,9 @@
   python tools/train.py --config=configs/blind_gan/prior_celeba.py --workdir=runs/prior_celeba
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
 
-Measured: 5,250 steps (stopped there) on two CPU cores with AVX512-BF16, at three steps a second when
-nothing else runs (30 minutes; here 80, beside other work), on 9,000 CelebA faces halved to 89 x 109,
-so with --config.data.crop_size=64: good faces from step 3,000 on.
+Measured: 5,250 steps (stopped there) on two CPU cores with AVX512-BF16, at three steps a second
+when nothing else runs (30 minutes; here 80, beside other work), on 9,000 CelebA faces halved to
+89 x 109, so with --config.data.crop_size=64: good faces from step 3,000 on.
 """
 
 from blind_gan_tf.config import PriorConfig
