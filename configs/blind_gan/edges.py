@@ -18,28 +18,13 @@ which have few high frequencies, 0.956.
 The warning that 11,616 weights ask for 117 measurements is by the paper's count of weights.
 """
 
-from blind_gan_tf.config import InversionConfig
+from blind_gan_tf.recipes import restore_faces
 
 
 def get_config():
-    """Departs from `InversionConfig`, the paper's constants, where it says so."""
-    config = InversionConfig(prior="runs/prior_celeba")
+    """The search that all convolutions share, and the operator it does not know."""
+    config = restore_faces()
     config.problem.operator.kernel = "sobel"
     config.problem.signed = True
     config.problem.noise.eight_bit = False
-    # Paper: 5 and Glorot's own; here: 21 pixels together, which hold the blur, from a small start.
-    config.surrogate.kernel_size = 11
-    config.surrogate.initial_scale = 0.1
-    config.search.surrogate_rate = 1e-3  # Paper: 4e-3, too much for kernels of this size
-    config.search.latent_rate = 3e-2  # Paper: 3e-4
-    config.search.schedule = "cosine"
-    config.search.rounds = 14  # Paper: 100, at constant rates
-    # Beyond the paper: two kinds of starts side by side, after a few rounds with a library.
-    config.search.random_starts = 1
-    config.search.identity_starts = 1
-    config.search.identity_rounds = 1
-    config.search.trial_rounds = 5
-    config.search.finalists = 2
-    config.search.library = 100
-    config.precision = "mixed_bfloat16"
     return config

@@ -16,28 +16,9 @@ SSIM, and the share that a LeNet reads rightly:
   blind       19.30   0.767   0.79
 """
 
-from blind_gan_tf.config import InversionConfig
+from blind_gan_tf.recipes import separate_digits
 
 
 def get_config():
-    """Departs from `InversionConfig`, the paper's constants, where it says so."""
-    config = InversionConfig(prior="runs/prior_mnist")
-    config.problem.task = "separation"
-    config.problem.number = 50
-    config.problem.sources = 3
-    config.problem.mixing.mixtures = 4
-    # Mixtures have no upper bound, and so cannot be rounded to 8 bits.
-    config.problem.signed = True
-    config.problem.noise.eight_bit = False
-    config.surrogate.name = "mixing"
-    config.search.latent_rate = 3e-2  # Paper: 3e-4
-    config.search.perceptual_weight = 0.0  # Paper: 1e-4; here: left out, for time
-    # Beyond the paper: gradients do not turn one digit into another. A trial of several starts
-    # chooses a surrogate, and a second candidate for each mixture begins anew from time to time.
-    config.search.rounds = 32  # Paper: 100
-    config.search.random_starts = 6
-    config.search.trial_rounds = 6
-    config.search.candidates = 2
-    config.search.renew_every = 8
-    config.precision = "mixed_bfloat16"
-    return config
+    """The search that both separations share."""
+    return separate_digits(mixtures=4)
