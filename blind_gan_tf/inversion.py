@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 
 from blind_gan_tf.forward import FixedOperator, SurrogateBank
@@ -57,7 +58,8 @@ def invert(
         discriminator: frozen network from such images to one logit each; None where
             `config.perceptual_weight` is 0.
         surrogate: callable from an int seed to a new Keras model, the surrogate of one start; or
-            a `FixedOperator` where the operator is known.
+            a built Keras model, with whose weights all starts begin and which is left as it is;
+            or a `FixedOperator` where the operator is known.
         config: a `SearchConfig`.
         latents: a `Latents`, by default U(-1, 1)^T.
         sources: S, images behind one measurement.
@@ -160,7 +162,10 @@ def check_fit(measurements, generator, latents, config, sources, group_size):
 def first_surrogates(surrogate, config, groups, seed, channels):
     """The bank of all groups' surrogates: of each group the random starts, then the identities."""
     seeds = np.random.default_rng(seed).integers(2**31, size=groups * config.starts)
-    models = [surrogate(int(model_seed)) for model_seed in seeds]
+    if isinstance(surrogate, keras.Model):
+        models = [surrogate] * len(seeds)
+    else:
+        models = [surrogate(int(model_seed)) for model_seed in seeds]
     if models[0].output_shape[-1] != channels:
         raise ValueError(
             f"Expected a surrogate that returns {channels} channels, as the measurements have. "

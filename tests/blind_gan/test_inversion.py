@@ -69,6 +69,18 @@ def test_an_unknown_kernel_is_found_with_the_latents():
     np.testing.assert_allclose(found.estimates, measurements, atol=1e-3)
 
 
+def test_a_callers_model_is_where_the_surrogate_begins_and_stays_as_it_is():
+    generator, _, images = planted(4)
+    inputs = keras.Input((SIDE, SIDE, 1))
+    model = keras.Model(inputs, keras.layers.Conv2D(1, 1, name="gain")(inputs))
+    model.set_weights([np.full((1, 1, 1, 1), 0.7), np.zeros(1)])
+    config = SearchConfig(rounds=1, surrogate_steps=1, latent_steps=1, perceptual_weight=0.0)
+    found = invert(images, generator, None, model, config)
+    gain = float(np.squeeze(found.surrogates[0].get_weights()[0]))
+    assert abs(gain - 0.7) == pytest.approx(config.surrogate_rate, rel=1e-2)  # Adam's first step
+    np.testing.assert_array_equal(model.get_weights()[0], np.float32(0.7))
+
+
 def test_latents_end_inside_the_projection():
     generator, _, images = planted(3)
     config = SearchConfig(rounds=2, latent_steps=40, latent_rate=0.5, perceptual_weight=0.0)
