@@ -94,7 +94,12 @@ def invert(
     forward = surrogate
     if not isinstance(surrogate, FixedOperator):
         forward = first_surrogates(surrogate, config, groups, seed, measurements.shape[-1])
-    shared = {"sources": sources, "seed": seed}
+
+    def build(kind, forward, identity, candidates):
+        return kind(
+            grouped, prior, forward, config, sources=sources, seed=seed,
+            starts=len(identity), candidates=candidates, identity=identity,
+        )  # fmt: skip
 
     def run(search, stage, rounds):
         history = on_start(search, stage) if on_start else []
@@ -108,22 +113,12 @@ def invert(
     identity = [False] * config.random_starts + [True] * config.identity_starts
     kind = RenewingSearch if config.candidates > 1 else Search
     if not config.trial_rounds:
-        search = kind(
-            grouped, prior, forward, config, **shared,
-            starts=config.starts, candidates=config.candidates, identity=identity,
-        )  # fmt: skip
+        search = build(kind, forward, identity, config.candidates)
         return conclude(search, run(search, "search", config.rounds))
-    trial = Trial(
-        grouped, prior, forward, config, **shared,
-        starts=config.starts, candidates=1, identity=identity,
-    )  # fmt: skip
+    trial = build(Trial, forward, identity, candidates=1)
     first = run(trial, "trial", config.trial_rounds)
     chosen = trial.mean_residuals().argsort(1)[:, : config.finalists]
-    finalists = chosen.shape[1]
-    search = kind(
-        grouped, prior, forward.kept(chosen), config, **shared,
-        starts=finalists, candidates=config.candidates, identity=[False] * finalists,
-    )  # fmt: skip
+    search = build(kind, forward.kept(chosen), [False] * chosen.shape[1], config.candidates)
     search.begin_with(trial.latents_of(chosen))
     return conclude(search, run(search, "search", config.rounds), first, chosen)
 
