@@ -18,7 +18,7 @@ from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.atomic import written_aside
 from inversenet_tf.imaging.checks import check_at_least
 from inversenet_tf.imaging.io import write_image
-from inversenet_tf.imaging.runs import open_workdir, versions, write_json
+from inversenet_tf.imaging.runs import CHECKPOINTS, open_workdir, versions, write_json
 
 # What may change between two calls for one work directory: no search depends on it.
 SCORING_FIELDS = ("methods", "judge", "metrics")
@@ -116,15 +116,15 @@ def _keep_inputs(workdir, inputs, problem):
     """Writes the measurements without loss; a resumed search must have the same inputs."""
     path = workdir / INPUTS_FILE
     if path.exists() and json.loads(path.read_text()) != inputs and any(
-        (workdir / "checkpoints").glob("*/step-*")
+        (workdir / CHECKPOINTS).glob("*/step-*")
     ):  # fmt: skip
         raise ValueError(
             f"Expected the prior and the measurements that {workdir} began with. Received: others. "
             "Choose another --workdir."
         )
     write_json(path, inputs)
-    with written_aside(workdir / MEASUREMENTS_FILE) as partial, partial.open("wb") as file:
-        np.save(file, problem.measurements)
+    with written_aside(workdir / MEASUREMENTS_FILE) as partial:
+        np.save(partial, problem.measurements)
 
 
 def _stamp(config):
@@ -215,11 +215,8 @@ def _of_the_search(problem, found, workdir, prior):
 def _write_operator(workdir, index, surrogate, response, truth):
     with written_aside(workdir / "surrogate" / f"{index:03d}.keras") as partial:
         surrogate.save(partial)
-    with (
-        written_aside(workdir / "operator" / f"{index:03d}.npy") as partial,
-        partial.open("wb") as file,
-    ):
-        np.save(file, response)
+    with written_aside(workdir / "operator" / f"{index:03d}.npy") as partial:
+        np.save(partial, response)
     figures.operator_figure(workdir / "operator" / f"{index:03d}.png", response, truth,
                             f"group {index}: response to one bright pixel")  # fmt: skip
 

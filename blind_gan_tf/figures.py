@@ -43,7 +43,7 @@ def restoration_figure(path, problem, outputs, estimates, scores, footer):
         [(image, caption) for image in images[: len(columns)]]
         for images, caption in zip(together, measured, strict=True)
     ]
-    for name in sorted(outputs.keys() - {"degraded", "random"}, key=list(outputs).index):
+    for name in (name for name in outputs if name not in ("degraded", "random")):
         captions = [name if scores is None else f"{name} {scores[name][i]['psnr']:.1f} dB"
                     for i in columns]  # fmt: skip
         rows.append([(outputs[name][i, 0], captions[i]) for i in columns])

@@ -109,23 +109,24 @@ class Search:
         measured = self.forward(flat)
         return tf.reshape(measured, [copies, per_group, candidates, *measured.shape[2:]])
 
-    def distances(self, images):
-        """||F-hat(G(z)) - Y||_1 for [c, n, p, ...] images: [c, n, p]."""
-        return measurement_distance(self.measure(images), self._measurements[:, :, None])
-
-    def latent_distances(self, images, measurements=None):
-        """As `distances`, but with F-hat(x) = x for identity starts in their first rounds.
+    def distances(self, images, measurements=None):
+        """||F-hat(G(z)) - Y||_1 for [c, n, p, ...] images: [c, n, p].
 
         Args:
             images: [c, n, p, height, width, s * channels].
             measurements: [c, n, height, width, measured channels]; None: those of the search.
         """
-        measurements = (self._measurements if measurements is None else measurements)[:, :, None]
-        distances = measurement_distance(self.measure(images), measurements)
+        measurements = self._measurements if measurements is None else measurements
+        return measurement_distance(self.measure(images), measurements[:, :, None])
+
+    def latent_distances(self, images, measurements=None):
+        """As `distances`, but with F-hat(x) = x for identity starts in their first rounds."""
+        distances = self.distances(images, measurements)
         if not self._has_identity:
             return distances
+        measurements = self._measurements if measurements is None else measurements
+        direct = measurement_distance(images, measurements[:, :, None])
         early = self._identity & (self.round.value < self._config.identity_rounds)
-        direct = measurement_distance(images, measurements)
         return tf.where(early[:, None, None], direct, distances)
 
     @tf.function

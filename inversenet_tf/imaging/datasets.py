@@ -94,7 +94,7 @@ class Photos(ImageSource):
 class Digits(ImageSource):
     """The 1,797 handwritten digits of 8 x 8 pixels that scikit-learn ships, scaled up.
 
-    The last fifth, written by other people than the rest, is held out.
+    The last fifth is held out.
     """
 
     SIDE = 32
