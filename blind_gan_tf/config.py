@@ -219,6 +219,11 @@ class ProblemConfig:
                 f"Expected problem.signed with operator.kernel {self.operator.kernel!r}, whose "
                 "measurements leave [0, 1]. Received: False"
             )
+        if self.operator.scale != 1:
+            raise ValueError(
+                "Expected problem.operator.scale 1: the surrogates keep an image's size. "
+                f"Received: {self.operator.scale} for {self.operator.name!r}"
+            )
         if self.signed and self.noise.eight_bit:
             raise ValueError(
                 "Expected problem.noise.eight_bit False with problem.signed: 8 bits store [0, 1] "

@@ -1,22 +1,34 @@
 """What happens around a training step of InverseNet: checkpoints and TensorBoard."""
 
+import time
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from inversenet_tf.imaging import checkpoints
-from inversenet_tf.imaging.grids import image_grid
+from inversenet_tf.imaging.atomic import written_aside
+from inversenet_tf.imaging.grids import image_grid, shown_like
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Keeps the last state and the one of the best validation PSNR of the restored images."""
+    """Keeps the last state and the one of the best validation PSNR of the restored images.
+
+    Beside them stand the epoch's logs and `seconds`, the time the training took so far.
+    """
 
     def __init__(self, directory):
         super().__init__()
         self._directory = directory
 
+    def on_train_begin(self, logs=None):
+        last = checkpoints.latest(self._directory / "last")
+        before = 0.0 if last is None else checkpoints.scores(last).get("seconds", 0.0)
+        self._start = time.monotonic() - before
+
     def on_epoch_end(self, epoch, logs=None):
         scores = {name: float(value) for name, value in logs.items()}
+        scores["seconds"] = time.monotonic() - self._start
         best = checkpoints.latest(self._directory / "best")
         if (
             best is None
@@ -70,14 +82,43 @@ class TensorBoardLog(keras.callbacks.Callback):
         self._writer.flush()
 
     def _write_grid(self, outputs):
-        columns = [self._measurements, outputs["inverted"], outputs["restored"], self._images]
+        measured = shown_like(self._measurements, self._images)
         tf.summary.image(
             "examples",
-            image_grid(columns)[None],
-            description="measurement, inverted, restored, truth",
+            image_grid([measured, *outputs.values(), self._images])[None],
+            description=", ".join(["measurement", *outputs, "truth"]),
         )
 
     def _write_residual(self, name, residual):
         tf.summary.histogram(f"annealing/images - {name}", residual)
         tf.summary.scalar(f"annealing/mean of images - {name}", np.mean(residual))
         tf.summary.scalar(f"annealing/variance of images - {name}", np.var(residual))
+
+
+class AnnealingSnapshots(keras.callbacks.Callback):
+    """Keeps what both networks make of a few measurements early on: Figs. 1 and 4.
+
+    Writes `step-00000001.npz` and so on, each with the outputs by name and `images`.
+
+    Args:
+        directory: of the files.
+        measurements, images: a fixed batch of examples in [0, 1].
+    """
+
+    STEPS = (1, 25, 50, 100, 200, 400, 800, 1600)  # those of Fig. 1
+
+    def __init__(self, directory, measurements, images):
+        super().__init__()
+        self._directory = directory
+        self._measurements = measurements
+        self._images = images
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = self.model.step
+        if step in self.STEPS:
+            outputs = self.model(self._measurements, training=False)
+            arrays = {name: output.numpy() for name, output in outputs.items()}
+            with written_aside(self._directory / f"step-{step:08d}.npz") as partial:
+                np.savez_compressed(
+                    partial, measurements=self._measurements, images=self._images, **arrays
+                )

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from inversenet_tf.comparator import COMPARATORS
 from inversenet_tf.imaging.checks import (
     check_at_least,
     check_choice,
@@ -13,23 +14,28 @@ from inversenet_tf.imaging.config import DataConfig, NoiseConfig, OperatorConfig
 from inversenet_tf.imaging.metrics import SSIM_WINDOW, MetricProfile
 from inversenet_tf.imaging.runs import config_from_dict
 from inversenet_tf.losses import REDUCTIONS
+from inversenet_tf.networks import CUSTOM, DENOISERS, INVERTERS, NONE
 from inversenet_tf.unet import WIDTHS
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 SCHEDULES = ("constant", "cosine")
-CONDITIONS = ("none", "shuffled")  # of the DAE's, those for measurements of the image's size
 
 
 @dataclasses.dataclass(slots=True)
 class NetworkConfig:
-    """The three networks (Tables 3 and 4)."""
+    """The three networks (Tables 3 and 4), and what else may take their parts."""
 
+    inverter: str = "unet"  # one of INVERTERS, or "custom": passed to `train`
+    denoiser: str = "dae"  # one of DENOISERS, "none" (pix2pix), or "custom"
     depth: int = 0  # levels of the U-Net; 0: log2(data.size), as in Table 3
-    dae_factor: int = 4  # r of the pixel shuffling
-    dae_condition: str = "shuffled"  # how y joins the DAE
+    dae_factor: int = 4  # r of the pixel shuffling; for a smaller y, operator.scale
+    dae_condition: str = "shuffled"  # how y joins the DAE; "inner" where y is smaller; or "none"
     discriminator_width: int = 64  # DCGAN's; the paper names none
     global_skip: bool = False  # both networks predict a correction. Paper: off
     paper_literal: bool = False  # Table 4's last batch norm and ReLU
+    residual_blocks: int = 16  # of "srresnet"
+    residual_width: int = 64
+    dncnn_layers: int = 17
 
 
 @dataclasses.dataclass(slots=True)
@@ -37,8 +43,14 @@ class LossConfig:
     """Eqs. 9 to 12."""
 
     reconstruction_weight: float = 0.5  # lambda_r
-    comparator: str = "none"  # what is passed to `train` as C; "none" leaves its term out
     feature_weight: float = 0.5  # lambda_f
+    adversarial_weight: float = 1.0  # of the soft GAN loss; 0: no discriminator
+    pretraining_steps: int = 0  # of the squared distance alone, as SRGAN begins
+    comparator: str = "none"  # C, one of COMPARATORS, or "custom". Paper: alexnet
+    comparator_weights: str = ""  # a file or URL of its pre-trained weights
+    comparator_sha256: str = ""  # of that file; required for a URL
+    comparator_size: int = 0  # side that images are resized to for C; 0: what C was made for
+    comparator_before_relu: bool = False  # its features before the last ReLU
     reduction: str = "sum"  # of the squared norms; "mean" weighs them less
     real_label: float = 0.99
     fake_label: float = 0.01
@@ -88,6 +100,11 @@ class Config:
         return self.network.depth or round(math.log2(self.data.size))
 
     @property
+    def measured_channels(self):
+        """Of a measurement."""
+        return self.operator.measured_channels(self.data.channels)
+
+    @property
     def _scored_side(self):
         return self.data.size - 2 * self.metrics.crop
 
@@ -108,28 +125,59 @@ class Config:
         self._validate_optimization()
 
     def _validate_network(self):
-        size, network = self.data.size, self.network
-        check_choice("network.depth", network.depth, range(len(WIDTHS) + 1))
-        check_choice("network.dae_condition", network.dae_condition, CONDITIONS)
-        check_at_least("network.dae_factor", network.dae_factor, 1)
-        check_at_least("network.discriminator_width", network.discriminator_width, 1)
-        if self.depth > len(WIDTHS) or size % 2**self.depth:
+        network = self.network
+        check_choice("network.inverter", network.inverter, (*INVERTERS, CUSTOM))
+        check_choice("network.denoiser", network.denoiser, (*DENOISERS, NONE, CUSTOM))
+        for field in ("discriminator_width", "residual_blocks", "residual_width", "dae_factor"):
+            check_at_least(f"network.{field}", getattr(network, field), 1)
+        check_at_least("network.dncnn_layers", network.dncnn_layers, 3)
+        if self.operator.scale & (self.operator.scale - 1):
+            raise ValueError(
+                f"Expected operator.scale to be a power of two. Received: {self.operator.scale}"
+            )
+        if network.inverter == "unet":
+            self._validate_depth()
+        if network.denoiser == "dae":
+            self._validate_dae()
+        if network.inverter == "neural_deblur" and self.operator.name != "blur":
+            raise ValueError(
+                'Expected operator.name "blur" with network.inverter "neural_deblur". Received: '
+                f"{self.operator.name!r}"
+            )
+
+    def _validate_depth(self):
+        check_choice("network.depth", self.network.depth, range(len(WIDTHS) + 1))
+        if self.depth > len(WIDTHS) or self.data.size % 2**self.depth:
             raise ValueError(
                 f"Expected data.size to be a multiple of 2**network.depth, depth at most "
-                f"{len(WIDTHS)}. Received: size {size}, depth {self.depth}"
+                f"{len(WIDTHS)}. Received: size {self.data.size}, depth {self.depth}"
             )
-        if size % network.dae_factor:
+
+    def _validate_dae(self):
+        factor, scale = self.network.dae_factor, self.operator.scale
+        if self.data.size % factor:
             raise ValueError(
-                f"Expected data.size to be a multiple of network.dae_factor. Received: {size} "
-                f"and {network.dae_factor}"
+                "Expected data.size to be a multiple of network.dae_factor. Received: "
+                f"{self.data.size} and {factor}"
+            )
+        joins = "shuffled" if scale == 1 else "inner"  # a smaller y already has the inner grid
+        check_choice("network.dae_condition", self.network.dae_condition, ("none", joins))
+        if self.network.dae_condition == "inner" and factor != scale:
+            raise ValueError(
+                "Expected network.dae_factor to equal operator.scale, so that y has the size of "
+                f"the DAE's inner grid. Received: {factor} and {scale}"
             )
 
     def _validate_optimization(self):
         training, optimizer, loss = self.training, self.optimizer, self.loss
         check_choice("loss.reduction", loss.reduction, REDUCTIONS)
+        check_choice("loss.comparator", loss.comparator, (*COMPARATORS, NONE, CUSTOM))
         check_choice("optimizer.schedule", optimizer.schedule, SCHEDULES)
         check_choice("training.precision", training.precision, PRECISIONS)
-        for field in ("reconstruction_weight", "feature_weight"):
+        for field in (
+            "reconstruction_weight", "feature_weight", "adversarial_weight", "pretraining_steps",
+            "comparator_size",
+        ):  # fmt: skip
             check_at_least(f"loss.{field}", getattr(loss, field), 0)
         for field in ("real_label", "fake_label"):
             check_fraction(f"loss.{field}", getattr(loss, field))

@@ -91,6 +91,11 @@ class DAE(keras.Model):
         self.paper_literal = paper_literal
         self.hidden_dtype = dtype
 
+    @property
+    def multiple(self):
+        """What height and width of the image must be a multiple of."""
+        return self.factor
+
     def get_config(self):
         return {
             "factor": self.factor,

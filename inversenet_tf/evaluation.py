@@ -7,11 +7,11 @@ import numpy as np
 from tqdm import tqdm
 
 from inversenet_tf.imaging import metrics
-from inversenet_tf.imaging.classical import wiener
 from inversenet_tf.imaging.grids import comparison_figure
 from inversenet_tf.imaging.pairs import evaluation_pairs
 from inversenet_tf.imaging.runs import versions, write_json
 from inversenet_tf.restoration import Restorer
+from inversenet_tf.rivals import usual_rivals
 from inversenet_tf.training import kept_operator, load_trained, open_held_out
 
 FIGURE_ROWS = 6
@@ -38,46 +38,65 @@ def evaluate(workdir, data=None, limit=None, which="best"):
     model, config, step = load_trained(workdir, which)
     operator = kept_operator(workdir, config)
     source = open_held_out(data or config.data.validation, operator, config)
-    pairs = evaluation_pairs(
-        source, operator, config.noise, config.data,
-        batch_size=config.training.batch_size, seed=config.training.seed, limit=limit,
-    )  # fmt: skip
-    count = min(limit or len(source), len(source))
-    kernel = None if source.paired else operator.kernel
-    methods, examples = _run_methods(pairs, count, kernel, Restorer(model), config)
+    rivals = usual_rivals(operator, config, is_known=not source.paired)
+    scores, examples = score([*rivals, Restorer(model)], source, operator, config, limit)
     results = {
         "config": dataclasses.asdict(config),
         "checkpoint": {"which": which, "step": step},
+    } | describe(source, config, limit)
+    results["methods"] = scores
+    write_json(workdir / "results.json", results)
+    degradation = "the user's own" if source.paired else degradation_of(config)
+    footer = f"{source.spec}; {degradation}; step {step}; PSNR in dB, SSIM"
+    draw(workdir / "comparison.png", examples, scores, footer)
+    return results
+
+
+def describe(source, config, limit=None):
+    """What every result says of the images it was measured on, and how."""
+    count = min(limit or len(source), len(source))
+    return {
         "data": {"source": source.spec, "crop": config.data.evaluation_crop},
         "images": source.names[:count],
         "number_of_images": count,
         "metrics": config.metrics.stamp(),
         "versions": versions(),
-        "methods": methods,
     }
-    write_json(workdir / "results.json", results)
-    degradation = "the user's own" if source.paired else _describe(config)
-    footer = f"{source.spec}; {degradation}; step {step}; PSNR in dB, SSIM"
-    _draw(workdir / "comparison.png", examples, methods, footer)
-    return results
 
 
-def _run_methods(pairs, count, kernel, restorer, config):
-    """({name: {psnr, ssim, per_image}}, the first images as dicts from method to image)."""
+def score(methods, source, operator, config, limit=None):
+    """Runs methods on the same measurements of the same images.
+
+    Args:
+        methods: functions from measurements [batch, height, width, channels] to a dict from
+            method name to images.
+        source: an `ImageSource` of held-out images.
+        operator: an `Operator`; ignored where the source is paired.
+        config: a `Config`: crops, noise, metric profile.
+        limit: images to stop after; None for all.
+
+    Returns:
+        (scores, examples): {method: {psnr, ssim, per_image}}, and the first images as dicts from
+        method, "measurement" and "truth" to image.
+    """
+    pairs = evaluation_pairs(
+        source, operator, config.noise, config.data,
+        batch_size=config.training.batch_size, seed=config.training.seed, limit=limit,
+    )  # fmt: skip
     scores, examples = {}, []
-    with tqdm(total=count, desc="evaluating", unit="image") as progress:
+    total = min(limit or len(source), len(source))
+    with tqdm(total=total, desc="evaluating", unit="image") as progress:
         for measurements, images in pairs.as_numpy_iterator():
-            outputs = {"degraded": measurements}
-            if kernel is not None:
-                outputs["wiener"] = wiener(measurements, kernel, config.noise.gaussian_sigma)
-            outputs |= restorer(measurements)
+            outputs = {}
+            for method in methods:
+                outputs |= method(measurements)
             for name, estimates in outputs.items():
                 found = scores.setdefault(name, {"psnr": [], "ssim": []})
                 found["psnr"] += metrics.psnr(estimates, images, config.metrics).numpy().tolist()
                 found["ssim"] += metrics.ssim(estimates, images, config.metrics).numpy().tolist()
-            stacked = [dict(zip([*outputs, "truth"], row, strict=True))
-                       for row in zip(*outputs.values(), images, strict=True)]  # fmt: skip
-            examples += stacked[: FIGURE_ROWS - len(examples)]
+            shown = {"measurement": measurements} | outputs | {"truth": images}
+            rows = [dict(zip(shown, row, strict=True)) for row in zip(*shown.values(), strict=True)]
+            examples += rows[: FIGURE_ROWS - len(examples)]
             progress.update(len(images))
     return {name: _summary(**found) for name, found in scores.items()}, examples
 
@@ -87,28 +106,34 @@ def _summary(psnr, ssim):
     return {"psnr": float(np.mean(psnr)), "ssim": float(np.mean(ssim)), "per_image": per_image}
 
 
-def _describe(config):
+def degradation_of(config):
     """The degradation in a line."""
     operator, noise = config.operator, config.noise
-    kernel = f" {operator.kernel}, {operator.boundary}" if operator.name == "blur" else ""
+    parts = [operator.name]
+    if operator.name != "identity":
+        parts.append(f"{operator.kernel} {operator.boundary}")
+    if operator.scale > 1:
+        parts.append(f"/ {operator.scale}")
     rounding = ", 8 bits" if noise.eight_bit else ""
-    return f"{operator.name}{kernel}{rounding}, noise {noise.gaussian_sigma}"
+    return f"{' '.join(parts)}{rounding}, noise {noise.gaussian_sigma}"
 
 
-def _draw(path, examples, methods, footer):
+def draw(path, examples, scores, footer):
     """One row an image, one column a method, the scores under each."""
     rows = []
     for index, images in enumerate(examples):
-        captions = {"truth": "truth"}
-        for name, found in methods.items():
-            score = found["per_image"][index]
-            captions[name] = f"{name}\n{score['psnr']:.2f} dB  {score['ssim']:.3f}"
+        if "degraded" in images:  # which is the measurement
+            images = {name: image for name, image in images.items() if name != "measurement"}
+        captions = {"truth": "truth", "measurement": "measurement"}
+        for name, found in scores.items():
+            value = found["per_image"][index]
+            captions[name] = f"{name}\n{value['psnr']:.2f} dB  {value['ssim']:.3f}"
         rows.append([(image, captions[name]) for name, image in images.items()])
     comparison_figure(path, rows, footer)
 
 
 def format_table(methods):
     """The scores of `results.json` as lines of text."""
-    lines = [f"{'method':<12}{'PSNR (dB)':>12}{'SSIM':>10}"]
-    lines += [f"{n:<12}{m['psnr']:>12.2f}{m['ssim']:>10.4f}" for n, m in methods.items()]
+    lines = [f"{'method':<18}{'PSNR (dB)':>12}{'SSIM':>10}"]
+    lines += [f"{n:<18}{m['psnr']:>12.2f}{m['ssim']:>10.4f}" for n, m in methods.items()]
     return "\n".join(lines)

@@ -26,7 +26,7 @@ def export(model, output):
     output = Path(output).expanduser()
     if output.exists():
         raise ValueError(f"Expected a new directory. Received: {output}, which exists.")
-    spec = tf.TensorSpec((None, None, None, model.unet.channels), tf.float32, "measurements")
+    spec = tf.TensorSpec((None, None, None, model.measured_channels), tf.float32, "measurements")
 
     def serve(measurements):
         return {"restored": model.restore(measurements)["restored"]}

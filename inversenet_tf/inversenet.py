@@ -5,14 +5,12 @@ import math
 import keras
 import tensorflow as tf
 
+from inversenet_tf.imaging.layers import Enlarge
 from inversenet_tf.imaging.metrics import MetricProfile, psnr, ssim
 from inversenet_tf.losses import discriminator_loss, generator_loss
 from inversenet_tf.padding import crop_to, pad_to_multiple
 
-NETWORKS = ("discriminator", "unet", "dae")
-LOSSES = tuple(f"{network}_loss" for network in NETWORKS)
-GRADIENT_NORMS = tuple(f"{network}_gradient_norm" for network in NETWORKS)  # before clipping
-SCORES = ("psnr_inverted", "psnr_restored", "ssim_inverted", "ssim_restored")
+NETWORKS = ("discriminator", "inverter", "denoiser")
 
 
 def to_signed(images):
@@ -27,47 +25,80 @@ def from_signed(signed):
 
 @keras.saving.register_keras_serializable("inversenet_tf")
 class InverseNet(keras.Model):
-    """measurements -> inverted (z, by the U-Net) -> restored (by the DAE), Fig. 2.
+    """measurements -> inverted (z, by the inverter) -> restored (by the denoiser), Fig. 2.
+
+    The paper's inverter is the U-Net of Table 3, its denoiser the DAE of Table 4; see
+    `networks.py` for what else may take either part.
 
     Args:
-        unet: network from signed measurements to signed z; has `multiple`.
-        dae: network from z, or [z, y], to the signed restored image; has `factor`, `condition`.
+        inverter: network from signed measurements to signed z.
+        denoiser: network from z, or [z, y], to the signed restored image; None restores with the
+            inverter alone (pix2pix, Section 4.1).
         discriminator: network from signed images to one logit each; None where the model is
-            only to be used.
-        boundary: how an image whose size does not fit the networks is extended, see
+            only to be used, or trained without.
+        scale: how much larger the image is than the measurement, along each side.
+        boundary: how a measurement whose size does not fit the networks is extended, see
             `pad_to_multiple`: the operator's.
 
     Input: [batch, height, width, channels] in [0, 1], of any height and width. Output: a dict of
-    `inverted` and `restored`, of the same shape and range (not clipped to it).
+    `restored` and, with a denoiser, `inverted`, [batch, height * scale, width * scale, channels]
+    of the same range (not clipped to it).
     """
 
-    def __init__(self, unet, dae, discriminator=None, boundary="circular", **kwargs):
+    def __init__(
+        self, inverter, denoiser=None, discriminator=None, scale=1, boundary="circular", **kwargs
+    ):
         super().__init__(**kwargs)
-        self.unet = unet
-        self.dae = dae
+        self.inverter = inverter
+        self.denoiser = denoiser
         self.discriminator = discriminator
+        self.scale = scale
         self.boundary = boundary
+        self._enlarge = Enlarge(scale, boundary, dtype="float32")
         self.built = True
 
+    @property
+    def networks(self):
+        """The networks that take part, by name, in the order of Algorithm 1."""
+        found = {name: getattr(self, name) for name in NETWORKS}
+        return {name: network for name, network in found.items() if network is not None}
+
+    @property
+    def measured_channels(self):
+        """Of a measurement."""
+        return self.inverter.inputs[0].shape[-1]
+
+    @property
+    def _multiple(self):
+        """What height and width of a measurement must be a multiple of."""
+        asked = [getattr(n, "multiple", 1) for n in (self.inverter, self.denoiser)]
+        return math.lcm(self.scale, *asked) // self.scale
+
     def call(self, measurements, training=False):
-        multiple = math.lcm(self.unet.multiple, self.dae.factor)
-        padded = to_signed(pad_to_multiple(measurements, multiple, self.boundary))
-        inverted = self.unet(padded, training=training)
-        restored = self._denoise(inverted, padded, training)
-        size = tf.shape(measurements)[1:3]
-        return {
-            "inverted": crop_to(from_signed(inverted), size),
-            "restored": crop_to(from_signed(restored), size),
-        }
+        padded = to_signed(pad_to_multiple(measurements, self._multiple, self.boundary))
+        inverted = self._invert(padded, training)
+        outputs = {"restored": inverted}
+        if self.denoiser is not None:
+            restored = self._denoise(inverted, padded, training)
+            outputs = {"inverted": inverted, "restored": restored}
+        size = tf.shape(measurements)[1:3] * self.scale
+        return {name: crop_to(from_signed(image), size) for name, image in outputs.items()}
 
     def restore(self, measurements):
-        """The model in use: as a call, with both outputs clipped to [0, 1]."""
+        """The model in use: as a call, with the outputs clipped to [0, 1]."""
         outputs = self(measurements, training=False)
         return {name: tf.clip_by_value(images, 0.0, 1.0) for name, images in outputs.items()}
 
+    def _invert(self, measurements, training):
+        """Section 3.1: "we initially apply the bicubic interpolation", where y is smaller."""
+        if getattr(self.inverter, "scale", 1) != self.scale:
+            measurements = self._enlarge(measurements)
+        return self.inverter(measurements, training=training)
+
     def _denoise(self, inverted, measurements, training):
-        inputs = inverted if self.dae.condition == "none" else [inverted, measurements]
-        return self.dae(inputs, training=training)
+        takes_both = len(self.denoiser.inputs) == 2
+        inputs = [inverted, measurements] if takes_both else inverted
+        return self.denoiser(inputs, training=training)
 
     def compile(
         self,
@@ -82,8 +113,8 @@ class InverseNet(keras.Model):
         """Sets up training by Algorithm 1.
 
         Args:
-            optimizers: dict of one Keras optimizer each for `discriminator`, `unet` and `dae`;
-                inside a strategy's scope.
+            optimizers: dict of one Keras optimizer for each of `networks`; inside a strategy's
+                scope.
             losses: a `LossConfig`: the weights and labels of Eqs. 9 to 12.
             clip_norm: each network's gradient is scaled down to this global norm (A.1).
             discriminator_steps: K.
@@ -99,7 +130,9 @@ class InverseNet(keras.Model):
         self.discriminator_steps = discriminator_steps
         self.comparator = comparator
         self.profile = profile or MetricProfile()
-        names = (*LOSSES, *GRADIENT_NORMS, *SCORES)
+        outputs = ("restored",) if self.denoiser is None else ("inverted", "restored")
+        names = [f"{name}_{what}" for what in ("loss", "gradient_norm") for name in self.networks]
+        names += [f"{metric}_{output}" for metric in ("psnr", "ssim") for output in outputs]
         self._trackers = {name: keras.metrics.Mean(name) for name in names}
 
     @property
@@ -109,58 +142,67 @@ class InverseNet(keras.Model):
     @property
     def step(self):
         """Training steps taken so far."""
-        return int(self.optimizers["unet"].iterations.numpy())
+        return int(self.optimizers["inverter"].iterations.numpy())
 
     @property
     def state(self):
         """What a checkpoint holds, by name; the step is the optimizers' iteration count."""
-        networks = {name: getattr(self, name) for name in NETWORKS}
-        return networks | {f"{name}_optimizer": o for name, o in self.optimizers.items()}
+        return self.networks | {f"{name}_optimizer": o for name, o in self.optimizers.items()}
 
     def train_step(self, data):
         """One turn of Algorithm 1 on a batch of (measurements, images)."""
         measurements, images, _ = keras.utils.unpack_x_y_sample_weight(data)
         measurements, images = to_signed(measurements), to_signed(images)
-        with tf.GradientTape() as unet_tape:
-            inverted = self.unet(measurements, training=True)
+        tapes, estimates, logs = {"inverter": tf.GradientTape()}, {}, {}
+        with tapes["inverter"]:
+            estimates["inverter"] = inverted = self._invert(measurements, training=True)
         # Eq. 12 trains the DAE alone. Algorithm 1 would recompute z after the U-Net's update;
         # here all three updates share one z, because that differs by a single Adam step only.
-        with tf.GradientTape() as dae_tape:
-            restored = self._denoise(tf.stop_gradient(inverted), measurements, training=True)
-        for _ in range(self.discriminator_steps):
-            logs = self._train_discriminator(images, inverted, restored)
+        if self.denoiser is not None:
+            tapes["denoiser"] = tf.GradientTape()
+            with tapes["denoiser"]:
+                estimates["denoiser"] = self._denoise(
+                    tf.stop_gradient(inverted), measurements, training=True
+                )
+        if self.discriminator is not None:
+            for _ in range(self.discriminator_steps):
+                logs |= self._train_discriminator(images, estimates.values())
         features = None if self.comparator is None else self.comparator(from_signed(images))
         # The tapes go on recording, now that the discriminator is the updated one.
-        with unet_tape:
-            unet_loss = self._generator_loss(inverted, images, features)
-        logs |= self._update("unet", unet_tape, unet_loss)
-        with dae_tape:
-            dae_loss = self._generator_loss(restored, images, features)
-        logs |= self._update("dae", dae_tape, dae_loss)
+        for name, tape in tapes.items():
+            with tape:
+                loss = self._generator_loss(estimates[name], images, features)
+            logs |= self._update(name, tape, loss)
         return self._record(logs)
 
-    def _train_discriminator(self, images, inverted, restored):
+    def _train_discriminator(self, images, estimates):
         weights = self.losses_config
         with tf.GradientTape() as tape:
-            logits = [
-                self.discriminator(batch, training=True)
-                for batch in (images, tf.stop_gradient(inverted), tf.stop_gradient(restored))
-            ]
-            loss = discriminator_loss(*logits, weights.real_label, weights.fake_label)
+            real = self.discriminator(images, training=True)
+            fakes = [self.discriminator(tf.stop_gradient(e), training=True) for e in estimates]
+            loss = discriminator_loss(real, fakes, weights.real_label, weights.fake_label)
         return self._update("discriminator", tape, loss)
 
     def _generator_loss(self, estimates, images, features):
-        weights = self.losses_config
-        compared = None if features is None else self.comparator(from_signed(estimates))
+        weights, logits, compared = self.losses_config, None, None
+        if self.discriminator is not None:
+            logits = self.discriminator(estimates, training=True)
+        if features is not None:
+            compared = self.comparator(from_signed(estimates))
+        begun = 1.0
+        if weights.pretraining_steps:  # SRGAN: the squared distance alone, at first
+            steps = self.optimizers["inverter"].iterations
+            begun = tf.cast(steps >= weights.pretraining_steps, tf.float32)
         return generator_loss(
-            self.discriminator(estimates, training=True),
+            logits,
             estimates,
             images,
             real_label=weights.real_label,
+            adversarial_weight=begun * weights.adversarial_weight,
             reconstruction_weight=weights.reconstruction_weight,
             estimated_features=compared,
             true_features=features,
-            feature_weight=weights.feature_weight,
+            feature_weight=begun * weights.feature_weight,
             reduction=weights.reduction,
         )
 
@@ -180,7 +222,7 @@ class InverseNet(keras.Model):
         return {f"{name}_loss": loss, f"{name}_gradient_norm": norm}
 
     def test_step(self, data):
-        """PSNR and SSIM of both outputs on a batch of (measurements, images)."""
+        """PSNR and SSIM of the outputs on a batch of (measurements, images)."""
         measurements, images, _ = keras.utils.unpack_x_y_sample_weight(data)
         scores = {}
         for name, estimates in self(measurements, training=False).items():
@@ -194,16 +236,18 @@ class InverseNet(keras.Model):
         return {name: self._trackers[name].result() for name in values}
 
     def get_config(self):
+        networks = {name: getattr(self, name) for name in NETWORKS}
         return {
-            "unet": keras.saving.serialize_keras_object(self.unet),
-            "dae": keras.saving.serialize_keras_object(self.dae),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            "boundary": self.boundary,
-            "name": self.name,
-        }
+            name: None if network is None else keras.saving.serialize_keras_object(network)
+            for name, network in networks.items()
+        } | {"scale": self.scale, "boundary": self.boundary, "name": self.name}
 
     @classmethod
     def from_config(cls, config):
         """Rebuilds the model from `get_config`."""
-        networks = {name: keras.saving.deserialize_keras_object(config[name]) for name in NETWORKS}
+        networks = {
+            name: keras.saving.deserialize_keras_object(config[name])
+            for name in NETWORKS
+            if config[name] is not None
+        }
         return cls(**config | networks)

@@ -16,13 +16,16 @@ def soft_gan_loss(logits, label):
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
 
 
-def discriminator_loss(real_logits, inverted_logits, restored_logits, real_label, fake_label):
-    """Eq. 10 (the discriminator's part of Eq. 6): images are real, z and the restored are not."""
-    return (
-        soft_gan_loss(real_logits, real_label)
-        + soft_gan_loss(inverted_logits, fake_label)
-        + soft_gan_loss(restored_logits, fake_label)
-    )
+def discriminator_loss(real_logits, fake_logits, real_label, fake_label):
+    """Eq. 10 (the discriminator's part of Eq. 6): images are real, z and the restored are not.
+
+    Args:
+        real_logits: [batch] of the images.
+        fake_logits: list of [batch], one for each output of the model.
+        real_label, fake_label: the soft labels l of Eq. 9.
+    """
+    fakes = [soft_gan_loss(logits, fake_label) for logits in fake_logits]
+    return soft_gan_loss(real_logits, real_label) + tf.add_n(fakes)
 
 
 def squared_distance(estimates, targets, reduction="sum"):
@@ -47,6 +50,7 @@ def generator_loss(
     real_label,
     reconstruction_weight,
     feature_weight,
+    adversarial_weight=1.0,
     reduction="sum",
     estimated_features=None,
     true_features=None,
@@ -54,17 +58,19 @@ def generator_loss(
     """Eqs. 11 and 12 (Eqs. 7 and 8): one loss for either network's output.
 
     Args:
-        logits: [batch] of the estimates, from the discriminator.
+        logits: [batch] of the estimates, from the discriminator; None without one.
         estimates: z or the restored images, [batch, height, width, channels].
         images: the truth, same shape and range.
         real_label: the soft label the network wants for its output.
         reconstruction_weight: lambda_r.
         feature_weight: lambda_f.
+        adversarial_weight: of the first term. Paper: 1.
         reduction: of both squared distances, see `squared_distance`.
         estimated_features, true_features: C(estimates) and C(images); None without a comparator.
     """
-    loss = soft_gan_loss(logits, real_label)
-    loss += reconstruction_weight * squared_distance(estimates, images, reduction)
+    loss = reconstruction_weight * squared_distance(estimates, images, reduction)
+    if logits is not None:
+        loss += adversarial_weight * soft_gan_loss(logits, real_label)
     if estimated_features is not None:
         loss += feature_weight * squared_distance(estimated_features, true_features, reduction)
     return loss

@@ -14,7 +14,7 @@ class Restorer:
     """A trained `InverseNet` as one compiled function for every size of image."""
 
     def __init__(self, model):
-        channels = model.unet.channels
+        channels = model.measured_channels
         signature = [tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")]
         self._restore = tf.function(model.restore, input_signature=signature)
 
@@ -57,7 +57,7 @@ def restore_files(model, source, output, overwrite=False):
     restorer, restored, skipped = Restorer(model), [], {}
     for path, target in tqdm(list(zip(paths, targets, strict=True)), "restoring", unit="image"):
         try:
-            image = read_image(path, model.unet.channels)
+            image = read_image(path, model.measured_channels)
         except ImageReadError as error:
             logging.warning("Skipped: %s", error)
             skipped[str(path)] = str(error)

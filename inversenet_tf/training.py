@@ -9,9 +9,8 @@ import tensorflow as tf
 from absl import logging
 
 from inversenet_tf import callbacks
+from inversenet_tf.comparator import build_comparator
 from inversenet_tf.config import Config
-from inversenet_tf.dae import DAE
-from inversenet_tf.discriminator import Discriminator
 from inversenet_tf.imaging import checkpoints
 from inversenet_tf.imaging.atomic import written_aside
 from inversenet_tf.imaging.callbacks import Progress, StopOnNaN
@@ -26,33 +25,12 @@ from inversenet_tf.imaging.runs import (
     open_workdir,
     read_config,
 )
-from inversenet_tf.inversenet import LOSSES, InverseNet
-from inversenet_tf.unet import UNet
+from inversenet_tf.networks import CUSTOM, NONE, build_model
 
 KERNEL_FILE = "kernel.npy"
+ANNEALING = "annealing"
 EXAMPLES = 8  # images in TensorBoard
 EXAMPLE_SIDE = 256  # at most
-
-
-def build_model(config, with_discriminator=True):
-    """The untrained networks of a config, built."""
-    network, channels = config.network, config.data.channels
-    dtype = config.training.precision
-    unet = UNet(config.depth, channels, network.global_skip, dtype, name="unet")
-    dae = DAE(
-        network.dae_factor,
-        channels,
-        network.dae_condition,
-        global_skip=network.global_skip,
-        paper_literal=network.paper_literal,
-        dtype=dtype,
-        name="dae",
-    )
-    discriminator = None
-    if with_discriminator:
-        width = network.discriminator_width
-        discriminator = Discriminator(channels, width, dtype, name="discriminator")
-    return InverseNet(unet, dae, discriminator, config.operator.boundary)
 
 
 def build_optimizer(optimizer, steps):
@@ -64,15 +42,13 @@ def build_optimizer(optimizer, steps):
 
 
 def compile_model(model, config, comparator=None):
-    """Gives a model its three optimizers and losses; call it in the strategy's scope."""
+    """Gives a model its optimizers and losses; call it in the strategy's scope."""
     steps, optimizer = config.training.steps, config.optimizer
-    critic_steps = steps * optimizer.discriminator_steps
+    updates = dict.fromkeys(model.networks, steps)
+    if "discriminator" in updates:
+        updates["discriminator"] = steps * optimizer.discriminator_steps
     model.compile(
-        optimizers={
-            "discriminator": build_optimizer(optimizer, critic_steps),
-            "unet": build_optimizer(optimizer, steps),
-            "dae": build_optimizer(optimizer, steps),
-        },
+        optimizers={name: build_optimizer(optimizer, count) for name, count in updates.items()},
         losses=config.loss,
         clip_norm=optimizer.clip_norm,
         discriminator_steps=optimizer.discriminator_steps,
@@ -81,36 +57,39 @@ def compile_model(model, config, comparator=None):
     )
 
 
-def train(config, workdir, comparator=None):
+def train(config, workdir, comparator=None, inverter=None, denoiser=None):
     """Trains one experiment, or goes on with it where an earlier call was interrupted.
 
     Args:
         config: a `Config`.
         workdir: directory of the run: `config.json`, `checkpoints/`, `logs/`.
-        comparator: frozen callable from images in [0, 1] to features, which
-            `config.loss.comparator` then names; None for off.
+        comparator, inverter, denoiser: the caller's own, where the config names "custom": a
+            frozen callable from images in [0, 1] to features, and networks as `networks.py`
+            describes them.
 
     Returns:
         The trained `InverseNet`, in the state of the last step.
 
     Raises:
-        ValueError: a config, data source or work directory that cannot be used; raised before
-            anything is written.
+        ValueError: a config, data source, weight file or work directory that cannot be used;
+            raised before anything is written.
         TrainingDiverged: a loss became NaN.
     """
     config.validate()
     strategy = default_strategy()
-    _check_call(config, strategy, comparator)
+    own = {"inverter": inverter, "denoiser": denoiser}
+    _check_call(config, strategy, own | {"comparator": comparator})
     operator, images, held_out = open_data(config)
     keras.utils.set_random_seed(config.training.seed)
     if config.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     with strategy.scope():
-        model = build_model(config)
-        compile_model(model, config, comparator)
+        model = build_model(config, **own)
+        compile_model(model, config, comparator or comparator_of(config))
     workdir = open_workdir(workdir, config)
     last = checkpoints.latest(workdir / CHECKPOINTS / "last")
     _keep_kernel(workdir, operator, is_new=last is None)
+    _keep_networks(workdir, own, is_new=last is None)
     if last is not None:
         checkpoints.restore(model.state, last)
         logging.info("Resumed at step %d of %d.", model.step, config.training.steps)
@@ -119,13 +98,35 @@ def train(config, workdir, comparator=None):
     return model
 
 
-def _check_call(config, strategy, comparator):
+def comparator_of(config):
+    """The frozen network a config names as C, or None.
+
+    Raises:
+        ValueError: its weights are missing or not what they should be.
+    """
+    loss = config.loss
+    if loss.comparator in (NONE, CUSTOM):
+        return None
+    return build_comparator(
+        loss.comparator,
+        loss.comparator_weights,
+        loss.comparator_sha256,
+        loss.comparator_size,
+        loss.comparator_before_relu,
+        config.training.precision,
+    )
+
+
+def _check_call(config, strategy, own):
     """Whether the config, which is what a result is known by, tells the truth of this call."""
-    if (comparator is None) != (config.loss.comparator == "none"):
-        raise ValueError(
-            "Expected loss.comparator to name the comparator that is passed to train, or "
-            f'"none". Received: {config.loss.comparator!r} with comparator={comparator}'
-        )
+    named = {"comparator": config.loss.comparator, "inverter": config.network.inverter}
+    named["denoiser"] = config.network.denoiser
+    for part, passed in own.items():
+        if (passed is not None) != (named[part] == CUSTOM):
+            raise ValueError(
+                f'Expected the config to name its {part} "{CUSTOM}" where one is passed to train, '
+                f"and only there. Received: {named[part]!r} with {part}={passed}"
+            )
     if config.training.batch_size % strategy.num_replicas_in_sync:
         raise ValueError(
             "Expected training.batch_size to be a multiple of the number of replicas. Received: "
@@ -174,6 +175,24 @@ def _keep_kernel(workdir, operator, is_new):
         )
 
 
+def _keep_networks(workdir, own, is_new):
+    """The caller's own networks are kept too, so that the run can be used without the caller."""
+    for part, network in own.items():
+        if network is not None and is_new:
+            with written_aside(workdir / f"{part}.keras") as partial:
+                network.save(partial)
+
+
+def _kept_networks(workdir):
+    """{part: network} of what `_keep_networks` kept."""
+    paths = {part: Path(workdir) / f"{part}.keras" for part in ("inverter", "denoiser")}
+    return {
+        part: keras.saving.load_model(path, compile=False)
+        for part, path in paths.items()
+        if path.exists()
+    }
+
+
 def kept_operator(workdir, config):
     """The operator of a run, with the kernel it was trained for."""
     path = Path(workdir).expanduser() / KERNEL_FILE
@@ -205,8 +224,9 @@ def _fit(model, config, operator, images, held_out, workdir):
         verbose=0,
         callbacks=[
             StopOnNaN("optimizer.learning_rate"),
-            Progress(training.steps, LOSSES),
+            Progress(training.steps, [f"{name}_loss" for name in model.networks]),
             callbacks.TensorBoardLog(workdir / LOGS, *examples),
+            callbacks.AnnealingSnapshots(workdir / ANNEALING, *examples),
             callbacks.Checkpoints(workdir / CHECKPOINTS),
         ],
     )
@@ -220,7 +240,10 @@ def example_batch(source, operator, config):
         loaded = [source.load(i) for i in range(count)]
         shapes = [(pair[0] if source.paired else pair).shape for pair in loaded]
         side = min(EXAMPLE_SIDE, *(min(shape[:2]) for shape in shapes))
-        data = dataclasses.replace(data, evaluation_crop="center", size=side, crop_size=0)
+        side -= side % operator.scale
+        data = dataclasses.replace(
+            data, evaluation_crop="center", size=side, crop_size=0, crop_share=0.0
+        )
     pairs = evaluation_pairs(
         source, operator, config.noise, data,
         batch_size=count, seed=config.training.seed, limit=count,
@@ -243,9 +266,10 @@ def load_trained(workdir, which="best"):
         ValueError: the directory holds no run, or one without a checkpoint.
     """
     config = read_config(workdir, Config)
-    checkpoint = checkpoints.latest(Path(workdir).expanduser() / CHECKPOINTS / which)
+    workdir = Path(workdir).expanduser()
+    checkpoint = checkpoints.latest(workdir / CHECKPOINTS / which)
     if checkpoint is None:
         raise ValueError(f"Expected a trained model in {workdir}. Received: no checkpoint yet.")
-    model = build_model(config, with_discriminator=False)
-    checkpoints.restore_part({"unet": model.unet, "dae": model.dae}, checkpoint)
+    model = build_model(config, **_kept_networks(workdir), with_discriminator=False)
+    checkpoints.restore_part(model.networks, checkpoint)
     return model, config, checkpoints.step_of(checkpoint)

@@ -18,18 +18,28 @@ class UNet(keras.Model):
         depth: number of levels, 1 to 8; 8 is Table 3, for training at 256 x 256.
         channels: of the images, 1 or 3.
         global_skip: adds the input to the output. Paper: off.
+        measurement_channels: of the input; the image's where None.
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 
-    Input: [batch, height, width, channels], sides a multiple of 2 ** depth. Output: the same
-    shape, in (-1, 1) without the global skip.
+    Input: [batch, height, width, measurement_channels], sides a multiple of 2 ** depth. Output:
+    [batch, height, width, channels], in (-1, 1) without the global skip.
     """
 
-    def __init__(self, depth=8, channels=3, global_skip=False, dtype=None, **kwargs):
+    def __init__(
+        self,
+        depth=8,
+        channels=3,
+        global_skip=False,
+        measurement_channels=None,
+        dtype=None,
+        **kwargs,
+    ):
         if not 1 <= depth <= len(WIDTHS):
             raise ValueError(f"Expected depth from 1 to {len(WIDTHS)}. Received: {depth}")
+        measurement_channels = measurement_channels or channels
 
         # === Functional graph ===
-        inputs = keras.Input((None, None, channels), name="measurements")
+        inputs = keras.Input((None, None, measurement_channels), name="measurements")
         encoded = [convolution(WIDTHS[0], strides=2, dtype=dtype, name="e1")(inputs)]
         for level, width in enumerate(WIDTHS[1:depth], start=2):
             x = keras.layers.LeakyReLU(0.2, dtype=dtype)(encoded[-1])
@@ -55,6 +65,7 @@ class UNet(keras.Model):
         self.depth = depth
         self.channels = channels
         self.global_skip = global_skip
+        self.measurement_channels = measurement_channels
         self.hidden_dtype = dtype
 
     @property
@@ -67,6 +78,7 @@ class UNet(keras.Model):
             "depth": self.depth,
             "channels": self.channels,
             "global_skip": self.global_skip,
+            "measurement_channels": self.measurement_channels,
             "dtype": self.hidden_dtype,
             "name": self.name,
         }

@@ -1,13 +1,20 @@
 """The part of an experiment's config that speaks of images and measurements."""
 
 import dataclasses
+import math
 
-from inversenet_tf.imaging.checks import check_at_least, check_choice, check_positive
+from inversenet_tf.imaging.checks import (
+    check_at_least,
+    check_choice,
+    check_fraction,
+    check_positive,
+)
 from inversenet_tf.imaging.kernels import KERNELS, SIGNED_KERNELS
 from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.operators import BOUNDARIES, OPERATORS
 
 AUGMENTATIONS = ("none", "flip", "dihedral")
+REDUCING = ("downsampling", "joint")  # operators with fewer measured pixels than image pixels
 
 
 @dataclasses.dataclass(slots=True)
@@ -24,20 +31,23 @@ class DataConfig:
     channels: int = 3  # 1 or 3
     crop: str = "center"  # training patches: "center" or "random"
     crop_size: int = 0  # side of the central crop, scaled down to `size`; 0: `size` itself
+    crop_share: float = 0.0  # the same as a share of the image's short side; 0: `crop_size` decides
     min_scale: float = 1.0  # random patches are scaled down by a factor in [min_scale, 1]
     augmentation: str = "none"  # of training patches: "flip" left and right, "dihedral" all eight
     evaluation_crop: str = "center"  # "center" (size x size) or "whole" images
     validation_limit: int = 100  # images looked at after every epoch
 
-    @property
-    def center_side(self):
-        """Side of the central crop in pixels, resolved."""
+    def center_side(self, image_shape):
+        """Side in pixels of the central crop of an image of (height, width, ...)."""
+        if self.crop_share:
+            return round(self.crop_share * min(image_shape[:2]))
         return self.crop_size or self.size
 
     @property
     def minimum_side(self):
-        """Least side in pixels of an image that the central crop fits into."""
-        return max(1, self.center_side - 2 * self.padding)
+        """Least side in pixels of an image whose central crop need not be scaled up."""
+        share = self.crop_share or 1.0
+        return max(1, math.ceil((self.crop_size or self.size) / share) - 2 * self.padding)
 
     def validate(self):
         """Raises ValueError for a value outside its range."""
@@ -53,11 +63,17 @@ class DataConfig:
                 f"Expected data.crop_size of 0 or at least data.size = {self.size}. "
                 f"Received: {self.crop_size}"
             )
-        pairs = "pairs:" in (self.train[:6], self.validation[:6])
-        if pairs and self.center_side != self.size:
+        check_fraction("data.crop_share", self.crop_share)
+        if self.crop_share and self.crop_size:
             raise ValueError(
-                "Expected data.crop_size 0 for pairs, whose operator is tied to their pixels. "
-                f"Received: {self.crop_size}"
+                "Expected data.crop_share or data.crop_size, the other one 0. "
+                f"Received: {self.crop_share} and {self.crop_size}"
+            )
+        pairs = "pairs:" in (self.train[:6], self.validation[:6])
+        if pairs and (self.crop_share or self.crop_size not in (0, self.size)):
+            raise ValueError(
+                "Expected data.crop_size and data.crop_share 0 for pairs, whose operator is tied "
+                f"to their pixels. Received: {self.crop_size} and {self.crop_share}"
             )
         if not 0 < self.min_scale <= 1:
             raise ValueError(f"Expected 0 < data.min_scale <= 1. Received: {self.min_scale}")
@@ -73,11 +89,12 @@ class OperatorConfig:
     """The forward operator A, one of `OPERATORS`."""
 
     name: str = "blur"
+    scale: int = 1  # image pixels, along each side, to one of the measurement
     boundary: str = "circular"  # the paper's (Appendix D.1), or "reflect"
     kernel: str = "linear_motion"  # one of KERNELS
     kernel_size: int = 9
     kernel_angle: float = 45.0  # degrees, for linear_motion
-    kernel_sigma: float = 2.0  # pixels, for gaussian
+    kernel_sigma: float = 2.0  # pixels, for gaussian and, of its green kernel, chromatic
     kernel_seed: int = 0  # for camera_shake
     kernel_file: str = ""  # for file: .png, .npy or .mat
     kernel_index: int = 0  # which kernel of a .mat
@@ -85,13 +102,22 @@ class OperatorConfig:
     @property
     def is_signed(self):
         """Whether measurements of images in [0, 1] leave [0, 1]."""
-        return self.name == "blur" and self.kernel in SIGNED_KERNELS
+        return self.name != "identity" and self.kernel in SIGNED_KERNELS
+
+    def measured_channels(self, channels):
+        """Channels of the measurement of an image of that many."""
+        return 1 if self.name == "joint" else channels
 
     def validate(self):
         """Raises ValueError for a value outside its range."""
         check_choice("operator.name", self.name, OPERATORS)
         check_choice("operator.boundary", self.boundary, BOUNDARIES)
         check_choice("operator.kernel", self.kernel, KERNELS)
+        if (self.scale > 1) != (self.name in REDUCING) or self.scale < 1:
+            raise ValueError(
+                f"Expected operator.scale of at least 2 for {REDUCING}, of 1 for the others. "
+                f"Received: {self.scale} for {self.name!r}"
+            )
         if bool(self.kernel_file) != (self.kernel == "file"):
             raise ValueError(
                 'Expected operator.kernel_file together with operator.kernel "file". Received: '

@@ -194,6 +194,19 @@ class Folder(ImageSource):
         return read_image(self._paths[index], self._channels)
 
 
+class Joined(ImageSource):
+    """Several sources as one, the first one first; names begin with the number of their source."""
+
+    def __init__(self, spec, sources):
+        names = [f"{n}/{name}" for n, source in enumerate(sources) for name in source.names]
+        super().__init__(spec, names)
+        self._places = [(source, i) for source in sources for i in range(len(source))]
+
+    def load(self, index):
+        source, place = self._places[index]
+        return source.load(place)
+
+
 class Pairs(ImageSource):
     """Sharp images and the user's own measurements of them, matched by relative name."""
 
@@ -326,7 +339,8 @@ def open_source(spec, role, channels=3, minimum_side=1):
 
     Args:
         spec: `photos`, `digits` or `idx:DIR` (each with `@training` or `@held_out`, where that is
-            not `role`), `folder:DIR`, `pairs:SHARP_DIR,DEGRADED_DIR` or `tfds:NAME[@SPLIT]`.
+            not `role`), `folder:DIR` or several as `folder:DIR,DIR`,
+            `pairs:SHARP_DIR,DEGRADED_DIR`, or `tfds:NAME[@SPLIT]`.
         role: `TRAINING` or `HELD_OUT`: the part to take where the spec names none.
         channels: 1 or 3, of every image.
         minimum_side: least height and width in pixels; smaller images are skipped or refused.
@@ -346,7 +360,8 @@ def open_source(spec, role, channels=3, minimum_side=1):
     if kind == "idx" and place:
         return Idx(plain.removeprefix("idx:"), split, channels, minimum_side)
     if kind == "folder" and place:
-        return Folder(place, channels, minimum_side)
+        folders = [Folder(part, channels, minimum_side) for part in place.split(",")]
+        return folders[0] if len(folders) == 1 else Joined(spec, folders)
     if kind == "pairs" and place.count(",") == 1:
         return Pairs(*place.split(","), channels, minimum_side)
     if kind == "tfds" and place:

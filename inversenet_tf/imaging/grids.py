@@ -24,6 +24,13 @@ def image_grid(columns, gap=2):
     return grid[: rows * height - gap, : count * width - gap].astype(np.float32)
 
 
+def shown_like(measurements, images):
+    """Measurements with the size and the channels of their images, every pixel as a square."""
+    scale = images.shape[1] // measurements.shape[1]
+    shown = np.repeat(np.repeat(np.asarray(measurements), scale, axis=1), scale, axis=2)
+    return np.broadcast_to(shown, images.shape)
+
+
 def comparison_figure(path, rows, footer="", width=2.6):
     """Writes a figure of captioned images, one row an example, one column a method.
 

@@ -11,13 +11,16 @@ from pathlib import Path
 import h5py
 import numpy as np
 import scipy.io
+import scipy.ndimage
 from scipy.ndimage import gaussian_filter
 
 from inversenet_tf.imaging.io import read_image
 
+CHROMATIC_SIGMAS = (0.75, 1.0, 1.25)  # of red, green and blue, in units of the given sigma
+
 
 def _normalised(kernel):
-    return (kernel / kernel.sum()).astype(np.float32)
+    return (kernel / kernel.sum(axis=(0, 1))).astype(np.float32)
 
 
 def _drawn(points, size):
@@ -74,6 +77,14 @@ def gaussian(size=9, sigma=2.0):
     return _normalised(np.outer(profile, profile))
 
 
+def chromatic(size=9, sigma=2.0):
+    """One Gaussian a channel, sharpest in red, widest in blue: [size, size, 3], each of sum 1.
+
+    It stands in for the three kernels of Fig. 13, which differ between the channels.
+    """
+    return np.stack([gaussian(size, share * sigma) for share in CHROMATIC_SIGMAS], axis=-1)
+
+
 def flat(size=7):
     """A box: every one of its size x size values the same."""
     return _normalised(np.ones((size, size)))
@@ -84,15 +95,23 @@ def sobel():
     return np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]], np.float32)
 
 
+def misjudged(kernel, degrees=10.0):
+    """What a user who reads a motion's direction wrongly takes a kernel for: it, turned."""
+    turned = scipy.ndimage.rotate(kernel, degrees, reshape=False, order=1)
+    return _normalised(np.maximum(turned, 0.0))
+
+
 def from_file(path, index=0):
     """A kernel from `.png` (or any image), `.npy` or `.mat` (v5 and v7.3), scaled to sum 1.
+
+    An array of [height, width, 3] is one kernel a channel, each scaled to sum 1.
 
     Args:
         path: the file.
         index: which kernel of a file that holds several (`.mat`).
 
     Returns:
-        [height, width] kernel.
+        [height, width] or [height, width, 3] kernel.
 
     Raises:
         ValueError: no such file or kernel, or values that make no blur kernel.
@@ -112,12 +131,19 @@ def from_file(path, index=0):
     if not 0 <= index < len(kernels):
         raise ValueError(f"{path} holds {len(kernels)} kernels. Received: index={index}.")
     kernel = np.asarray(kernels[index], np.float64)
-    if kernel.ndim != 2 or not np.isfinite(kernel).all() or kernel.min() < 0 or kernel.sum() <= 0:
+    is_kernel = kernel.size and (kernel.ndim == 2 or kernel.shape[2:] == (3,))
+    if not is_kernel or not _is_distribution(kernel):
+        least = kernel.min() if kernel.size else "none"
         raise ValueError(
-            f"Expected a matrix of non-negative values with a positive sum in {path}. "
-            f"Received: shape {kernel.shape}, least value {kernel.min()}."
+            f"Expected a matrix, or three, of non-negative values with a positive sum in {path}. "
+            f"Received: shape {kernel.shape}, least value {least}."
         )
     return _normalised(kernel)
+
+
+def _is_distribution(kernel):
+    """Whether a kernel, or each of three, can be scaled to sum 1."""
+    return np.isfinite(kernel).all() and kernel.min() >= 0 and np.all(kernel.sum((0, 1)) > 0)
 
 
 def _mat_kernels(path):
@@ -144,6 +170,7 @@ KERNELS = {
     "linear_motion": lambda c: linear_motion(c.kernel_size, c.kernel_angle),
     "camera_shake": lambda c: camera_shake(c.kernel_size, c.kernel_seed),
     "gaussian": lambda c: gaussian(c.kernel_size, c.kernel_sigma),
+    "chromatic": lambda c: chromatic(c.kernel_size, c.kernel_sigma),
     "flat": lambda c: flat(c.kernel_size),
     "sobel": lambda c: sobel(),
     "file": lambda c: from_file(c.kernel_file, c.kernel_index),

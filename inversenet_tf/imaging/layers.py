@@ -3,6 +3,9 @@
 import keras
 import tensorflow as tf
 
+from inversenet_tf.imaging.classical import bicubic
+from inversenet_tf.imaging.operators import Decimation
+
 # The DCGAN and pix2pix convention of the paper's day; the paper names no initialisation.
 KERNEL_STDDEV = 0.02
 
@@ -13,12 +16,18 @@ def last_stddev(global_skip):
 
 
 def convolution(
-    filters, strides=1, transposed=False, stddev=KERNEL_STDDEV, padding="same", **kwargs
+    filters,
+    strides=1,
+    transposed=False,
+    stddev=KERNEL_STDDEV,
+    padding="same",
+    kernel_size=4,
+    **kwargs,
 ):
     """Conv(4, 4, ., filters) of Tables 3 and 4 and of DCGAN, initialised from N(0, stddev)."""
     layer = keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D
     initializer = keras.initializers.RandomNormal(stddev=stddev)
-    return layer(filters, 4, strides, padding, kernel_initializer=initializer, **kwargs)
+    return layer(filters, kernel_size, strides, padding, kernel_initializer=initializer, **kwargs)
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")
@@ -80,3 +89,25 @@ class PixelShuffle(keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {"factor": self.factor}
+
+
+@keras.saving.register_keras_serializable("inversenet_tf")
+class Enlarge(keras.layers.Layer):
+    """Bicubic interpolation of what `Decimation(scale)` kept back to the image's grid.
+
+    [b, h, w, c] -> [b, h * scale, w * scale, c], signed values in [-1, 1].
+    """
+
+    def __init__(self, scale, boundary="circular", **kwargs):
+        super().__init__(**kwargs)
+        self.scale = scale
+        self.boundary = boundary
+
+    def call(self, signed):
+        if self.scale == 1:
+            return signed
+        phase = Decimation(self.scale).phase
+        return bicubic((signed + 1.0) / 2.0, self.scale, phase, self.boundary) * 2.0 - 1.0
+
+    def get_config(self):
+        return super().get_config() | {"scale": self.scale, "boundary": self.boundary}

@@ -20,10 +20,12 @@ class Operator:
 
     Attributes:
         scale: how many image pixels, along each side, one measurement pixel stands for.
+        phase: measurement pixel i is centred at image pixel i * scale + phase.
         kernel: the [height, width(, channels)] point spread function, or None.
     """
 
     scale = 1
+    phase = 0
     kernel = None
 
     def __call__(self, images):
@@ -107,6 +109,91 @@ class Blur(Operator):
             )
 
 
+class Decimation(Operator):
+    """Keeps one pixel of every scale x scale block: S of Appendix D.2.
+
+    Args:
+        scale: d of the paper; the pixel kept is the one at (scale // 2, scale // 2) of its block,
+            where a kernel of that size has its centre.
+    """
+
+    def __init__(self, scale):
+        if scale < 1:
+            raise ValueError(f"Expected scale >= 1. Received: {scale}")
+        self.scale = scale
+        self.phase = scale // 2
+
+    def __call__(self, images):
+        return images[:, self.phase :: self.scale, self.phase :: self.scale]
+
+    def adjoint(self, measurements, image_shape):
+        """Every measurement at its place in the image, zeros around it."""
+        around = [self.phase, self.scale - 1 - self.phase]
+        blocks = tf.pad(
+            measurements[:, :, None, :, None], [[0, 0], [0, 0], around, [0, 0], around, [0, 0]]
+        )
+        return tf.reshape(blocks, [-1, *image_shape])
+
+    def validate(self, image_shape):
+        if image_shape[0] % self.scale or image_shape[1] % self.scale:
+            raise ValueError(
+                f"Expected images with sides that are multiples of the scale {self.scale}. "
+                f"Received: {tuple(image_shape[:2])}"
+            )
+
+
+class SpectralMean(Operator):
+    """The mean over the channels, one grey channel: L of Appendix D.3."""
+
+    def __call__(self, images):
+        return tf.reduce_mean(images, axis=-1, keepdims=True)
+
+    def measurement_shape(self, image_shape):
+        return (*image_shape[:2], 1)
+
+    def adjoint(self, measurements, image_shape):
+        return tf.repeat(measurements, image_shape[-1], axis=-1) / image_shape[-1]
+
+
+class Compose(Operator):
+    """Operators applied one after the other, the first one first.
+
+    Its `kernel` is that of the first part that has one.
+    """
+
+    def __init__(self, *operators):
+        self.operators = operators
+        for part in operators:
+            self.phase += self.scale * part.phase
+            self.scale *= part.scale
+        self.kernel = next((part.kernel for part in operators if part.kernel is not None), None)
+
+    def __call__(self, images):
+        for part in self.operators:
+            images = part(images)
+        return images
+
+    def measurement_shape(self, image_shape):
+        return self._shapes(image_shape)[-1]
+
+    def adjoint(self, measurements, image_shape):
+        shapes = self._shapes(image_shape)[:-1]
+        for part, shape in zip(reversed(self.operators), reversed(shapes), strict=True):
+            measurements = part.adjoint(measurements, shape)
+        return measurements
+
+    def validate(self, image_shape):
+        for part, shape in zip(self.operators, self._shapes(image_shape)[:-1], strict=True):
+            part.validate(shape)
+
+    def _shapes(self, image_shape):
+        """(height, width, channels) of the image and of what each part makes of it."""
+        shapes = [tuple(image_shape)]
+        for part in self.operators:
+            shapes.append(part.measurement_shape(shapes[-1]))
+        return shapes
+
+
 def extended(images, before, after, boundary):
     """Extends height and width by `before` and `after` pixels, wrapped around or mirrored.
 
@@ -130,9 +217,21 @@ def blur(config):
     return Blur(KERNELS[config.kernel](config), config.boundary)
 
 
+def downsampling(config):
+    """A = S H of Appendix D.2: blurred, then decimated."""
+    return Compose(blur(config), Decimation(config.scale))
+
+
+def joint(config):
+    """A = L S H of Appendix D.3: blurred, decimated and grey."""
+    return Compose(blur(config), Decimation(config.scale), SpectralMean())
+
+
 OPERATORS = {
     "blur": blur,
     "identity": lambda config: Identity(),
+    "downsampling": downsampling,
+    "joint": joint,
 }
 
 

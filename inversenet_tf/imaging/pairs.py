@@ -43,8 +43,8 @@ def draw_patch(source, data, seed, position):
 
     Args:
         source: an `ImageSource`.
-        data: a `DataConfig`; its `size`, `crop`, `crop_size`, `min_scale` and `augmentation` are
-            used.
+        data: a `DataConfig`; its `size`, `crop`, `crop_size`, `crop_share`, `min_scale` and
+            `augmentation` are used.
         seed: of the run.
         position: how many patches were drawn before this one.
 
@@ -59,10 +59,16 @@ def draw_patch(source, data, seed, position):
     if data.crop == "random":
         patches = _random_crop(images, source, data, generator)
     else:
-        patches = [center_crop(image, data.center_side) for image in images]
+        patches = _central_crop(images, source, data)
     if not source.paired:
         patches = [_turned(patch, data.augmentation, generator.integers(8)) for patch in patches]
     return patches
+
+
+def _central_crop(images, source, data):
+    """The same central square of an image and, where the source is paired, its measurement."""
+    side = data.size if source.paired else data.center_side(images[0].shape)
+    return [center_crop(image, side) for image in images]
 
 
 def _random_crop(images, source, data, generator):
@@ -102,13 +108,17 @@ def bordered(image, padding):
 
 
 def center_crop(image, size):
-    """The central size x size pixels of an image; all of it where `size` is None."""
-    if size is None:
-        return image
+    """The central size x size pixels of an image."""
     if min(image.shape[:2]) < size:
         raise ValueError(f"Expected at least {size} pixels a side. Received: {image.shape}")
     top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
     return image[top : top + size, left : left + size]
+
+
+def trimmed(image, scale):
+    """An image without the last rows and columns, sides then being multiples of `scale`."""
+    height, width = image.shape[:2]
+    return image[: height - height % scale, : width - width % scale]
 
 
 def training_pairs(source, operator, noise, data, *, batch_size, seed, start=0):
@@ -125,7 +135,11 @@ def training_pairs(source, operator, noise, data, *, batch_size, seed, start=0):
             never stopped.
 
     Returns:
-        tf.data.Dataset of (measurements, images), float32 [batch_size, size, size, channels].
+        tf.data.Dataset of (measurements, images), float32, images of
+        [batch_size, size, size, channels], measurements as the operator makes them of those.
+
+    Raises:
+        ValueError: the source is paired and the operator changes the size of an image.
     """
     positions = tf.data.Dataset.range(start * batch_size, np.iinfo(np.int64).max)
 
@@ -141,19 +155,25 @@ def evaluation_pairs(source, operator, noise, data, *, batch_size, seed, limit=N
 
     Args:
         source, operator, noise, data, batch_size, seed: as for `training_pairs`; where
-            `data.evaluation_crop` is "whole" the images may differ in size and come one by one.
+            `data.evaluation_crop` is "whole" the images may differ in size and come one by one,
+            trimmed at the bottom and the right to multiples of the operator's scale.
         limit: the number of images to stop after; None for all.
 
     Returns:
         tf.data.Dataset of (measurements, images), float32 [batch, height, width, channels].
+
+    Raises:
+        ValueError: as `training_pairs`.
     """
     whole = data.evaluation_crop == "whole"
-    side = None if whole else data.size if source.paired else data.center_side
 
     def load(index):
         loaded = source.load(int(index))
         images = loaded if source.paired else [loaded]
-        return [center_crop(bordered(image, data.padding), side) for image in images]
+        images = [bordered(image, data.padding) for image in images]
+        if not whole:
+            return _central_crop(images, source, data)
+        return images if source.paired else [trimmed(images[0], operator.scale)]
 
     count = len(source) if limit is None else min(limit, len(source))
     size = None if whole else data.size
@@ -181,7 +201,15 @@ def evaluation_images(source, data, *, batch_size, limit=None):
 
 
 def _make_pairs(positions, load, source, operator, noise, channels, size, seed):
-    """A dataset of positions -> one of single (measurement, image), `size` pixels a side."""
+    """A dataset of positions -> one of single (measurement, image).
+
+    Images have `size` pixels a side, or any size where it is None.
+    """
+    image_shape = measurement_shape = (size, size, channels)
+    if source.paired:
+        _check_pairs_fit(source, operator)
+    else:
+        measurement_shape = _measurement_shape(operator, image_shape)
 
     def load_contiguous(position):
         return [np.ascontiguousarray(image) for image in load(position)]
@@ -194,13 +222,31 @@ def _make_pairs(positions, load, source, operator, noise, channels, size, seed):
         else:
             pair_seed = tf.stack([tf.constant(seed, tf.int64), position])
             measurement = degrade(image[None], operator, noise, pair_seed)[0]
-        shape = (size, size, channels)
-        return tf.ensure_shape(measurement, shape), tf.ensure_shape(image, shape)
+        return (
+            tf.ensure_shape(measurement, measurement_shape),
+            tf.ensure_shape(image, image_shape),
+        )
 
     options = tf.data.Options()
     # Autotuning makes the end of an epoch wait for a sleeping thread, up to 20 s on two cores.
     options.autotune.enabled = False
     return positions.map(make_pair, num_parallel_calls=os.cpu_count()).with_options(options)
+
+
+def _check_pairs_fit(source, operator):
+    if operator is not None and operator.scale != 1:
+        raise ValueError(
+            "Expected an operator of scale 1 with pairs, whose images and measurements have one "
+            f"size. Received: scale {operator.scale} with {source.spec}"
+        )
+
+
+def _measurement_shape(operator, image_shape):
+    """Of images of (height, width, channels), height and width None where they vary."""
+    if None not in image_shape:
+        return operator.measurement_shape(image_shape)
+    block = (operator.scale, operator.scale, image_shape[-1])
+    return (None, None, operator.measurement_shape(block)[-1])
 
 
 def _resized_down(image, size):

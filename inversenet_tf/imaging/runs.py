@@ -51,7 +51,8 @@ def config_from_dict(config_class, values):
         ValueError: an unknown field or a wrong type.
     """
     whole_numbers_are_floats = {float: lambda v: float(v) if type(v) is int else v}
-    rules = dacite.Config(strict=True, type_hooks=whole_numbers_are_floats)
+    # JSON has lists where a config has tuples.
+    rules = dacite.Config(strict=True, type_hooks=whole_numbers_are_floats, cast=[tuple])
     try:
         return dacite.from_dict(config_class, values, rules)
     except dacite.DaciteError as error:
@@ -97,9 +98,9 @@ def open_workdir(workdir, config, free=()):
         shutil.rmtree(workdir / LOGS, ignore_errors=True)  # of an attempt that came to nothing
         write_json(path, wanted)
         return workdir
-    differences = _differences(
-        _without(_read_json(path), free), _without(json.loads(json.dumps(wanted)), free)
-    )
+    # A field that the kept config does not have yet stands at its default.
+    kept = dataclasses.asdict(config_from_dict(type(config), _read_json(path)))
+    differences = _differences(_without(kept, free), _without(wanted, free))
     if differences:
         raise ValueError(
             f"Expected the work directory {workdir} to hold this experiment. Received one "

@@ -15,10 +15,10 @@ from inversenet_tf.imaging.config import OperatorConfig
 def test_kernels_are_distributions(name, size):
     config = dataclasses.replace(OperatorConfig(), kernel_size=size)
     kernel = kernels.KERNELS[name](config)
-    assert kernel.shape == (size, size)
+    assert kernel.shape == ((size, size, 3) if name == "chromatic" else (size, size))
     assert kernel.dtype == np.float32
     assert kernel.min() >= 0
-    assert kernel.sum() == pytest.approx(1)
+    np.testing.assert_allclose(kernel.sum(axis=(0, 1)), 1, rtol=1e-6)
 
 
 def test_linear_motion_runs_along_its_angle():
@@ -41,6 +41,20 @@ def test_gaussian_has_its_variance():
     kernel = kernels.gaussian(31, sigma=2.5)
     offsets = np.arange(31) - 15
     assert (kernel.sum(axis=0) * offsets**2).sum() == pytest.approx(2.5**2, rel=1e-3)
+
+
+def test_chromatic_is_sharpest_in_red():
+    kernel = kernels.chromatic(9, sigma=1.0)
+    for channel, sigma in enumerate([0.75, 1.0, 1.25]):
+        np.testing.assert_array_equal(kernel[..., channel], kernels.gaussian(9, sigma))
+
+
+def test_a_kernel_of_three_channels_survives_its_file(tmp_path):
+    kernel = kernels.chromatic(9)
+    np.save(tmp_path / "k.npy", kernel)
+    np.testing.assert_allclose(kernels.from_file(tmp_path / "k.npy"), kernel, rtol=1e-6)
+    np.save(tmp_path / "scaled.npy", kernel * [1, 2, 3])
+    np.testing.assert_allclose(kernels.from_file(tmp_path / "scaled.npy"), kernel, rtol=1e-6)
 
 
 def test_kernels_from_files(tmp_path):
@@ -73,7 +87,17 @@ def test_the_kernels_of_the_field_are_read(shared_data, name, count):
         kernels.from_file(path, count)
 
 
-@pytest.mark.parametrize("values", [-np.ones((3, 3)), np.zeros((3, 3)), np.full((2, 2), np.nan)])
+@pytest.mark.parametrize(
+    "values",
+    [
+        -np.ones((3, 3)),
+        np.zeros((3, 3)),
+        np.full((2, 2), np.nan),
+        np.ones((3, 3, 2)),
+        np.ones((3, 3, 3)) * [1, 0, 1],
+        np.ones((0, 3)),
+    ],
+)
 def test_values_that_make_no_kernel_are_refused(tmp_path, values):
     np.save(tmp_path / "k.npy", values)
     with pytest.raises(ValueError, match="non-negative"):

@@ -2,16 +2,18 @@ import dataclasses
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from absl import logging
 
 from inversenet_tf.imaging.config import DataConfig, NoiseConfig
 from inversenet_tf.imaging.datasets import TRAINING, ImageSource, open_source
 from inversenet_tf.imaging.kernels import linear_motion
-from inversenet_tf.imaging.operators import Blur, Identity
+from inversenet_tf.imaging.operators import Blur, Compose, Decimation, Identity, SpectralMean
 from inversenet_tf.imaging.pairs import center_crop, draw_patch, evaluation_pairs, training_pairs
 
 RANDOM = DataConfig(size=32, crop="random", augmentation="flip")
 NOISE = NoiseConfig(gaussian_sigma=0.05)
+JOINT = Compose(Blur(linear_motion(5)), Decimation(4), SpectralMean())
 
 
 @pytest.fixture
@@ -139,3 +141,74 @@ def test_pairs_of_the_user_are_cropped_together(image_folder):
     for measurements, images in take(stream, 3) + take(held_out, 1):
         assert images.shape == (4, 32, 32, 3)
         np.testing.assert_array_equal(measurements, images)
+
+
+def test_measurements_may_be_smaller_and_grey(folder):
+    quiet = NoiseConfig(eight_bit=False)
+    streams = [
+        training_pairs(folder, JOINT, quiet, RANDOM, batch_size=4, seed=0),
+        evaluation_pairs(folder, JOINT, quiet, DataConfig(size=32), batch_size=4, seed=0),
+    ]
+    for stream in streams:
+        assert stream.element_spec[0].shape.as_list()[1:] == [8, 8, 1]
+        measurements, images = take(stream, 1)[0]
+        assert measurements.shape == (4, 8, 8, 1)
+        np.testing.assert_allclose(measurements, JOINT(images), atol=1e-5)
+
+
+def test_whole_images_are_trimmed_to_the_scale():
+    data = DataConfig(evaluation_crop="whole")
+    source = open_source("photos@held_out", TRAINING)
+    stream = evaluation_pairs(source, JOINT, NoiseConfig(), data, batch_size=8, seed=0)
+    assert stream.element_spec[0].shape.as_list() == [None, None, None, 1]
+    found = take(stream, 9)
+    assert [images.shape for _, images in found] == [(1, 300, 448, 3), (1, 400, 600, 3)]
+    assert [measured.shape for measured, _ in found] == [(1, 75, 112, 1), (1, 100, 150, 1)]
+    np.testing.assert_array_equal(found[0][1][0], source.load(0)[:, :448])
+
+
+@pytest.mark.parametrize("make_pairs", [training_pairs, evaluation_pairs])
+def test_pairs_of_the_user_have_one_size(image_folder, make_pairs):
+    source = open_source(f"pairs:{image_folder},{image_folder}", TRAINING)
+    with pytest.raises(ValueError, match="scale 1 with pairs.*Received: scale 4 with pairs:"):
+        make_pairs(source, JOINT, NOISE, RANDOM, batch_size=4, seed=0)
+
+
+@pytest.mark.parametrize("share", [0.8, 1.0])
+def test_a_central_crop_may_be_a_share_of_the_image(folder, share):
+    """Of 40 x 48 pixels, 0.8 is 32 and 1 the largest square; both are scaled down to 16."""
+    data = DataConfig(size=16, crop_share=share)
+    data.validate()
+    side = round(40 * share)
+    crops = np.stack([center_crop(folder.load(i), side) for i in range(6)])
+    expected = tf.image.resize(crops, (16, 16), "bicubic", antialias=True)
+    held_out = evaluation_pairs(folder, Identity(), NOISE, data, batch_size=6, seed=0)
+    np.testing.assert_allclose(take(held_out, 1)[0][1], np.clip(expected, 0, 1), atol=1e-6)
+    patches = [draw_patch(folder, data, 0, position)[0] for position in range(6)]
+    assert {patch.shape for patch in patches} == {(side, side, 3)}
+
+
+def test_a_share_of_images_of_any_resolution_is_the_same_part():
+    """CelebA comes as 178 x 218 and halved; the face is the central 128 or 64 pixels."""
+    data = DataConfig(size=64, crop_share=0.72)
+    assert data.center_side((218, 178, 3)) == 128
+    assert data.center_side((109, 89, 3)) == 64
+    assert data.minimum_side == 89
+    assert dataclasses.replace(data, padding=4).minimum_side == 81
+    assert dataclasses.replace(data, crop_share=1.0).minimum_side == 64
+    assert dataclasses.replace(data, crop_share=0.0, crop_size=128).minimum_side == 128
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"crop_share": 1.1},
+        {"crop_share": -0.1},
+        {"crop_share": float("nan")},
+        {"crop_share": 0.5, "crop_size": 128},
+        {"crop_share": 0.5, "train": "pairs:sharp,blurred"},
+    ],
+)
+def test_impossible_shares_are_refused(fields):
+    with pytest.raises(ValueError, match="data.crop_share"):
+        DataConfig(**fields).validate()

@@ -1,0 +1,48 @@
+"""Equal budgets: how many training steps fit into some minutes of this machine."""
+
+import time
+
+import tensorflow as tf
+
+from inversenet_tf.imaging.runs import default_strategy
+from inversenet_tf.networks import build_model
+from inversenet_tf.training import comparator_of, compile_model
+
+WARM_UP, TIMED = 3, 9  # steps of the trial
+
+
+def steps_within(config, minutes, seconds):
+    """The whole epochs of `config` that fit into a number of minutes, at least one, in steps.
+
+    Reading images, validation and checkpoints are not counted, so that they favour no method.
+
+    Args:
+        config: a `Config`.
+        minutes: the budget.
+        seconds: that a step takes, see `seconds_per_step`.
+    """
+    epoch = config.training.steps_per_epoch
+    return max(1, int(minutes * 60 / seconds / epoch)) * epoch
+
+
+def seconds_per_step(config):
+    """The least time of a training step of `config` here: other work can only add to it."""
+    strategy = default_strategy()
+    with strategy.scope():
+        model = build_model(config)
+        compile_model(model, config, comparator_of(config))
+    size, count = config.data.size, config.training.batch_size // strategy.num_replicas_in_sync
+    images = tf.random.uniform((count, size, size, config.data.channels))
+    side = size // config.operator.scale
+    batch = tf.random.uniform((count, side, side, config.measured_channels)), images
+
+    @tf.function
+    def step():
+        return strategy.run(model.train_step, (batch,))
+
+    times = []
+    for _ in range(WARM_UP + TIMED):
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    return min(times[WARM_UP:])

@@ -1,0 +1,91 @@
+"""Which network takes which part of an InverseNet; any may take either (Section 1).
+
+An inverter maps the signed measurement to a signed first estimate. Its attributes `scale` (how
+much it enlarges its input; 1: it wants the measurement enlarged to the image's size) and
+`multiple` (what the image's sides must be a multiple of) may be left out where they are 1. A
+denoiser maps that estimate z, or [z, y], to the signed restored image; of it, too, `multiple` is
+asked. Both are Keras models with defined inputs.
+"""
+
+from inversenet_tf.dae import DAE
+from inversenet_tf.discriminator import Discriminator
+from inversenet_tf.dncnn import DnCNN
+from inversenet_tf.inversenet import InverseNet
+from inversenet_tf.neural_deblur import NeuralDeblur
+from inversenet_tf.srresnet import SRResNet
+from inversenet_tf.unet import UNet
+
+CUSTOM = "custom"  # the caller's own Keras model
+NONE = "none"
+
+
+def _unet(config):
+    return UNet(
+        config.depth,
+        config.data.channels,
+        config.network.global_skip,
+        config.measured_channels,
+        dtype=config.training.precision,
+        name="unet",
+    )
+
+
+def _srresnet(config):
+    network = config.network
+    return SRResNet(
+        config.operator.scale,
+        config.data.channels,
+        network.residual_blocks,
+        network.residual_width,
+        network.global_skip,
+        config.measured_channels,
+        dtype=config.training.precision,
+        name="srresnet",
+    )
+
+
+def _neural_deblur(config):
+    return NeuralDeblur(config.data.channels, dtype=config.training.precision, name="neural_deblur")
+
+
+def _dae(config):
+    network = config.network
+    return DAE(
+        network.dae_factor,
+        config.data.channels,
+        network.dae_condition,
+        config.measured_channels,
+        network.global_skip,
+        network.paper_literal,
+        config.training.precision,
+        name="dae",
+    )
+
+
+def _dncnn(config):
+    layers, dtype = config.network.dncnn_layers, config.training.precision
+    return DnCNN(config.data.channels, layers, dtype=dtype, name="dncnn")
+
+
+INVERTERS = {"unet": _unet, "srresnet": _srresnet, "neural_deblur": _neural_deblur}
+DENOISERS = {"dae": _dae, "dncnn": _dncnn}
+
+
+def build_model(config, inverter=None, denoiser=None, with_discriminator=True):
+    """The untrained networks of a config, built.
+
+    Args:
+        config: a `Config`.
+        inverter, denoiser: the caller's own networks, where the config says "custom".
+        with_discriminator: False where the model is only to be used.
+    """
+    network, operator = config.network, config.operator
+    if network.inverter != CUSTOM:
+        inverter = INVERTERS[network.inverter](config)
+    if network.denoiser != CUSTOM:
+        denoiser = None if network.denoiser == NONE else DENOISERS[network.denoiser](config)
+    discriminator = None
+    if with_discriminator and config.loss.adversarial_weight > 0:
+        width, dtype = network.discriminator_width, config.training.precision
+        discriminator = Discriminator(config.data.channels, width, dtype, name="discriminator")
+    return InverseNet(inverter, denoiser, discriminator, operator.scale, operator.boundary)

@@ -1,0 +1,130 @@
+"""The trainings behind the paper's tables: named, cached, resumable, of equal budget."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from absl import logging
+
+from inversenet_tf import recipes
+from inversenet_tf.budget import seconds_per_step, steps_within
+from inversenet_tf.config import Config
+from inversenet_tf.data_sets import DATA_SETS
+from inversenet_tf.imaging import checkpoints
+from inversenet_tf.imaging.runs import CHECKPOINTS, CONFIG_FILE, read_config, write_json
+from inversenet_tf.training import train
+
+SPEEDS_FILE = "seconds_per_step.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Conditions:
+    """What all trainings of a reproduction share.
+
+    Attributes:
+        output: directory of everything that is written.
+        minutes: budget of each training on this machine.
+        root: directory of the user's image folders; None for tensorflow-datasets.
+        noise: standard deviation of the measurements' noise, in units of [0, 1].
+        comparator_weights: file of SqueezeNet's weights; "" trains without a comparator.
+        limit: held-out images that are measured; None for all.
+    """
+
+    output: Path
+    minutes: float
+    root: Path | None = None
+    noise: float = 0.0
+    comparator_weights: str = ""
+    limit: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One training.
+
+    Attributes:
+        task: "deblur", "sr7", "sr3" or "joint"; see `TASKS`.
+        data: of `DATA_SETS`.
+        method: of `recipes.TRAINED`.
+        conditions: `Conditions`.
+        size: of the training images or patches; 0: the task's own for two cores.
+        seed: of the training.
+    """
+
+    task: str
+    data: str
+    method: str
+    conditions: Conditions
+    size: int = 0
+    seed: int = 0
+
+    @property
+    def name(self):
+        """Says all that tells this run from another in the same output directory."""
+        noise = f"noise{self.conditions.noise:g}" if self.conditions.noise else "clean"
+        parts = [self.task, self.data, noise, self.method, f"{self.conditions.minutes:g}min"]
+        parts += [f"size{self.size}"] if self.size else []
+        parts += [f"seed{self.seed}"] if self.seed else []
+        return "-".join(parts)
+
+    @property
+    def workdir(self):
+        """Of this run."""
+        return self.conditions.output / "runs" / self.name
+
+    def config(self, steps=None):
+        """The `Config` of this run, of a given number of steps."""
+        config = TASKS[self.task]()
+        if self.size:
+            config.data.size = self.size
+        recipes.for_two_cores(config)
+        if self.conditions.comparator_weights:
+            recipes.compared_by_squeezenet(config, self.conditions.comparator_weights)
+        DATA_SETS[self.data].apply(config, self.conditions.root)
+        config.noise.gaussian_sigma = self.conditions.noise
+        config.training.seed = self.seed
+        config.training.steps = steps or config.training.steps
+        recipes.TRAINED[self.method](config)
+        config.validate()
+        return config
+
+    def train(self):
+        """Trains this run, goes on with it, or finds it done."""
+        if (self.workdir / CONFIG_FILE).exists():
+            steps = read_config(self.workdir, Config).training.steps
+        else:
+            config = self.config()
+            steps = steps_within(config, self.conditions.minutes, self._seconds_per_step(config))
+        logging.info("%s: %d steps.", self.name, steps)
+        train(self.config(steps), self.workdir)
+
+    def _seconds_per_step(self, config):
+        """Measured once for all data sets, seeds and noises, whose steps cost the same."""
+        path = self.conditions.output / SPEEDS_FILE
+        speeds = json.loads(path.read_text()) if path.exists() else {}
+        kind = f"{self.task}-{self.method}-size{config.data.size}"
+        if kind not in speeds:
+            speeds[kind] = seconds_per_step(config)
+            write_json(path, speeds)
+        return speeds[kind]
+
+    def report(self):
+        """What a result says of this training: name, steps, seconds."""
+        last = checkpoints.latest(self.workdir / CHECKPOINTS / "last")
+        seconds = checkpoints.scores(last)["seconds"]
+        return {"run": self.name, "steps": checkpoints.step_of(last), "seconds": seconds}
+
+
+def _super_resolution(kernel_size):
+    """Section 4.2 on patches of 64 pixels: what two cores can train."""
+    config = recipes.super_resolution(kernel_size)
+    config.data.size = 64
+    return config
+
+
+TASKS = {
+    "deblur": recipes.motion_deblur,
+    "sr7": lambda: _super_resolution(7),
+    "sr3": lambda: _super_resolution(3),
+    "joint": recipes.joint,
+}

@@ -1,0 +1,44 @@
+"""Converts torchvision's AlexNet checkpoint to weights of the comparator alexnet_torchvision.
+
+python tools/convert_torchvision.py --input=alexnet-owt-7be5be79.pth --output=alexnet_torchvision.h5
+"""
+
+from absl import flags
+
+from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.weights import from_torchvision, write_h5
+
+INPUT = flags.DEFINE_string("input", None, "Checkpoint of torchvision's AlexNet.", required=True)
+OUTPUT = flags.DEFINE_string("output", None, "HDF5 file to write, .h5.", required=True)
+
+
+def read_checkpoint(path):
+    """Reads a PyTorch state dict, without executing pickles, as NumPy arrays by name.
+
+    Raises:
+        ValueError: PyTorch is not installed, or the file is no state dict.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise ValueError(
+            f"Expected PyTorch, to read its checkpoints: pip install torch. Received: {error}"
+        ) from error
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return {name: tensor.numpy() for name, tensor in state.items()}
+    except Exception as error:  # PyTorch's reader fails in any way
+        raise ValueError(  # without PyTorch's text, which recommends executing the file
+            f"Expected a state dict in {path}. Received: a file that torch.load refuses or "
+            f"something else ({type(error).__name__})"
+        ) from error
+
+
+def main():
+    weights = from_torchvision(read_checkpoint(INPUT.value))
+    write_h5(OUTPUT.value, weights)
+    print(f"Wrote {', '.join(weights)} to {OUTPUT.value}.")
+
+
+if __name__ == "__main__":
+    run(main)
