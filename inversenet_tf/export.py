@@ -14,7 +14,7 @@ def export(model, output):
     """Writes a SavedModel, whole or not at all.
 
     Its signature `serving_default` takes `measurements`, float32 [batch, height, width,
-    channels] in [0, 1] of any batch and size, and gives `restored`, of the same shape and range.
+    channels] in [0, 1] of any batch and size, and gives `restored`, images of the same range.
 
     Args:
         model: a trained `InverseNet`.

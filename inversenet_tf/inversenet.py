@@ -81,8 +81,8 @@ class InverseNet(keras.Model):
         if self.denoiser is not None:
             restored = self._denoise(inverted, padded, training)
             outputs = {"inverted": inverted, "restored": restored}
-        size = tf.shape(measurements)[1:3] * self.scale
-        return {name: crop_to(from_signed(image), size) for name, image in outputs.items()}
+        scale, size = self.scale, tf.shape(measurements)[1:3] * self.scale
+        return {name: crop_to(from_signed(image), size, scale) for name, image in outputs.items()}
 
     def restore(self, measurements):
         """The model in use: as a call, with the outputs clipped to [0, 1]."""
@@ -171,7 +171,7 @@ class InverseNet(keras.Model):
         # The tapes go on recording, now that the discriminator is the updated one.
         for name, tape in tapes.items():
             with tape:
-                loss = self._generator_loss(estimates[name], images, features)
+                loss = self._generator_loss(name, estimates[name], images, features)
             logs |= self._update(name, tape, loss)
         return self._record(logs)
 
@@ -183,7 +183,7 @@ class InverseNet(keras.Model):
             loss = discriminator_loss(real, fakes, weights.real_label, weights.fake_label)
         return self._update("discriminator", tape, loss)
 
-    def _generator_loss(self, estimates, images, features):
+    def _generator_loss(self, name, estimates, images, features):
         weights, logits, compared = self.losses_config, None, None
         if self.discriminator is not None:
             logits = self.discriminator(estimates, training=True)
@@ -191,7 +191,7 @@ class InverseNet(keras.Model):
             compared = self.comparator(from_signed(estimates))
         begun = 1.0
         if weights.pretraining_steps:  # SRGAN: the squared distance alone, at first
-            steps = self.optimizers["inverter"].iterations
+            steps = self.optimizers[name].iterations
             begun = tf.cast(steps >= weights.pretraining_steps, tf.float32)
         return generator_loss(
             logits,

@@ -7,6 +7,8 @@ denoiser maps that estimate z, or [z, y], to the signed restored image; of it, t
 asked. Both are Keras models with defined inputs.
 """
 
+import keras
+
 from inversenet_tf.dae import DAE
 from inversenet_tf.discriminator import Discriminator
 from inversenet_tf.dncnn import DnCNN
@@ -39,6 +41,7 @@ def _srresnet(config):
         network.residual_width,
         network.global_skip,
         config.measured_channels,
+        config.operator.boundary,
         dtype=config.training.precision,
         name="srresnet",
     )
@@ -69,6 +72,34 @@ def _dncnn(config):
 
 INVERTERS = {"unet": _unet, "srresnet": _srresnet, "neural_deblur": _neural_deblur}
 DENOISERS = {"dae": _dae, "dncnn": _dncnn}
+
+
+def rebuilt(part, network):
+    """The caller's network once more, its variables now of the present strategy's scope.
+
+    Args:
+        part: "inverter" or "denoiser".
+        network: a Keras model, or None.
+
+    Raises:
+        ValueError: it does not come back from its config as it was, as it would have to from a
+            file.
+    """
+    if network is None:
+        return None
+    try:
+        copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(network))
+        copy.set_weights(network.get_weights())
+    except (TypeError, NotImplementedError) as error:
+        raise ValueError(f"Expected {part} to be a model that Keras can save. {error}") from error
+    for name in ("scale", "multiple"):
+        was, now = getattr(network, name, 1), getattr(copy, name, 1)
+        if was != now:
+            raise ValueError(
+                f"Expected {part}.{name} to be an attribute of its class, which a saved network "
+                f"keeps. Received: {was}, and {now} once saved"
+            )
+    return copy
 
 
 def build_model(config, inverter=None, denoiser=None, with_discriminator=True):

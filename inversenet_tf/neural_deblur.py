@@ -131,7 +131,7 @@ class NeuralDeblur(keras.Model):
     shape.
     """
 
-    multiple = STRIDE
+    multiple = CENTER  # of STRIDE would do, but for the margin around the smallest images
 
     def __init__(self, channels=3, width=1024, dtype=None, **kwargs):
         # === Functional graph ===

@@ -38,7 +38,12 @@ def pad_to_multiple(images, multiple, boundary="circular"):
     return images
 
 
-def crop_to(images, size):
-    """Undoes `pad_to_multiple`: the central `size` = [height, width] pixels."""
-    top, left = tf.unstack((tf.shape(images)[1:3] - size) // 2)
+def crop_to(images, size, scale=1):
+    """Undoes `pad_to_multiple`, also of what has since become `scale` times as large.
+
+    Args:
+        images: [batch, height, width, channels].
+        size: [height, width] of what remains, a multiple of `scale`.
+    """
+    top, left = tf.unstack((tf.shape(images)[1:3] - size) // scale // 2 * scale)
     return images[:, top : top + size[0], left : left + size[1]]

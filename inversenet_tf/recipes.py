@@ -101,8 +101,20 @@ def inversenet(config):
     """The paper's own method: nothing to change."""
 
 
+def inversenet_neural(config):
+    """Section 1's claim, that any network may invert: Chakrabarti's, before the same DAE."""
+    config.network.inverter = "neural_deblur"
+
+
+def inversenet_dncnn(config):
+    """The same claim for the denoiser: DnCNN behind the U-Net."""
+    config.network.denoiser = "dncnn"
+
+
 TRAINED = {
     "inversenet": inversenet,
+    "inversenet_neural": inversenet_neural,
+    "inversenet_dncnn": inversenet_dncnn,
     "pix2pix": pix2pix,
     "srgan": srgan,
     "neural_deblur": neural_deblur,

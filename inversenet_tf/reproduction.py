@@ -92,6 +92,8 @@ class Run:
         """Trains this run, goes on with it, or finds it done."""
         if (self.workdir / CONFIG_FILE).exists():
             steps = read_config(self.workdir, Config).training.steps
+            if self._last is not None and checkpoints.step_of(self._last) == steps:
+                return
         else:
             config = self.config()
             steps = steps_within(config, self.conditions.minutes, self._seconds_per_step(config))
@@ -109,10 +111,18 @@ class Run:
         return speeds[kind]
 
     def report(self):
-        """What a result says of this training: name, steps, seconds."""
-        last = checkpoints.latest(self.workdir / CHECKPOINTS / "last")
-        seconds = checkpoints.scores(last)["seconds"]
-        return {"run": self.name, "steps": checkpoints.step_of(last), "seconds": seconds}
+        """What a result says of this training: name, steps, seconds, config."""
+        return {
+            "run": self.name,
+            "steps": checkpoints.step_of(self._last),
+            "seconds": checkpoints.scores(self._last)["seconds"],
+            "config": dataclasses.asdict(read_config(self.workdir, Config)),
+        }
+
+    @property
+    def _last(self):
+        """The newest checkpoint, or None."""
+        return checkpoints.latest(self.workdir / CHECKPOINTS / "last")
 
 
 def _super_resolution(kernel_size):

@@ -26,6 +26,7 @@ class SRResNet(keras.Model):
         width: features; 64 in that paper.
         global_skip: adds the enlarged measurement to the output. SRGAN: off.
         measurement_channels: of the measurement; the image's where None.
+        boundary: the operator's, for that enlargement.
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 
     Input: [batch, height, width, measurement_channels]. Output: [batch, height * scale,
@@ -40,6 +41,7 @@ class SRResNet(keras.Model):
         width=64,
         global_skip=False,
         measurement_channels=None,
+        boundary="circular",
         dtype=None,
         **kwargs,
     ):
@@ -69,7 +71,7 @@ class SRResNet(keras.Model):
         x = convolution(channels, kernel_size=9, stddev=stddev, dtype=dtype, name="last")(x)
         outputs = keras.layers.Activation("tanh", dtype="float32", name="tanh")(x)
         if global_skip:
-            enlarged = Enlarge(scale, dtype="float32", name="enlarged")(inputs)
+            enlarged = Enlarge(scale, boundary, dtype="float32", name="enlarged")(inputs)
             outputs = keras.layers.Add(dtype="float32", name="global_skip")([enlarged, outputs])
         super().__init__(inputs, outputs, **kwargs)
 
@@ -80,6 +82,7 @@ class SRResNet(keras.Model):
         self.width = width
         self.global_skip = global_skip
         self.measurement_channels = measurement_channels
+        self.boundary = boundary
         self.hidden_dtype = dtype
 
     @property
@@ -95,6 +98,7 @@ class SRResNet(keras.Model):
             "width": self.width,
             "global_skip": self.global_skip,
             "measurement_channels": self.measurement_channels,
+            "boundary": self.boundary,
             "dtype": self.hidden_dtype,
             "name": self.name,
         }

@@ -25,7 +25,7 @@ from inversenet_tf.imaging.runs import (
     open_workdir,
     read_config,
 )
-from inversenet_tf.networks import CUSTOM, NONE, build_model
+from inversenet_tf.networks import CUSTOM, NONE, build_model, rebuilt
 
 KERNEL_FILE = "kernel.npy"
 ANNEALING = "annealing"
@@ -65,7 +65,7 @@ def train(config, workdir, comparator=None, inverter=None, denoiser=None):
         workdir: directory of the run: `config.json`, `checkpoints/`, `logs/`.
         comparator, inverter, denoiser: the caller's own, where the config names "custom": a
             frozen callable from images in [0, 1] to features, and networks as `networks.py`
-            describes them.
+            describes them, of which copies are trained.
 
     Returns:
         The trained `InverseNet`, in the state of the last step.
@@ -84,7 +84,7 @@ def train(config, workdir, comparator=None, inverter=None, denoiser=None):
     if config.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     with strategy.scope():
-        model = build_model(config, **own)
+        model = build_model(config, **{part: rebuilt(part, own[part]) for part in own})
         compile_model(model, config, comparator or comparator_of(config))
     workdir = open_workdir(workdir, config)
     last = checkpoints.latest(workdir / CHECKPOINTS / "last")
@@ -119,13 +119,13 @@ def comparator_of(config):
 
 def _check_call(config, strategy, own):
     """Whether the config, which is what a result is known by, tells the truth of this call."""
-    named = {"comparator": config.loss.comparator, "inverter": config.network.inverter}
-    named["denoiser"] = config.network.denoiser
     for part, passed in own.items():
-        if (passed is not None) != (named[part] == CUSTOM):
+        section = "loss" if part == "comparator" else "network"
+        named = getattr(getattr(config, section), part)
+        if (passed is not None) != (named == CUSTOM):
             raise ValueError(
-                f'Expected the config to name its {part} "{CUSTOM}" where one is passed to train, '
-                f"and only there. Received: {named[part]!r} with {part}={passed}"
+                f'Expected {section}.{part} "{CUSTOM}" where a {part} is passed to train, and only '
+                f"there. Received: {named!r} with {part}={passed}"
             )
     if config.training.batch_size % strategy.num_replicas_in_sync:
         raise ValueError(

@@ -4,15 +4,8 @@ import pytest
 import tensorflow as tf
 from scipy.ndimage import gaussian_filter
 
-from inversenet_tf.comparator import (
-    COMPARATORS,
-    VGG16,
-    AlexNet,
-    Comparator,
-    SqueezeNet,
-    TorchvisionAlexNet,
-    build_comparator,
-)
+from inversenet_tf.comparator import COMPARATORS, Comparator, build_comparator
+from inversenet_tf.feature_networks import VGG16, AlexNet, SqueezeNet, TorchvisionAlexNet
 from inversenet_tf.imaging.io import read_image
 from inversenet_tf.weights import TORCHVISION_LAYERS, assign, from_torchvision, write_h5
 

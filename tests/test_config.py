@@ -4,7 +4,13 @@ import json
 import pytest
 
 from inversenet_tf.config import Config
-from inversenet_tf.imaging.runs import CHECKPOINTS, config_from_dict, open_workdir, read_config
+from inversenet_tf.imaging.runs import (
+    CHECKPOINTS,
+    CONFIG_FILE,
+    config_from_dict,
+    open_workdir,
+    read_config,
+)
 
 
 def test_the_defaults_are_the_papers():
@@ -46,6 +52,16 @@ IMPOSSIBLE = {
     "network.depth": 9,
     "network.dae_condition": "inner",
     "network.dae_factor": 7,
+    "network.inverter": "none",
+    "network.denoiser": "wiener",
+    "network.residual_blocks": 0,
+    "network.dncnn_layers": 2,
+    "operator.scale": 2,
+    "data.crop_share": 1.5,
+    "loss.comparator": "resnet",
+    "loss.adversarial_weight": -1.0,
+    "loss.pretraining_steps": -1,
+    "loss.comparator_size": -1,
     "loss.reduction": "max",
     "loss.real_label": float("nan"),
     "optimizer.learning_rate": 0.0,
@@ -70,6 +86,53 @@ def test_impossible_values_are_refused_by_name(field):
     setattr(getattr(config, section), name, IMPOSSIBLE[field])
     with pytest.raises(ValueError, match=f"{field}.*Received: .*"):
         config.validate()
+
+
+def reducing(scale, dae_condition="inner", dae_factor=None):
+    config = Config()
+    config.operator.name = "downsampling"
+    config.operator.scale = scale
+    config.network.dae_condition = dae_condition
+    config.network.dae_factor = dae_factor or scale
+    return config
+
+
+def test_a_smaller_measurement_joins_the_inner_grid_or_not_at_all():
+    reducing(4).validate()
+    reducing(4, "none", dae_factor=8).validate()
+    with pytest.raises(ValueError, match="network.dae_condition.*'none', 'inner'.*'shuffled'"):
+        reducing(4, "shuffled").validate()
+    with pytest.raises(ValueError, match="dae_factor to equal operator.scale.* 4 and 2"):
+        reducing(2, dae_factor=4).validate()
+
+
+def test_a_scale_that_is_no_power_of_two_is_refused():
+    with pytest.raises(ValueError, match="operator.scale to be a power of two. Received: 3"):
+        reducing(3, "none", dae_factor=4).validate()
+
+
+def test_other_networks_are_not_asked_for_what_the_papers_need():
+    config = Config()
+    config.data.size = 72  # of no U-Net of six levels
+    with pytest.raises(ValueError, match="network.depth"):
+        config.validate()
+    config.network.inverter = config.network.denoiser = "custom"
+    config.network.dae_condition = "inner"
+    config.validate()
+
+
+def test_filters_are_predicted_for_blurs_alone():
+    config = reducing(4)
+    config.network.inverter = "neural_deblur"
+    with pytest.raises(ValueError, match='operator.name "blur".*downsampling'):
+        config.validate()
+
+
+def test_the_measured_channels_are_the_operators():
+    config = Config()
+    assert config.measured_channels == 3
+    config.operator.name = "joint"
+    assert config.measured_channels == 1
 
 
 def test_config_survives_json():
@@ -123,6 +186,20 @@ def test_a_workdir_belongs_to_one_experiment(tmp_path):
     with pytest.raises(ValueError, match="optimizer.learning_rate: 0.0001 there, 1.0 here"):
         open_workdir(workdir, other)
     assert read_config(workdir, Config) == config
+
+
+def test_a_field_that_an_old_config_lacks_stands_at_its_default(tmp_path):
+    config = Config()
+    workdir = open_workdir(tmp_path / "run", config)
+    (workdir / CHECKPOINTS / "last" / "step-00000001").mkdir(parents=True)
+    kept = json.loads((workdir / CONFIG_FILE).read_text())
+    del kept["loss"]["pretraining_steps"], kept["network"]["inverter"]
+    (workdir / CONFIG_FILE).write_text(json.dumps(kept))
+    assert open_workdir(workdir, config) == workdir
+    assert read_config(workdir, Config) == config
+    config.loss.pretraining_steps = 5
+    with pytest.raises(ValueError, match="loss.pretraining_steps: 0 there, 5 here"):
+        open_workdir(workdir, config)
 
 
 def test_an_unwritable_workdir_is_refused(tmp_path):

@@ -46,7 +46,7 @@ def test_both_outputs_have_the_images_size_whatever_it_is():
 def test_padding_leaves_fitting_images_alone(images):
     model = InverseNet(UNet(3), DAE())
     signed = images * 2 - 1
-    expected = (model.unet(signed) + 1) / 2
+    expected = (model.inverter(signed) + 1) / 2
     np.testing.assert_allclose(model(images)["inverted"], expected, atol=1e-6)
 
 
@@ -84,11 +84,11 @@ def test_algorithm_1(batch, monkeypatch):
     model.train_step(batch)
     assert updated == [
         *[("discriminator", ["discriminator"])] * 3,
-        ("unet", ["unet"]),
-        ("dae", ["dae"]),
+        ("inverter", ["inverter"]),
+        ("denoiser", ["denoiser"]),
     ]
     steps = {name: int(o.iterations.numpy()) for name, o in model.optimizers.items()}
-    assert steps == {"discriminator": 3, "unet": 1, "dae": 1}
+    assert steps == {"discriminator": 3, "inverter": 1, "denoiser": 1}
     assert model.step == 1
 
 
@@ -97,7 +97,7 @@ def test_a_step_equals_the_equations_by_hand(batch):
     rate = 1e-3
     model = make(lambda: keras.optimizers.SGD(rate), clip_norm=1e9)
     measurements, images = (x * 2 - 1 for x in batch)
-    d, unet, dae = model.discriminator, model.unet, model.dae
+    d, unet, dae = model.discriminator, model.inverter, model.denoiser
 
     def gradient(loss, network):
         with tf.GradientTape() as tape:
@@ -124,8 +124,8 @@ def test_a_step_equals_the_equations_by_hand(batch):
     z, restored = outputs()
 
     def l_d():
-        logits = [d(x, training=True) for x in (images, z, restored)]
-        return discriminator_loss(*logits, 0.99, 0.01)
+        real, *fakes = [d(x, training=True) for x in (images, z, restored)]
+        return discriminator_loss(real, fakes, 0.99, 0.01)
 
     compare("discriminator", d, gradient(l_d, d))
     for variable, value in zip(d.trainable_variables, found["discriminator"], strict=True):
@@ -138,8 +138,8 @@ def test_a_step_equals_the_equations_by_hand(batch):
             real_label=0.99, reconstruction_weight=0.5, feature_weight=0.5,
         )  # fmt: skip
 
-    compare("unet", unet, gradient(lambda: l_g(0), unet))
-    compare("dae", dae, gradient(lambda: l_g(1), dae))
+    compare("inverter", unet, gradient(lambda: l_g(0), unet))
+    compare("denoiser", dae, gradient(lambda: l_g(1), dae))
 
 
 def test_gradients_are_clipped_by_their_global_norm(batch):
@@ -156,7 +156,7 @@ def test_gradients_are_averaged_over_replicas_and_then_clipped(two_replicas):
     """Replica gradients 100 and -99 under clip 5 move the weight by their mean, 0.5, not by 0."""
     with two_replicas.scope():
         model = make(lambda: keras.optimizers.SGD(1.0), clip_norm=5.0)
-        layer = model.unet.get_layer("d3_conv")
+        layer = model.inverter.get_layer("d3_conv")
     start = layer.bias.numpy()
 
     @tf.function
@@ -165,8 +165,8 @@ def test_gradients_are_averaged_over_replicas_and_then_clipped(two_replicas):
             index = tf.distribute.get_replica_context().replica_id_in_sync_group
             with tf.GradientTape() as tape:
                 loss = tf.gather([100.0, -99.0], index) * layer.bias[0]
-                loss += 0.0 * sum(tf.reduce_sum(v) for v in model.unet.trainable_variables)
-            model._update("unet", tape, loss)
+                loss += 0.0 * sum(tf.reduce_sum(v) for v in model.inverter.trainable_variables)
+            model._update("inverter", tape, loss)
 
         two_replicas.run(replica)
 
@@ -185,7 +185,8 @@ def test_the_comparator_is_off_or_counts(batch):
     off = plain.train_on_batch(*batch, return_dict=True)
     on = compared.train_on_batch(*batch, return_dict=True)
     assert len(seen) == 3  # of the truth once, of z and of the restored
-    assert on["unet_loss"] > off["unet_loss"] and on["dae_loss"] > off["dae_loss"]
+    assert on["inverter_loss"] > off["inverter_loss"]
+    assert on["denoiser_loss"] > off["denoiser_loss"]
     assert on["discriminator_loss"] == pytest.approx(off["discriminator_loss"], rel=1e-4)
 
 

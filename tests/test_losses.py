@@ -34,9 +34,11 @@ def test_equation_9_does_not_overflow():
 def test_equation_10():
     real, inverted, restored = LOGITS, LOGITS + 1, LOGITS - 2
     expected = soft_gan(real, 0.99) + soft_gan(inverted, 0.01) + soft_gan(restored, 0.01)
-    assert float(losses.discriminator_loss(real, inverted, restored, 0.99, 0.01)) == pytest.approx(
-        expected, rel=1e-5
-    )
+    found = losses.discriminator_loss(real, [inverted, restored], 0.99, 0.01)
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+    alone = losses.discriminator_loss(real, [inverted], 0.99, 0.01)
+    without = expected - soft_gan(restored, 0.01)
+    assert float(alone) == pytest.approx(without, rel=1e-5)
 
 
 def test_squared_distance_sums_over_pixels_and_averages_over_the_batch():
@@ -64,3 +66,7 @@ def test_equations_11_and_12():
         estimated_features=features, true_features=true_features,
     )  # fmt: skip
     assert float(full) == pytest.approx(adversarial + 0.25 * l2 + 2.0 * feature, rel=1e-5)
+    light = losses.generator_loss(LOGITS, estimates, images, adversarial_weight=1e-3, **weights)
+    assert float(light) == pytest.approx(1e-3 * adversarial + 0.25 * l2, rel=1e-5)
+    no_logits = losses.generator_loss(None, estimates, images, **weights)
+    assert float(no_logits) == pytest.approx(0.25 * l2, rel=1e-5)

@@ -15,6 +15,16 @@ def test_padding_reaches_the_multiple_and_is_undone(shape, boundary):
     np.testing.assert_array_equal(crop_to(padded, shape), images)
 
 
+@pytest.mark.parametrize("scale", [2, 4])
+@pytest.mark.parametrize("shape", [(32, 64), (37, 53), (5, 70), (1, 1)])
+def test_padding_is_undone_of_enlarged_images(shape, scale):
+    images = np.random.default_rng(0).normal(size=(2, *shape, 3)).astype(np.float32)
+    padded = np.asarray(pad_to_multiple(images, 32))
+    padded, expected = (x.repeat(scale, axis=1).repeat(scale, axis=2) for x in (padded, images))
+    size = [scale * side for side in shape]
+    np.testing.assert_array_equal(crop_to(padded, size, scale), expected)
+
+
 @pytest.mark.parametrize(
     ("boundary", "expected"),
     [("circular", [2, 3, 1, 2, 3, 1, 2, 3]), ("reflect", [3, 2, 1, 2, 3, 2, 1, 2])],

@@ -10,7 +10,8 @@ from inversenet_tf import callbacks, training
 from inversenet_tf.imaging import checkpoints
 from inversenet_tf.imaging.callbacks import TrainingDiverged
 from inversenet_tf.imaging.runs import CHECKPOINTS, CONFIG_FILE
-from inversenet_tf.inversenet import NETWORKS
+from inversenet_tf.inversenet import NETWORKS, InverseNet
+from inversenet_tf.recipes import compared_by_squeezenet
 from inversenet_tf.training import build_model, load_trained, train
 
 
@@ -30,10 +31,10 @@ def test_a_run_leaves_config_checkpoints_and_logs(small_config, tmp_path):
     logs.Reload()
     written = set(logs.Tags()["tensors"])
     assert {
-        "training/discriminator_loss", "training/unet_loss", "training/dae_loss",
+        "training/discriminator_loss", "training/inverter_loss", "training/denoiser_loss",
         "validation/psnr_inverted", "validation/psnr_restored",
         "validation/ssim_inverted", "validation/ssim_restored", "examples",
-        "training/discriminator_gradient_norm", "training/unet_gradient_norm",
+        "training/discriminator_gradient_norm", "training/inverter_gradient_norm",
         "annealing/images - inverted", "annealing/images - restored",
         "annealing/mean of images - inverted", "annealing/variance of images - restored",
     } <= written  # fmt: skip
@@ -71,36 +72,36 @@ def test_a_finished_run_is_not_trained_again(small_config, tmp_path, monkeypatch
 
 
 def test_nan_stops_with_its_name_and_keeps_the_last_good_state(small_config, tmp_path, monkeypatch):
-    original = training.InverseNet._generator_loss
+    original = InverseNet._generator_loss
 
-    def poisoned(self, estimates, images, features):
-        loss = original(self, estimates, images, features)
-        return loss + tf.where(self.optimizers["dae"].iterations.value >= 2, np.nan, 0.0)
+    def poisoned(self, name, estimates, images, features):
+        loss = original(self, name, estimates, images, features)
+        return loss + tf.where(self.optimizers["denoiser"].iterations.value >= 2, np.nan, 0.0)
 
-    monkeypatch.setattr(training.InverseNet, "_generator_loss", poisoned)
-    with pytest.raises(TrainingDiverged, match="(unet|dae)_loss is nan at step 3"):
+    monkeypatch.setattr(InverseNet, "_generator_loss", poisoned)
+    with pytest.raises(TrainingDiverged, match="(inverter|denoiser)_loss is nan at step 3"):
         train(small_config, tmp_path / "run")
     last = checkpoints.latest(tmp_path / "run" / "checkpoints" / "last")
     assert last.name == "step-00000002"
     model, _, step = load_trained(tmp_path / "run", "last")
     assert step == 2
-    assert all(np.isfinite(v).all() for v in model.unet.get_weights())
+    assert all(np.isfinite(v).all() for v in model.inverter.get_weights())
 
 
 def test_a_gradient_that_overflows_at_the_end_of_an_epoch_is_not_saved(
     small_config, tmp_path, monkeypatch
 ):
     """The loss is still finite then, only the gradient is not."""
-    original = training.InverseNet._update
+    original = InverseNet._update
 
     def poisoned(self, name, tape, loss):
-        if name == "dae":
+        if name == "denoiser":
             with tape:
-                steps = self.optimizers["dae"].iterations.value
+                steps = self.optimizers["denoiser"].iterations.value
                 loss *= tf.where(steps >= 3, tf.stop_gradient(loss * 0 + 1e38) ** 0.5, 1.0) ** 2
         return original(self, name, tape, loss)
 
-    monkeypatch.setattr(training.InverseNet, "_update", poisoned)
+    monkeypatch.setattr(InverseNet, "_update", poisoned)
     with pytest.raises(TrainingDiverged, match="at step 4"):
         train(small_config, tmp_path / "run")
     for kind in ("best", "last"):
@@ -122,10 +123,32 @@ def test_the_config_tells_of_the_comparator(small_config, tmp_path):
 
     with pytest.raises(ValueError, match="loss.comparator"):
         train(small_config, tmp_path / "run", comparator)
-    small_config.loss.comparator = "mean colour"
+    small_config.loss.comparator = "custom"
     with pytest.raises(ValueError, match="loss.comparator"):
         train(small_config, tmp_path / "run")
     assert train(small_config, tmp_path / "run", comparator).step == 4
+
+
+def test_training_with_the_features_of_squeezenet(small_config, shared_data, tmp_path):
+    weights = shared_data / "weights" / "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    if not weights.exists():
+        pytest.skip("no weights of SqueezeNet beside the project")
+    small_config.training.steps = 2
+    small_config.loss.adversarial_weight = small_config.loss.reconstruction_weight = 0.0
+    compared_by_squeezenet(small_config, weights)
+    small_config.loss.comparator_size = 32
+    assert train(small_config, tmp_path / "run").step == 2
+    scores = checkpoints.scores(checkpoints.latest(tmp_path / "run" / CHECKPOINTS / "last"))
+    for name in ("inverter", "denoiser"):  # which nothing but the features trains here
+        assert scores[f"{name}_loss"] > 1e-3 and scores[f"{name}_gradient_norm"] > 1e-4
+
+
+def test_missing_weights_of_the_comparator_stop_before_anything_is_written(small_config, tmp_path):
+    small_config.loss.comparator = "squeezenet"
+    small_config.loss.comparator_weights = str(tmp_path / "nowhere.h5")
+    with pytest.raises(ValueError, match="nowhere.h5"):
+        train(small_config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_keeps_its_kernel(small_config, tmp_path):
@@ -156,8 +179,9 @@ def test_the_best_checkpoint_is_that_of_the_best_validation(small_config, tmp_pa
     training.compile_model(model, small_config)
     keeper = callbacks.Checkpoints(directory)
     keeper.set_model(model)
+    keeper.on_train_begin()
     for step, psnr in [(1, 20.0), (2, 22.0), (3, 21.0)]:
-        model.optimizers["unet"].iterations.assign(step)
+        model.optimizers["inverter"].iterations.assign(step)
         keeper.on_epoch_end(0, {"val_psnr_restored": psnr})
     assert checkpoints.latest(directory / "best").name == "step-00000002"
     assert checkpoints.latest(directory / "last").name == "step-00000003"
@@ -168,7 +192,7 @@ def test_an_interrupted_checkpoint_is_never_seen(small_config, tmp_path, monkeyp
     training.compile_model(model, small_config)
     directory = tmp_path / "checkpoints"
     checkpoints.save(model.state, model.step, directory)
-    model.optimizers["unet"].iterations.assign(7)
+    model.optimizers["inverter"].iterations.assign(7)
     with monkeypatch.context() as patch:
         # The kill: all is written, but not yet under its name.
         patch.setattr("inversenet_tf.imaging.atomic.os.replace", None)

@@ -13,28 +13,17 @@ from 20.27 dB and 0.598 to 29.59 dB and 0.910 (inverted 29.37 dB and 0.908), wit
   --config.training.steps=5000
 """
 
-from inversenet_tf.config import Config
+from inversenet_tf import recipes
 
 
 def get_config():
-    """Departs from `Config`, the paper's constants, where it says so."""
-    config = Config()
+    """The paper's constants but for the data and what the recipe for two cores says."""
+    config = recipes.motion_deblur()
     # Few photographs: random patches at several scales, in all eight orientations.
     config.data.train = config.data.validation = "photos"
     config.data.crop = "random"
     config.data.min_scale = 0.4
     config.data.augmentation = "dihedral"
     config.data.evaluation_crop = "whole"
-    # Paper: the networks predict images; here: corrections to their input, which start at zero.
-    config.network.global_skip = True
-    # Paper: not given, DCGAN's 64; here: a quarter of its arithmetic, which else rules the step.
-    config.network.discriminator_width = 32
-    # Paper: a constant 1e-4 and batches of 36, for days on a GPU; here: for minutes.
-    config.optimizer.learning_rate = 1e-3
-    config.optimizer.schedule = "cosine"
-    config.training.batch_size = 16
-    config.training.steps = 2500
-    config.training.steps_per_epoch = 250
-    # Losses, batch norm's statistics and outputs stay in float32.
-    config.training.precision = "mixed_bfloat16"
+    recipes.for_two_cores(config)
     return config

@@ -47,6 +47,24 @@ def test_folder_without_a_usable_image_is_refused(image_folder):
         open_source(f"folder:{image_folder}", TRAINING, minimum_side=64)
 
 
+def test_several_folders_are_one_source(image_folder, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.new("RGB", (9, 8), (0, 51, 255)).save(other / "0.png")
+    spec = f"folder:{other},{image_folder}"
+    source = open_source(spec, TRAINING)
+    assert source.spec == spec and not source.paired
+    assert source.names == ["0/0.png", *[f"1/{i}.png" for i in range(6)]]
+    assert len(source) == 7
+    np.testing.assert_allclose(source.load(0), np.full((8, 9, 3), [0, 0.2, 1]), atol=1e-6)
+    alone = open_source(f"folder:{image_folder}", TRAINING)
+    for index in range(6):
+        np.testing.assert_array_equal(source.load(1 + index), alone.load(index))
+    assert open_source(spec, TRAINING, channels=1).load(3).shape == (40, 48, 1)
+    with pytest.raises(ValueError, match="1 files, none usable.*0.png"):
+        open_source(spec, TRAINING, minimum_side=32)
+
+
 @pytest.fixture
 def pair_folders(image_folder, tmp_path):
     degraded = tmp_path / "degraded"

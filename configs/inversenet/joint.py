@@ -1,0 +1,21 @@
+"""Joint x2 super-resolution and colorization as the paper has it: Section 4.3, Fig. 7, D.3.
+
+  python tools/train.py --config=configs/inversenet/joint.py:celeba --workdir=runs/joint_celeba
+  python tools/train.py --config=configs/inversenet/joint.py:cub --workdir=runs/joint_cub
+  ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
+  ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.npy
+
+One gray band of 32 x 32 to colours of 64 x 64 (celeba), of 64 x 64 to 128 x 128 (cub).
+"""
+
+from inversenet_tf import recipes
+from inversenet_tf.data_sets import DATA_SETS
+
+SIZES = {"celeba": 64, "cub": 128}  # Section 4.3
+
+
+def get_config(data="celeba"):
+    """Three kernels of 9 x 9, stride 2, with what the paper leaves open as the recipe says."""
+    config = recipes.joint(SIZES[data])
+    DATA_SETS[data].apply(config)
+    return config

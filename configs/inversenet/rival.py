@@ -1,0 +1,25 @@
+"""The trained rivals of the paper's tables, each on the task the paper shows it on.
+
+  python tools/train.py --config=configs/inversenet/rival.py:pix2pix --workdir=runs/pix2pix
+  python tools/train.py --config=configs/inversenet/rival.py:neural_deblur --workdir=runs/neural
+  python tools/train.py --config=configs/inversenet/rival.py:srgan --workdir=runs/srgan
+  ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
+  ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.npy
+
+pix2pix (with comparator, as in Table 1, where its weights are given) and Chakrabarti's network
+deblur; SRGAN enlarges by four. tools/reproduce.py holds them against InverseNet at equal budgets.
+"""
+
+from inversenet_tf import recipes
+from inversenet_tf.data_sets import DATA_SETS
+
+SRGAN_DATA, OTHER_DATA = "imagenet", "celeba"
+
+
+def get_config(method="pix2pix"):
+    """The paper's task, with the rival in the place of InverseNet."""
+    enlarges = method == "srgan"
+    config = recipes.super_resolution() if enlarges else recipes.motion_deblur()
+    DATA_SETS[SRGAN_DATA if enlarges else OTHER_DATA].apply(config)
+    recipes.TRAINED[method](config)
+    return config

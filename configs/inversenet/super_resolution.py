@@ -1,0 +1,21 @@
+"""x4 super-resolution against ringing as the paper has it: Section 4.2, Figs. 6 and 10, D.2.
+
+  python tools/train.py --config=configs/inversenet/super_resolution.py:imagenet --workdir=runs/sr
+  ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
+  ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.npy
+  ... --config.operator.kernel=gaussian --config.operator.kernel_size=3  # the mild kernel, Fig. 12
+
+64 x 64 to 256 x 256, U-Net of eight levels. After the colon: imagenet (default), cub or voc.
+Not trained here at this size: on two CPU cores a step of 36 images takes many seconds;
+super_resolution_small.py is for them.
+"""
+
+from inversenet_tf import recipes
+from inversenet_tf.data_sets import DATA_SETS
+
+
+def get_config(data="imagenet"):
+    """The flat 7 x 7 kernel, with what the paper leaves open as the recipe says."""
+    config = recipes.super_resolution(kernel_size=7)
+    DATA_SETS[data].apply(config)
+    return config

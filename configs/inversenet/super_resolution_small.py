@@ -1,0 +1,22 @@
+"""x4 super-resolution in minutes: Section 4.2 with a recipe for two cores, patches of 64 pixels.
+
+  python tools/train.py --config=configs/inversenet/super_resolution_small.py --workdir=runs/sr
+  ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
+
+Learns 16 x 16 to 64 x 64 from the embedded photographs, and enlarges images of any size.
+"""
+
+from inversenet_tf import recipes
+
+
+def get_config():
+    """Departs from super_resolution.py as the recipe for two cores says."""
+    config = recipes.super_resolution(kernel_size=7)
+    config.data.size = 64  # Paper: 256
+    config.data.train = config.data.validation = "photos"
+    config.data.crop = "random"
+    config.data.min_scale = 0.4
+    config.data.augmentation = "dihedral"
+    config.data.evaluation_crop = "whole"
+    recipes.for_two_cores(config)
+    return config

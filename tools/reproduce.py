@@ -1,0 +1,59 @@
+"""Makes a table of the InverseNet paper: trains what is missing, measures every method, reports.
+
+python tools/reproduce.py --table=1 --data=cub,celeba,tiny_imagenet --root=images \\
+    --budget_minutes=30 --output=runs/reproduce
+python tools/reproduce.py --table=1 --data=celeba --noise=0.01 ...
+
+Tables: 1 (motion deblurring, with the annealing figure), 2 (trained on natural images, measured on
+others; larger images), sr (x4), joint (x2 and colours), denoiser (with and without the DAE, three
+seeds), networks (others in either part). --root holds folders such as celeba/train and celeba/val; without it, tensorflow-datasets
+serves the images. Interrupted, the same command goes on; done, it only measures. The output
+directory holds table_N.md, table_N.json, the figures, and runs/.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.data_sets import DATA_SETS
+from inversenet_tf.report import write_report
+from inversenet_tf.reproduction import Conditions
+from inversenet_tf.tables import TABLES
+
+TABLE = flags.DEFINE_enum("table", None, list(TABLES), "Which table.", required=True)
+DATA = flags.DEFINE_list("data", None, f"Of {', '.join(DATA_SETS)}.", required=True)
+ROOT = flags.DEFINE_string("root", None, "Directory of image folders; by default TFDS is asked.")
+MINUTES = flags.DEFINE_float("budget_minutes", 30.0, "Of each training, on this machine alone.", 0)
+OUTPUT = flags.DEFINE_string("output", "runs/reproduce", "Directory of everything written.")
+NOISE = flags.DEFINE_float("noise", 0.0, "Standard deviation, in units of [0, 1].", 0)
+WEIGHTS = flags.DEFINE_string(
+    "comparator_weights", "", "File of SqueezeNet's weights; by default there is no comparator."
+)
+LIMIT = flags.DEFINE_integer("limit", None, "Images to measure of each set; by default all.", 1)
+
+
+def main():
+    conditions = Conditions(
+        Path(OUTPUT.value).expanduser(),
+        MINUTES.value,
+        ROOT.value and Path(ROOT.value).expanduser(),
+        NOISE.value,
+        WEIGHTS.value,
+        LIMIT.value,
+    )
+    columns = TABLES[TABLE.value](conditions, checked_names(DATA.value, conditions.root))
+    print(write_report(TABLE.value, columns, conditions))
+
+
+def checked_names(names, root):
+    """The data sets asked for, before any long work."""
+    for name in names:
+        if name not in DATA_SETS:
+            raise ValueError(f"Expected --data of {', '.join(DATA_SETS)}. Received: {name!r}")
+        DATA_SETS[name].sources(root)
+    return names
+
+
+if __name__ == "__main__":
+    run(main)
