@@ -6,9 +6,9 @@ python tools/reproduce.py --table=1 --data=celeba --noise=0.01 ...
 
 Tables: 1 (motion deblurring, with the annealing figure), 2 (trained on natural images, measured on
 others; larger images), sr (x4), joint (x2 and colours), denoiser (with and without the DAE, three
-seeds), networks (others in either part). --root holds folders such as celeba/train and celeba/val; without it, tensorflow-datasets
-serves the images. Interrupted, the same command goes on; done, it only measures. The output
-directory holds table_N.md, table_N.json, the figures, and runs/.
+seeds), networks (others in either part). --root holds folders such as celeba/train and celeba/val;
+without it, tensorflow-datasets serves the images. Interrupted, the same command goes on; done, it
+only measures. The output directory holds table_N.md, table_N.json, the figures, and runs/.
 """
 
 from pathlib import Path

@@ -42,7 +42,7 @@ def wiener(measurements, kernel, noise_sigma=0.0):
     return np.clip(restored, 0.0, 1.0)
 
 
-def bicubic(measurements, scale, phase=None, boundary=None):
+def bicubic(measurements, scale, phase=None, boundary=None, clip=True):
     """Bicubic interpolation to `scale` times the height and width.
 
     Args:
@@ -51,9 +51,10 @@ def bicubic(measurements, scale, phase=None, boundary=None):
         phase: measurement pixel i stands at image pixel i * scale + phase, as an operator's `phase`
             says. None: at the centre of its block, as `tf.image.resize` has it.
         boundary: how the image goes on beyond its borders, one of `BOUNDARIES`. None: not at all.
+        clip: whether the result, which overshoots at edges, is clipped to [0, 1].
 
     Returns:
-        float32 images [batch, scale * height, scale * width, channels], clipped to [0, 1].
+        float32 images [batch, scale * height, scale * width, channels].
     """
     measurements = tf.convert_to_tensor(measurements)
     height, width = measurements.shape[1:3]
@@ -77,4 +78,4 @@ def bicubic(measurements, scale, phase=None, boundary=None):
     resized = tf.ensure_shape(
         resized, [None, height and scale * height, width and scale * width, measurements.shape[-1]]
     )
-    return tf.clip_by_value(resized, 0.0, 1.0)
+    return tf.clip_by_value(resized, 0.0, 1.0) if clip else resized

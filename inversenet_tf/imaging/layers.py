@@ -107,7 +107,7 @@ class Enlarge(keras.layers.Layer):
         if self.scale == 1:
             return signed
         phase = Decimation(self.scale).phase
-        return bicubic((signed + 1.0) / 2.0, self.scale, phase, self.boundary) * 2.0 - 1.0
+        return bicubic(signed, self.scale, phase, self.boundary, clip=False)
 
     def get_config(self):
         return super().get_config() | {"scale": self.scale, "boundary": self.boundary}
