@@ -45,7 +45,7 @@ class LossConfig:
     reconstruction_weight: float = 0.5  # lambda_r
     feature_weight: float = 0.5  # lambda_f
     adversarial_weight: float = 1.0  # of the soft GAN loss; 0: no discriminator
-    pretraining_steps: int = 0  # of the squared distance alone, as SRGAN begins
+    pretraining_share: float = 0.0  # of the steps, the squared distance alone, as SRGAN begins
     comparator: str = "none"  # C, one of COMPARATORS, or "custom". Paper: alexnet
     comparator_weights: str = ""  # a file or URL of its pre-trained weights
     comparator_sha256: str = ""  # of that file; required for a URL
@@ -175,11 +175,10 @@ class Config:
         check_choice("optimizer.schedule", optimizer.schedule, SCHEDULES)
         check_choice("training.precision", training.precision, PRECISIONS)
         for field in (
-            "reconstruction_weight", "feature_weight", "adversarial_weight", "pretraining_steps",
-            "comparator_size",
+            "reconstruction_weight", "feature_weight", "adversarial_weight", "comparator_size",
         ):  # fmt: skip
             check_at_least(f"loss.{field}", getattr(loss, field), 0)
-        for field in ("real_label", "fake_label"):
+        for field in ("real_label", "fake_label", "pretraining_share"):
             check_fraction(f"loss.{field}", getattr(loss, field))
         check_at_least("training.seed", training.seed, 0)
         for field in ("batch_size", "steps", "steps_per_epoch"):

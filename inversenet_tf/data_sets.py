@@ -3,6 +3,8 @@
 import dataclasses
 from pathlib import Path
 
+from inversenet_tf.imaging.checks import check_choice
+
 
 @dataclasses.dataclass(frozen=True)
 class DataSet:
@@ -21,40 +23,55 @@ class DataSet:
     held_out_folders: tuple[str, ...] = ()
     crop_share: float = 1.0
 
-    def sources(self, root=None):
-        """(training spec, held-out spec) for `open_source`: folders below `root`, or TFDS.
+    def train_source(self, root=None):
+        """The training images' spec for `open_source`: folders below `root`, or TFDS.
 
         Raises:
-            ValueError: TFDS has no such set, or a folder is missing.
+            ValueError: this set is for measuring only, TFDS lacks it, or a folder is missing.
         """
-        if root is None:
-            if not self.train:
-                raise ValueError(
-                    f"Expected --root with the folders {self.train_folders + self.held_out_folders}"
-                    ", as tensorflow-datasets does not have this set. Received: none."
-                )
-            return self.train, self.held_out
-        return tuple(
-            _folders(Path(root).expanduser(), names)
-            for names in (self.train_folders, self.held_out_folders)
-        )
+        if not self.train_folders:
+            raise ValueError(
+                f"Expected a set to train on. Received: {', '.join(self.held_out_folders)}, which "
+                "is for measuring only"
+            )
+        return _source(self.train, self.train_folders, root)
+
+    def held_out_source(self, root=None):
+        """The same of the images that nothing trains on."""
+        return _source(self.held_out, self.held_out_folders, root)
 
     def apply(self, config, root=None):
         """Makes `config` train and validate on this set."""
-        config.data.train, config.data.validation = self.sources(root)
-        if self.crop_share:
-            config.data.crop_share = self.crop_share
-        else:
+        config.data.train = self.train_source(root)
+        self.apply_held_out(config, root)
+        if not self.crop_share:
             config.data.crop = "random"
             config.data.min_scale = 0.3
             config.data.augmentation = "flip"
-            config.data.crop_share = 1.0
+
+    def apply_held_out(self, config, root=None):
+        """Makes `config` measure this set."""
+        config.data.validation = self.held_out_source(root)
+        config.data.crop_share = self.crop_share or 1.0
+
+
+def _source(spec, folders, root):
+    if root is not None:
+        return _folders(Path(root).expanduser(), folders)
+    if not spec:
+        raise ValueError(
+            f"Expected a directory with the folders {', '.join(folders)}, as tensorflow-datasets "
+            "does not have this set. Received: none"
+        )
+    return spec
 
 
 def _folders(root, names):
     missing = [name for name in names if not (root / name).is_dir()]
     if missing:
-        raise ValueError(f"Expected the folders {names} in {root}. Received no {missing[0]}.")
+        raise ValueError(
+            f"Expected the folders {', '.join(names)} in {root}. Received no {missing[0]}"
+        )
     return "folder:" + ",".join(str(root / name) for name in names)
 
 
@@ -80,5 +97,15 @@ DATA_SETS = {
         crop_share=0.0,
     ),
     "bsds500": DataSet(**_halves("bsds500")),
-    "set5": DataSet(train_folders=("set5",), held_out_folders=("set5",)),
+    "set5": DataSet(held_out_folders=("set5",)),
 }
+
+
+def data_set(name):
+    """One of `DATA_SETS`.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    check_choice("the data set", name, DATA_SETS)
+    return DATA_SETS[name]

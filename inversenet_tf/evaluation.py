@@ -46,8 +46,7 @@ def evaluate(workdir, data=None, limit=None, which="best"):
     } | describe(source, config, limit)
     results["methods"] = scores
     write_json(workdir / "results.json", results)
-    degradation = "the user's own" if source.paired else degradation_of(config)
-    footer = f"{source.spec}; {degradation}; step {step}; PSNR in dB, SSIM"
+    footer = f"{source.spec}; {results['degradation']}; step {step}; PSNR in dB, SSIM"
     draw(workdir / "comparison.png", examples, scores, footer)
     return results
 
@@ -56,7 +55,12 @@ def describe(source, config, limit=None):
     """What every result says of the images it was measured on, and how."""
     count = min(limit or len(source), len(source))
     return {
-        "data": {"source": source.spec, "crop": config.data.evaluation_crop},
+        "data": {
+            "source": source.spec,
+            "crop": config.data.evaluation_crop,
+            "size": config.data.size if config.data.evaluation_crop == "center" else "whole",
+        },
+        "degradation": "the user's own" if source.paired else degradation_of(config),
         "images": source.names[:count],
         "number_of_images": count,
         "metrics": config.metrics.stamp(),
@@ -111,11 +115,13 @@ def degradation_of(config):
     operator, noise = config.operator, config.noise
     parts = [operator.name]
     if operator.name != "identity":
-        parts.append(f"{operator.kernel} {operator.boundary}")
+        size = "" if operator.kernel == "file" else f" of {operator.kernel_size} pixels"
+        parts.append(f"{operator.kernel}{size}, {operator.boundary}")
     if operator.scale > 1:
-        parts.append(f"/ {operator.scale}")
-    rounding = ", 8 bits" if noise.eight_bit else ""
-    return f"{' '.join(parts)}{rounding}, noise {noise.gaussian_sigma}"
+        parts.append(f"1/{operator.scale}")
+    if noise.eight_bit:
+        parts.append("8 bits")
+    return ", ".join([*parts, f"noise {noise.gaussian_sigma:g}"])
 
 
 def draw(path, examples, scores, footer):

@@ -107,6 +107,7 @@ class InverseNet(keras.Model):
         losses,
         clip_norm=5.0,
         discriminator_steps=1,
+        pretraining_steps=0,
         comparator=None,
         profile=None,
     ):
@@ -118,6 +119,7 @@ class InverseNet(keras.Model):
             losses: a `LossConfig`: the weights and labels of Eqs. 9 to 12.
             clip_norm: each network's gradient is scaled down to this global norm (A.1).
             discriminator_steps: K.
+            pretraining_steps: of each network, on the squared distance alone.
             comparator: callable from images in [0, 1] to features, frozen; None for off.
             profile: `MetricProfile` of the validation's PSNR and SSIM.
         """
@@ -128,6 +130,7 @@ class InverseNet(keras.Model):
         self.losses_config = losses
         self.clip_norm = clip_norm
         self.discriminator_steps = discriminator_steps
+        self.pretraining_steps = pretraining_steps
         self.comparator = comparator
         self.profile = profile or MetricProfile()
         outputs = ("restored",) if self.denoiser is None else ("inverted", "restored")
@@ -190,9 +193,9 @@ class InverseNet(keras.Model):
         if features is not None:
             compared = self.comparator(from_signed(estimates))
         begun = 1.0
-        if weights.pretraining_steps:  # SRGAN: the squared distance alone, at first
+        if self.pretraining_steps:  # SRGAN: the squared distance alone, at first
             steps = self.optimizers[name].iterations
-            begun = tf.cast(steps >= weights.pretraining_steps, tf.float32)
+            begun = tf.cast(steps >= self.pretraining_steps, tf.float32)
         return generator_loss(
             logits,
             estimates,

@@ -8,6 +8,7 @@ asked. Both are Keras models with defined inputs.
 """
 
 import keras
+import tensorflow as tf
 
 from inversenet_tf.dae import DAE
 from inversenet_tf.discriminator import Discriminator
@@ -120,3 +121,31 @@ def build_model(config, inverter=None, denoiser=None, with_discriminator=True):
         width, dtype = network.discriminator_width, config.training.precision
         discriminator = Discriminator(config.data.channels, width, dtype, name="discriminator")
     return InverseNet(inverter, denoiser, discriminator, operator.scale, operator.boundary)
+
+
+def check_networks(model, config):
+    """Raises ValueError where a model does not fit its config's images.
+
+    A single measurement of zeros goes through it, which a caller's own networks may not survive.
+    """
+    size, channels, scale = config.data.size, config.data.channels, config.operator.scale
+    for part in ("inverter", "denoiser"):
+        multiple = getattr(getattr(model, part), "multiple", 1)
+        if size % multiple:
+            raise ValueError(
+                f"Expected data.size to be a multiple of {multiple}, as network.{part} needs. "
+                f"Received: {size}"
+            )
+    measurement = tf.zeros((1, size // scale, size // scale, config.measured_channels))
+    try:
+        shapes = {name: tuple(output.shape) for name, output in model(measurement).items()}
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        raise ValueError(
+            f"Expected networks for measurements of {measurement.shape[1:]} and images of "
+            f"{(size, size, channels)}. Received: {error}"
+        ) from error
+    for name, shape in shapes.items():
+        if shape != (1, size, size, channels):
+            raise ValueError(
+                f"Expected {name} images of {(size, size, channels)}. Received: {shape[1:]}"
+            )

@@ -25,7 +25,7 @@ from inversenet_tf.imaging.runs import (
     open_workdir,
     read_config,
 )
-from inversenet_tf.networks import CUSTOM, NONE, build_model, rebuilt
+from inversenet_tf.networks import CUSTOM, NONE, build_model, check_networks, rebuilt
 
 KERNEL_FILE = "kernel.npy"
 ANNEALING = "annealing"
@@ -52,6 +52,7 @@ def compile_model(model, config, comparator=None):
         losses=config.loss,
         clip_norm=optimizer.clip_norm,
         discriminator_steps=optimizer.discriminator_steps,
+        pretraining_steps=int(config.loss.pretraining_share * steps),
         comparator=comparator,
         profile=config.metrics,
     )
@@ -86,6 +87,7 @@ def train(config, workdir, comparator=None, inverter=None, denoiser=None):
     with strategy.scope():
         model = build_model(config, **{part: rebuilt(part, own[part]) for part in own})
         compile_model(model, config, comparator or comparator_of(config))
+    check_networks(model, config)
     workdir = open_workdir(workdir, config)
     last = checkpoints.latest(workdir / CHECKPOINTS / "last")
     _keep_kernel(workdir, operator, is_new=last is None)
@@ -158,6 +160,7 @@ def open_held_out(spec, operator, config):
     if config.data.evaluation_crop == "whole":
         kernel = (1,) if operator.kernel is None else operator.kernel.shape[:2]
         side = max(SSIM_WINDOW + 2 * config.metrics.crop, *kernel)
+        side += -side % operator.scale  # what remains of an image trimmed to multiples
     return open_source(spec, HELD_OUT, config.data.channels, side)
 
 

@@ -60,7 +60,7 @@ IMPOSSIBLE = {
     "data.crop_share": 1.5,
     "loss.comparator": "resnet",
     "loss.adversarial_weight": -1.0,
-    "loss.pretraining_steps": -1,
+    "loss.pretraining_share": -1.0,
     "loss.comparator_size": -1,
     "loss.reduction": "max",
     "loss.real_label": float("nan"),
@@ -193,12 +193,12 @@ def test_a_field_that_an_old_config_lacks_stands_at_its_default(tmp_path):
     workdir = open_workdir(tmp_path / "run", config)
     (workdir / CHECKPOINTS / "last" / "step-00000001").mkdir(parents=True)
     kept = json.loads((workdir / CONFIG_FILE).read_text())
-    del kept["loss"]["pretraining_steps"], kept["network"]["inverter"]
+    del kept["loss"]["pretraining_share"], kept["network"]["inverter"]
     (workdir / CONFIG_FILE).write_text(json.dumps(kept))
     assert open_workdir(workdir, config) == workdir
     assert read_config(workdir, Config) == config
-    config.loss.pretraining_steps = 5
-    with pytest.raises(ValueError, match="loss.pretraining_steps: 0 there, 5 here"):
+    config.loss.pretraining_share = 0.5
+    with pytest.raises(ValueError, match="loss.pretraining_share: 0.0 there, 0.5 here"):
         open_workdir(workdir, config)
 
 

@@ -1,24 +1,24 @@
-import dataclasses
-
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
 from inversenet_tf.config import Config
-from inversenet_tf.data_sets import DATA_SETS
+from inversenet_tf.data_sets import DATA_SETS, data_set
 from inversenet_tf.imaging.datasets import HELD_OUT, TRAINING, open_source
 from inversenet_tf.imaging.pairs import draw_patch
 
-OF_TFDS = sorted(name for name, data_set in DATA_SETS.items() if data_set.train)
-OF_FOLDERS_ALONE = sorted(DATA_SETS.keys() - OF_TFDS)
+OF_TFDS = sorted(name for name, found in DATA_SETS.items() if found.train)
+FOR_MEASURING = ["set5"]
+OF_FOLDERS_ALONE = sorted(DATA_SETS.keys() - OF_TFDS - set(FOR_MEASURING))
+TO_TRAIN_ON = sorted(DATA_SETS.keys() - set(FOR_MEASURING))
 
 
 @pytest.fixture
 def root(tmp_path):
     """Every folder that a set asks for, each with one image of 178 x 218, CelebA's size."""
-    for data_set in DATA_SETS.values():
-        for folder in data_set.train_folders + data_set.held_out_folders:
+    for found in DATA_SETS.values():
+        for folder in found.train_folders + found.held_out_folders:
             (tmp_path / folder).mkdir(parents=True, exist_ok=True)
             pixels = np.random.default_rng(0).integers(0, 256, (218, 178, 3), np.uint8)
             Image.fromarray(pixels).save(tmp_path / folder / "image.png")
@@ -27,12 +27,12 @@ def root(tmp_path):
 
 def applied(name, root=None):
     config = Config()
-    DATA_SETS[name].apply(config, root)
+    data_set(name).apply(config, root)
     config.validate()
     return config
 
 
-@pytest.mark.parametrize("name", DATA_SETS)
+@pytest.mark.parametrize("name", TO_TRAIN_ON)
 def test_folders_give_a_valid_config_and_patches(name, root):
     config = applied(name, root)
     for spec, role in ((config.data.train, TRAINING), (config.data.validation, HELD_OUT)):
@@ -41,25 +41,39 @@ def test_folders_give_a_valid_config_and_patches(name, root):
         assert patch.shape[0] == patch.shape[1] >= config.data.size
 
 
-@pytest.mark.parametrize("name", DATA_SETS.keys() - {"set5"})
+@pytest.mark.parametrize("name", DATA_SETS)
 def test_no_folder_is_trained_on_and_held_out(name):
-    data_set = DATA_SETS[name]
-    assert data_set.train_folders and data_set.held_out_folders
-    assert not set(data_set.train_folders) & set(data_set.held_out_folders)
-    assert not data_set.train or data_set.train != data_set.held_out
+    found = data_set(name)
+    assert found.held_out_folders
+    assert not set(found.train_folders) & set(found.held_out_folders)
+    assert not found.train or found.train != found.held_out
+
+
+@pytest.mark.parametrize("name", FOR_MEASURING)
+def test_a_set_for_measuring_is_not_trained_on(name, root):
+    with pytest.raises(ValueError, match=f"Received: {name}, which is for measuring only"):
+        data_set(name).apply(Config(), root)
+    config = Config()
+    data_set(name).apply_held_out(config, root)
+    assert config.data.validation == f"folder:{root}/{name}"
+
+
+def test_an_unknown_set_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match="Expected the data set in .*celeba.*Received: 'fog'"):
+        data_set("fog")
 
 
 @pytest.mark.parametrize("name", OF_FOLDERS_ALONE)
 def test_a_set_that_tfds_lacks_asks_for_its_folders(name):
-    with pytest.raises(ValueError, match=f"--root with.*{DATA_SETS[name].train_folders[0]}"):
-        DATA_SETS[name].sources()
+    with pytest.raises(ValueError, match=f"with the folders {data_set(name).train_folders[0]}"):
+        data_set(name).train_source()
 
 
 def test_a_missing_folder_is_named(root):
     (root / "natural").mkdir()
     (root / "bsds500" / "train").rename(root / "elsewhere")
     with pytest.raises(ValueError, match="Received no bsds500/train"):
-        DATA_SETS["natural"].sources(root)
+        data_set("natural").train_source(root)
 
 
 def test_the_face_is_128_of_178_pixels(root):
@@ -82,9 +96,9 @@ def test_natural_images_come_in_random_patches_of_several_scales(root):
 @pytest.mark.parametrize("name", OF_TFDS)
 def test_tfds_has_the_set_and_both_splits(name):
     """TFDS's own descriptions of its sets, with random images in the place of theirs."""
-    data_set = DATA_SETS[name]
+    found = data_set(name)
     with tfds.testing.mock_data(num_examples=2):
-        for spec in (data_set.train, data_set.held_out):
+        for spec in (found.train, found.held_out):
             image = open_source(spec, HELD_OUT).load(0)
             assert image.ndim == 3 and image.shape[-1] == 3
 
@@ -93,4 +107,5 @@ def test_tfds_has_the_set_and_both_splits(name):
 def test_tfds_gives_a_valid_config(name):
     config = applied(name)
     assert config.data.train.startswith("tfds:")
-    assert dataclasses.astuple(DATA_SETS[name])[:2] == (config.data.train, config.data.validation)
+    found = data_set(name)
+    assert (found.train, found.held_out) == (config.data.train, config.data.validation)

@@ -119,9 +119,9 @@ def steps_of(config, batch, number):
 def test_pretraining_is_on_the_squared_distance_alone(light_config, batch):
     """For that many steps of both networks; from then on the other terms count."""
     light_config.loss.feature_weight = light_config.loss.adversarial_weight = 1e4
-    light_config.loss.pretraining_steps = 2
+    light_config.loss.pretraining_share = 2 / light_config.training.steps
     pretrained = steps_of(light_config, batch, 3)
-    light_config.loss.pretraining_steps = 0
+    light_config.loss.pretraining_share = 0.0
     whole = steps_of(light_config, batch, 1)
     light_config.loss.feature_weight = 0.0
     light_config.loss.adversarial_weight = 1e-30
@@ -319,3 +319,17 @@ def test_an_export_enlarges_any_size(tmp_path):
         restored = serve(measurements=tf.constant(measurements))["restored"]
         assert restored.shape == (shape[0], 2 * shape[1], 2 * shape[2], 3)
         np.testing.assert_allclose(restored, model.restore(measurements)["restored"], atol=1e-5)
+
+
+def test_networks_that_do_not_fit_the_images_are_refused_first(custom_config, tmp_path):
+    def refused(message, inverter, denoiser):
+        with pytest.raises(ValueError, match=message):
+            train(custom_config, tmp_path / "run", inverter=inverter, denoiser=denoiser)
+        assert not (tmp_path / "run").exists()
+
+    refused("Expected networks for measurements of", own_inverter(channels=1), own_denoiser())
+    shrinking = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(3, 3)])
+    refused("Expected (inverted|restored) images of|Expected networks", own_inverter(), shrinking)
+    custom_config.network.inverter = "neural_deblur"
+    custom_config.data.size = 40
+    refused("multiple of 16, as network.inverter needs. Received: 40", None, own_denoiser())

@@ -72,8 +72,9 @@ def test_srgan_begins_with_the_squared_distance_alone():
     config = recipes.super_resolution()
     recipes.for_two_cores(config)
     recipes.srgan(config)
-    assert (config.loss.pretraining_steps, config.training.steps) == (1250, 2500)
-    assert config.loss.adversarial_weight == 1e-3  # Eq. 3 of SRGAN
+    assert config.loss.pretraining_share == 0.5
+    # Eq. 3 of SRGAN: 1e-3 beside the mean; here the distance is half the sum over all values.
+    assert config.loss.adversarial_weight == pytest.approx(1e-3 * 0.5 * 256 * 256 * 3)
 
 
 def test_neural_deblur_is_trained_on_the_squared_distance_alone():

@@ -7,8 +7,9 @@ python tools/reproduce.py --table=1 --data=celeba --noise=0.01 ...
 Tables: 1 (motion deblurring, with the annealing figure), 2 (trained on natural images, measured on
 others; larger images), sr (x4), joint (x2 and colours), denoiser (with and without the DAE, three
 seeds), networks (others in either part). --root holds folders such as celeba/train and celeba/val;
-without it, tensorflow-datasets serves the images. Interrupted, the same command goes on; done, it
-only measures. The output directory holds table_N.md, table_N.json, the figures, and runs/.
+without it, tensorflow-datasets serves the images of cub, celeba, voc and imagenet. Interrupted, the
+same command goes on; done, it only measures. The output directory holds Markdown, JSON and figures
+of every table, and runs/.
 """
 
 from pathlib import Path
@@ -17,9 +18,9 @@ from absl import flags
 
 from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.data_sets import DATA_SETS
-from inversenet_tf.report import write_report
-from inversenet_tf.reproduction import Conditions
-from inversenet_tf.tables import TABLES
+from inversenet_tf.paper.measure import reproduce
+from inversenet_tf.paper.tables import TABLES
+from inversenet_tf.paper.trainings import Conditions
 
 TABLE = flags.DEFINE_enum("table", None, list(TABLES), "Which table.", required=True)
 DATA = flags.DEFINE_list("data", None, f"Of {', '.join(DATA_SETS)}.", required=True)
@@ -42,17 +43,7 @@ def main():
         WEIGHTS.value,
         LIMIT.value,
     )
-    columns = TABLES[TABLE.value](conditions, checked_names(DATA.value, conditions.root))
-    print(write_report(TABLE.value, columns, conditions))
-
-
-def checked_names(names, root):
-    """The data sets asked for, before any long work."""
-    for name in names:
-        if name not in DATA_SETS:
-            raise ValueError(f"Expected --data of {', '.join(DATA_SETS)}. Received: {name!r}")
-        DATA_SETS[name].sources(root)
-    return names
+    print(reproduce(TABLE.value, DATA.value, conditions))
 
 
 if __name__ == "__main__":

@@ -18,12 +18,12 @@ dB and 0.9738 on other faces with another kernel (Table 1). On the first 100 of 
 """
 
 from inversenet_tf import recipes
-from inversenet_tf.data_sets import DATA_SETS
+from inversenet_tf.data_sets import data_set
 
 
 def get_config(data="celeba"):
     """The paper's constants are the defaults of `Config`; the recipe says what they leave open."""
     config = recipes.motion_deblur()
-    DATA_SETS[data].apply(config)
+    data_set(data).apply(config)
     config.training.steps = 1500  # Paper: not given
     return config

@@ -19,11 +19,6 @@ from inversenet_tf import recipes
 def get_config():
     """The paper's constants but for the data and what the recipe for two cores says."""
     config = recipes.motion_deblur()
-    # Few photographs: random patches at several scales, in all eight orientations.
-    config.data.train = config.data.validation = "photos"
-    config.data.crop = "random"
-    config.data.min_scale = 0.4
-    config.data.augmentation = "dihedral"
-    config.data.evaluation_crop = "whole"
+    recipes.on_embedded_photographs(config)
     recipes.for_two_cores(config)
     return config

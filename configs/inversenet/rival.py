@@ -11,15 +11,17 @@ deblur; SRGAN enlarges by four. tools/reproduce.py holds them against InverseNet
 """
 
 from inversenet_tf import recipes
-from inversenet_tf.data_sets import DATA_SETS
+from inversenet_tf.data_sets import data_set
+from inversenet_tf.imaging.checks import check_choice
 
 SRGAN_DATA, OTHER_DATA = "imagenet", "celeba"
 
 
 def get_config(method="pix2pix"):
     """The paper's task, with the rival in the place of InverseNet."""
+    check_choice("the rival", method, recipes.TRAINED)
     enlarges = method == "srgan"
     config = recipes.super_resolution() if enlarges else recipes.motion_deblur()
-    DATA_SETS[SRGAN_DATA if enlarges else OTHER_DATA].apply(config)
+    data_set(SRGAN_DATA if enlarges else OTHER_DATA).apply(config)
     recipes.TRAINED[method](config)
     return config

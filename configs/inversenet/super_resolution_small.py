@@ -13,10 +13,6 @@ def get_config():
     """Departs from super_resolution.py as the recipe for two cores says."""
     config = recipes.super_resolution(kernel_size=7)
     config.data.size = 64  # Paper: 256
-    config.data.train = config.data.validation = "photos"
-    config.data.crop = "random"
-    config.data.min_scale = 0.4
-    config.data.augmentation = "dihedral"
-    config.data.evaluation_crop = "whole"
+    recipes.on_embedded_photographs(config)
     recipes.for_two_cores(config)
     return config

@@ -178,7 +178,8 @@ def evaluation_pairs(source, operator, noise, data, *, batch_size, seed, limit=N
     count = len(source) if limit is None else min(limit, len(source))
     size = None if whole else data.size
     indices = tf.data.Dataset.range(count)
-    pairs = _make_pairs(indices, load, source, operator, noise, data.channels, size, seed)
+    noise_seed = -1 - seed  # other noise than any training patch has
+    pairs = _make_pairs(indices, load, source, operator, noise, data.channels, size, noise_seed)
     return pairs.batch(1 if whole else batch_size).prefetch(2)
 
 

@@ -31,22 +31,28 @@ NOTE = (
 )
 
 
-def write_report(table, columns, conditions):
-    """Writes `table_N.md` and `table_N.json` into the conditions' output directory.
+def write_report(table, names, measured, conditions):
+    """Writes the Markdown and the JSON of a table into the conditions' output directory.
+
+    Args:
+        table: of `tables.TABLES`.
+        names: the data sets asked for, which with the conditions name the files.
+        measured: list of `measure.Measured`.
+        conditions: `Conditions`.
 
     Returns:
         The Markdown text.
     """
-    noise = f"-noise{conditions.noise:g}" if conditions.noise else ""
-    name = f"table_{table}{noise}"
-    text = "\n\n".join([_title(table, conditions), _rows(table, columns), NOTE, _made(columns)])
+    name = f"table_{table}-{'+'.join(names)}-{conditions.name}"
+    parts = [_title(table, conditions), _rows(table, measured), NOTE, _provenance(measured)]
+    text = "\n\n".join(parts)
     content = {
         "table": table,
         "conditions": dataclasses.asdict(conditions) | {
             "output": str(conditions.output),
             "root": None if conditions.root is None else str(conditions.root),
         },
-        "columns": [dataclasses.asdict(column) for column in columns],
+        "columns": [dataclasses.asdict(column) for column in measured],
         "paper": PAPER.get(table),
     }  # fmt: skip
     write_json(conditions.output / f"{name}.json", content)
@@ -56,19 +62,21 @@ def write_report(table, columns, conditions):
 
 
 def _title(table, conditions):
-    noise = f", noise {conditions.noise:g}" if conditions.noise else ""
-    return f"# Table {table}{noise}, {conditions.minutes:g} minutes for each training"
+    compared = "SqueezeNet as comparator" if conditions.comparator_weights else "no comparator"
+    return f"# Table {table}: {conditions.minutes:g} minutes of steps for each training, {compared}"
 
 
-def _rows(table, columns):
+def _rows(table, measured):
     """A row for each method, a column for each set of images, the paper's where it has one."""
-    methods = list(dict.fromkeys(method for column in columns for method in column.scores))
+    methods = list(dict.fromkeys(method for column in measured for method in column.scores))
     header, cells = ["method"], {method: [method] for method in methods}
-    for column in columns:
-        title = column.title
-        theirs = {m: PAPER.get(table, {}).get(m, {}).get(LIKE.get(title, title)) for m in methods}
+    for column in measured:
+        paper = PAPER.get(table, {})
+        like = LIKE.get(column.data, column.data)
+        theirs = {method: paper.get(method, {}).get(like) for method in methods}
         has_paper = any(theirs.values())
-        header += [f"{title}, {column.made['degradation']}"] + ["*paper*"] * has_paper
+        header += [f"{column.title}; {column.provenance['degradation']}"]
+        header += ["*paper*"] * has_paper
         for method in methods:
             found = column.scores.get(method)
             cells[method].append(f"{found['psnr']:.2f} / {found['ssim']:.3f}" if found else "–")
@@ -79,25 +87,23 @@ def _rows(table, columns):
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _made(columns):
+def _provenance(measured):
     """How the numbers were made."""
     lines = ["Made from:", ""]
-    for column in columns:
-        made = column.made
-        lines.append(f"- {column.title}: {made['number_of_images']} images of {made['data']}")
-        for name, run in made["trainings"].items():
+    for column in measured:
+        how = column.provenance
+        data = ", ".join(f"{name} {value}" for name, value in how["data"].items())
+        lines.append(f"- {column.title}: {how['number_of_images']} images ({data})")
+        for name, run in how["trainings"].items():
+            minutes = run["seconds"] / 60
             lines.append(
-                f"  - {name}: {run['run']}, {run['steps']} steps, {run['seconds'] / 60:.1f} min"
+                f"  - {name}: {run['run']}, {run['steps']} steps, {minutes:.1f} min in all"
             )
-        for name, found in made.get("steadiness", {}).items():
+        for name, found in how.get("steadiness", {}).items():
             lines.append(
                 f"  - {name}: validation PSNR fell {found['falls']:.0%} of the times, by at most "
                 f"{found['largest_fall']:.2f} dB, and ended {found['last_below_best']:.2f} dB "
                 "below its best"
             )
-    lines += [
-        "",
-        f"Metrics: {columns[0].made['metrics']}",
-        f"Versions: {columns[0].made['versions']}",
-    ]
-    return "\n".join(lines)
+    metrics, versions = (measured[0].provenance[key] for key in ("metrics", "versions"))
+    return "\n".join([*lines, "", f"Metrics: {metrics}", f"Versions: {versions}"])

@@ -7,11 +7,17 @@ from pathlib import Path
 from absl import logging
 
 from inversenet_tf import recipes
-from inversenet_tf.budget import seconds_per_step, steps_within
 from inversenet_tf.config import Config
-from inversenet_tf.data_sets import DATA_SETS
+from inversenet_tf.data_sets import data_set
 from inversenet_tf.imaging import checkpoints
-from inversenet_tf.imaging.runs import CHECKPOINTS, CONFIG_FILE, read_config, write_json
+from inversenet_tf.imaging.runs import (
+    CHECKPOINTS,
+    CONFIG_FILE,
+    open_workdir,
+    read_config,
+    write_json,
+)
+from inversenet_tf.paper.budget import seconds_per_step, steps_within
 from inversenet_tf.training import train
 
 SPEEDS_FILE = "seconds_per_step.json"
@@ -19,7 +25,7 @@ SPEEDS_FILE = "seconds_per_step.json"
 
 @dataclasses.dataclass(frozen=True)
 class Conditions:
-    """What all trainings of a reproduction share.
+    """What all trainings of a table share.
 
     Attributes:
         output: directory of everything that is written.
@@ -37,17 +43,24 @@ class Conditions:
     comparator_weights: str = ""
     limit: int | None = None
 
+    @property
+    def name(self):
+        """Part of the name of all that is written."""
+        noise = f"noise{self.noise:g}" if self.noise else "clean"
+        comparator = "-squeezenet" if self.comparator_weights else ""
+        return f"{noise}{comparator}-{self.minutes:g}min"
+
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class Training:
     """One training.
 
     Attributes:
-        task: "deblur", "sr7", "sr3" or "joint"; see `TASKS`.
+        task: of `TASKS`.
         data: of `DATA_SETS`.
         method: of `recipes.TRAINED`.
         conditions: `Conditions`.
-        size: of the training images or patches; 0: the task's own for two cores.
+        size: of the training images or patches; 0: the task's own.
         seed: of the training.
     """
 
@@ -60,27 +73,30 @@ class Run:
 
     @property
     def name(self):
-        """Says all that tells this run from another in the same output directory."""
-        noise = f"noise{self.conditions.noise:g}" if self.conditions.noise else "clean"
-        parts = [self.task, self.data, noise, self.method, f"{self.conditions.minutes:g}min"]
+        """Tells this training from every other one of an output directory."""
+        parts = [self.task, self.data, self.method, self.conditions.name]
         parts += [f"size{self.size}"] if self.size else []
         parts += [f"seed{self.seed}"] if self.seed else []
         return "-".join(parts)
 
     @property
     def workdir(self):
-        """Of this run."""
+        """Of this training."""
         return self.conditions.output / "runs" / self.name
 
     def config(self, steps=None):
-        """The `Config` of this run, of a given number of steps."""
+        """The `Config`, of a given number of steps.
+
+        Raises:
+            ValueError: the data set cannot be trained on, or its folders are missing.
+        """
         config = TASKS[self.task]()
         if self.size:
             config.data.size = self.size
         recipes.for_two_cores(config)
         if self.conditions.comparator_weights:
             recipes.compared_by_squeezenet(config, self.conditions.comparator_weights)
-        DATA_SETS[self.data].apply(config, self.conditions.root)
+        data_set(self.data).apply(config, self.conditions.root)
         config.noise.gaussian_sigma = self.conditions.noise
         config.training.seed = self.seed
         config.training.steps = steps or config.training.steps
@@ -88,10 +104,15 @@ class Run:
         config.validate()
         return config
 
-    def train(self):
-        """Trains this run, goes on with it, or finds it done."""
+    def run(self):
+        """Trains, goes on with what was interrupted, or finds it done.
+
+        Raises:
+            ValueError: the work directory holds a training of the same name but another config.
+        """
         if (self.workdir / CONFIG_FILE).exists():
             steps = read_config(self.workdir, Config).training.steps
+            open_workdir(self.workdir, self.config(steps))  # the same experiment, or it raises
             if self._last is not None and checkpoints.step_of(self._last) == steps:
                 return
         else:
@@ -104,13 +125,13 @@ class Run:
         """Measured once for all data sets, seeds and noises, whose steps cost the same."""
         path = self.conditions.output / SPEEDS_FILE
         speeds = json.loads(path.read_text()) if path.exists() else {}
-        kind = f"{self.task}-{self.method}-size{config.data.size}"
+        kind = f"{self.task}-{self.method}-size{config.data.size}-{config.loss.comparator}"
         if kind not in speeds:
             speeds[kind] = seconds_per_step(config)
             write_json(path, speeds)
         return speeds[kind]
 
-    def report(self):
+    def provenance(self):
         """What a result says of this training: name, steps, seconds, config."""
         return {
             "run": self.name,
@@ -126,7 +147,7 @@ class Run:
 
 
 def _super_resolution(kernel_size):
-    """Section 4.2 on patches of 64 pixels: what two cores can train."""
+    """Section 4.2 on patches of 64 pixels: what two cores can train. Paper: 256."""
     config = recipes.super_resolution(kernel_size)
     config.data.size = 64
     return config
@@ -136,5 +157,5 @@ TASKS = {
     "deblur": recipes.motion_deblur,
     "sr7": lambda: _super_resolution(7),
     "sr3": lambda: _super_resolution(3),
-    "joint": recipes.joint,
+    "joint": recipes.joint,  # Paper: 128 pixels for CUB; here: 64 for all
 }

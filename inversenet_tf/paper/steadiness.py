@@ -1,4 +1,4 @@
-"""How a training went: what TensorBoard was told of its validations."""
+"""How steady a training was, from what TensorBoard was told of its validations."""
 
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

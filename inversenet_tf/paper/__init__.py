@@ -1,0 +1,1 @@
+"""The tables and figures of the InverseNet paper, from training to Markdown."""

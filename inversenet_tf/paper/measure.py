@@ -1,0 +1,116 @@
+"""From a table's columns to its report: check everything, train what is missing, measure."""
+
+import dataclasses
+
+from absl import logging
+
+from inversenet_tf.data_sets import data_set
+from inversenet_tf.evaluation import degradation_of, describe, draw, score
+from inversenet_tf.imaging.operators import build_operator
+from inversenet_tf.paper.annealing import annealing_figure
+from inversenet_tf.paper.report import write_report
+from inversenet_tf.paper.steadiness import steadiness
+from inversenet_tf.paper.tables import TABLES
+from inversenet_tf.restoration import Restorer
+from inversenet_tf.rivals import rival
+from inversenet_tf.training import ANNEALING, comparator_of, load_trained, open_held_out
+
+
+@dataclasses.dataclass
+class Measured:
+    """What the methods of a `Column` reached.
+
+    Attributes:
+        title: names the images and what was special.
+        data: of `DATA_SETS`.
+        scores: {method: {psnr, ssim, per_image}}, as `evaluation.score` has it.
+        provenance: data, degradation, metrics, versions, trainings and their steadiness.
+    """
+
+    title: str
+    data: str
+    scores: dict
+    provenance: dict
+
+
+def reproduce(table, names, conditions):
+    """Makes a table of the paper; interrupted, the same call goes on.
+
+    Args:
+        table: of `TABLES`.
+        names: of `DATA_SETS`.
+        conditions: `Conditions`.
+
+    Returns:
+        The report as Markdown; it is written after every column, as JSON too.
+
+    Raises:
+        ValueError: images, weights or trainings that cannot be used; raised before any training.
+    """
+    columns = TABLES[table](conditions, names)
+    opened = [_open(column, conditions) for column in columns]
+    for training in _first_of_each(columns):
+        comparator_of(training.config())
+    measured, text = [], ""
+    for column, (config, source) in zip(columns, opened, strict=True):
+        if source is not None:
+            measured.append(_measure(table, column, config, source, conditions))
+            text = write_report(table, names, measured, conditions)
+    if table == "1":
+        run = columns[0].trainings["inversenet"]
+        annealing_figure(run.workdir / ANNEALING, conditions.output / f"annealing-{run.name}.png")
+    return text
+
+
+def _first_of_each(columns):
+    """A training for each method: all have the same comparator, or none."""
+    return {t.method: t for column in columns for t in column.trainings.values()}.values()
+
+
+def _open(column, conditions):
+    """(config, images) that a column is measured with; no images where none are large enough."""
+    for training in column.trainings.values():
+        training.config()
+    config = next(iter(column.trainings.values())).config()
+    data_set(column.data).apply_held_out(config, conditions.root)
+    if column.side is None:
+        config.data.evaluation_crop = "whole"
+    elif column.side:
+        config.data.size, config.data.crop_share = column.side, 0.0
+    try:
+        source = open_held_out(config.data.validation, build_operator(config.operator), config)
+    except ValueError as error:
+        if not column.side:
+            raise
+        logging.warning("Left out, %s: %s", column.name, error)
+        return config, None
+    return config, source
+
+
+def _measure(table, column, config, source, conditions):
+    """Trains what is missing, runs every method on the same images, draws the first of them."""
+    for training in column.trainings.values():
+        training.run()
+    operator = build_operator(config.operator)
+    methods = [rival(name, operator, config) for name in column.rivals]
+    methods += [_as_method(name, training) for name, training in column.trainings.items()]
+    scores, examples = score(methods, source, operator, config, conditions.limit)
+    provenance = describe(source, config, conditions.limit)
+    provenance["trainings"] = {n: t.provenance() for n, t in column.trainings.items()}
+    if table == "denoiser":
+        runs = column.trainings.items()
+        provenance["steadiness"] = {name: steadiness(training.workdir) for name, training in runs}
+    footer = f"{source.spec}; {degradation_of(config)}; {conditions.minutes:g} min each; dB, SSIM"
+    path = conditions.output / f"table_{table}-{column.name}-{conditions.name}.png"
+    draw(path, examples, scores, footer)
+    title = f"{column.data} {column.note}".rstrip()
+    return Measured(title, column.data, scores, provenance)
+
+
+def _as_method(name, training):
+    """A finished training as a function from measurements to {method: images}."""
+    model, _, _ = load_trained(training.workdir, "last")
+    restorer = Restorer(model)
+    if name == "inversenet":
+        return restorer
+    return lambda measurements: {name: restorer(measurements)["restored"]}

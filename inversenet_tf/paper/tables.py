@@ -1,0 +1,130 @@
+"""The paper's tables, and those it describes in words: which trainings, on which images.
+
+Every table is a function from (conditions, names of data sets) to a list of `Column`, one for
+each set of images. Nothing is trained or read here; `measure.py` does that.
+"""
+
+import dataclasses
+
+from inversenet_tf.data_sets import data_set
+from inversenet_tf.paper.trainings import Training
+
+NATURAL = "natural"  # what Table 2 and super-resolution train on, as the paper does on VOC
+LARGE_IMAGES = "set5"
+LARGE_SIDES = (256, 512)  # of Figs. 8 and 9
+SEEDS = (0, 1, 2)
+
+
+@dataclasses.dataclass
+class Column:
+    """Methods to be measured on the same measurements of one set of images.
+
+    Attributes:
+        name: of the column's files.
+        data: of `DATA_SETS`: the images, its held-out part.
+        trainings: {method: `Training`}; the method "inversenet" shows both its outputs, as
+            "inverted" and "restored".
+        rivals: of `rivals.RIVALS`: the methods that need no training.
+        side: of the central square that is measured at full resolution; 0: the square that the
+            task trains on; None: whole images.
+        note: what is special, for the title.
+    """
+
+    name: str
+    data: str
+    trainings: dict
+    rivals: tuple
+    side: int | None = 0
+    note: str = ""
+
+
+def table_1(conditions, names):
+    """Table 1 and Fig. 3: motion deblurring."""
+    methods = ("neural_deblur", "pix2pix", "inversenet")
+    rivals = ("degraded", "wiener", "wiener_misjudged", "tv_l1")
+    return [
+        Column(name, name, {m: Training("deblur", name, m, conditions) for m in methods}, rivals)
+        for name in names
+    ]
+
+
+def table_2(conditions, names):
+    """Table 2 and Fig. 5: trained on natural images, measured on the other sets; Figs. 8 and 9."""
+    known = data_set(NATURAL).train_folders
+    columns = []
+    for name in names:
+        if name == NATURAL or set(data_set(name).train_folders) & set(known):
+            raise ValueError(
+                f"Expected --data that {NATURAL!r} ({', '.join(known)}) is not trained on. "
+                f"Received: {name!r}"
+            )
+        trainings = {
+            "own": Training("deblur", name, "inversenet", conditions),
+            "inversenet": Training("deblur", NATURAL, "inversenet", conditions),
+        }
+        columns.append(Column(name, name, trainings, ("degraded",), note=f"trained on {NATURAL}"))
+    large = {"inversenet": Training("deblur", NATURAL, "inversenet", conditions, size=128)}
+    for side in LARGE_SIDES:
+        name, rivals = f"{LARGE_IMAGES}-{side}", ("degraded", "wiener")
+        note = f"{side}x{side}, trained at 128x128"
+        columns.append(Column(name, LARGE_IMAGES, large, rivals, side, note))
+    return columns
+
+
+def table_sr(conditions, names):
+    """Section 4.2 and Figs. 6 and 10: x4 with either kernel, trained on natural images."""
+    columns = []
+    for task in ("sr7", "sr3"):
+        trainings = {m: Training(task, NATURAL, m, conditions) for m in ("srgan", "inversenet")}
+        for name in names:
+            columns.append(Column(f"{task}-{name}", name, trainings, ("bicubic",), side=None))
+    return columns
+
+
+def table_joint(conditions, names):
+    """Section 4.3 and Fig. 7: x2 and colours from one band."""
+    return [
+        Column(
+            name, name, {"inversenet": Training("joint", name, "inversenet", conditions)},
+            ("bicubic",),
+        )
+        for name in names
+    ]  # fmt: skip
+
+
+def table_denoiser(conditions, names):
+    """The claim of Sections 3.4 and 4.1: training is steadier, and ends better, with the DAE."""
+    columns = []
+    for name in names:
+        trainings = {
+            f"{method}, seed {seed}": Training("deblur", name, method, conditions, seed=seed)
+            for method in ("pix2pix", "inversenet")
+            for seed in SEEDS
+        }
+        columns.append(Column(name, name, trainings, ("degraded",)))
+    return columns
+
+
+def table_networks(conditions, names):
+    """The claim of Section 1: any network may take either part."""
+    methods = {
+        "unet": "pix2pix",
+        "unet + dae": "inversenet",
+        "unet + dncnn": "inversenet_dncnn",
+        "neural_deblur + dae": "inversenet_neural",
+    }
+    columns = []
+    for name in names:
+        trainings = {t: Training("deblur", name, m, conditions) for t, m in methods.items()}
+        columns.append(Column(name, name, trainings, ("degraded",)))
+    return columns
+
+
+TABLES = {
+    "1": table_1,
+    "2": table_2,
+    "sr": table_sr,
+    "joint": table_joint,
+    "denoiser": table_denoiser,
+    "networks": table_networks,
+}
