@@ -69,6 +69,10 @@ def test_bad_input_ends_in_one_line(tmp_path, image_folder):
     unknown = train(tmp_path / "run", image_folder, "--config.noise.sigma=0.1")
     assert unknown.returncode == 1
     assert unknown.stderr.rstrip().splitlines()[-1].startswith("Error: Field sigma not found")
+    config = "--config=configs/inversenet/motion_deblur.py:fog"
+    wrong = run("train", config, f"--workdir={tmp_path / 'run'}")
+    assert wrong.returncode == 1 and "Traceback" not in wrong.stderr
+    assert wrong.stderr.splitlines()[-1].startswith("Error: Expected the data set in")
     assert "Traceback" not in unknown.stderr
 
 

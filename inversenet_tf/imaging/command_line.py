@@ -55,6 +55,10 @@ def _is_ours(record):
 
 def _parse(arguments):
     try:
-        return app.parse_flags_with_usage(arguments)
+        return flags.FLAGS(arguments)
     except KeyError as error:  # how config flags report a field that the config lacks
         sys.exit(f"Error: {error.args[0]}")
+    except flags.Error as error:
+        # Of an error in a config file, config flags give the whole traceback as their message.
+        raised = re.findall(r"^\s*ValueError: (.+)$", str(error), re.MULTILINE)
+        sys.exit(f"Error: {raised[-1] if raised else error} (--helpshort lists the flags)")
