@@ -49,8 +49,7 @@ def reproduce(table, names, conditions):
     """
     columns = TABLES[table](conditions, names)
     opened = [_open(column, conditions) for column in columns]
-    for training in _first_of_each(columns):
-        comparator_of(training.config())
+    _check_comparators(columns)
     measured, text = [], ""
     for column, (config, source) in zip(columns, opened, strict=True):
         if source is not None:
@@ -62,9 +61,11 @@ def reproduce(table, names, conditions):
     return text
 
 
-def _first_of_each(columns):
-    """A training for each method: all have the same comparator, or none."""
-    return {t.method: t for column in columns for t in column.trainings.values()}.values()
+def _check_comparators(columns):
+    """Whether the weights that any of the trainings compares with can be read."""
+    trainings = [t for column in columns for t in column.trainings.values()]
+    for training in {training.method: training for training in trainings}.values():
+        comparator_of(training.config())
 
 
 def _open(column, conditions):
