@@ -7,7 +7,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 from PIL import Image
 
-from inversenet_tf.imaging import datasets
+from inversenet_tf.imaging import datasets, sources
 from inversenet_tf.imaging.datasets import HELD_OUT, TRAINING, open_source
 
 
@@ -201,7 +201,7 @@ def test_a_truncated_idx_file_is_named(tmp_path):
 
 def test_a_selection_is_a_source_in_another_order():
     source = open_source("digits", HELD_OUT, channels=1)
-    chosen = datasets.Selection(source, np.array([7, 2]))
+    chosen = sources.Selection(source, np.array([7, 2]))
     assert chosen.names == [source.names[7], source.names[2]]
     np.testing.assert_array_equal(chosen.labels, source.labels[[7, 2]])
     np.testing.assert_array_equal(chosen.load(1), source.load(2))

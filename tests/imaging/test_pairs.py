@@ -6,10 +6,11 @@ import tensorflow as tf
 from absl import logging
 
 from inversenet_tf.imaging.config import DataConfig, NoiseConfig
-from inversenet_tf.imaging.datasets import TRAINING, ImageSource, open_source
+from inversenet_tf.imaging.datasets import TRAINING, open_source
 from inversenet_tf.imaging.kernels import linear_motion
 from inversenet_tf.imaging.operators import Blur, Compose, Decimation, Identity, SpectralMean
 from inversenet_tf.imaging.pairs import center_crop, draw_patch, evaluation_pairs, training_pairs
+from inversenet_tf.imaging.sources import ImageSource
 
 RANDOM = DataConfig(size=32, crop="random", augmentation="flip")
 NOISE = NoiseConfig(gaussian_sigma=0.05)
