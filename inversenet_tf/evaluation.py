@@ -53,7 +53,7 @@ def evaluate(workdir, data=None, limit=None, which="best"):
 
 def describe(source, config, limit=None):
     """What every result says of the images it was measured on, and how."""
-    count = min(limit or len(source), len(source))
+    count = _count(source, limit)
     return {
         "data": {
             "source": source.spec,
@@ -88,8 +88,7 @@ def score(methods, source, operator, config, limit=None):
         batch_size=config.training.batch_size, seed=config.training.seed, limit=limit,
     )  # fmt: skip
     scores, examples = {}, []
-    total = min(limit or len(source), len(source))
-    with tqdm(total=total, desc="evaluating", unit="image") as progress:
+    with tqdm(total=_count(source, limit), desc="evaluating", unit="image") as progress:
         for measurements, images in pairs.as_numpy_iterator():
             outputs = {}
             for method in methods:
@@ -103,6 +102,11 @@ def score(methods, source, operator, config, limit=None):
             examples += rows[: FIGURE_ROWS - len(examples)]
             progress.update(len(images))
     return {name: _summary(**found) for name, found in scores.items()}, examples
+
+
+def _count(source, limit):
+    """Of the images that are measured."""
+    return min(limit or len(source), len(source))
 
 
 def _summary(psnr, ssim):
