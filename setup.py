@@ -9,6 +9,7 @@ setup(
     packages=find_packages(include=["inversenet_tf*", "blind_gan_tf*"]),
     install_requires=[
         "absl-py",
+        'array_record; platform_system != "Windows"',  # for prepared sets; not made for Windows
         "dacite",
         "h5py",
         "importlib_resources",  # tensorflow-datasets uses it without asking for it
@@ -17,6 +18,7 @@ setup(
         "ml_collections>=1.0",
         "numpy",
         "pillow>=10.1",
+        "psutil",
         "scikit-image>=0.22",
         "scikit-learn",
         "scipy",

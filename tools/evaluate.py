@@ -11,9 +11,11 @@ from inversenet_tf.evaluation import evaluate, format_table
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
 DATA = flags.DEFINE_string(
-    "data", None, "photos, folder:DIR, pairs:SHARP_DIR,DEGRADED_DIR or tfds:NAME[@SPLIT]; "
-    "by default the validation source of the run."
-)  # fmt: skip
+    "data",
+    None,
+    "photos, folder:DIR, prepared:DIR, pairs:SHARP_DIR,DEGRADED_DIR or tfds:NAME[@SPLIT]; "
+    "by default the validation source of the run.",
+)
 LIMIT = flags.DEFINE_integer("limit", None, "Images to stop after.")
 CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Which weights.")
 

@@ -13,6 +13,8 @@ from inversenet_tf.imaging.io import (
     inspect_images,
     list_images,
     read_image,
+    report_other_files,
+    report_skipped,
     to_luma,
     usable_images,
 )
@@ -26,8 +28,6 @@ from inversenet_tf.imaging.sources import (
     Photos,
 )
 
-NAMED_SKIPS = 20  # skipped files that are named one by one
-
 
 class Folder(ImageSource):
     """Every image below a directory; files that cannot serve are named and skipped."""
@@ -35,19 +35,8 @@ class Folder(ImageSource):
     def __init__(self, directory, channels, minimum_side):
         directory = Path(directory).expanduser()
         paths, skipped = usable_images(list_images(directory), minimum_side)
-        reasons = list(skipped.values())
-        if not paths:
-            raise ValueError(
-                f"Expected images of at least {minimum_side} pixels a side below {directory}. "
-                f"Received: {len(skipped)} files, none usable; the first: {reasons[0]}"
-            )
-        others = sum(path.is_file() for path in directory.rglob("*")) - len(paths) - len(skipped)
-        if others:
-            logging.warning("%s: %d files without an image's suffix ignored.", directory, others)
-        for reason in reasons[:NAMED_SKIPS]:
-            logging.warning("Skipped: %s", reason)
-        if skipped:
-            logging.warning("%s: %d images used, %d skipped.", directory, len(paths), len(skipped))
+        report_skipped(directory, len(paths), skipped, minimum_side)
+        report_other_files(directory)
         super().__init__(f"folder:{directory}", [str(p.relative_to(directory)) for p in paths])
         self._paths = paths
         self._channels = channels
@@ -173,8 +162,9 @@ def open_source(spec, role, channels=3, minimum_side=1):
 
     Args:
         spec: `photos`, `digits` or `idx:DIR` (each with `@training` or `@held_out`, where that is
-            not `role`), `folder:DIR` or several as `folder:DIR,DIR`,
-            `pairs:SHARP_DIR,DEGRADED_DIR`, or `tfds:NAME[@SPLIT]`.
+            not `role`), `folder:DIR` or several as `folder:DIR,DIR`, `prepared:DIR` as
+            `tools/prepare_data.py` makes it, `pairs:SHARP_DIR,DEGRADED_DIR`, or
+            `tfds:NAME[@SPLIT]`.
         role: `TRAINING` or `HELD_OUT`: the part to take where the spec names none.
         channels: 1 or 3, of every image.
         minimum_side: least height and width in pixels; smaller images are skipped or refused.
@@ -196,6 +186,10 @@ def open_source(spec, role, channels=3, minimum_side=1):
     if kind == "folder" and place:
         folders = [Folder(part, channels, minimum_side) for part in place.split(",")]
         return folders[0] if len(folders) == 1 else Joined(spec, folders)
+    if kind == "prepared" and place:
+        from inversenet_tf.imaging.prepared import Prepared  # array_record does not run everywhere
+
+        return Prepared(place, channels, minimum_side)
     if kind == "pairs" and place.count(",") == 1:
         return Pairs(*place.split(","), channels, minimum_side)
     if kind == "tfds" and place:
@@ -203,6 +197,6 @@ def open_source(spec, role, channels=3, minimum_side=1):
         default = "train" if role == TRAINING else None
         return Tfds(name, split or default, channels, minimum_side)
     raise ValueError(
-        "Expected photos, digits, idx:DIR, folder:DIR, pairs:SHARP_DIR,DEGRADED_DIR or "
-        f"tfds:NAME[@SPLIT]. Received: {spec!r}"
+        "Expected photos, digits, idx:DIR, folder:DIR, prepared:DIR, "
+        f"pairs:SHARP_DIR,DEGRADED_DIR or tfds:NAME[@SPLIT]. Received: {spec!r}"
     )

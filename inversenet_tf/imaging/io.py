@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from absl import logging
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
@@ -17,6 +18,7 @@ IMAGE_SUFFIXES = (
 WHITE = 255.0  # what 1.0 is in a file of 8 bits
 WHITE_16_BITS = 65535.0
 DECODED_CHECKS = 20_000
+NAMED_SKIPS = 20  # skipped files that are named one by one
 EXIF_ORIENTATION = 0x0112  # the tag; from 5 on, height and width change places
 PILLOW_MODES = {1: "L", 3: "RGB"}
 
@@ -26,22 +28,24 @@ class ImageReadError(ValueError):
 
 
 @contextlib.contextmanager
-def _opened(path):
+def _opened(file, name):
     """A Pillow image; whatever goes wrong while it is in use names the file."""
     try:
-        with Image.open(path) as image:
+        with Image.open(file) as image:
             yield image
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow raises many kinds, for a damaged EXIF block a TypeError
         reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
-        raise ImageReadError(f"Cannot read the image {path}: {reason}.") from error
+        raise ImageReadError(f"Cannot read the image {name}: {reason}.") from error
 
 
-def read_image(path, channels=3):
+def read_image(file, channels=3, name=None):
     """Decodes one image file, upright as its EXIF tag says, without its alpha.
 
     Args:
-        path: any file Pillow reads; 16-bit grayscale files keep their precision.
+        file: the path of any file Pillow reads, or a binary file object; 16-bit grayscale files
+            keep their precision.
         channels: 1 (luma) or 3 (RGB).
+        name: what an error calls the file; None for `file` itself.
 
     Returns:
         float32 array [height, width, channels] in [0, 1].
@@ -49,8 +53,14 @@ def read_image(path, channels=3):
     Raises:
         ImageReadError: the file is missing, truncated or no image.
     """
-    with _opened(path) as image:
+    with _opened(file, name or file) as image:
         return _decoded(image, channels)
+
+
+def decoded_size(file, name=None):
+    """(height, width) of the image that `read_image` makes of the same file, with its errors."""
+    with _opened(file, name or file) as image:
+        return _decoded(image, channels=3).shape[:2]
 
 
 def _decoded(image, channels):
@@ -65,10 +75,11 @@ def _decoded(image, channels):
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
-def _upright_size(image):
-    """(height, width) of a Pillow image, from its header alone."""
-    width, height = image.size
-    turned = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
+def _upright_size(path):
+    """(height, width) of an image file, from its header alone."""
+    with _opened(path, path) as image:
+        width, height = image.size
+        turned = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
     return (width, height) if turned else (height, width)
 
 
@@ -95,6 +106,10 @@ def write_image(path, image):
         picture.save(partial, "PNG")
 
 
+def _is_named_image(path):
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
 def list_images(directory):
     """All image files below `directory`, recursively, sorted by their relative path.
 
@@ -104,7 +119,7 @@ def list_images(directory):
     directory = Path(directory).expanduser()
     if not directory.is_dir():
         raise ValueError(f"Expected a directory of images. Received: {directory}, which is none.")
-    paths = sorted(p for p in directory.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    paths = sorted(path for path in directory.rglob("*") if _is_named_image(path))
     if not paths:
         raise ValueError(
             f"Expected images ({' '.join(IMAGE_SUFFIXES)}) below {directory}. Received: none."
@@ -125,12 +140,11 @@ def inspect_images(paths):
         (sizes, faults): a dict from each readable path to its (height, width), and one from each
         other path to what is wrong with it.
     """
-    decode = len(paths) <= DECODED_CHECKS
+    size_of = decoded_size if len(paths) <= DECODED_CHECKS else _upright_size
 
     def size_or_fault(path):
         try:
-            with _opened(path) as image:
-                return _decoded(image, channels=3).shape[:2] if decode else _upright_size(image)
+            return size_of(path)
         except ImageReadError as error:
             return str(error)
 
@@ -149,8 +163,51 @@ def usable_images(paths, minimum_side):
     Returns:
         (usable, skipped): a list of paths, and a dict from each other path to the reason.
     """
-    sizes, skipped = inspect_images(paths)
-    for path, (height, width) in sizes.items():
-        if min(height, width) < minimum_side:
-            skipped[path] = f"{path} is {height}x{width}, smaller than {minimum_side} pixels."
+    sizes, faults = inspect_images(paths)
+    skipped = faults | small_images(sizes, minimum_side)
     return [path for path in paths if path not in skipped], skipped
+
+
+def small_images(sizes, minimum_side):
+    """{name: reason} for the images with a side of less than `minimum_side` pixels.
+
+    Args:
+        sizes: a dict from a name or path to its (height, width).
+        minimum_side: in pixels.
+    """
+    return {
+        name: f"{name} is {height}x{width}, smaller than {minimum_side} pixels."
+        for name, (height, width) in sizes.items()
+        if min(height, width) < minimum_side
+    }
+
+
+def report_skipped(place, used, skipped, minimum_side):
+    """Logs which images of a place are left out and why, the first few by name.
+
+    Args:
+        place: where the images are.
+        used: the number of those that are not left out.
+        skipped: {name: reason} of those that are.
+        minimum_side: in pixels, what was asked of them.
+
+    Raises:
+        ValueError: all are.
+    """
+    reasons = list(skipped.values())
+    if not used:
+        raise ValueError(
+            f"Expected images of at least {minimum_side} pixels a side below {place}. "
+            f"Received: {len(reasons)} files, none usable; the first: {reasons[0]}"
+        )
+    for reason in reasons[:NAMED_SKIPS]:
+        logging.warning("Skipped: %s", reason)
+    if reasons:
+        logging.warning("%s: %d images used, %d skipped.", place, used, len(reasons))
+
+
+def report_other_files(directory):
+    """Logs how many files below a directory `list_images` does not take for images."""
+    others = sum(p.is_file() and not _is_named_image(p) for p in Path(directory).rglob("*"))
+    if others:
+        logging.warning("%s: %d files without an image's suffix ignored.", directory, others)

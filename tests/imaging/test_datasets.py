@@ -147,9 +147,11 @@ def test_tfds_says_the_way_out():
         open_source("tfds:no_such_data_set", TRAINING)
 
 
-@pytest.mark.parametrize("spec", ["", "folder:", "photos@all", "pairs:one", "web:cats"])
+@pytest.mark.parametrize(
+    "spec", ["", "folder:", "prepared:", "photos@all", "pairs:one", "web:cats"]
+)
 def test_unknown_sources_are_refused(spec):
-    with pytest.raises(ValueError, match="Expected photos"):
+    with pytest.raises(ValueError, match="Expected photos.*folder:DIR, prepared:DIR"):
         open_source(spec, TRAINING)
 
 

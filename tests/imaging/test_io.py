@@ -1,3 +1,5 @@
+from io import BytesIO
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -49,6 +51,28 @@ def test_exif_orientation_is_applied(tmp_path):
     exif[0x0112] = 6  # to be turned by 90 degrees
     Image.new("RGB", (8, 4)).save(tmp_path / "turned.jpg", exif=exif)
     assert io.read_image(tmp_path / "turned.jpg").shape == (8, 4, 3)
+
+
+def test_a_file_object_is_read_as_its_path_is(image_folder):
+    content = (image_folder / "0.png").read_bytes()
+    expected = io.read_image(image_folder / "0.png")
+    np.testing.assert_array_equal(io.read_image(BytesIO(content), 3, "some name"), expected)
+    assert io.decoded_size(BytesIO(content)) == io.decoded_size(image_folder / "0.png") == (40, 48)
+    for read in (lambda *args: io.read_image(args[0], 3, args[1]), io.decoded_size):
+        with pytest.raises(io.ImageReadError, match="the image some name: .*truncated"):
+            read(BytesIO(content[:-2000]), "some name")
+
+
+def test_a_damaged_exif_block_is_an_unreadable_image(tmp_path):
+    """To turn an image, Pillow writes its EXIF anew; a resolution that is text stops it there."""
+    entries = (
+        b"\x12\x01\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00"  # orientation: 6
+        b"\x1a\x01\x02\x00\x03\x00\x00\x00ab\x00\x00"  # horizontal resolution: "ab"
+    )
+    exif = b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x02\x00" + entries + bytes(4)
+    Image.new("RGB", (8, 4)).save(tmp_path / "odd.jpg", exif=exif)
+    with pytest.raises(io.ImageReadError, match="odd.jpg"):
+        io.read_image(tmp_path / "odd.jpg")
 
 
 def test_broken_files_are_named(tmp_path, image_folder):

@@ -1,0 +1,42 @@
+"""Packs a folder of images into a few large files: the source `prepared:DIR` of a training.
+
+python tools/prepare_data.py --source=folder:imagenet/train --output=prepared/imagenet
+python tools/prepare_data.py --output=prepared/imagenet --verify
+
+The image files are packed as they are. The same command resumes an interrupted packing, and writes
+a shard anew that was removed because it is damaged. Nothing is left out for its size: that depends
+on the training. --verify, alone or after packing, reads every shard and compares its SHA-256.
+"""
+
+from absl import flags
+
+from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.imaging.packing import prepare
+from inversenet_tf.imaging.prepared import DEFAULT_SHARD_MIB, damaged_shards
+
+SOURCE = flags.DEFINE_string("source", None, "folder:DIR, or several as folder:DIR,DIR.")
+OUTPUT = flags.DEFINE_string("output", None, "Directory of the prepared set.", required=True)
+SHARD_MIB = flags.DEFINE_integer(
+    "shard_mib", DEFAULT_SHARD_MIB, "Size of a shard in MiB.", lower_bound=1
+)
+VERIFY = flags.DEFINE_bool("verify", False, "Read every shard and compare its SHA-256.")
+
+
+def main():
+    if not SOURCE.value and not VERIFY.value:
+        raise ValueError("Expected --source to pack, or --verify. Received: neither")
+    if SOURCE.value:
+        index = prepare(SOURCE.value, OUTPUT.value, SHARD_MIB.value)
+        print(f"{index['count']} images in {len(index['shards'])} shards: prepared:{OUTPUT.value}")
+    if VERIFY.value:
+        damaged = damaged_shards(OUTPUT.value)
+        if damaged:
+            raise ValueError(
+                f"Expected whole shards in {OUTPUT.value}. Received: {'; '.join(damaged)}. "
+                "Remove these and pack again with the same --source."
+            )
+        print(f"All shards of {OUTPUT.value} are whole.")
+
+
+if __name__ == "__main__":
+    run(main)
