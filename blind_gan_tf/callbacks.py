@@ -1,35 +1,28 @@
-"""What happens around a prior's training step: sample grids, alarms, checkpoints."""
+"""What happens around a prior's training step: sample grids, an alarm, the prior's file."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from blind_gan_tf.prior import PRIOR_FILE, save_prior
-from inversenet_tf.imaging import checkpoints
+from blind_gan_tf.prior import save_prior
 from inversenet_tf.imaging.grids import image_grid
 from inversenet_tf.imaging.io import write_image
-from inversenet_tf.imaging.runs import CHECKPOINTS
 
 SAMPLES_FILE = "samples.png"
 # A generator whose samples vary this much less than real images has collapsed.
 LEAST_DIVERSITY = 0.3
-# Scores at which a discriminator has won: its gradient no longer teaches the generator.
-SATURATED = (0.98, 0.02)
 
 
 class PriorSaver(keras.callbacks.Callback):
-    """Keeps the last state, and the prior as it would be used."""
+    """Keeps the prior as it would be used."""
 
-    def __init__(self, workdir):
+    def __init__(self, path):
         super().__init__()
-        self._workdir = workdir
+        self._path = path
 
     def on_epoch_end(self, epoch, logs=None):
-        scores = {name: float(value) for name, value in logs.items()}
-        save_prior(self.model.trained(), self._workdir / PRIOR_FILE)
-        checkpoints.save(self.model.state, self.model.step, self._workdir / CHECKPOINTS / "last",
-                         scores)  # fmt: skip
+        save_prior(self.model.trained(), self._path)
 
 
 class PriorLog(keras.callbacks.Callback):
@@ -66,8 +59,12 @@ class PriorLog(keras.callbacks.Callback):
             tf.summary.image("samples", grid[None], description="fixed latents")
         self._writer.flush()
         write_image(self._workdir / SAMPLES_FILE, grid)
-        for alarm in alarms(diversity, float(logs["real_score"]), float(logs["generated_score"])):
-            logging.warning("Step %d: %s", self.model.step, alarm)
+        if diversity < LEAST_DIVERSITY:
+            logging.warning(
+                "Step %d: the generator collapses: its samples differ %.2f times as much as real "
+                "images do. A smaller learning rate or a wider generator may help.",
+                self.model.step, diversity,
+            )  # fmt: skip
 
     def on_train_end(self, logs=None):
         self._writer.close()
@@ -76,27 +73,6 @@ class PriorLog(keras.callbacks.Callback):
 def spread(images):
     """Root mean square distance of images from their mean, per value: how much they differ."""
     return float(np.sqrt(np.mean(np.var(images, axis=0))))
-
-
-def alarms(diversity, real_score, generated_score):
-    """What is wrong with a GAN's training, in a line each.
-
-    Args:
-        diversity: `spread` of samples over that of real images.
-        real_score, generated_score: mean D(x) and D(G(z)) of an epoch.
-    """
-    found = []
-    if diversity < LEAST_DIVERSITY:
-        found.append(
-            f"the generator collapses: its samples differ {diversity:.2f} times as much as real "
-            "images do. A smaller learning rate or a wider generator may help."
-        )
-    if real_score > SATURATED[0] and generated_score < SATURATED[1]:
-        found.append(
-            f"the discriminator saturates: D(x) = {real_score:.3f}, D(G(z)) = "
-            f"{generated_score:.3f}. A narrower discriminator or training.real_label=0.9 may help."
-        )
-    return found
 
 
 def sample_grid(samples):

@@ -11,12 +11,17 @@ from inversenet_tf.imaging.checks import (
     check_fraction,
     check_positive,
 )
-from inversenet_tf.imaging.config import DataConfig, NoiseConfig, OperatorConfig
+from inversenet_tf.imaging.config import (
+    PRECISIONS,
+    DataConfig,
+    NoiseConfig,
+    OperatorConfig,
+    RuntimeConfig,
+)
 from inversenet_tf.imaging.metrics import MetricProfile
 from inversenet_tf.imaging.operators import BOUNDARIES
 from inversenet_tf.imaging.runs import config_from_dict
 
-PRECISIONS = ("float32", "mixed_bfloat16")
 NONLINEARITIES = ("abs", "none")
 TASKS = ("restoration", "separation")
 SURROGATES = ("linear_convolution", "mixing")
@@ -44,7 +49,7 @@ class PriorTrainingConfig:
     steps: int = 10_000
     steps_per_epoch: int = 250  # between checkpoints, sample grids and checks
     seed: int = 0
-    precision: str = "float32"  # or "mixed_bfloat16"
+    precision: str = "float32"  # one of PRECISIONS
     deterministic: bool = False  # the same bits on every run of one machine, more slowly
 
 
@@ -56,12 +61,14 @@ class PriorConfig:
     latents: Latents = dataclasses.field(default_factory=Latents)
     network: PriorNetworkConfig = dataclasses.field(default_factory=PriorNetworkConfig)
     training: PriorTrainingConfig = dataclasses.field(default_factory=PriorTrainingConfig)
+    runtime: RuntimeConfig = dataclasses.field(default_factory=RuntimeConfig)
 
     def validate(self):
         """Raises ValueError, naming the field, for any value that cannot be trained with."""
         config_from_dict(PriorConfig, dataclasses.asdict(self))  # checks the types
         self.data.validate()
         self.latents.validate()
+        self.runtime.validate()
         network, training = self.network, self.training
         check_choice("network.name", network.name, NETWORKS)
         side = NETWORKS[network.name][2]

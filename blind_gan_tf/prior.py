@@ -10,15 +10,14 @@ import tensorflow as tf
 import blind_gan_tf.networks  # noqa: F401 (registers them for loading)
 from blind_gan_tf.latents import Latents
 from blind_gan_tf.losses import discriminator_loss, generator_loss
+from inversenet_tf.imaging.adversarial import AdversarialModel
 from inversenet_tf.imaging.atomic import written_aside
 
 PRIOR_FILE = "prior.keras"
-LOSSES = ("discriminator_loss", "generator_loss")
-SCORES = ("real_score", "generated_score")  # mean D(x) and D(G(z))
 
 
 @keras.saving.register_keras_serializable("blind_gan_tf")
-class Prior(keras.Model):
+class Prior(AdversarialModel):
     """A generator and a discriminator together with the distribution of their latents.
 
     Args:
@@ -61,46 +60,39 @@ class Prior(keras.Model):
         """`count` random images [count, height, width, channels] in [0, 1]."""
         return self(self.latents.draw((count,), [seed, 0]), training=False)
 
-    def compile(self, *, optimizers, real_label=1.0, average=0.0, seed=0, config=None):
+    @property
+    def networks(self):
+        """The two by name."""
+        return {"discriminator": self.discriminator, "generator": self.generator}
+
+    def compile(
+        self, *, optimizers, real_label=1.0, average=0.0, seed=0, config=None, rate_factor=None
+    ):
         """Sets up training.
 
         Args:
-            optimizers: dict of one Keras optimizer each for `generator` and `discriminator`; in a
-                strategy's scope.
+            optimizers, rate_factor: as for `AdversarialModel.compile`.
             real_label: of real images, below 1 for one-sided label smoothing.
             average: decay of the exponential moving average of the generator's weights, 0 for
                 none.
             seed: of the latents, which are a function of it and of the step.
             config: dict of what the training is known by.
         """
-        super().compile(optimizer=None, jit_compile=False)
-        self.optimizers = optimizers
-        for name, optimizer in optimizers.items():
-            optimizer.build(getattr(self, name).trainable_variables)
+        super().compile(optimizers=optimizers, rate_factor=rate_factor)
         self.real_label = real_label
         self.average = average
         self.seed = seed
         self.config = config
         self.averaged = twin(self.generator) if average else self.generator
-        self._trackers = {name: keras.metrics.Mean(name) for name in (*LOSSES, *SCORES)}
-
-    @property
-    def metrics(self):
-        return list(getattr(self, "_trackers", {}).values())
-
-    @property
-    def step(self):
-        """Training steps taken so far."""
-        return int(self.optimizers["generator"].iterations.numpy())
 
     @property
     def state(self):
-        """What a checkpoint holds, by name."""
-        return {
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-            "averaged": self.averaged,
-        } | {f"{name}_optimizer": optimizer for name, optimizer in self.optimizers.items()}
+        return super().state | {"averaged": self.averaged}
+
+    @property
+    def state_variables(self):
+        kept_apart = self.averaged is not self.generator
+        return super().state_variables + (self.averaged.variables if kept_apart else [])
 
     def train_step(self, images):
         """One update of the discriminator, then one of the generator on the same latents."""
@@ -110,55 +102,42 @@ class Prior(keras.Model):
             generated = self.generator(latents, training=True)
         with tf.GradientTape() as tape:
             real_logits = self.discriminator(real, training=True)
-            logits = self.discriminator(tf.stop_gradient(generated), training=True)
-            critic_loss = discriminator_loss(real_logits, logits, self.real_label)
-        self._update("discriminator", tape, critic_loss)
+            generated_logits = self.discriminator(tf.stop_gradient(generated), training=True)
+            critic_loss = discriminator_loss(real_logits, generated_logits, self.real_label)
+        logs = self.update("discriminator", tape, critic_loss)
         # The tape goes on recording, now that the discriminator is the updated one.
         with generator_tape:
             loss = generator_loss(self.discriminator(generated, training=True))
-        self._update("generator", generator_tape, loss)
+        logs |= self.update("generator", generator_tape, loss)
+        self.steps_taken.assign_add(1)
         self._update_average()
-        return self._record(
-            discriminator_loss=critic_loss,
-            generator_loss=loss,
-            real_score=tf.sigmoid(real_logits),
-            generated_score=tf.sigmoid(logits),
-        )
+        return logs | {
+            "real_score": tf.reduce_mean(tf.sigmoid(real_logits)),
+            "generated_score": tf.reduce_mean(tf.sigmoid(generated_logits)),
+        }
 
     def _draw_for_step(self, count):
+        """This replica's part of the step's latents, which do not depend on how many there are."""
         context = tf.distribute.get_replica_context()
-        replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
-        step = tf.cast(self.optimizers["generator"].iterations.value, tf.int64)
-        stream = step * context.num_replicas_in_sync + replica
-        return self.latents.draw((count,), tf.stack([tf.constant(self.seed, tf.int64), stream]))
-
-    def _update(self, name, tape, loss):
-        """Applies the mean of the replicas' gradients, which the optimizer sums."""
-        variables = getattr(self, name).trainable_variables
-        share = 1.0 / tf.distribute.get_replica_context().num_replicas_in_sync
-        gradients = tape.gradient(loss, variables)
-        self.optimizers[name].apply([gradient * share for gradient in gradients], variables)
+        first = context.replica_id_in_sync_group * count
+        stream = tf.stack([tf.constant(self.seed, tf.int64), self.steps_taken])
+        latents = self.latents.draw((count * context.num_replicas_in_sync,), stream)
+        return latents[first : first + count]
 
     def _update_average(self):
         """Moves the averaged generator, batch norm's statistics included, towards the present."""
         if not self.average:
             return
         # Early on the average is short, so that it forgets the initial weights.
-        step = tf.cast(self.optimizers["generator"].iterations.value, tf.float32)
+        step = tf.cast(self.steps_taken, tf.float32)
         decay = tf.minimum(self.average, (1.0 + step) / (10.0 + step))
         for kept, present in zip(self.averaged.weights, self.generator.weights, strict=True):
             kept.assign(decay * kept + (1.0 - decay) * present)
 
     def test_step(self, images):
         """The discriminator's mean score of held-out images."""
-        return self._record(
-            real_score=tf.sigmoid(self.discriminator(images * 2.0 - 1.0, training=False))
-        )
-
-    def _record(self, **values):
-        for name, value in values.items():
-            self._trackers[name].update_state(value)
-        return {name: self._trackers[name].result() for name in values}
+        logits = self.discriminator(images * 2.0 - 1.0, training=False)
+        return {"real_score": tf.reduce_mean(tf.sigmoid(logits))}
 
     def trained(self):
         """The prior to use: the averaged generator with the discriminator."""

@@ -1,20 +1,27 @@
 """Training a prior: config -> images -> GAN -> checkpoints, logs and the prior's file."""
 
 import dataclasses
+from pathlib import Path
 
-import keras
 import numpy as np
-import tensorflow as tf
 from absl import logging
 
 from blind_gan_tf.callbacks import PriorLog, PriorSaver
 from blind_gan_tf.networks import NETWORKS
-from blind_gan_tf.prior import LOSSES, PRIOR_FILE, Prior, save_prior
-from inversenet_tf.imaging import checkpoints
-from inversenet_tf.imaging.callbacks import Progress, StopOnNaN
+from blind_gan_tf.prior import PRIOR_FILE, Prior, save_prior
+from inversenet_tf.imaging.cache import cached
+from inversenet_tf.imaging.callbacks import SaturationAlarm
 from inversenet_tf.imaging.datasets import HELD_OUT, TRAINING, open_source
-from inversenet_tf.imaging.pairs import evaluation_images, training_images
-from inversenet_tf.imaging.runs import CHECKPOINTS, LOGS, default_strategy, open_workdir
+from inversenet_tf.imaging.optimizers import build_adam, new_rate_factor
+from inversenet_tf.imaging.pairs import ONE_PROCESS, evaluation_images, training_images
+from inversenet_tf.imaging.runs import LOGS, fix_randomness, learned_from, open_workdir
+from inversenet_tf.imaging.sittings import is_finished, resume, train_on
+from inversenet_tf.imaging.strategies import (
+    build_strategy,
+    check_agreement,
+    is_chief,
+    other_workers,
+)
 
 EXAMPLES = 64  # images in a grid
 
@@ -48,72 +55,88 @@ def train_prior(config, workdir):
     Raises:
         ValueError: a config, data source or work directory that cannot be used; raised before
             anything is written.
-        TrainingDiverged: a loss became NaN.
+        OSError: none of the checkpoints can be read.
+        Interrupted: SIGTERM came and the state is saved, or another worker is gone.
+        TrainingDiverged: a loss or gradient was not finite, and once more at a lower rate.
     """
     config.validate()
-    strategy = default_strategy()
-    data, training = config.data, config.training
-    if training.batch_size % strategy.num_replicas_in_sync:
-        raise ValueError(
-            "Expected training.batch_size to be a multiple of the number of replicas. Received: "
-            f"{training.batch_size} and {strategy.num_replicas_in_sync}"
-        )
-    source = open_source(data.train, TRAINING, data.channels, data.minimum_side)
-    held_out = open_source(data.validation, HELD_OUT, data.channels, data.minimum_side)
-    if source.spec == held_out.spec:
-        logging.warning("The held-out images are the training images: %s", source.spec)
-    keras.utils.set_random_seed(training.seed)
-    if training.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    with strategy.scope():
+    strategy = build_strategy(config.runtime, config.training.batch_size)
+    source, held_out = _open_data(config)
+    fix_randomness(config.training)
+    check_agreement(strategy, config=learned_from(config), images=source.names)
+    with other_workers(strategy), strategy.scope():
         prior = build_prior(config)
-        prior.compile(
-            optimizers={name: _adam(training) for name in ("generator", "discriminator")},
-            real_label=training.real_label,
-            average=training.average,
-            seed=training.seed,
-            config=dataclasses.asdict(config),
-        )
-    workdir = open_workdir(workdir, config)
-    last = checkpoints.latest(workdir / CHECKPOINTS / "last")
-    if last is not None:
-        checkpoints.restore(prior.state, last)
-        logging.info("Resumed at step %d of %d.", prior.step, training.steps)
-    if prior.step < training.steps:
-        _fit(prior, config, source, held_out, workdir)
-    if not (workdir / PRIOR_FILE).exists():
+        compile_prior(prior, config)
+    workdir = Path(workdir).expanduser()
+    if is_chief(strategy):
+        open_workdir(workdir, config, free=("runtime",))
+    resume(prior, strategy, workdir)
+    if not is_finished(prior, config.training):
+        _train_on(prior, strategy, config, source, held_out, workdir)
+    if is_chief(strategy) and not (workdir / PRIOR_FILE).exists():
         save_prior(prior.trained(), workdir / PRIOR_FILE)
     return prior.trained()
 
 
-def _adam(training):
-    return keras.optimizers.Adam(training.learning_rate, training.beta_1, training.beta_2)
+def compile_prior(prior, config):
+    """Gives a prior its optimizers; call it in the strategy's scope."""
+    training, factor = config.training, new_rate_factor()
+
+    def adam():
+        return build_adam(
+            training.learning_rate,
+            factor,
+            training.precision,
+            beta_1=training.beta_1,
+            beta_2=training.beta_2,
+        )
+
+    prior.compile(
+        optimizers={name: adam() for name in prior.networks},
+        real_label=training.real_label,
+        average=training.average,
+        seed=training.seed,
+        config=dataclasses.asdict(config),
+        rate_factor=factor,
+    )
 
 
-def _fit(prior, config, source, held_out, workdir):
+def _open_data(config):
+    """The training images and the held-out ones of a config."""
+    data = config.data
+    source = open_source(data.train, TRAINING, data.channels, data.minimum_side)
+    if config.runtime.cache:
+        source = cached(source)
+    held_out = open_source(data.validation, HELD_OUT, data.channels, data.minimum_side)
+    if source.spec == held_out.spec:
+        logging.warning("The held-out images are the training images: %s", source.spec)
+    return source, held_out
+
+
+def _train_on(prior, strategy, config, source, held_out, workdir):
+    """From the prior's step to the config's last, with all that is watched."""
     data, training = config.data, config.training
-    batches = training_images(
-        source, data, batch_size=training.batch_size, seed=training.seed, start=prior.step
-    )
-    validation = evaluation_images(
-        held_out, data, batch_size=training.batch_size, limit=data.validation_limit
-    )
-    examples = np.concatenate(list(validation.as_numpy_iterator()))[:EXAMPLES]
-    # An incomplete last batch may be too small for every replica to have a part of it.
-    replicas = prior.distribute_strategy.num_replicas_in_sync
-    validation = validation.filter(lambda images: tf.shape(images)[0] % replicas == 0)
-    prior.fit(
-        batches,
-        validation_data=validation,
-        initial_epoch=prior.step // training.steps_per_epoch,
-        epochs=training.steps // training.steps_per_epoch,
-        steps_per_epoch=training.steps_per_epoch,
-        shuffle=False,
-        verbose=0,
+    batch_size = training.batch_size
+
+    def batches(context):
+        return training_images(
+            source, data,
+            batch_size=batch_size, seed=training.seed, start=prior.step, context=context,
+        )  # fmt: skip
+
+    def validation(context=ONE_PROCESS):
+        limit = data.validation_limit
+        return evaluation_images(
+            held_out, data, batch_size=batch_size, limit=limit, context=context
+        )
+
+    examples = np.concatenate(list(validation().as_numpy_iterator()))[:EXAMPLES]
+    train_on(
+        prior, strategy, workdir, batches, validation, config,
+        rate_field="training.learning_rate",
         callbacks=[
-            StopOnNaN("training.learning_rate"),
-            Progress(training.steps, LOSSES),
+            SaturationAlarm("A narrower discriminator or training.real_label=0.9 may help."),
             PriorLog(workdir, workdir / LOGS, examples, training.seed),
-            PriorSaver(workdir),
+            PriorSaver(workdir / PRIOR_FILE),
         ],
-    )
+    )  # fmt: skip

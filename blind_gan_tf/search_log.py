@@ -37,9 +37,8 @@ class SearchLog:
     def start(self, search, stage):
         """Goes on with the checkpoint of an interrupted stage; returns its history."""
         history, name = [], self._name(stage)
-        last = checkpoints.latest(self._workdir / CHECKPOINTS / name)
+        last = checkpoints.restore(search.state, self._workdir / CHECKPOINTS / name)
         if last is not None:
-            checkpoints.restore(search.state, last)
             history = checkpoints.scores(last)["history"]
         self.close()  # of the stage before
         self._writer = tf.summary.create_file_writer(str(self._workdir / LOGS / name))

@@ -1,6 +1,6 @@
 """What happens around a training step of InverseNet: checkpoints and TensorBoard."""
 
-import time
+import math
 
 import keras
 import numpy as np
@@ -11,34 +11,17 @@ from inversenet_tf.imaging.atomic import written_aside
 from inversenet_tf.imaging.grids import image_grid, shown_like
 
 
-class Checkpoints(keras.callbacks.Callback):
-    """Keeps the last state and the one of the best validation PSNR of the restored images.
-
-    Beside them stand the epoch's logs and `seconds`, the time the training took so far.
-    """
+class BestCheckpoint(keras.callbacks.Callback):
+    """Keeps the state of the best validation PSNR of the restored images, with its logs."""
 
     def __init__(self, directory):
         super().__init__()
         self._directory = directory
 
-    def on_train_begin(self, logs=None):
-        last = checkpoints.latest(self._directory / "last")
-        before = 0.0 if last is None else checkpoints.scores(last).get("seconds", 0.0)
-        self._start = time.monotonic() - before
-
     def on_epoch_end(self, epoch, logs=None):
-        scores = {name: float(value) for name, value in logs.items()}
-        scores["seconds"] = time.monotonic() - self._start
-        best = checkpoints.latest(self._directory / "best")
-        if (
-            best is None
-            or scores["val_psnr_restored"] > checkpoints.scores(best)["val_psnr_restored"]
-        ):
-            self._save("best", scores)
-        self._save("last", scores)
-
-    def _save(self, kind, scores):
-        checkpoints.save(self.model.state, self.model.step, self._directory / kind, scores)
+        kept = checkpoints.last_scores(self._directory).get("val_psnr_restored", -math.inf)
+        if logs["val_psnr_restored"] > kept:
+            checkpoints.save(self.model.state, self.model.step, self._directory, logs)
 
 
 class TensorBoardLog(keras.callbacks.Callback):

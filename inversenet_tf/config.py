@@ -10,14 +10,19 @@ from inversenet_tf.imaging.checks import (
     check_fraction,
     check_positive,
 )
-from inversenet_tf.imaging.config import DataConfig, NoiseConfig, OperatorConfig
+from inversenet_tf.imaging.config import (
+    PRECISIONS,
+    DataConfig,
+    NoiseConfig,
+    OperatorConfig,
+    RuntimeConfig,
+)
 from inversenet_tf.imaging.metrics import SSIM_WINDOW, MetricProfile
 from inversenet_tf.imaging.runs import config_from_dict
 from inversenet_tf.losses import REDUCTIONS
 from inversenet_tf.networks import CUSTOM, DENOISERS, INVERTERS, NONE
 from inversenet_tf.unet import WIDTHS
 
-PRECISIONS = ("float32", "mixed_bfloat16")
 SCHEDULES = ("constant", "cosine")
 
 
@@ -77,7 +82,7 @@ class TrainingConfig:
     steps: int = 1500
     steps_per_epoch: int = 100  # between validations, checkpoints and summaries
     seed: int = 0
-    precision: str = "float32"  # or "mixed_bfloat16"
+    precision: str = "float32"  # one of PRECISIONS
     deterministic: bool = False  # the same bits on every run of one machine, more slowly
 
 
@@ -93,6 +98,7 @@ class Config:
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
     metrics: MetricProfile = dataclasses.field(default_factory=MetricProfile)
+    runtime: RuntimeConfig = dataclasses.field(default_factory=RuntimeConfig)
 
     @property
     def depth(self):
@@ -115,6 +121,7 @@ class Config:
         self.operator.validate()
         self.noise.validate()
         self.metrics.validate()
+        self.runtime.validate()
         if self.operator.is_signed:
             raise ValueError(
                 "Expected an operator whose measurements are images in [0, 1]. Received: "

@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from inversenet_tf.imaging.adversarial import AdversarialModel
 from inversenet_tf.imaging.layers import Enlarge
 from inversenet_tf.imaging.metrics import MetricProfile, psnr, ssim
 from inversenet_tf.losses import discriminator_loss, generator_loss
@@ -24,7 +25,7 @@ def from_signed(signed):
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")
-class InverseNet(keras.Model):
+class InverseNet(AdversarialModel):
     """measurements -> inverted (z, by the inverter) -> restored (by the denoiser), Fig. 2.
 
     The paper's inverter is the U-Net of Table 3, its denoiser the DAE of Table 4; see
@@ -110,47 +111,24 @@ class InverseNet(keras.Model):
         pretraining_steps=0,
         comparator=None,
         profile=None,
+        rate_factor=None,
     ):
         """Sets up training by Algorithm 1.
 
         Args:
-            optimizers: dict of one Keras optimizer for each of `networks`; inside a strategy's
-                scope.
+            optimizers, clip_norm, rate_factor: as for `AdversarialModel.compile` (A.1).
             losses: a `LossConfig`: the weights and labels of Eqs. 9 to 12.
-            clip_norm: each network's gradient is scaled down to this global norm (A.1).
             discriminator_steps: K.
             pretraining_steps: of each network, on the squared distance alone.
             comparator: callable from images in [0, 1] to features, frozen; None for off.
             profile: `MetricProfile` of the validation's PSNR and SSIM.
         """
-        super().compile(optimizer=None, jit_compile=False)
-        self.optimizers = optimizers
-        for name, optimizer in optimizers.items():
-            optimizer.build(getattr(self, name).trainable_variables)
+        super().compile(optimizers=optimizers, clip_norm=clip_norm, rate_factor=rate_factor)
         self.losses_config = losses
-        self.clip_norm = clip_norm
         self.discriminator_steps = discriminator_steps
         self.pretraining_steps = pretraining_steps
         self.comparator = comparator
         self.profile = profile or MetricProfile()
-        outputs = ("restored",) if self.denoiser is None else ("inverted", "restored")
-        names = [f"{name}_{what}" for what in ("loss", "gradient_norm") for name in self.networks]
-        names += [f"{metric}_{output}" for metric in ("psnr", "ssim") for output in outputs]
-        self._trackers = {name: keras.metrics.Mean(name) for name in names}
-
-    @property
-    def metrics(self):
-        return list(getattr(self, "_trackers", {}).values())
-
-    @property
-    def step(self):
-        """Training steps taken so far."""
-        return int(self.optimizers["inverter"].iterations.numpy())
-
-    @property
-    def state(self):
-        """What a checkpoint holds, by name; the step is the optimizers' iteration count."""
-        return self.networks | {f"{name}_optimizer": o for name, o in self.optimizers.items()}
 
     def train_step(self, data):
         """One turn of Algorithm 1 on a batch of (measurements, images)."""
@@ -175,8 +153,9 @@ class InverseNet(keras.Model):
         for name, tape in tapes.items():
             with tape:
                 loss = self._generator_loss(name, estimates[name], images, features)
-            logs |= self._update(name, tape, loss)
-        return self._record(logs)
+            logs |= self.update(name, tape, loss)
+        self.steps_taken.assign_add(1)
+        return logs
 
     def _train_discriminator(self, images, estimates):
         weights = self.losses_config
@@ -184,7 +163,11 @@ class InverseNet(keras.Model):
             real = self.discriminator(images, training=True)
             fakes = [self.discriminator(tf.stop_gradient(e), training=True) for e in estimates]
             loss = discriminator_loss(real, fakes, weights.real_label, weights.fake_label)
-        return self._update("discriminator", tape, loss)
+        scores = {
+            "real_score": tf.reduce_mean(tf.sigmoid(real)),
+            "generated_score": tf.reduce_mean(tf.sigmoid(tf.concat(fakes, 0))),
+        }
+        return self.update("discriminator", tape, loss) | scores
 
     def _generator_loss(self, name, estimates, images, features):
         weights, logits, compared = self.losses_config, None, None
@@ -194,8 +177,7 @@ class InverseNet(keras.Model):
             compared = self.comparator(from_signed(estimates))
         begun = 1.0
         if self.pretraining_steps:  # SRGAN: the squared distance alone, at first
-            steps = self.optimizers[name].iterations
-            begun = tf.cast(steps >= self.pretraining_steps, tf.float32)
+            begun = tf.cast(self.steps_taken >= self.pretraining_steps, tf.float32)
         return generator_loss(
             logits,
             estimates,
@@ -209,34 +191,14 @@ class InverseNet(keras.Model):
             reduction=weights.reduction,
         )
 
-    def _update(self, name, tape, loss):
-        """Averages the gradient over the replicas, clips it, and only then applies it.
-
-        Returns the loss and the gradient's norm by name.
-        """
-        variables = getattr(self, name).trainable_variables
-        gradients = tape.gradient(loss, variables)
-        context = tf.distribute.get_replica_context()
-        gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
-        gradients, norm = tf.clip_by_global_norm(gradients, self.clip_norm)
-        # The optimizer sums over the replicas, which by now all hold the same gradient.
-        share = 1.0 / context.num_replicas_in_sync
-        self.optimizers[name].apply([gradient * share for gradient in gradients], variables)
-        return {f"{name}_loss": loss, f"{name}_gradient_norm": norm}
-
     def test_step(self, data):
-        """PSNR and SSIM of the outputs on a batch of (measurements, images)."""
+        """Mean PSNR and SSIM of the outputs on a batch of (measurements, images)."""
         measurements, images, _ = keras.utils.unpack_x_y_sample_weight(data)
         scores = {}
         for name, estimates in self(measurements, training=False).items():
-            scores[f"psnr_{name}"] = psnr(estimates, images, self.profile)
-            scores[f"ssim_{name}"] = ssim(estimates, images, self.profile)
-        return self._record(scores)
-
-    def _record(self, values):
-        for name, value in values.items():
-            self._trackers[name].update_state(value)
-        return {name: self._trackers[name].result() for name in values}
+            scores[f"psnr_{name}"] = tf.reduce_mean(psnr(estimates, images, self.profile))
+            scores[f"ssim_{name}"] = tf.reduce_mean(ssim(estimates, images, self.profile))
+        return scores
 
     def get_config(self):
         networks = {name: getattr(self, name) for name in NETWORKS}

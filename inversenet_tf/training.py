@@ -5,25 +5,35 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 from absl import logging
 
 from inversenet_tf import callbacks
 from inversenet_tf.comparator import build_comparator
 from inversenet_tf.config import Config
 from inversenet_tf.imaging import checkpoints
+from inversenet_tf.imaging.adversarial import check_layers
 from inversenet_tf.imaging.atomic import written_aside
-from inversenet_tf.imaging.callbacks import Progress, StopOnNaN
+from inversenet_tf.imaging.cache import cached
+from inversenet_tf.imaging.callbacks import SaturationAlarm
 from inversenet_tf.imaging.datasets import HELD_OUT, TRAINING, open_source
 from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.operators import build_operator
+from inversenet_tf.imaging.optimizers import build_adam, new_rate_factor
 from inversenet_tf.imaging.pairs import evaluation_pairs, training_pairs
 from inversenet_tf.imaging.runs import (
     CHECKPOINTS,
     LOGS,
-    default_strategy,
+    fix_randomness,
+    learned_from,
     open_workdir,
     read_config,
+)
+from inversenet_tf.imaging.sittings import LAST, is_finished, resume, train_on
+from inversenet_tf.imaging.strategies import (
+    build_strategy,
+    check_agreement,
+    is_chief,
+    other_workers,
 )
 from inversenet_tf.networks import CUSTOM, NONE, build_model, check_networks, rebuilt
 
@@ -33,12 +43,20 @@ EXAMPLES = 8  # images in TensorBoard
 EXAMPLE_SIDE = 256  # at most
 
 
-def build_optimizer(optimizer, steps):
-    """One Adam, its learning rate constant or a cosine that ends at zero after `steps`."""
+def build_optimizer(config, updates, rate_factor):
+    """One Adam, its learning rate constant or a cosine that ends at zero after `updates`."""
+    optimizer = config.optimizer
     rate = optimizer.learning_rate
     if optimizer.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, steps)
-    return keras.optimizers.Adam(rate, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon)
+        rate = keras.optimizers.schedules.CosineDecay(rate, updates)
+    return build_adam(
+        rate,
+        rate_factor,
+        config.training.precision,
+        beta_1=optimizer.beta_1,
+        beta_2=optimizer.beta_2,
+        epsilon=optimizer.epsilon,
+    )
 
 
 def compile_model(model, config, comparator=None):
@@ -47,14 +65,16 @@ def compile_model(model, config, comparator=None):
     updates = dict.fromkeys(model.networks, steps)
     if "discriminator" in updates:
         updates["discriminator"] = steps * optimizer.discriminator_steps
+    factor = new_rate_factor()
     model.compile(
-        optimizers={name: build_optimizer(optimizer, count) for name, count in updates.items()},
+        optimizers={n: build_optimizer(config, count, factor) for n, count in updates.items()},
         losses=config.loss,
         clip_norm=optimizer.clip_norm,
         discriminator_steps=optimizer.discriminator_steps,
         pretraining_steps=int(config.loss.pretraining_share * steps),
         comparator=comparator,
         profile=config.metrics,
+        rate_factor=factor,
     )
 
 
@@ -74,29 +94,28 @@ def train(config, workdir, comparator=None, inverter=None, denoiser=None):
     Raises:
         ValueError: a config, data source, weight file or work directory that cannot be used;
             raised before anything is written.
-        TrainingDiverged: a loss became NaN.
+        OSError: none of the checkpoints can be read.
+        Interrupted: SIGTERM came and the state is saved, or another worker is gone.
+        TrainingDiverged: a loss or gradient was not finite, and once more at a lower rate.
     """
     config.validate()
-    strategy = default_strategy()
+    strategy = build_strategy(config.runtime, config.training.batch_size)
     own = {"inverter": inverter, "denoiser": denoiser}
-    _check_call(config, strategy, own | {"comparator": comparator})
+    _check_call(config, own | {"comparator": comparator})
     operator, images, held_out = open_data(config)
-    keras.utils.set_random_seed(config.training.seed)
-    if config.training.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    with strategy.scope():
+    fix_randomness(config.training)
+    check_agreement(strategy, config=learned_from(config), images=images.names)
+    with other_workers(strategy), strategy.scope():
         model = build_model(config, **{part: rebuilt(part, own[part]) for part in own})
         compile_model(model, config, comparator or comparator_of(config))
     check_networks(model, config)
-    workdir = open_workdir(workdir, config)
-    last = checkpoints.latest(workdir / CHECKPOINTS / "last")
-    _keep_kernel(workdir, operator, is_new=last is None)
-    _keep_networks(workdir, own, is_new=last is None)
-    if last is not None:
-        checkpoints.restore(model.state, last)
-        logging.info("Resumed at step %d of %d.", model.step, config.training.steps)
-    if model.step < config.training.steps:
-        _fit(model, config, operator, images, held_out, workdir)
+    check_layers(model, strategy.num_replicas_in_sync)
+    workdir = Path(workdir).expanduser()
+    if is_chief(strategy):
+        _open_workdir(workdir, config, operator, own)
+    resume(model, strategy, workdir)
+    if not is_finished(model, config.training):
+        _train_on(model, strategy, config, operator, images, held_out, workdir)
     return model
 
 
@@ -119,7 +138,7 @@ def comparator_of(config):
     )
 
 
-def _check_call(config, strategy, own):
+def _check_call(config, own):
     """Whether the config, which is what a result is known by, tells the truth of this call."""
     for part, passed in own.items():
         section = "loss" if part == "comparator" else "network"
@@ -129,11 +148,6 @@ def _check_call(config, strategy, own):
                 f'Expected {section}.{part} "{CUSTOM}" where a {part} is passed to train, and only '
                 f"there. Received: {named!r} with {part}={passed}"
             )
-    if config.training.batch_size % strategy.num_replicas_in_sync:
-        raise ValueError(
-            "Expected training.batch_size to be a multiple of the number of replicas. Received: "
-            f"{config.training.batch_size} and {strategy.num_replicas_in_sync}"
-        )
 
 
 def open_data(config):
@@ -146,6 +160,8 @@ def open_data(config):
     operator = build_operator(config.operator)
     operator.validate((data.size, data.size, data.channels))
     images = open_source(data.train, TRAINING, data.channels, data.minimum_side)
+    if config.runtime.cache:
+        images = cached(images)
     held_out = open_held_out(data.validation, operator, config)
     if images.paired != held_out.paired:
         logging.warning("Only one of training and validation uses pairs: their operators differ.")
@@ -162,6 +178,14 @@ def open_held_out(spec, operator, config):
         side = max(SSIM_WINDOW + 2 * config.metrics.crop, *kernel)
         side += -side % operator.scale  # what remains of an image trimmed to multiples
     return open_source(spec, HELD_OUT, config.data.channels, side)
+
+
+def _open_workdir(workdir, config, operator, own):
+    """Makes the work directory, or checks that it holds this experiment."""
+    open_workdir(workdir, config, free=("runtime",))
+    is_new = checkpoints.latest(workdir / CHECKPOINTS / LAST) is None
+    _keep_kernel(workdir, operator, is_new)
+    _keep_networks(workdir, own, is_new)
 
 
 def _keep_kernel(workdir, operator, is_new):
@@ -205,34 +229,33 @@ def kept_operator(workdir, config):
     return build_operator(operator)
 
 
-def _fit(model, config, operator, images, held_out, workdir):
+def _train_on(model, strategy, config, operator, images, held_out, workdir):
     """Algorithm 1 from the model's step to the config's last, with all that is watched."""
-    training = config.training
-    batches = training_pairs(
-        images, operator, config.noise, config.data,
-        batch_size=training.batch_size, seed=training.seed, start=model.step,
-    )  # fmt: skip
-    validation = evaluation_pairs(
-        held_out, operator, config.noise, config.data,
-        batch_size=training.batch_size, seed=training.seed, limit=config.data.validation_limit,
-    )  # fmt: skip
+    data, training = config.data, config.training
+    shared = {"batch_size": training.batch_size, "seed": training.seed}
+
+    def batches(context):
+        return training_pairs(
+            images, operator, config.noise, data, start=model.step, context=context, **shared
+        )
+
+    def validation(context):
+        limit = data.validation_limit
+        return evaluation_pairs(
+            held_out, operator, config.noise, data, limit=limit, context=context, **shared
+        )
+
     examples = example_batch(held_out, operator, config)
-    model.fit(
-        batches,
-        validation_data=validation,
-        initial_epoch=model.step // training.steps_per_epoch,
-        epochs=training.steps // training.steps_per_epoch,
-        steps_per_epoch=training.steps_per_epoch,
-        shuffle=False,
-        verbose=0,
+    train_on(
+        model, strategy, workdir, batches, validation, config,
+        rate_field="optimizer.learning_rate",
         callbacks=[
-            StopOnNaN("optimizer.learning_rate"),
-            Progress(training.steps, [f"{name}_loss" for name in model.networks]),
+            SaturationAlarm("A smaller loss.adversarial_weight may help."),
             callbacks.TensorBoardLog(workdir / LOGS, *examples),
             callbacks.AnnealingSnapshots(workdir / ANNEALING, *examples),
-            callbacks.Checkpoints(workdir / CHECKPOINTS),
+            callbacks.BestCheckpoint(workdir / CHECKPOINTS / "best"),
         ],
-    )
+    )  # fmt: skip
 
 
 def example_batch(source, operator, config):
@@ -267,12 +290,13 @@ def load_trained(workdir, which="best"):
 
     Raises:
         ValueError: the directory holds no run, or one without a checkpoint.
+        OSError: none of the checkpoints can be read.
     """
     config = read_config(workdir, Config)
     workdir = Path(workdir).expanduser()
-    checkpoint = checkpoints.latest(workdir / CHECKPOINTS / which)
-    if checkpoint is None:
+    directory = workdir / CHECKPOINTS / which
+    if checkpoints.latest(directory) is None:
         raise ValueError(f"Expected a trained model in {workdir}. Received: no checkpoint yet.")
     model = build_model(config, **_kept_networks(workdir), with_discriminator=False)
-    checkpoints.restore_part(model.networks, checkpoint)
+    checkpoint = checkpoints.restore_part(model.networks, directory)
     return model, config, checkpoints.step_of(checkpoint)

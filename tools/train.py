@@ -5,7 +5,10 @@ python tools/train.py --config=configs/blind_gan/prior_digits.py --workdir=runs/
 python tools/train.py --config=... --workdir=... --config.training.steps=5000
 
 Every field of inversenet_tf/config.py or of blind_gan_tf/config.py can be set so, as
---config.section.field=value.
+--config.section.field=value. With several hosts, run it on each, with TF_CONFIG set.
+
+Exit status: 0 when the training is done, 1 after an error, 138 where SIGTERM or the loss of another
+worker ended it early: the same command then goes on.
 """
 
 from absl import flags

@@ -24,13 +24,25 @@ def written_aside(path):
     _remove(partial)
     try:
         yield partial
+        for written in (partial, *partial.rglob("*")):
+            _flush(written)
         os.replace(partial, path)
+        _flush(path.parent)
     except tf.errors.OpError as error:
         _remove(partial)
         raise OSError(f"Cannot write {path}: {error.message}") from error
     except BaseException:
         _remove(partial)
         raise
+
+
+def _flush(path):
+    """Has the disk itself hold a file or directory: a machine may lose its power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove(path):

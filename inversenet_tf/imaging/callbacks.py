@@ -1,37 +1,18 @@
-"""What happens around a training step of either package: progress, and the NaN alarm.
+"""What happens around a training step of either package.
 
-Both speak to a model that has a `step` and logs named values after every training step.
+All of these speak to an `AdversarialModel` and run on the chief alone.
 """
 
-import math
+import time
 
 import keras
+from absl import logging
 from tqdm import tqdm
 
+from inversenet_tf.imaging import checkpoints
 
-class TrainingDiverged(FloatingPointError):
-    """A loss or a gradient is no longer a finite number."""
-
-
-class StopOnNaN(keras.callbacks.Callback):
-    """Stops at the step whose logs are not finite, before anything of it is saved.
-
-    Args:
-        rate_field: the config's name of the learning rate, for the advice to lower it.
-    """
-
-    def __init__(self, rate_field):
-        super().__init__()
-        self._rate_field = rate_field
-
-    def on_train_batch_end(self, batch, logs=None):
-        for name, value in logs.items():
-            if not math.isfinite(value):
-                raise TrainingDiverged(
-                    f"{name} is {float(value)} at step {self.model.step}. Checkpoints of "
-                    "earlier steps are kept. The same command would end here again: use another "
-                    f"--workdir with a smaller {self._rate_field}."
-                )
+# Mean scores at which a discriminator has won: its gradient no longer teaches the generators.
+SATURATED_REAL, SATURATED_GENERATED = 0.98, 0.02
 
 
 class Progress(keras.callbacks.Callback):
@@ -60,3 +41,51 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self._bar.close()
+
+
+class LastCheckpoints(keras.callbacks.Callback):
+    """Keeps the last few states, from which an interrupted training goes on.
+
+    Beside them stand the epoch's logs and `seconds`, the time the training took so far.
+
+    Args:
+        directory: of the checkpoints of this kind.
+        keep: how many.
+    """
+
+    def __init__(self, directory, keep):
+        super().__init__()
+        self._directory = directory
+        self._keep = keep
+
+    def on_train_begin(self, logs=None):
+        before = checkpoints.last_scores(self._directory).get("seconds", 0.0)
+        self._start = time.monotonic() - before
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.save(logs)
+
+    def save(self, logs=None):
+        """Keeps the present state, also in the middle of an epoch."""
+        scores = dict(logs or {}) | {"seconds": time.monotonic() - self._start}
+        checkpoints.save(self.model.state, self.model.step, self._directory, scores, self._keep)
+
+
+class SaturationAlarm(keras.callbacks.Callback):
+    """Warns of a discriminator that has won.
+
+    Args:
+        advice: what may help, a sentence.
+    """
+
+    def __init__(self, advice):
+        super().__init__()
+        self._advice = advice
+
+    def on_epoch_end(self, epoch, logs=None):
+        real, generated = logs.get("real_score"), logs.get("generated_score")
+        if real is not None and real > SATURATED_REAL and generated < SATURATED_GENERATED:
+            logging.warning(
+                "Step %d: the discriminator saturates: D(real) = %.3f, D(generated) = %.3f. %s",
+                self.model.step, real, generated, self._advice,
+            )  # fmt: skip

@@ -13,12 +13,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import tensorflow
 from absl import app, flags, logging
 
+from inversenet_tf.imaging.interruption import EXIT_STATUS, Interrupted
+
 # What a user can mend: values, files and directories, and a learning rate.
 MENDABLE = (ValueError, OSError, FloatingPointError)
 
 
 def run(main):
     """Parses the flags and calls `main()`; what a user can mend ends as one line and status 1.
+
+    A training that a signal or a lost worker ended early ends with a status of its own.
 
     The traceback of such an error is shown with --verbosity=1.
     """
@@ -27,8 +31,12 @@ def run(main):
         if len(arguments) > 1:
             raise app.UsageError(f"Expected flags only. Received: {' '.join(arguments[1:])}")
         logging.get_absl_handler().addFilter(_is_ours)
+        tensorflow.get_logger().setLevel("WARNING")
         try:
             main()
+        except Interrupted as interrupted:
+            logging.warning("%s", interrupted)
+            sys.exit(EXIT_STATUS)
         except MENDABLE as error:
             message = str(error)
             logging.debug("The error's origin:", exc_info=True)

@@ -14,6 +14,8 @@ from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.operators import BOUNDARIES, OPERATORS
 
 AUGMENTATIONS = ("none", "flip", "dihedral")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+STRATEGIES = ("auto", "default", "mirrored", "multi_worker")
 REDUCING = ("downsampling", "joint")  # operators with fewer measured pixels than image pixels
 
 
@@ -139,3 +141,26 @@ class NoiseConfig:
     def validate(self):
         """Raises ValueError for negative noise."""
         check_at_least("noise.gaussian_sigma", self.gaussian_sigma, 0)
+
+
+@dataclasses.dataclass(slots=True)
+class RuntimeConfig:
+    """What a training runs on. What is learned does not depend on it, but for rounding.
+
+    So every sitting of a training may have another one. (Random layers of networks of the caller's
+    own do depend on the number of replicas.)
+    """
+
+    # "default": one device; "mirrored": the GPUs of this host; "multi_worker": the hosts that
+    # TF_CONFIG names; "auto": the last one where there are several, else all GPUs or the CPU.
+    strategy: str = "auto"
+    replicas: int = 0  # on this host; 0: one for each GPU. Without GPUs, more are virtual CPUs
+    xla: bool = False  # compile the training step; for one replica
+    cache: bool = False  # keep decoded images in memory
+    kept_checkpoints: int = 3  # the newest ones; the best by validation is kept besides
+
+    def validate(self):
+        """Raises ValueError for a value outside its range."""
+        check_choice("runtime.strategy", self.strategy, STRATEGIES)
+        check_at_least("runtime.replicas", self.replicas, 0)
+        check_at_least("runtime.kept_checkpoints", self.kept_checkpoints, 1)

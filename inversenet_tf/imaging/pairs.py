@@ -12,6 +12,8 @@ from inversenet_tf.imaging.io import ImageReadError
 from inversenet_tf.imaging.noise import add_gaussian_noise, round_to_8_bits
 from inversenet_tf.imaging.operators import Identity
 
+ONE_PROCESS = tf.distribute.InputContext()
+
 
 def degrade(images, operator, noise, seed):
     """y = N(A(x)): the operator, then storage in 8 bits, then Gaussian noise.
@@ -121,7 +123,9 @@ def trimmed(image, scale):
     return image[: height - height % scale, : width - width % scale]
 
 
-def training_pairs(source, operator, noise, data, *, batch_size, seed, start=0):
+def training_pairs(
+    source, operator, noise, data, *, batch_size, seed, start=0, context=ONE_PROCESS
+):
     """An endless stream of training batches.
 
     Args:
@@ -129,28 +133,41 @@ def training_pairs(source, operator, noise, data, *, batch_size, seed, start=0):
         operator: an `Operator`; ignored where the source is paired.
         noise: a `NoiseConfig`; ignored where the source is paired.
         data: a `DataConfig`.
-        batch_size: pairs a batch.
+        batch_size: pairs a training step, over all replicas.
         seed: fixes order, patches and noise.
-        start: batches to leave out at the beginning, so that a resumed run goes on as if it had
-            never stopped.
+        start: training steps to leave out at the beginning, so that a resumed run goes on as if
+            it had never stopped.
+        context: `tf.distribute.InputContext` of the process. A step's pairs are the same for any
+            number of replicas; each gets its part of them, the first one the first.
 
     Returns:
         tf.data.Dataset of (measurements, images), float32, images of
-        [batch_size, size, size, channels], measurements as the operator makes them of those.
+        [batch_size / replicas, size, size, channels], measurements as the operator makes them of
+        those; as many elements a step as the process has replicas.
 
     Raises:
         ValueError: the source is paired and the operator changes the size of an image.
     """
-    positions = tf.data.Dataset.range(start * batch_size, np.iinfo(np.int64).max)
+    share = batch_size // context.num_input_pipelines
+    first = start * batch_size + context.input_pipeline_id * share
+
+    def position_of(count):
+        step, place = count // share, count % share
+        return first + step * batch_size + place
+
+    positions = tf.data.Dataset.range(np.iinfo(np.int64).max).map(position_of)
 
     def load(position):
         return draw_patch(source, data, seed, position)
 
     pairs = _make_pairs(positions, load, source, operator, noise, data.channels, data.size, seed)
+    batch_size = context.get_per_replica_batch_size(batch_size)
     return pairs.batch(batch_size, drop_remainder=True).prefetch(4)
 
 
-def evaluation_pairs(source, operator, noise, data, *, batch_size, seed, limit=None):
+def evaluation_pairs(
+    source, operator, noise, data, *, batch_size, seed, limit=None, context=ONE_PROCESS
+):
     """Every image of a source once, in order, with its measurement.
 
     Args:
@@ -158,6 +175,7 @@ def evaluation_pairs(source, operator, noise, data, *, batch_size, seed, limit=N
             `data.evaluation_crop` is "whole" the images may differ in size and come one by one,
             trimmed at the bottom and the right to multiples of the operator's scale.
         limit: the number of images to stop after; None for all.
+        context: `tf.distribute.InputContext` of the process; several ones share the images.
 
     Returns:
         tf.data.Dataset of (measurements, images), float32 [batch, height, width, channels].
@@ -177,26 +195,26 @@ def evaluation_pairs(source, operator, noise, data, *, batch_size, seed, limit=N
 
     count = len(source) if limit is None else min(limit, len(source))
     size = None if whole else data.size
-    indices = tf.data.Dataset.range(count)
+    indices = tf.data.Dataset.range(context.input_pipeline_id, count, context.num_input_pipelines)
     noise_seed = -1 - seed  # other noise than any training patch has
     pairs = _make_pairs(indices, load, source, operator, noise, data.channels, size, noise_seed)
     return pairs.batch(1 if whole else batch_size).prefetch(2)
 
 
-def training_images(source, data, *, batch_size, seed, start=0):
-    """The images of `training_pairs` alone: float32 [batch_size, size, size, channels]."""
+def training_images(source, data, *, batch_size, seed, start=0, context=ONE_PROCESS):
+    """The images of `training_pairs` alone."""
     pairs = training_pairs(
         source, Identity(), NoiseConfig(eight_bit=False), data,
-        batch_size=batch_size, seed=seed, start=start,
+        batch_size=batch_size, seed=seed, start=start, context=context,
     )  # fmt: skip
     return pairs.map(lambda measurements, images: images)
 
 
-def evaluation_images(source, data, *, batch_size, limit=None):
+def evaluation_images(source, data, *, batch_size, limit=None, context=ONE_PROCESS):
     """The images of `evaluation_pairs` alone."""
     pairs = evaluation_pairs(
         source, Identity(), NoiseConfig(eight_bit=False), data,
-        batch_size=batch_size, seed=0, limit=limit,
+        batch_size=batch_size, seed=0, limit=limit, context=context,
     )  # fmt: skip
     return pairs.map(lambda measurements, images: images)
 

@@ -23,7 +23,7 @@ from inversenet_tf.imaging.atomic import written_aside
 CONFIG_FILE = "config.json"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
-FREE_BYTES_NEEDED = 500 * 2**20  # three checkpoints of the deepest networks, 232 MiB, and the logs
+FREE_BYTES_NEEDED = 1500 * 2**20  # five checkpoints of the deepest networks, 232 MiB, and the logs
 
 
 def write_json(path, content):
@@ -149,7 +149,13 @@ def versions():
     return {"inversenet_tf": ours, "python": platform.python_version()} | found
 
 
-def default_strategy():
-    """Mirrors over all GPUs, or one replica on the CPU."""
-    gpus = tensorflow.config.list_logical_devices("GPU")
-    return tensorflow.distribute.MirroredStrategy([d.name for d in gpus] or ["CPU:0"])
+def learned_from(config):
+    """All of a training's config that what is learned depends on, as a dict."""
+    return {name: part for name, part in dataclasses.asdict(config).items() if name != "runtime"}
+
+
+def fix_randomness(training):
+    """Makes a training a function of its config's seed; to the bit where it asks for that."""
+    keras.utils.set_random_seed(training.seed)
+    if training.deterministic:
+        tensorflow.config.experimental.enable_op_determinism()

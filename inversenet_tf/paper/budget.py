@@ -4,7 +4,8 @@ import time
 
 import tensorflow as tf
 
-from inversenet_tf.imaging.runs import default_strategy
+from inversenet_tf.imaging.strategies import build_strategy
+from inversenet_tf.imaging.training_loop import TrainStep
 from inversenet_tf.networks import build_model
 from inversenet_tf.training import comparator_of, compile_model
 
@@ -27,7 +28,7 @@ def steps_within(config, minutes, seconds):
 
 def seconds_per_step(config):
     """The least time of a training step of `config` here: other work can only add to it."""
-    strategy = default_strategy()
+    strategy = build_strategy(config.runtime, config.training.batch_size)
     with strategy.scope():
         model = build_model(config)
         compile_model(model, config, comparator_of(config))
@@ -35,15 +36,12 @@ def seconds_per_step(config):
     images = tf.random.uniform((count, size, size, config.data.channels))
     side = size // config.operator.scale
     batch = tf.random.uniform((count, side, side, config.measured_channels)), images
-
-    @tf.function
-    def step():
-        logs = strategy.run(model.train_step, (batch,))
-        return strategy.reduce("MEAN", logs["inverter_loss"], axis=None)
-
+    batches = tf.data.Dataset.from_tensors(batch).repeat()
+    iterator = iter(strategy.distribute_datasets_from_function(lambda context: batches))
+    train_step = TrainStep(model, strategy, config.runtime.xla)
     times = []
     for _ in range(WARM_UP + TIMED):
         start = time.perf_counter()
-        float(step())  # which a GPU is waited for with
+        train_step(iterator)
         times.append(time.perf_counter() - start)
     return min(times[WARM_UP:])

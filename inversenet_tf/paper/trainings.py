@@ -112,7 +112,8 @@ class Training:
         """
         if (self.workdir / CONFIG_FILE).exists():
             steps = read_config(self.workdir, Config).training.steps
-            open_workdir(self.workdir, self.config(steps))  # the same experiment, or it raises
+            # The same experiment, or it raises.
+            open_workdir(self.workdir, self.config(steps), free=("runtime",))
             if self._last is not None and checkpoints.step_of(self._last) == steps:
                 return
         else:

@@ -1,0 +1,153 @@
+"""What networks that are trained against each other share: the state of a training, the update."""
+
+import keras
+import tensorflow as tf
+from absl import logging
+
+
+class AdversarialModel(keras.Model):
+    """Several networks, each trained by an optimizer of its own.
+
+    A subclass says which `networks` there are, each of them an attribute, and in its `train_step`
+    and `test_step` takes a batch and returns scalars by name. Both may run in any replica of any
+    strategy; `training_loop.fit` runs them.
+    """
+
+    @property
+    def networks(self):
+        """The trained networks by name."""
+        raise NotImplementedError
+
+    def compile(self, *, optimizers, clip_norm=None, rate_factor=None):
+        """Sets up training; call it in the strategy's scope.
+
+        Args:
+            optimizers: dict of one Keras optimizer for each of `networks`.
+            clip_norm: each network's gradient is scaled down to this global norm; None: not.
+            rate_factor: the variable that all learning rates are multiplied by, see
+                `optimizers.py`; None where they cannot be lowered.
+        """
+        super().compile(optimizer=None, jit_compile=False)
+        self.optimizers = optimizers
+        for name, optimizer in optimizers.items():
+            optimizer.build(getattr(self, name).trainable_variables)
+        self.clip_norm = clip_norm
+        self.rate_factor = rate_factor
+        self.steps_taken = _counter()
+        self.epochs_ended = _counter()
+
+    @property
+    def step(self):
+        """Training steps taken so far."""
+        return int(self.steps_taken.numpy())
+
+    @property
+    def state(self):
+        """What a checkpoint holds, by name: all that the next step depends on.
+
+        The position in the data is the step, whose batch is a function of it and of the seed.
+        """
+        state = {"steps_taken": self.steps_taken, "epochs_ended": self.epochs_ended}
+        if self.rate_factor is not None:
+            state["rate_factor"] = self.rate_factor
+        for name, network in self.networks.items():
+            state[name] = network
+            state[f"{name}_optimizer"] = self.optimizers[name]
+            state[f"{name}_random"] = _random_states(network)
+        return state
+
+    @property
+    def state_variables(self):
+        """The variables of `state`, in an order that is the same in every process."""
+        found = []
+        for part in self.state.values():
+            found += part if isinstance(part, list) else getattr(part, "variables", [part])
+        return found
+
+    def update(self, name, tape, loss):
+        """One step of a network: its gradient averaged over the replicas, then clipped, applied.
+
+        A `keras.optimizers.LossScaleOptimizer` leaves a step out whose gradient overflows.
+
+        Args:
+            name: of the network.
+            tape: that recorded `loss`, a scalar, the mean over this replica's part of the batch.
+
+        Returns:
+            dict of scalars: the loss, the gradient's norm before clipping, whether it was
+            clipped and, with loss scaling, whether the step was left out.
+
+        Raises:
+            ValueError: the loss does not depend on some of the network's weights.
+        """
+        optimizer, variables = self.optimizers[name], getattr(self, name).trainable_variables
+        with tape:
+            scaled_loss = optimizer.scale_loss(loss)
+        context = tf.distribute.get_replica_context()
+        gradients = tape.gradient(scaled_loss, variables)
+        unused = [v.path for v, g in zip(variables, gradients, strict=True) if g is None]
+        if unused:
+            raise ValueError(f"Expected all weights of the {name} to be used. Unused: {unused}")
+        gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
+        scaled_norm = tf.linalg.global_norm(gradients)
+        is_scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        scale = optimizer.dynamic_scale.value if is_scaled else 1.0
+        norm = scaled_norm / scale
+        logs = {f"{name}_loss": loss}
+        if self.clip_norm is not None:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm * scale, scaled_norm)
+        if is_scaled:  # which leaves the step out where the gradient overflowed
+            finite = tf.math.is_finite(norm)
+            logs[f"{name}_skipped"] = 1.0 - tf.cast(finite, tf.float32)
+            # What is not finite without any scaling either is no overflow, and is told.
+            norm = tf.where(finite | (scale <= 1.0), norm, 0.0)
+        logs[f"{name}_gradient_norm"] = norm
+        if self.clip_norm is not None:
+            logs[f"{name}_clipped"] = tf.cast(norm > self.clip_norm, tf.float32)
+        # The optimizer sums over the replicas, which by now all hold the same gradient.
+        share = 1.0 / context.num_replicas_in_sync
+        optimizer.apply([gradient * share for gradient in gradients], variables)
+        return logs
+
+
+def _counter():
+    return tf.Variable(
+        0,
+        trainable=False,
+        dtype=tf.int64,
+        aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+    )
+
+
+def _random_states(network):
+    """The seeds of a network's random layers, which Keras does not let checkpoints see."""
+    weights = {id(variable) for variable in network.weights}
+    return [variable.value for variable in network.variables if id(variable) not in weights]
+
+
+def check_layers(model, replicas):
+    """Whether networks, of which the caller may have made some, are fit for several replicas.
+
+    Raises:
+        ValueError: a batch normalisation whose replicas would each go their own way.
+    """
+    if replicas == 1:
+        return
+    for name, network in model.networks.items():
+        for layer in _layers(network):
+            if isinstance(layer, keras.layers.BatchNormalization) and not layer.synchronized:
+                raise ValueError(
+                    f"Expected synchronized=True of {layer.name} in the {name}, with {replicas} "
+                    "replicas. Received: False"
+                )
+        if _random_states(network):
+            logging.warning(
+                "The %s has random layers, which draw the same in every replica: what is learned "
+                "depends on the number of replicas.", name,
+            )  # fmt: skip
+
+
+def _layers(network):
+    for layer in getattr(network, "layers", []):
+        yield layer
+        yield from _layers(layer)
