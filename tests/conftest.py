@@ -8,9 +8,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import logging
 from PIL import Image
 
 from inversenet_tf.config import Config
+from inversenet_tf.imaging.config import RuntimeConfig
+from inversenet_tf.imaging.strategies import build_strategy
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -18,8 +21,24 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 
 @pytest.fixture(scope="session")
 def two_replicas():
-    """One strategy for all tests: a second one on the same CPUs would reuse its collective keys."""
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    """The one strategy of that kind in this process, that of `runtime.replicas = 2`, too."""
+    return build_strategy(RuntimeConfig(replicas=2), batch_size=2)
+
+
+@pytest.fixture
+def one_device():
+    """The strategy that is none."""
+    return tf.distribute.get_strategy()
+
+
+@pytest.fixture
+def warned(caplog):
+    """`warned()` is the text of what was warned of so far."""
+    logging.use_python_logging(quiet=True)
+    caplog.set_level("WARNING")
+    return lambda: "\n".join(
+        record.getMessage() for record in caplog.records if record.levelname == "WARNING"
+    )
 
 
 @pytest.fixture
@@ -41,7 +60,16 @@ def shared_data():
 @pytest.fixture
 def image_folder(tmp_path):
     """Six PNG files of 40 x 48 noise."""
-    folder = tmp_path / "images"
+    return _noise(tmp_path / "images")
+
+
+@pytest.fixture(scope="session")
+def shared_image_folder(tmp_path_factory):
+    """The same, for tests that leave it as it is."""
+    return _noise(tmp_path_factory.mktemp("shared") / "images")
+
+
+def _noise(folder):
     folder.mkdir()
     generator = np.random.default_rng(1)
     for index in range(6):

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -16,47 +14,27 @@ def model(small_config):
     return model
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    """`clock[0]` is what the monotonic clock says."""
-    clock = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    return clock
-
-
-def test_seconds_are_those_of_all_sittings(model, clock, tmp_path):
-    def sitting(steps):
-        keeper = callbacks.Checkpoints(tmp_path)
+def test_the_best_checkpoint_is_that_of_the_best_validation(model, tmp_path):
+    for step, psnr in [(1, 20.0), (2, 22.0), (3, 21.0), (4, 22.0)]:
+        keeper = callbacks.BestCheckpoint(tmp_path / "best")  # of any sitting
         keeper.set_model(model)
         keeper.on_train_begin()
-        for step in steps:
-            clock[0] += 7.0
-            model.optimizers["inverter"].iterations.assign(step)
-            keeper.on_epoch_end(0, {"val_psnr_restored": float(step)})
-        return checkpoints.scores(checkpoints.latest(tmp_path / "last"))
-
-    assert sitting([1, 2]) == {"val_psnr_restored": 2.0, "seconds": 14.0}
-    clock[0] += 1000.0  # between them
-    assert sitting([3])["seconds"] == 21.0
+        model.steps_taken.assign(step)
+        keeper.on_epoch_end(0, {"val_psnr_restored": psnr, "inverter_loss": 1.0})
+    [best] = (tmp_path / "best").iterdir()
+    assert best.name == "step-00000002"
+    assert checkpoints.scores(best) == {"val_psnr_restored": 22.0, "inverter_loss": 1.0}
 
 
-def test_a_checkpoint_from_before_seconds_were_kept_counts_none(model, clock, tmp_path):
-    checkpoints.save(model.state, 0, tmp_path / "last", {"val_psnr_restored": 1.0})
-    keeper = callbacks.Checkpoints(tmp_path)
+def test_a_best_checkpoint_that_cannot_be_read_is_no_longer_the_best(model, tmp_path, warned):
+    keeper = callbacks.BestCheckpoint(tmp_path / "best")
     keeper.set_model(model)
-    keeper.on_train_begin()
-    clock[0] += 7.0
-    model.optimizers["inverter"].iterations.assign(1)
-    keeper.on_epoch_end(0, {"val_psnr_restored": 2.0})
-    assert checkpoints.scores(checkpoints.latest(tmp_path / "last"))["seconds"] == 7.0
-
-
-def test_a_run_keeps_its_seconds(small_config, tmp_path):
-    start = time.monotonic()
-    train(small_config, tmp_path / "run")
-    for kind in ("best", "last"):
-        kept = checkpoints.scores(checkpoints.latest(tmp_path / "run" / "checkpoints" / kind))
-        assert 0 < kept["seconds"] < time.monotonic() - start
+    for step, psnr in [(1, 20.0), (2, 10.0)]:
+        model.steps_taken.assign(step)
+        keeper.on_epoch_end(0, {"val_psnr_restored": psnr})
+        (checkpoints.latest(tmp_path / "best") / "scores.json").write_text("")
+    assert checkpoints.latest(tmp_path / "best").name == "step-00000002"
+    assert "step-00000001" in warned()
 
 
 def test_annealing_is_kept_at_the_steps_of_figure_1(model, images, tmp_path):
@@ -64,7 +42,7 @@ def test_annealing_is_kept_at_the_steps_of_figure_1(model, images, tmp_path):
     keeper = callbacks.AnnealingSnapshots(tmp_path / "annealing", measurements, images)
     keeper.set_model(model)
     for step in (1, 2, 24, 25, 26, 50, 1600, 1601):
-        model.optimizers["inverter"].iterations.assign(step)
+        model.steps_taken.assign(step)
         keeper.on_train_batch_end(0)
     kept = sorted(path.name for path in (tmp_path / "annealing").iterdir())
     assert kept == [f"step-{step:08d}.npz" for step in (1, 25, 50, 1600)]
@@ -78,10 +56,10 @@ def test_annealing_is_kept_at_the_steps_of_figure_1(model, images, tmp_path):
 
 def test_annealing_without_a_denoiser(model, images, tmp_path):
     alone = InverseNet(model.inverter)
-    alone.optimizers = model.optimizers
+    alone.steps_taken = model.steps_taken
     keeper = callbacks.AnnealingSnapshots(tmp_path, images, images)
     keeper.set_model(alone)
-    model.optimizers["inverter"].iterations.assign(1)
+    model.steps_taken.assign(1)
     keeper.on_train_batch_end(0)
     assert set(np.load(tmp_path / "step-00000001.npz")) == {"measurements", "images", "restored"}
 

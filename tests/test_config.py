@@ -8,6 +8,7 @@ from inversenet_tf.imaging.runs import (
     CHECKPOINTS,
     CONFIG_FILE,
     config_from_dict,
+    learned_from,
     open_workdir,
     read_config,
 )
@@ -76,6 +77,9 @@ IMPOSSIBLE = {
     "optimizer.beta_1": 1.5,
     "optimizer.clip_norm": float("inf"),
     "operator.kernel_angle": float("nan"),
+    "runtime.strategy": "horovod",
+    "runtime.replicas": -1,
+    "runtime.kept_checkpoints": 0,
 }
 
 
@@ -186,6 +190,29 @@ def test_a_workdir_belongs_to_one_experiment(tmp_path):
     with pytest.raises(ValueError, match="optimizer.learning_rate: 0.0001 there, 1.0 here"):
         open_workdir(workdir, other)
     assert read_config(workdir, Config) == config
+
+
+def test_what_a_run_is_computed_on_may_change(tmp_path):
+    config = Config()
+    workdir = open_workdir(tmp_path / "run", config)
+    (workdir / CHECKPOINTS / "last" / "step-00000001").mkdir(parents=True)
+    kept = json.loads((workdir / CONFIG_FILE).read_text())
+    del kept["runtime"]  # as before there was one
+    (workdir / CONFIG_FILE).write_text(json.dumps(kept))
+    config.runtime.replicas = 4
+    with pytest.raises(ValueError, match="runtime.replicas: 0 there, 4 here"):
+        open_workdir(workdir, config)
+    assert open_workdir(workdir, config, free=("runtime",)) == workdir
+    assert read_config(workdir, Config).runtime.replicas == 4
+    config.optimizer.learning_rate = 1.0
+    with pytest.raises(ValueError, match="differs in optimizer.learning_rate: [^;]*. Choose"):
+        open_workdir(workdir, config, free=("runtime",))
+
+
+def test_what_is_learned_depends_on_all_but_what_it_is_computed_on():
+    parts = dataclasses.asdict(Config())
+    del parts["runtime"]
+    assert learned_from(Config()) == parts
 
 
 def test_a_field_that_an_old_config_lacks_stands_at_its_default(tmp_path):

@@ -7,6 +7,7 @@ from inversenet_tf import inversenet
 from inversenet_tf.config import LossConfig
 from inversenet_tf.dae import DAE
 from inversenet_tf.discriminator import Discriminator
+from inversenet_tf.imaging.optimizers import build_adam, new_rate_factor
 from inversenet_tf.inversenet import NETWORKS, InverseNet
 from inversenet_tf.losses import discriminator_loss, generator_loss
 from inversenet_tf.unet import UNet
@@ -70,7 +71,7 @@ def test_algorithm_1(batch, monkeypatch):
     """The order of the updates, K discriminator steps, and what each update trains on."""
     model = make(discriminator_steps=3)
     updated = []
-    original = InverseNet._update
+    original = InverseNet.update
 
     def spy(self, name, tape, loss):
         before = weights(self)
@@ -80,7 +81,7 @@ def test_algorithm_1(batch, monkeypatch):
         updated.append((name, moved))
         return logs
 
-    monkeypatch.setattr(InverseNet, "_update", spy)
+    monkeypatch.setattr(InverseNet, "update", spy)
     model.train_step(batch)
     assert updated == [
         *[("discriminator", ["discriminator"])] * 3,
@@ -166,12 +167,32 @@ def test_gradients_are_averaged_over_replicas_and_then_clipped(two_replicas):
             with tf.GradientTape() as tape:
                 loss = tf.gather([100.0, -99.0], index) * layer.bias[0]
                 loss += 0.0 * sum(tf.reduce_sum(v) for v in model.inverter.trainable_variables)
-            model._update("inverter", tape, loss)
+            model.update("inverter", tape, loss)
 
         two_replicas.run(replica)
 
     step()
     np.testing.assert_allclose(layer.bias.numpy() - start, [-0.5, 0.0, 0.0], atol=1e-5)
+
+
+def test_float16_trains_once_the_losses_are_scaled_so_that_they_fit(batch):
+    """The scales begin too high: steps are left out until gradients no longer overflow."""
+    factor = new_rate_factor()
+    networks = UNet(3, dtype="mixed_float16"), DAE(condition="none", dtype="mixed_float16")
+    model = InverseNet(*networks, Discriminator(width=4, dtype="mixed_float16"))
+    model.compile(
+        optimizers={name: build_adam(1e-3, factor, "mixed_float16") for name in NETWORKS},
+        losses=LossConfig(),
+    )
+    before, step = weights(model), tf.function(model.train_step)
+    logs = [step(batch) for _ in range(9)]
+    for name, after in weights(model).items():
+        skipped = [float(each[f"{name}_skipped"]) for each in logs]
+        assert skipped == sorted(skipped, reverse=True) and skipped[-1] == 0.0
+        assert float(logs[-1][f"{name}_gradient_norm"]) > 0
+        assert any(np.any(old != new) for old, new in zip(before[name], after, strict=True))
+        assert np.isfinite(flat(after)).all()
+    assert sum(float(each["inverter_skipped"]) for each in logs) > 0
 
 
 def test_the_comparator_is_off_or_counts(batch):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from inversenet_tf.callbacks import AnnealingSnapshots
 from inversenet_tf.dae import DAE
 from inversenet_tf.export import export
 from inversenet_tf.imaging.layers import Enlarge
@@ -85,7 +86,11 @@ def test_no_adversary_no_discriminator(light_config, batch):
     light_config.loss.adversarial_weight = 0.0
     model = compiled(light_config)
     assert model.discriminator is None
-    assert set(model.state) == {"inverter", "denoiser", "inverter_optimizer", "denoiser_optimizer"}
+    assert list(model.state) == [
+        "steps_taken", "epochs_ended", "rate_factor",
+        "inverter", "inverter_optimizer", "inverter_random",
+        "denoiser", "denoiser_optimizer", "denoiser_random",
+    ]  # fmt: skip
     logs = model.train_step(batch)
     assert not any("discriminator" in name for name in logs)
 
@@ -173,9 +178,11 @@ def test_the_callers_own_networks_are_trained_and_kept(custom_config, images, tm
 
 
 def test_a_run_with_own_networks_goes_on(custom_config, tmp_path, monkeypatch):
+    def stop(keeper, epoch, logs=None):
+        keeper.model.stop_training = True
+
     with monkeypatch.context() as patch:  # the first epoch is all that comes about
-        original = InverseNet.fit
-        patch.setattr(InverseNet, "fit", lambda *a, **k: original(*a, **k | {"epochs": 1}))
+        patch.setattr(AnnealingSnapshots, "on_epoch_end", stop)
         first = train(
             custom_config, tmp_path / "run", inverter=own_inverter(), denoiser=own_denoiser()
         )
@@ -186,15 +193,15 @@ def test_a_run_with_own_networks_goes_on(custom_config, tmp_path, monkeypatch):
     np.testing.assert_array_equal(values(loaded.inverter)[0], values(again.inverter)[0])
 
 
-def test_the_callers_own_networks_train_on_two_replicas(
-    custom_config, tmp_path, monkeypatch, two_replicas
-):
+def test_the_callers_own_networks_train_on_two_replicas(custom_config, tmp_path, two_replicas):
     """They are made outside the strategy's scope."""
-    monkeypatch.setattr("inversenet_tf.training.default_strategy", lambda: two_replicas)
+    custom_config.runtime.replicas = 2
     trained = train(
         custom_config, tmp_path / "run", inverter=own_inverter(), denoiser=own_denoiser()
     )
     assert trained.step == 4
+    kernel = trained.inverter.get_layer("own").kernel.value
+    assert len(two_replicas.experimental_local_results(kernel)) == 2
 
 
 @pytest.mark.parametrize("part", ["inverter", "denoiser"])

@@ -1,41 +1,12 @@
 """The command line, from training to export, as a user runs it."""
 
 import json
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
-
-ROOT = Path(__file__).parents[1]
-
-
-def run(tool, *arguments):
-    return subprocess.run(
-        [sys.executable, f"tools/{tool}.py", *arguments], cwd=ROOT, capture_output=True, text=True
-    )
-
-
-def training_arguments(workdir, folder, *overrides):
-    return (
-        "--config=configs/inversenet/quickstart.py", f"--workdir={workdir}",
-        f"--config.data.train=folder:{folder}", f"--config.data.validation=folder:{folder}",
-        "--config.data.size=32", "--config.network.discriminator_width=4",
-        "--config.training.batch_size=4", "--config.training.steps=2",
-        "--config.training.steps_per_epoch=2", *overrides,
-    )  # fmt: skip
-
-
-def train(workdir, folder, *overrides):
-    return run("train", *training_arguments(workdir, folder, *overrides))
-
-
-def start_training(workdir, folder, *overrides):
-    arguments = training_arguments(workdir, folder, *overrides)
-    return subprocess.Popen([sys.executable, "tools/train.py", *arguments], cwd=ROOT)
+from programs import ROOT, run, start_training, train
 
 
 def test_train_evaluate_restore_export(tmp_path, image_folder):

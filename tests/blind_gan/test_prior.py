@@ -109,7 +109,7 @@ def test_the_latents_of_a_step_are_a_function_of_seed_and_step():
     first = prior._draw_for_step(3)
     np.testing.assert_array_equal(first, twin._draw_for_step(3))
     assert (first != other._draw_for_step(3)).numpy().any()
-    prior.optimizers["generator"].iterations.assign(1)
+    prior.steps_taken.assign(1)
     assert (first != prior._draw_for_step(3)).numpy().any()
 
 

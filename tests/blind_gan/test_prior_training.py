@@ -1,13 +1,14 @@
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from blind_gan_tf import prior_training
-from blind_gan_tf.callbacks import alarms, sample_grid, spread
+from blind_gan_tf.callbacks import PriorLog, sample_grid, spread
 from blind_gan_tf.config import PriorConfig
 from blind_gan_tf.prior import load_prior
-from blind_gan_tf.prior_training import train_prior
-from inversenet_tf.imaging import checkpoints
+from blind_gan_tf.prior_training import build_prior, compile_prior, train_prior
+from inversenet_tf.imaging import callbacks, checkpoints, sittings
 
 
 @pytest.fixture
@@ -41,13 +42,13 @@ def test_a_run_leaves_a_prior_samples_and_logs(small_prior_config, tmp_path):
 def test_an_interrupted_run_ends_as_an_undisturbed_one(small_prior_config, tmp_path, monkeypatch):
     whole = train_prior(small_prior_config, tmp_path / "whole")
 
-    class Interrupted(prior_training.PriorSaver):
+    class Interrupted(sittings.LastCheckpoints):
         def on_epoch_end(self, epoch, logs=None):
             super().on_epoch_end(epoch, logs)
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(prior_training, "PriorSaver", Interrupted)
+        patch.setattr(sittings, "LastCheckpoints", Interrupted)
         with pytest.raises(KeyboardInterrupt):
             train_prior(small_prior_config, tmp_path / "cut")
     last = checkpoints.latest(tmp_path / "cut" / "checkpoints" / "last")
@@ -57,19 +58,54 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(small_prior_config, tmp_p
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_two_replicas_train(small_prior_config, tmp_path, monkeypatch, two_replicas):
+def test_two_replicas_give_what_one_gives(small_prior_config, tmp_path, monkeypatch):
+    """Weights, batch norm's statistics, the average, Adam's moments."""
+
+    def smooth(*slope, **options):  # a ReLU's gradient jumps where its input is rounding noise
+        return keras.layers.Activation("softplus", **options)
+
+    monkeypatch.setattr(keras.layers, "ReLU", smooth)
+    monkeypatch.setattr(keras.layers, "LeakyReLU", smooth)
     small_prior_config.training.deterministic = False
-    monkeypatch.setattr(prior_training, "default_strategy", lambda: two_replicas)
-    prior = train_prior(small_prior_config, tmp_path / "run")
-    assert all(np.isfinite(weight).all() for weight in prior.get_weights())
+    found = []
+    for replicas in (1, 2):
+        small_prior_config.runtime.replicas = replicas
+        train_prior(small_prior_config, tmp_path / str(replicas))
+        last = checkpoints.latest(tmp_path / str(replicas) / "checkpoints" / "last")
+        reader = tf.train.load_checkpoint(str(last / "state"))
+        names = [n for n, t in reader.get_variable_to_dtype_map().items() if t.is_floating]
+        found.append({name: reader.get_tensor(name) for name in names})
+    one, two = found
+    assert one.keys() == two.keys() and len(one) > 50
+    assert any("averaged" in name for name in one) and any("moving" in name for name in one)
+    for name, expected in one.items():
+        np.testing.assert_allclose(two[name], expected, rtol=0, atol=1e-5, err_msg=name)
 
 
-def test_alarms():
-    assert alarms(diversity=0.9, real_score=0.7, generated_score=0.3) == []
-    [collapsed] = alarms(diversity=0.1, real_score=0.7, generated_score=0.3)
-    assert "collapses" in collapsed and "0.10 times" in collapsed
-    [saturated] = alarms(diversity=0.9, real_score=0.995, generated_score=0.004)
-    assert "saturates" in saturated
+@pytest.mark.parametrize("diversity", [0.2, 0.5])
+def test_a_generator_that_collapses_is_warned_of(small_prior_config, tmp_path, warned, diversity):
+    prior = build_prior(small_prior_config)
+    compile_prior(prior, small_prior_config)
+    latents = prior.latents.draw((16,), [0, -1])
+    samples = (prior.averaged(latents, training=False).numpy() + 1.0) / 2.0
+    log = PriorLog(tmp_path, tmp_path / "logs", samples / diversity, seed=0)
+    log.set_model(prior)
+    log.on_train_begin()
+    log.on_epoch_end(0, {"real_score": 0.7})
+    log.on_train_end()
+    said = f"Step 0: the generator collapses: its samples differ {diversity:.2f} times as much"
+    assert (said in warned()) == (diversity < 0.3)
+
+
+def test_a_training_warns_of_a_discriminator_that_has_won(
+    small_prior_config, tmp_path, warned, monkeypatch
+):
+    monkeypatch.setattr(callbacks, "SATURATED_REAL", 0.0)
+    monkeypatch.setattr(callbacks, "SATURATED_GENERATED", 1.0)
+    small_prior_config.training.steps = small_prior_config.training.steps_per_epoch = 1
+    train_prior(small_prior_config, tmp_path / "run")
+    advice = "A narrower discriminator or training.real_label=0.9 may help."
+    assert "the discriminator saturates" in warned() and advice in warned()
 
 
 def test_collapsed_samples_have_no_spread():
@@ -94,6 +130,7 @@ def test_the_grid_reads_left_to_right_and_down():
         ("training", "average", 1.5, "training.average from 0 to 1"),
         ("training", "steps", 3, "multiple of training.steps_per_epoch"),
         ("network", "name", "stylegan", "network.name"),
+        ("runtime", "strategy", "horovod", "runtime.strategy"),
         ("data", "train", "idx:/nowhere", "no such file"),
     ],
 )

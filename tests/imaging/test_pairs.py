@@ -9,7 +9,14 @@ from inversenet_tf.imaging.config import DataConfig, NoiseConfig
 from inversenet_tf.imaging.datasets import TRAINING, open_source
 from inversenet_tf.imaging.kernels import linear_motion
 from inversenet_tf.imaging.operators import Blur, Compose, Decimation, Identity, SpectralMean
-from inversenet_tf.imaging.pairs import center_crop, draw_patch, evaluation_pairs, training_pairs
+from inversenet_tf.imaging.pairs import (
+    ONE_PROCESS,
+    center_crop,
+    draw_patch,
+    evaluation_pairs,
+    training_images,
+    training_pairs,
+)
 from inversenet_tf.imaging.sources import ImageSource
 
 RANDOM = DataConfig(size=32, crop="random", augmentation="flip")
@@ -37,6 +44,85 @@ def test_a_stream_is_fixed_by_its_seed_and_resumes_anywhere(folder):
     for expected, found in zip(whole + whole[3:], again + resumed, strict=True):
         np.testing.assert_array_equal(expected, found)
     assert np.abs(whole[0][1] - take(batches(folder, seed=2), 1)[0][1]).max() > 0.1
+
+
+def joined(make, workers, replicas_of_each):
+    """What several workers' replicas are given in each step, put together.
+
+    Args:
+        make: function from a `tf.distribute.InputContext` to a dataset.
+        workers, replicas_of_each: how many.
+    """
+    contexts = [
+        tf.distribute.InputContext(workers, index, workers * replicas_of_each)
+        for index in range(workers)
+    ]
+    parts = [take(make(context), 3 * replicas_of_each) for context in contexts]
+    steps = []
+    for step in range(3):
+        own = slice(step * replicas_of_each, (step + 1) * replicas_of_each)
+        replicas = [replica for part in parts for replica in part[own]]
+        steps.append([np.concatenate(arrays) for arrays in zip(*replicas, strict=True)])
+    return steps
+
+
+@pytest.mark.parametrize("start", [0, 3])
+@pytest.mark.parametrize(("workers", "replicas"), [(1, 4), (2, 1), (2, 2), (4, 1)])
+def test_replicas_of_all_workers_share_the_batch_of_one(folder, workers, replicas, start):
+    """8 pairs of 6 images a step, so that a step goes over an epoch's end."""
+
+    def make(context):
+        return training_pairs(
+            folder, Blur(linear_motion(5)), NOISE, RANDOM,
+            batch_size=8, seed=1, start=start, context=context,
+        )  # fmt: skip
+
+    whole = take(make(ONE_PROCESS), 3)
+    for expected, found in zip(whole, joined(make, workers, replicas), strict=True):
+        for one, other in zip(expected, found, strict=True):
+            assert one.shape == (8, 32, 32, 3)
+            np.testing.assert_array_equal(other, one)
+
+
+def test_images_alone_are_shared_alike(folder):
+    def make(context):
+        return training_images(folder, RANDOM, batch_size=4, seed=1, start=2, context=context)
+
+    pairs = training_pairs(folder, Identity(), NOISE, RANDOM, batch_size=4, seed=1, start=2)
+
+    def alone(context):  # as tuples of one
+        return make(context).map(lambda images: (images,))
+
+    for (_, expected), [found] in zip(take(pairs, 3), joined(alone, 2, 2), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("limit", [None, 5, 1])
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_workers_share_the_images_of_an_evaluation(folder, workers, limit):
+    """Every one goes to one of them, whatever their number of replicas; some may have none."""
+
+    def make(context):
+        return evaluation_pairs(
+            folder, Blur(linear_motion(5)), NOISE, DataConfig(size=32),
+            batch_size=2, seed=0, limit=limit, context=context,
+        )  # fmt: skip
+
+    def pairs_of(dataset):
+        """As bytes, so that they can be sorted."""
+        batches = take(dataset, 9)
+        assert all(len(images) <= 2 for _, images in batches)
+        pairs = [pair for batch in batches for pair in zip(*batch, strict=True)]
+        return [(image.tobytes(), measured.tobytes()) for measured, image in pairs]
+
+    whole = pairs_of(make(ONE_PROCESS))
+    assert len(whole) == (limit or 6)
+    parts = [
+        pairs_of(make(tf.distribute.InputContext(workers, index, 2 * workers)))
+        for index in range(workers)
+    ]
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    assert sorted(pair for part in parts for pair in part) == sorted(whole)
 
 
 def test_batches_have_their_shape_and_measurements_belong_to_images(folder):
