@@ -16,12 +16,8 @@ from inversenet_tf.imaging.optimizers import build_adam, new_rate_factor
 from inversenet_tf.imaging.pairs import ONE_PROCESS, evaluation_images, training_images
 from inversenet_tf.imaging.runs import LOGS, fix_randomness, learned_from, open_workdir
 from inversenet_tf.imaging.sittings import is_finished, resume, train_on
-from inversenet_tf.imaging.strategies import (
-    build_strategy,
-    check_agreement,
-    is_chief,
-    other_workers,
-)
+from inversenet_tf.imaging.strategies import build_strategy
+from inversenet_tf.imaging.workers import check_agreement, is_chief, other_workers
 
 EXAMPLES = 64  # images in a grid
 

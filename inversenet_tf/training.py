@@ -29,12 +29,8 @@ from inversenet_tf.imaging.runs import (
     read_config,
 )
 from inversenet_tf.imaging.sittings import LAST, is_finished, resume, train_on
-from inversenet_tf.imaging.strategies import (
-    build_strategy,
-    check_agreement,
-    is_chief,
-    other_workers,
-)
+from inversenet_tf.imaging.strategies import build_strategy
+from inversenet_tf.imaging.workers import check_agreement, is_chief, other_workers
 from inversenet_tf.networks import CUSTOM, NONE, build_model, check_networks, rebuilt
 
 KERNEL_FILE = "kernel.npy"

@@ -7,8 +7,8 @@ from inversenet_tf.imaging.callbacks import LastCheckpoints, Progress
 from inversenet_tf.imaging.divergence import RollBack
 from inversenet_tf.imaging.interruption import Interrupted, Interruption
 from inversenet_tf.imaging.runs import CHECKPOINTS
-from inversenet_tf.imaging.strategies import is_chief, take_from_chief
 from inversenet_tf.imaging.training_loop import NotFinite, fit
+from inversenet_tf.imaging.workers import is_chief, take_from_chief
 
 LAST = "last"
 

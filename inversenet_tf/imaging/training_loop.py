@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from inversenet_tf.imaging.strategies import input_context, other_workers, sum_over_workers
+from inversenet_tf.imaging.workers import input_context, other_workers, sum_over_workers
 
 
 class NotFinite(ArithmeticError):

@@ -6,8 +6,7 @@ import tensorflow as tf
 
 from inversenet_tf.imaging import strategies
 from inversenet_tf.imaging.config import RuntimeConfig
-from inversenet_tf.imaging.interruption import Interrupted
-from inversenet_tf.imaging.strategies import build_strategy, is_chief, worker_count, worker_index
+from inversenet_tf.imaging.strategies import build_strategy
 
 TWO = {"worker": ["localhost:1", "localhost:2"]}
 FIRST = {"type": "worker", "index": 0}
@@ -214,66 +213,3 @@ def test_workers_that_cannot_be_joined_are_named(monkeypatch, error):
     cluster(monkeypatch, {"cluster": TWO, "task": FIRST})
     with pytest.raises(ValueError, match="join the workers .*localhost:2.*: no route to host"):
         build_strategy(RuntimeConfig(), 4)
-
-
-def of(cluster, task_type, task_id, replicas=2):
-    """What of a strategy says who a worker is."""
-    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
-        tf.train.ClusterSpec(cluster), task_type=task_type, task_id=task_id
-    )
-    return SimpleNamespace(cluster_resolver=resolver, num_replicas_in_sync=replicas)
-
-
-WORKERS = {"worker": ["a:1", "a:2", "a:3"]}
-CHIEF_AND_WORKERS = {"chief": ["a:1"], "worker": ["a:2", "a:3"]}
-
-
-@pytest.mark.parametrize(
-    ("strategy", "count", "index"),
-    [
-        (of(WORKERS, "worker", 0), 3, 0),
-        (of(WORKERS, "worker", 2), 3, 2),
-        (of(CHIEF_AND_WORKERS, "chief", 0), 3, 0),
-        (of(CHIEF_AND_WORKERS, "worker", 0), 3, 1),
-        (of(CHIEF_AND_WORKERS, "worker", 1), 3, 2),
-        (of(CHIEF_AND_WORKERS | {"evaluator": ["a:4"]}, "worker", 1), 3, 2),
-        (of({"worker": ["a:1"]}, "worker", 0), 1, 0),
-        (of({}, "", 0), 1, 0),
-        (SimpleNamespace(cluster_resolver=None, num_replicas_in_sync=2), 1, 0),
-    ],
-)
-def test_every_worker_has_its_index_and_the_first_is_the_chief(strategy, count, index):
-    assert (worker_count(strategy), worker_index(strategy)) == (count, index)
-    assert is_chief(strategy) == (index == 0)
-    context = strategies.input_context(strategy)
-    assert (context.num_input_pipelines, context.input_pipeline_id) == (count, index)
-    assert context.num_replicas_in_sync == 2
-
-
-def test_one_process_is_the_chief(one_device, two_replicas):
-    for strategy in (one_device, two_replicas):
-        assert worker_count(strategy) == 1 and is_chief(strategy)
-
-
-def test_one_process_has_nothing_to_exchange(one_device):
-    values = [tf.constant([1.0, 2.0])]
-    assert strategies.sum_over_workers(one_device, values) is values
-    variable = tf.Variable(3.0)
-    strategies.take_from_chief(one_device, [variable])
-    assert float(variable) == 3.0
-    strategies.check_agreement(one_device, config={"steps": 3})
-
-
-@pytest.mark.parametrize("error", strategies.LOST_WORKER)
-def test_a_lost_worker_interrupts_the_others(one_device, error):
-    """Which one process alone cannot lose."""
-    fault = error(None, None, "connection reset by peer")
-    with (
-        pytest.raises(Interrupted, match="Another worker is gone"),
-        strategies.other_workers(of(WORKERS, "worker", 1)),
-    ):
-        raise fault
-    with pytest.raises(error), strategies.other_workers(one_device):
-        raise fault
-    with pytest.raises(KeyError), strategies.other_workers(of(WORKERS, "worker", 1)):
-        raise KeyError

@@ -1,0 +1,78 @@
+"""Two worker processes on this machine, as TF_CONFIG describes them to each."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+from programs import ROOT, train, training_arguments
+
+from inversenet_tf.imaging import checkpoints, endurance
+from inversenet_tf.imaging.interruption import EXIT_STATUS
+from inversenet_tf.imaging.runs import CHECKPOINTS
+from inversenet_tf.imaging.sittings import LAST
+
+# A large epsilon keeps Adam from enlarging the rounding noise of gradients that are zero in truth.
+SETTINGS = (
+    "--config.training.precision=float32", "--config.training.steps=16",
+    "--config.training.steps_per_epoch=4", "--config.optimizer.schedule=constant",
+    "--config.optimizer.epsilon=1.0", "--config.optimizer.learning_rate=0.1",
+    "--config.optimizer.clip_norm=1.0", "--config.network.depth=2",
+)  # fmt: skip
+PATIENCE = 240  # seconds
+WEIGHTS = re.compile("(inverter|denoiser|discriminator)(_optimizer/_trainable_variables)?/")
+
+
+@pytest.fixture
+def start_two(image_folder, tmp_path):
+    """Function that starts the training by two workers; those that still run are killed."""
+    started = []
+
+    def start(log):
+        arguments = training_arguments(tmp_path / "two", image_folder, *SETTINGS)
+        started.extend(endurance.start([f"{ROOT}/tools/train.py", *arguments], log, workers=2))
+        return started[-2:]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def last(workdir):
+    return checkpoints.latest(workdir / CHECKPOINTS / LAST)
+
+
+def wait_for(condition):
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def weights(workdir):
+    """The networks' weights and moving statistics in the last checkpoint."""
+    found = endurance.last_variables(workdir)
+    return {name: array for name, array in found.items() if WEIGHTS.match(name)}
+
+
+def test_two_workers_one_of_which_is_killed_equal_one_process(image_folder, tmp_path, start_two):
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert train(one, image_folder, *SETTINGS).returncode == 0
+
+    chief, worker = start_two(tmp_path / "first")
+    wait_for(lambda: last(two) is not None)
+    worker.kill()  # in the second epoch or later
+    assert chief.wait(PATIENCE) == EXIT_STATUS
+    assert 0 < checkpoints.step_of(last(two)) < 16
+
+    assert [p.wait(PATIENCE) for p in start_two(tmp_path / "again")] == [0, 0]
+    assert "Resumed at step" in (tmp_path / "again-1.txt").read_text()  # reads no files itself
+    assert checkpoints.step_of(last(two)) == 16
+    expected, found = weights(one), weights(two)
+    assert found.keys() == expected.keys() and len(found) > 50
+    for name in expected:
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-5, err_msg=name)
+    scores = checkpoints.scores(last(two))
+    for network in ("inverter", "denoiser", "discriminator"):
+        assert scores[f"{network}_clipped"] > 0
