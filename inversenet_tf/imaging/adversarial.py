@@ -34,7 +34,7 @@ class AdversarialModel(keras.Model):
         self.clip_norm = clip_norm
         self.rate_factor = rate_factor
         self.steps_taken = _counter()
-        self.epochs_ended = _counter()
+        self.epochs_ended = _counter()  # those whose validation is done, too
 
     @property
     def step(self):

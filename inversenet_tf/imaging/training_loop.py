@@ -143,10 +143,10 @@ class _Means:
         self._sums = {}
         self._count = 0
 
-    def add(self, logs, weight=1):
+    def add(self, logs):
         for name, value in logs.items():
-            self._sums[name] = self._sums.get(name, 0.0) + weight * value
-        self._count += weight
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._count += 1
 
     def result(self):
         return {name: value / self._count for name, value in self._sums.items()}
