@@ -22,27 +22,31 @@ def save(state, step, directory, scores=None, keep=1):
         keep: how many of this kind may stay.
     """
     directory = Path(directory)
-    with written_aside(_free_name(directory, step)) as partial:
+    newest = directory / f"step-{step:08d}"
+    again = directory / f"step-{step:08d}.again"  # where its validation was broken off before
+    _replace(newest, again)
+    with written_aside(again if newest.exists() else newest) as partial:
         tf.train.Checkpoint(**state).write(str(partial / "state"))
         (partial / "scores.json").write_text(json.dumps(scores or {}))
+    _replace(newest, again)
     for older in _newest_first(directory)[keep:]:
         _remove(older)
     for left_by_a_kill in (*directory.glob(".partial-*"), *directory.glob(".removed-*")):
         shutil.rmtree(left_by_a_kill)
 
 
-def _free_name(directory, step):
-    """A step is saved anew where its validation was broken off: as a newer one, by its name."""
-    path, again = directory / f"step-{step:08d}", 0
-    while path.exists():
-        again += 1
-        path = directory / f"step-{step:08d}.{again}"
-    return path
+def _replace(checkpoint, again):
+    """Gives a step that was saved anew its name; at any moment one of both is there, and whole."""
+    if again.exists():
+        if checkpoint.exists():
+            _remove(checkpoint)
+        os.replace(again, checkpoint)
 
 
 def _remove(checkpoint):
     """At once, as others see it: a kill in the middle leaves no half of it under its name."""
     aside = checkpoint.with_name(f".removed-{checkpoint.name}")
+    shutil.rmtree(aside, ignore_errors=True)  # of an earlier kill
     os.replace(checkpoint, aside)
     shutil.rmtree(aside)
 

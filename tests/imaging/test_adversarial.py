@@ -95,10 +95,10 @@ def test_a_scale_that_was_too_high_falls_until_it_fits(strategy):
 @pytest.mark.parametrize(
     ("optimizer", "clip_norm"), [(sgd, None), (sgd, 0.05), (adam, 0.05), (adam, 1e3)]
 )
-def test_scaling_changes_neither_the_step_nor_the_logs(strategy, optimizer, clip_norm):
-    plain = new_pair(strategy, optimizer, clip_norm)
+def test_scaling_changes_neither_the_step_nor_the_logs(strategy, one_device, optimizer, clip_norm):
+    plain = new_pair(one_device, optimizer, clip_norm)
     with_scale = new_pair(strategy, scaled(optimizer), clip_norm)
-    steps = stepping(plain, strategy), stepping(with_scale, strategy)
+    steps = stepping(plain, one_device), stepping(with_scale, strategy)
     for _ in range(3):
         expected, found = (step() for step in steps)
         skipped = {f"{name}_skipped": 0.0 for name in plain.networks}
@@ -114,12 +114,14 @@ def test_scaling_changes_neither_the_step_nor_the_logs(strategy, optimizer, clip
 
 
 @pytest.mark.parametrize("optimizer", [sgd, scaled(sgd)])
-def test_a_gradient_is_clipped_to_its_norm_and_the_logged_one_is_that_before(strategy, optimizer):
+def test_a_gradient_is_clipped_to_its_norm_and_the_logged_one_is_that_before(
+    strategy, one_device, optimizer
+):
     model = new_pair(strategy, optimizer, clip_norm=0.25)
-    free = new_pair(strategy, sgd)
+    free = new_pair(one_device, sgd)
     before = weights(model)
     logs = stepping(model, strategy)()
-    stepping(free, strategy)()
+    stepping(free, one_device)()
     distances, unclipped = moved(before, weights(model)), moved(before, weights(free))
     for name in model.networks:
         assert unclipped[name] == pytest.approx(0.1 * logs[f"{name}_gradient_norm"], rel=1e-4)

@@ -154,9 +154,9 @@ def test_an_interruption_breaks_a_validation_off(one_device):
 
     def interrupted(context):
         def watched():
-            for index in range(3):
+            for index in range(1000):
                 measured.append(index)
-                interruption.requested = index == 1
+                interruption.requested = index > 0
                 yield np.zeros((2, 3), np.float32), np.zeros((2, 1), np.float32)
 
         return tf.data.Dataset.from_generator(
@@ -166,7 +166,7 @@ def test_an_interruption_breaks_a_validation_off(one_device):
     options = {"steps": 2, "steps_per_epoch": 2, "interruption": interruption}
     assert fit(model, one_device, batches_for(model), interrupted, **options)
     assert model.step == 2 and int(model.epochs_ended.numpy()) == 0
-    assert len(measured) == 2
+    assert len(measured) < 100
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

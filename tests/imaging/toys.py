@@ -92,7 +92,10 @@ def example(position):
 
 def examples(first, count, batch_size):
     """tf.data.Dataset of batches of examples."""
-    return tf.data.Dataset.range(first, first + count).map(example).batch(batch_size)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # whose thread would be waited for when the process ends
+    examples = tf.data.Dataset.range(first, first + count).map(example).batch(batch_size)
+    return examples.with_options(options)
 
 
 def batches_for(model, batch_size=4):
