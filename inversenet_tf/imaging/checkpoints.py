@@ -46,7 +46,8 @@ def _replace(checkpoint, again):
 def _remove(checkpoint):
     """At once, as others see it: a kill in the middle leaves no half of it under its name."""
     aside = checkpoint.with_name(f".removed-{checkpoint.name}")
-    shutil.rmtree(aside, ignore_errors=True)  # of an earlier kill
+    if aside.exists():  # half removed, by an earlier kill
+        shutil.rmtree(aside)
     os.replace(checkpoint, aside)
     shutil.rmtree(aside)
 
