@@ -88,9 +88,13 @@ def test_a_kill_while_a_step_is_saved_anew_leaves_a_checkpoint(tmp_path, monkeyp
         with monkeypatch.context() as patch:
             patch.setattr(module, name, counted)
             with contextlib.suppress(Killed):
-                saved(directory, 2, keep=keep)
+                checkpoints.save(state_of(7.0), 2, directory, keep=keep)
                 ended = True
-        assert restored(directory)[1] >= (1.0 if keep == 2 else 2.0)
+        assert checkpoints.step_of(checkpoints.latest(directory)) == 2
+        assert restored(directory)[1] in (2.0, 7.0)
+        checkpoints.save(state_of(8.0), 2, directory, keep=keep)
+        assert restored(directory) == (directory / "step-00000002", 8.0)
+        assert names(directory) == ["step-00000001", "step-00000002"][-keep:]
         killed_at += 1
     assert killed_at > 1
 

@@ -32,6 +32,7 @@ class Watch(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.begun.append(values(self.model))
+        assert len(self.begun) < 4  # it would else go on for ever
 
     def on_epoch_end(self, epoch, logs=None):
         self.ended.append(values(self.model) | {"logs": logs})
@@ -95,7 +96,7 @@ def test_it_goes_back_to_the_beginning_of_the_sitting(tmp_path, one_device):
 
 def test_what_follows_is_a_training_at_half_the_rates(tmp_path, one_device):
     survivor = compiled_pair(dropout=0.5, changed=nan_in(4, also_when_lowered=False))
-    sitting(survivor, one_device, tmp_path)
+    sitting(survivor, one_device, tmp_path, Watch())
     expected = compiled_pair(dropout=0.5)
     fit_pair(expected, one_device, steps=2)
     expected.rate_factor.assign(0.5)
@@ -143,7 +144,8 @@ def test_a_second_divergence_ends_the_run_with_a_report(tmp_path, one_device):
 
 
 def test_a_lowered_rate_survives_a_resume(tmp_path, one_device):
-    sitting(compiled_pair(changed=nan_in(3, also_when_lowered=False)), one_device, tmp_path)
+    lowered = compiled_pair(changed=nan_in(3, also_when_lowered=False))
+    sitting(lowered, one_device, tmp_path, Watch())
     model, watch = compiled_pair(changed=nan_in(8)), Watch()
     with pytest.raises(TrainingDiverged):
         sitting(model, one_device, tmp_path, watch, steps=8)
