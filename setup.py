@@ -29,6 +29,7 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]"],
+        "serving": ["grpcio", "requests", "tenacity>=9", "tensorflow-serving-api"],
         "dev": ["pytest", "ruff"],
         "bench": ["torch"],
     },

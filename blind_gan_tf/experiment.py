@@ -24,6 +24,8 @@ from inversenet_tf.imaging.runs import CHECKPOINTS, open_workdir, versions, writ
 SCORING_FIELDS = ("methods", "judge", "metrics")
 INPUTS_FILE = "inputs.json"
 MEASUREMENTS_FILE = "measurements.npy"
+RECOVERED = "recovered"  # directory of the images found
+SURROGATES = "surrogate"  # directory of the operators found, one Keras file a group
 
 
 def run_inversion(config, workdir, measurements=None):
@@ -213,7 +215,7 @@ def _of_the_search(problem, found, workdir, prior):
 
 
 def _write_operator(workdir, index, surrogate, response, truth):
-    with written_aside(workdir / "surrogate" / f"{index:03d}.keras") as partial:
+    with written_aside(workdir / SURROGATES / f"{index:03d}.keras") as partial:
         surrogate.save(partial)
     with written_aside(workdir / "operator" / f"{index:03d}.npy") as partial:
         np.save(partial, response)
@@ -226,7 +228,7 @@ def _write_pictures(workdir, problem, outputs, found, results, config):
         for name, images in zip(problem.names, found.images, strict=True):
             for source, image in enumerate(images):
                 suffix = f"-{source}" if len(images) > 1 else ""
-                write_image(workdir / "recovered" / f"{name}{suffix}.png", image)
+                write_image(workdir / RECOVERED / f"{name}{suffix}.png", image)
     estimates = None if found is None else found.estimates
     scores = {name: score.get("per_image") for name, score in results["methods"].items()}
     scores = scores if problem.images is not None else None

@@ -10,10 +10,11 @@ from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.grids import comparison_figure
 from inversenet_tf.imaging.pairs import evaluation_pairs
 from inversenet_tf.imaging.runs import versions, write_json
-from inversenet_tf.restoration import Restorer
+from inversenet_tf.restorers import Restorer
 from inversenet_tf.rivals import usual_rivals
 from inversenet_tf.training import kept_operator, load_trained, open_held_out
 
+RESULTS_FILE = "results.json"
 FIGURE_ROWS = 6
 
 
@@ -45,7 +46,7 @@ def evaluate(workdir, data=None, limit=None, which="best"):
         "checkpoint": {"which": which, "step": step},
     } | describe(source, config, limit)
     results["methods"] = scores
-    write_json(workdir / "results.json", results)
+    write_json(workdir / RESULTS_FILE, results)
     footer = f"{source.spec}; {results['degradation']}; step {step}; PSNR in dB, SSIM"
     draw(workdir / "comparison.png", examples, scores, footer)
     return results

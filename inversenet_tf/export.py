@@ -1,38 +1,131 @@
-"""Export of a trained model as a SavedModel with one named signature for every size."""
+"""A trained InverseNet as a SavedModel for TF Serving: any batch, any size, tensors or files."""
 
+import dataclasses
+import io
+import json
 from pathlib import Path
 
-import keras
+import numpy as np
 import tensorflow as tf
+from PIL import Image
 
-from inversenet_tf.imaging.atomic import written_aside
+from inversenet_tf.evaluation import RESULTS_FILE, degradation_of
+from inversenet_tf.imaging.checks import check_choice
+from inversenet_tf.imaging.config import PRECISIONS
+from inversenet_tf.imaging.image_bytes import restored_bytes
+from inversenet_tf.imaging.io import PILLOW_MODES
+from inversenet_tf.imaging.runs import versions
+from inversenet_tf.imaging.saved_models import SERVING_DEFAULT, new_version, write_version
+from inversenet_tf.restorers import FROM_BYTES, INTERMEDIATE, spec_of
+from inversenet_tf.training import load_trained
+from inversenet_tf.verification import verify
 
-SIGNATURE = "serving_default"
+WARMUP_SIDE = 256  # besides that of the training; what a server has not seen is slower once
 
 
-def export(model, output):
-    """Writes a SavedModel, whole or not at all.
+def export(
+    workdir, output, which="best", precision="float32", verified=False, data=None, python=None
+):
+    """Writes a trained run as the next version of a served model, whole or not at all.
 
-    Its signature `serving_default` takes `measurements`, float32 [batch, height, width,
-    channels] in [0, 1] of any batch and size, and gives `restored`, images of the same range.
+    Signatures, whose graphs hold padding and bicubic enlargement and need nothing of this package:
+
+    - `serving_default`: `measurements`, float32 [batch, height, width, channels] in [0, 1] ->
+      `restored`, [batch, height * scale, width * scale, image channels] of the same range;
+    - `restore_with_intermediate`: also `inverted`, the inverter's estimate z (where there is no
+      denoiser, the restored image once more);
+    - `restore_bytes`: `image_bytes`, string [batch], each a PNG or JPEG of any size ->
+      `restored_bytes`, string [batch], PNGs; see `image_bytes.restored_bytes`.
 
     Args:
-        model: a trained `InverseNet`.
-        output: the directory to make; it must not exist.
+        workdir: of a run of `train`.
+        output: the model's directory; the version becomes `output/1`, or the next number.
+        which: checkpoint, "best" or "last".
+        precision: of the hidden layers in the export, one of `PRECISIONS`.
+        verified: whether the export is compared with the model before it appears in its place.
+        data, python: as for `verification.verify`.
+
+    Returns:
+        The version's path.
 
     Raises:
-        ValueError: the directory exists.
+        ValueError: no trained run, or an output that is no directory of versions.
+        VerificationFailed: the export differs from the model; nothing was written.
     """
-    output = Path(output).expanduser()
-    if output.exists():
-        raise ValueError(f"Expected a new directory. Received: {output}, which exists.")
-    spec = tf.TensorSpec((None, None, None, model.measured_channels), tf.float32, "measurements")
+    check_choice("precision", precision, PRECISIONS)
+    new_version(output)  # raises before the work
+    model, config, step = load_trained(workdir, which, precision)
+    spec = spec_of(model)
 
-    def serve(measurements):
+    def check(saved_model):
+        return verify(saved_model, model, config, workdir, precision, data, python)
+
+    metadata = {
+        "model": "InverseNet",
+        "task": degradation_of(config),
+        "images": dataclasses.asdict(spec),
+        "precision": precision,
+        "checkpoint": {"which": which, "step": step},
+        "config": dataclasses.asdict(config),
+        "scores": _scores(workdir, which, step),
+        "versions": versions(),
+        "verification": None,
+    }
+    return write_version(
+        output, signatures_of(model), metadata,
+        warmup=_warmup(spec, config), check=check if verified else None,
+    )  # fmt: skip
+
+
+def signatures_of(model):
+    """{name: (function, its input's spec)} of an `InverseNet`."""
+    channels = model.measured_channels
+    measurements = tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")
+    image_bytes = tf.TensorSpec((None,), tf.string, "image_bytes")
+
+    def restore(measurements):
         return {"restored": model.restore(measurements)["restored"]}
 
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint(SIGNATURE, serve, input_signature=[spec])
-    with written_aside(output) as partial:
-        archive.write_out(partial, verbose=False)
+    def restore_with_intermediate(measurements):
+        outputs = model.restore(measurements)
+        return {"inverted": outputs["restored"]} | outputs
+
+    def restore_files(image_bytes):
+        restored = restored_bytes(image_bytes, lambda y: restore(y)["restored"], channels)
+        return {"restored_bytes": restored}
+
+    return {
+        SERVING_DEFAULT: (restore, [measurements]),
+        INTERMEDIATE: (restore_with_intermediate, [measurements]),
+        FROM_BYTES: (restore_files, [image_bytes]),
+    }
+
+
+def _scores(workdir, which, step):
+    """What tools/evaluate.py measured of the same weights: the means of each method, or None."""
+    path = Path(workdir).expanduser() / RESULTS_FILE
+    results = json.loads(path.read_text()) if path.is_file() else {}
+    if results.get("checkpoint") != {"which": which, "step": step}:
+        return None
+    means = {
+        method: {"psnr": found["psnr"], "ssim": found["ssim"]}
+        for method, found in results["methods"].items()
+    }
+    kept = ("data", "degradation", "number_of_images", "metrics", "versions")
+    precision = results["config"]["training"]["precision"]
+    return {"methods": means, "precision": precision} | {name: results[name] for name in kept}
+
+
+def _warmup(spec, config):
+    """One request for each signature and size, of gray images."""
+    requests = []
+    for side in sorted({config.data.size, WARMUP_SIDE}):
+        side = max(side // spec.scale, 1)
+        gray = np.full((1, side, side, spec.measured_channels), 0.5, np.float32)
+        requests += [(name, {"measurements": gray}) for name in (SERVING_DEFAULT, INTERMEDIATE)]
+        picture = Image.new(PILLOW_MODES[spec.measured_channels], (side, side), "gray")
+        for kind in ("PNG", "JPEG"):
+            file = io.BytesIO()
+            picture.save(file, kind)
+            requests.append((FROM_BYTES, {"image_bytes": np.array([file.getvalue()], object)}))
+    return requests

@@ -70,13 +70,18 @@ class InverseNet(AdversarialModel):
         return self.inverter.inputs[0].shape[-1]
 
     @property
-    def _multiple(self):
-        """What height and width of a measurement must be a multiple of."""
+    def image_channels(self):
+        """Of a restored image."""
+        return self.inverter.outputs[0].shape[-1]
+
+    @property
+    def multiple(self):
+        """What height and width of a measurement are extended to a multiple of."""
         asked = [getattr(n, "multiple", 1) for n in (self.inverter, self.denoiser)]
         return math.lcm(self.scale, *asked) // self.scale
 
     def call(self, measurements, training=False):
-        padded = to_signed(pad_to_multiple(measurements, self._multiple, self.boundary))
+        padded = to_signed(pad_to_multiple(measurements, self.multiple, self.boundary))
         inverted = self._invert(padded, training)
         outputs = {"restored": inverted}
         if self.denoiser is not None:

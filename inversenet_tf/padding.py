@@ -20,22 +20,33 @@ def pad_to_multiple(images, multiple, boundary="circular"):
     Returns:
         [batch, height', width', channels], height' and width' the next multiples.
     """
-    if boundary not in BOUNDARIES:
-        raise ValueError(f"Expected boundary in {BOUNDARIES}. Received: {boundary!r}")
     for axis in (1, 2):
         if images.shape[axis] is not None and images.shape[axis] % multiple == 0:
             continue
-        size = tf.shape(images)[axis]
-        extra = -size % multiple
-        positions = tf.range(size + extra) - extra // 2
-        if boundary == "circular":
-            indices = positions % size
-        else:
-            period = tf.maximum(2 * size - 2, 1)  # there and back; the border pixel stands once
-            folded = positions % period
-            indices = tf.minimum(folded, period - folded)
-        images = tf.gather(images, indices, axis=axis)
+        positions = extended_positions(tf.shape(images)[axis], multiple, boundary)
+        images = tf.gather(images, positions, axis=axis)
     return images
+
+
+def extended_positions(size, multiple, boundary):
+    """Which pixel of one axis stands at each place of the extended one: int tensor [size'].
+
+    Args:
+        size: of the axis, an int or a scalar tensor.
+        multiple, boundary: as for `pad_to_multiple`.
+
+    Raises:
+        ValueError: the boundary is not one of `BOUNDARIES`.
+    """
+    if boundary not in BOUNDARIES:
+        raise ValueError(f"Expected boundary in {BOUNDARIES}. Received: {boundary!r}")
+    extra = -size % multiple
+    positions = tf.range(size + extra) - extra // 2
+    if boundary == "circular":
+        return positions % size
+    period = tf.maximum(2 * size - 2, 1)  # there and back; the border pixel stands once
+    folded = positions % period
+    return tf.minimum(folded, period - folded)
 
 
 def crop_to(images, size, scale=1):

@@ -1,5 +1,6 @@
 """Training: config -> images -> measurements -> networks -> checkpoints and logs."""
 
+import copy
 import dataclasses
 from pathlib import Path
 
@@ -273,12 +274,14 @@ def example_batch(source, operator, config):
     return next(iter(pairs.as_numpy_iterator()))
 
 
-def load_trained(workdir, which="best"):
+def load_trained(workdir, which="best", precision=None):
     """Loads a run's networks for use.
 
     Args:
         workdir: of a run of `train`.
         which: "best" by validation PSNR, or "last".
+        precision: one of `PRECISIONS`, of the hidden layers; None for that of the training. The
+            caller's own networks keep theirs.
 
     Returns:
         (model, config, step): an `InverseNet` without discriminator, the resolved config, and
@@ -293,6 +296,8 @@ def load_trained(workdir, which="best"):
     directory = workdir / CHECKPOINTS / which
     if checkpoints.latest(directory) is None:
         raise ValueError(f"Expected a trained model in {workdir}. Received: no checkpoint yet.")
-    model = build_model(config, **_kept_networks(workdir), with_discriminator=False)
+    used = copy.deepcopy(config)
+    used.training.precision = precision or config.training.precision
+    model = build_model(used, **_kept_networks(workdir), with_discriminator=False)
     checkpoint = checkpoints.restore_part(model.networks, directory)
     return model, config, checkpoints.step_of(checkpoint)

@@ -5,7 +5,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from inversenet_tf.evaluation import evaluate, format_table
-from inversenet_tf.imaging.io import from_uint8, to_uint8
+from inversenet_tf.imaging.io import from_integers, to_uint8
 from inversenet_tf.training import train
 
 
@@ -39,7 +39,7 @@ def test_degraded_is_the_score_of_the_stored_measurement(run, image_folder):
 
     from inversenet_tf.imaging.kernels import linear_motion
 
-    image = from_uint8(np.asarray(Image.open(image_folder / "0.png")))[4:36, 8:40]
+    image = from_integers(np.asarray(Image.open(image_folder / "0.png")))[4:36, 8:40]
     blurred = scipy.ndimage.convolve(image, linear_motion(9)[..., None], mode="wrap")
     expected = peak_signal_noise_ratio(to_uint8(image), to_uint8(blurred))
     found = evaluate(run, limit=1)["methods"]["degraded"]["per_image"][0]["psnr"]

@@ -1,22 +1,68 @@
-"""Exports a trained run as a SavedModel.
+"""Exports a trained run as the next version of a model that TF Serving serves.
 
-python tools/export.py --workdir=runs/demo --output=runs/demo/export
+python tools/export.py --workdir=runs/demo --output=models/deblur --verify
+python tools/export.py --workdir=runs/prior_digits --output=models/digits
+python tools/export.py --workdir=runs/demo_blind/four_mixtures --output=models/mixing
+
+The work directory may be that of an InverseNet, of a prior, whose generator is exported, or of a
+blind inversion, of which it is the surrogate, the estimated operator.
 """
 
 from absl import flags
 
 from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from blind_gan_tf.config import InversionConfig, PriorConfig
+from blind_gan_tf.export import export_prior, export_surrogate
+from inversenet_tf.config import Config
 from inversenet_tf.export import export
-from inversenet_tf.training import load_trained
+from inversenet_tf.imaging.config import PRECISIONS
+from inversenet_tf.imaging.runs import config_class_of
+from inversenet_tf.imaging.saved_models import read_metadata
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
-OUTPUT = flags.DEFINE_string("output", None, "Directory to make.", required=True)
+OUTPUT = flags.DEFINE_string("output", None, "Directory of the model's versions.", required=True)
+WHICH = flags.DEFINE_enum("which", "best", ["best", "last"], "Checkpoint of an InverseNet.")
+PRECISION = flags.DEFINE_enum(
+    "precision", "float32", PRECISIONS,
+    "Of the hidden layers; mixed_bfloat16 is faster where the server's CPU has it.",
+)  # fmt: skip
+GROUP = flags.DEFINE_integer(
+    "group", None, "Of a blind inversion with several operators, whose to export."
+)
+VERIFY = flags.DEFINE_bool(
+    "verify", False,
+    "Load the export in a fresh process and compare it with the Python model before it appears.",
+)  # fmt: skip
+DATA = flags.DEFINE_string(
+    "data", None, "Images to verify an InverseNet with; by default those of its validation."
+)
+PYTHON = flags.DEFINE_string(
+    "python", None, "Interpreter with TensorFlow to verify in; by default the present one."
+)
+
+
+def _export(config_class):
+    """The version's path."""
+    check = {"verified": VERIFY.value, "python": PYTHON.value}
+    if config_class is Config:
+        return export(
+            WORKDIR.value, OUTPUT.value, WHICH.value, PRECISION.value, data=DATA.value, **check
+        )
+    if config_class is PriorConfig:
+        return export_prior(WORKDIR.value, OUTPUT.value, PRECISION.value, **check)
+    return export_surrogate(WORKDIR.value, OUTPUT.value, GROUP.value, **check)
 
 
 def main():
-    model, _, step = load_trained(WORKDIR.value)
-    export(model, OUTPUT.value)
-    print(f"Exported the weights of step {step} to {OUTPUT.value}.")
+    config_class = config_class_of(WORKDIR.value, (Config, PriorConfig, InversionConfig))
+    version = _export(config_class)
+    found = read_metadata(version)["verification"]
+    print(f"Exported to {version}.")
+    if found:
+        print(
+            f"Verified in a fresh process with TensorFlow {found['tensorflow']}: differs from the "
+            f"Python model by at most {found['largest_difference']:.1e}."
+        )
 
 
 if __name__ == "__main__":

@@ -1,23 +1,47 @@
-"""Restores an image, or every image of a folder, of any size, with a trained run.
+"""Restores a photograph, or every one of a folder, of any kind and size, with a trained run.
 
 python tools/restore.py --workdir=runs/demo --input=blurred.jpg --output=restored/
+python tools/restore.py --export=runs/demo/export --input=photos/ --output=restored/ --compare
 """
 
 from absl import flags
 
 from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
-from inversenet_tf.restoration import restore_files
+from inversenet_tf.restoration import memory_limit, restore_files
+from inversenet_tf.restorers import ExportedRestorer, Restorer
 from inversenet_tf.training import load_trained
 
-WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
+WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
+EXPORT = flags.DEFINE_string("export", None, "Directory of an export, instead of a run.")
 INPUT = flags.DEFINE_string("input", None, "Image file, or directory of images.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "Directory for the PNG results.", required=True)
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results that exist.")
+SKIP_EXISTING = flags.DEFINE_bool(
+    "skip_existing", False, "Leave results that exist and make the others: go on after a kill."
+)
+MAX_MEMORY = flags.DEFINE_string(
+    "max_memory", None,
+    "What restoring one image may take, as 2GiB, 500MB or bytes; larger images are restored in "
+    "tiles. By default half of the memory that is free.",
+)  # fmt: skip
+COMPARE = flags.DEFINE_bool(
+    "compare", False, "Write input and result side by side, too, into OUTPUT/comparisons."
+)
+
+flags.mark_flags_as_mutual_exclusive(["workdir", "export"], required=True)
+flags.mark_bool_flags_as_mutual_exclusive(["overwrite", "skip_existing"])
 
 
 def main():
-    model, _, _ = load_trained(WORKDIR.value)
-    restored, skipped = restore_files(model, INPUT.value, OUTPUT.value, OVERWRITE.value)
+    max_memory = memory_limit(MAX_MEMORY.value)
+    if EXPORT.value is not None:
+        restorer = ExportedRestorer(EXPORT.value)
+    else:
+        restorer = Restorer(load_trained(WORKDIR.value)[0])
+    restored, skipped = restore_files(
+        restorer, INPUT.value, OUTPUT.value, OVERWRITE.value, max_memory, COMPARE.value,
+        SKIP_EXISTING.value,
+    )  # fmt: skip
     print(f"{len(restored)} images restored into {OUTPUT.value}, {len(skipped)} skipped.")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import psutil
 from absl import logging
 
-from inversenet_tf.imaging.io import ImageReadError, from_uint8, to_uint8
+from inversenet_tf.imaging.io import ImageReadError, from_integers, to_uint8
 from inversenet_tf.imaging.sources import ImageSource
 
 SHARE_OF_MEMORY = 0.5  # of what is available; the training needs the rest
@@ -43,11 +43,11 @@ def _packed(loaded, paired):
 def _smallest(image):
     """An image as uint8 where that holds every bit of it, else as it is."""
     pixels = to_uint8(image)
-    return pixels if np.array_equal(from_uint8(pixels), image) else image
+    return pixels if np.array_equal(from_integers(pixels), image) else image
 
 
 def _unpacked(image):
-    return from_uint8(image) if image.dtype == np.uint8 else image.copy()
+    return from_integers(image) if image.dtype == np.uint8 else image.copy()
 
 
 def decoded_bytes(source, sample=32):

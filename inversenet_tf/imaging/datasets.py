@@ -9,7 +9,7 @@ from absl import logging
 from inversenet_tf.imaging.io import (
     PILLOW_MODES,
     ImageReadError,
-    from_uint8,
+    from_integers,
     inspect_images,
     list_images,
     read_image,
@@ -122,7 +122,7 @@ class Tfds(ImageSource):
         return np.array([example["label"] for example in self._examples])
 
     def load(self, index):
-        image = from_uint8(self._examples[int(index)]["image"])
+        image = from_integers(self._examples[int(index)]["image"])
         if min(image.shape[:2]) < self._minimum_side:
             raise ImageReadError(
                 f"Expected images of at least {self._minimum_side} pixels a side. "

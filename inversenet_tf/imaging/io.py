@@ -21,6 +21,7 @@ DECODED_CHECKS = 20_000
 NAMED_SKIPS = 20  # skipped files that are named one by one
 EXIF_ORIENTATION = 0x0112  # the tag; from 5 on, height and width change places
 PILLOW_MODES = {1: "L", 3: "RGB"}
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601's weights of red, green and blue
 
 
 class ImageReadError(ValueError):
@@ -28,13 +29,26 @@ class ImageReadError(ValueError):
 
 
 @contextlib.contextmanager
-def _opened(file, name):
-    """A Pillow image; whatever goes wrong while it is in use names the file."""
+def opened(file, name):
+    """Opens an image file with Pillow; whatever goes wrong while it is in use names the file.
+
+    Args:
+        file: a path, or a binary file object.
+        name: what an error calls the file.
+
+    Yields:
+        The Pillow image.
+
+    Raises:
+        ImageReadError: instead of anything else.
+    """
     try:
         with Image.open(file) as image:
             yield image
     except Exception as error:  # Pillow raises many kinds, for a damaged EXIF block a TypeError
-        reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
+        reason = str(error) or type(error).__name__
+        if isinstance(error, UnidentifiedImageError):
+            reason = "not an image"
         raise ImageReadError(f"Cannot read the image {name}: {reason}.") from error
 
 
@@ -53,13 +67,13 @@ def read_image(file, channels=3, name=None):
     Raises:
         ImageReadError: the file is missing, truncated or no image.
     """
-    with _opened(file, name or file) as image:
+    with opened(file, name or file) as image:
         return _decoded(image, channels)
 
 
 def decoded_size(file, name=None):
     """(height, width) of the image that `read_image` makes of the same file, with its errors."""
-    with _opened(file, name or file) as image:
+    with opened(file, name or file) as image:
         return _decoded(image, channels=3).shape[:2]
 
 
@@ -77,25 +91,31 @@ def _decoded(image, channels):
 
 def _upright_size(path):
     """(height, width) of an image file, from its header alone."""
-    with _opened(path, path) as image:
+    with opened(path, path) as image:
         width, height = image.size
         turned = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
     return (width, height) if turned else (height, width)
 
 
+def to_integers(images, dtype):
+    """float images in [0, 1] -> uint8 or uint16, rounded to nearest; values outside are clipped."""
+    return np.round(np.clip(images, 0.0, 1.0) * np.float32(np.iinfo(dtype).max)).astype(dtype)
+
+
+def from_integers(images):
+    """uint8 or uint16 images -> float32 in [0, 1]."""
+    images = np.asarray(images)
+    return images.astype(np.float32) / np.float32(np.iinfo(images.dtype).max)
+
+
 def to_uint8(images):
     """float images in [0, 1] -> uint8, rounded to nearest; values outside are clipped."""
-    return np.round(np.clip(images, 0.0, 1.0) * WHITE).astype(np.uint8)
-
-
-def from_uint8(images):
-    """uint8 images -> float32 in [0, 1]."""
-    return np.asarray(images, np.float32) / WHITE
+    return to_integers(images, np.uint8)
 
 
 def to_luma(images):
     """RGB [..., 3] -> BT.601 luma [..., 1], as Pillow's mode "L" has it."""
-    return (images @ np.array([0.299, 0.587, 0.114], np.float32))[..., None]
+    return (images @ LUMA)[..., None]
 
 
 def write_image(path, image):

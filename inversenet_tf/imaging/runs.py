@@ -65,10 +65,37 @@ def read_config(workdir, config_class):
     Raises:
         ValueError: the directory holds no run.
     """
+    return config_from_dict(config_class, _read_json(_config_file(workdir)))
+
+
+def config_class_of(workdir, classes):
+    """Which kind of run a work directory holds.
+
+    Args:
+        workdir: of any run.
+        classes: config dataclasses, which differ in their sections.
+
+    Returns:
+        The one whose fields the kept config has.
+
+    Raises:
+        ValueError: the directory holds no run, or one of another kind.
+    """
+    kept = _read_json(_config_file(workdir)).keys()
+    for config_class in classes:
+        if kept <= {field.name for field in dataclasses.fields(config_class)}:
+            return config_class
+    raise ValueError(
+        f"Expected in {workdir} a {' or a '.join(c.__name__ for c in classes)}. Received: a config "
+        f"of {', '.join(kept)}"
+    )
+
+
+def _config_file(workdir):
     path = Path(workdir).expanduser() / CONFIG_FILE
     if not path.is_file():
         raise ValueError(f"Expected a work directory with {CONFIG_FILE}. Received: {workdir}")
-    return config_from_dict(config_class, _read_json(path))
+    return path
 
 
 def _read_json(path):

@@ -12,7 +12,7 @@ import skimage.data
 import sklearn.datasets
 from PIL import Image
 
-from inversenet_tf.imaging.io import from_uint8, to_luma
+from inversenet_tf.imaging.io import from_integers, to_luma
 
 TRAINING, HELD_OUT = "training", "held_out"
 IDX_UNSIGNED_BYTES = b"\x00\x00\x08"
@@ -94,7 +94,7 @@ class Photos(ImageSource):
     def __init__(self, split, channels, minimum_side):
         loaders = self.LOADERS[split]
         super().__init__(f"photos@{split}", list(loaders))
-        images = [from_uint8(load()) for load in loaders.values()]
+        images = [from_integers(load()) for load in loaders.values()]
         self._images = images if channels == 3 else [to_luma(image) for image in images]
         least = min(min(image.shape[:2]) for image in images)
         if least < minimum_side:
@@ -164,7 +164,7 @@ class Idx(ImageSource):
         self._channels = channels
 
     def load(self, index):
-        return from_uint8(self._images[index])[..., None].repeat(self._channels, -1)
+        return from_integers(self._images[index])[..., None].repeat(self._channels, -1)
 
 
 def _read_idx(directory, name):

@@ -9,7 +9,7 @@ from inversenet_tf.imaging import io
 
 def test_png_round_trip_is_exact(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
-    io.write_image(tmp_path / "deep" / "a.png", io.from_uint8(pixels))
+    io.write_image(tmp_path / "deep" / "a.png", io.from_integers(pixels))
     image = io.read_image(tmp_path / "deep" / "a.png")
     assert image.dtype == np.float32
     np.testing.assert_array_equal(io.to_uint8(image), pixels)

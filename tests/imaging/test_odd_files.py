@@ -83,14 +83,14 @@ def gray(values):
 
 
 EXPECTED = {  # name: (image, greatest mean and single difference)
-    "cmyk.jpg": (io.from_uint8(PHOTOGRAPH), 0.015, 0.15),
+    "cmyk.jpg": (io.from_integers(PHOTOGRAPH), 0.015, 0.15),
     "deep.png": (gray(deep_pixels() / 65_535), 1e-7, 1e-7),
-    "film.gif": (np.tile(io.from_uint8([200, 30, 90]), (30, 40, 1)), 0, 0),
-    "good.jpg": (io.from_uint8(PHOTOGRAPH), 0.015, 0.15),
-    "good.png": (io.from_uint8(PHOTOGRAPH), 0, 0),
-    "strip.png": (io.from_uint8(strip()), 0, 0),
-    "transparent.png": (io.from_uint8(PHOTOGRAPH), 0, 0),
-    "turned.jpg": (io.from_uint8(PHOTOGRAPH), 0.015, 0.15),
+    "film.gif": (np.tile(io.from_integers(np.uint8([200, 30, 90])), (30, 40, 1)), 0, 0),
+    "good.jpg": (io.from_integers(PHOTOGRAPH), 0.015, 0.15),
+    "good.png": (io.from_integers(PHOTOGRAPH), 0, 0),
+    "strip.png": (io.from_integers(strip()), 0, 0),
+    "transparent.png": (io.from_integers(PHOTOGRAPH), 0, 0),
+    "turned.jpg": (io.from_integers(PHOTOGRAPH), 0.015, 0.15),
 }
 
 

@@ -1,0 +1,153 @@
+"""A prior's generator, and an estimated operator, as SavedModels for TF Serving."""
+
+import dataclasses
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from blind_gan_tf.config import InversionConfig
+from blind_gan_tf.experiment import RECOVERED, SURROGATES
+from blind_gan_tf.prior import load_prior
+from inversenet_tf.imaging.fresh_process import compare
+from inversenet_tf.imaging.image_bytes import encoded
+from inversenet_tf.imaging.io import list_images, read_image
+from inversenet_tf.imaging.runs import read_config, versions
+from inversenet_tf.imaging.saved_models import SERVING_DEFAULT, new_version, write_version
+
+TO_BYTES = "generate_bytes"
+EXAMPLES = 5
+SEED = 0
+
+
+def export_prior(workdir, output, precision="float32", verified=False, python=None):
+    """Writes a prior's generator as the next version of a served model, whole or not at all.
+
+    Signatures: `serving_default`, `latents`, float32 [batch, T] -> `images`, [batch, height, width,
+    channels] in [0, 1]; `generate_bytes`, the same -> `image_bytes`, string [batch], PNGs. The
+    metadata says which distribution the latents are of.
+
+    Args:
+        workdir: of a prior's training.
+        output: the model's directory; the version becomes `output/1`, or the next number.
+        precision: of the hidden layers in the export.
+        verified: whether the export is compared with the model before it appears in its place.
+        python: an interpreter with TensorFlow to load it in for that; None for this one.
+
+    Returns:
+        The version's path.
+
+    Raises:
+        ValueError: no trained prior, or an output that is no directory of versions.
+        VerificationFailed: the export differs from the model; nothing was written.
+    """
+    new_version(output)  # raises before the work
+    prior = load_prior(workdir, precision)
+    spec = tf.TensorSpec((None, prior.latents.size), tf.float32, "latents")
+
+    def generate(latents):
+        return {"images": prior(latents, training=False)}
+
+    def generate_bytes(latents):
+        images = generate(latents)["images"]
+        return {"image_bytes": tf.map_fn(encoded, images, fn_output_signature=tf.string)}
+
+    examples = [prior.latents.draw((batch,), [SEED, batch]).numpy() for batch in (1, EXAMPLES)]
+    requests = [(SERVING_DEFAULT, {"latents": latents}) for latents in examples]
+    metadata = {
+        "model": "generator",
+        "latents": dataclasses.asdict(prior.latents),
+        "image_shape": prior.image_shape,
+        "precision": precision,
+        "training": prior.training,
+        "versions": versions(),
+        "verification": None,
+    }
+    return write_version(
+        output,
+        {SERVING_DEFAULT: (generate, [spec]), TO_BYTES: (generate_bytes, [spec])},
+        metadata,
+        warmup=[*requests, (TO_BYTES, requests[0][1])],
+        check=_check(generate, requests, precision, python) if verified else None,
+    )
+
+
+def export_surrogate(workdir, output, group=None, verified=False, python=None):
+    """Writes an operator that a blind inversion estimated as the next version of a served model.
+
+    Signature `serving_default`: `images`, float32 [batch, height, width, sources * channels] in
+    [0, 1], the sources of a mixture stacked in the last axis -> `measurements`, [batch, height,
+    width, measured channels], in float32 of whatever range the operator has.
+
+    Args:
+        workdir: of a blind inversion that has ended.
+        group: of the measurements, whose operator it is; needed where there are several.
+        output, verified, python: as for `export_prior`.
+
+    Returns:
+        The version's path.
+
+    Raises:
+        ValueError: no ended inversion, no such group, or an output that cannot hold versions.
+        VerificationFailed: the export differs from the model; nothing was written.
+    """
+    new_version(output)
+    config = read_config(workdir, InversionConfig)
+    path = _surrogate_file(workdir, group)
+    surrogate = keras.saving.load_model(path, compile=False)
+    spec = tf.TensorSpec((None, None, None, surrogate.input_shape[-1]), tf.float32, "images")
+
+    def measure(images):
+        return {"measurements": tf.cast(surrogate(images, training=False), tf.float32)}
+
+    example = _recovered(workdir, config.problem.sources, surrogate.input_shape[-1])
+    requests = [(SERVING_DEFAULT, {"images": example})]
+    metadata = {
+        "model": "surrogate",
+        "group": int(path.stem),
+        "config": dataclasses.asdict(config),
+        "versions": versions(),
+        "verification": None,
+    }
+    return write_version(
+        output, {SERVING_DEFAULT: (measure, [spec])}, metadata, warmup=requests,
+        check=_check(measure, requests, "float32", python) if verified else None,
+    )  # fmt: skip
+
+
+def _check(function, requests, precision, python):
+    def check(saved_model):
+        expected = [
+            {name: tensor.numpy() for name, tensor in function(**inputs).items()}
+            for _, inputs in requests
+        ]
+        return compare(saved_model, requests, expected, precision, python)
+
+    return check
+
+
+def _surrogate_file(workdir, group):
+    """The Keras file of one group's surrogate."""
+    found = sorted((Path(workdir).expanduser() / SURROGATES).glob("*.keras"))
+    if not found:
+        raise ValueError(
+            f"Expected a blind inversion that has ended, of tools/invert.py. Received: {workdir}, "
+            f"without {SURROGATES}/"
+        )
+    if group is None and len(found) > 1:
+        raise ValueError(
+            f"Expected --group, from 0 to {len(found) - 1}: each group of measurements has an "
+            "operator of its own. Received: none"
+        )
+    group = group or 0
+    if not 0 <= group < len(found):
+        raise ValueError(f"Expected --group from 0 to {len(found) - 1}. Received: {group}")
+    return found[group]
+
+
+def _recovered(workdir, sources, channels):
+    """What the inversion found behind the first measurement: [1, height, width, channels]."""
+    paths = list_images(Path(workdir).expanduser() / RECOVERED)[:sources]
+    images = [read_image(path, channels // sources) for path in paths]
+    return np.concatenate(images, axis=-1)[np.newaxis]

@@ -1,0 +1,33 @@
+"""From a server's address to a function that restores images."""
+
+from inversenet_tf.client.served import Served
+from inversenet_tf.imaging.checks import check_positive
+
+
+def connect(server, model, version=None, protocol="rest", timeout=60.0, ca_certificate=None):
+    """A client of one model on one server, without asking the server for anything yet.
+
+    Args:
+        server, model, version, protocol, ca_certificate: see `Served`.
+        timeout: seconds for one image, retries included.
+
+    Returns:
+        A `RestoringClient`, to be closed, which a `with` does.
+
+    Raises:
+        ValueError: an argument that cannot be, or a package that is not installed.
+    """
+    served = Served(server, model, version, protocol, ca_certificate)
+    check_positive("timeout", timeout)
+    try:  # they belong to an extra, which who only trains does not need
+        from inversenet_tf.client.restoring import RestoringClient
+
+        if protocol == "grpc":
+            from inversenet_tf.client.over_grpc import GrpcTransport as Transport
+        else:
+            from inversenet_tf.client.rest import RestTransport as Transport
+    except ImportError as error:
+        raise ValueError(
+            f'Expected the packages of pip install "inversenet-tf[serving]". Received: {error}'
+        ) from error
+    return RestoringClient(served, Transport(served), timeout)

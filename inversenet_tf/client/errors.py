@@ -1,0 +1,88 @@
+"""What a server's answers mean: try again, leave out this image, or give up."""
+
+MIB = 2**20
+LONGEST_TEXT = 300  # of a server's own words, which may repeat the whole request
+
+# What TensorFlow Serving's HTTP codes stand for, after its `ToHTTPStatusCode`; 413 and 502 come
+# from proxies in front of it.
+MEANING_OF_HTTP = {
+    400: "INVALID_ARGUMENT",
+    404: "NOT_FOUND",
+    413: "TOO_LARGE",
+    429: "RESOURCE_EXHAUSTED",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+# Over HTTP all three are 400.
+REFUSALS = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE")
+
+
+class ServingError(OSError):
+    """The server restores no image at all: it is down, or has no such model."""
+
+
+class TryAgain(ServingError):
+    """A state that passes: a server that starts, a model that loads, a full queue."""
+
+
+class NotServed(ServingError):
+    """The server found no such model or version; its model status knows why."""
+
+
+class TooLate(ServingError):
+    """No answer in time."""
+
+
+class ImageRefused(ValueError):
+    """The server does not restore this image; it may restore others."""
+
+
+def fault(code, text, sent, server):
+    """The exception for the refusal of one image.
+
+    Args:
+        code: the name of a gRPC status code, "TOO_LARGE", or any other word.
+        text: the server's own.
+        sent: size of the request in bytes.
+        server: how messages call the server.
+    """
+    text = one_line(text)
+    if code == "TOO_LARGE" or (code == "RESOURCE_EXHAUSTED" and "larger than max" in text):
+        return ImageRefused(
+            f"Expected a request that {server} takes; raise its limit, or that of the proxy before "
+            f"it, or send a smaller image. Received: {sent / MIB:.1f} MiB ({text})."
+        )
+    if code == "RESOURCE_EXHAUSTED" and "OOM" in text:
+        return ImageRefused(
+            f"Expected an image that fits into the memory of {server}, with those restored beside "
+            f"it (--parallel). Received: {text}"
+        )
+    if code in REFUSALS and "signature" in text and "not found" in text:
+        return ServingError(
+            f"Expected a model with the signature restore_bytes, as tools/export.py writes it. "
+            f"Received from {server}: {text}"
+        )
+    if code in REFUSALS:
+        return ImageRefused(f"Expected an image that {server} can read. Received: {text}")
+    if code == "UNAVAILABLE" and "CERTIFICATE_VERIFY_FAILED" in text:
+        return untrusted(server, text)
+    if code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED"):
+        return TryAgain(f"{server} is down or overloaded: {text}")
+    kinds = {"NOT_FOUND": NotServed, "DEADLINE_EXCEEDED": TooLate}
+    kind = kinds.get(code, ServingError)
+    return kind(f"Expected a restored image from {server}. Received: {code}: {text}")
+
+
+def untrusted(server, text):
+    """The exception for a server whose TLS certificate nobody vouches for."""
+    return ServingError(
+        f"Expected a TLS certificate of {server} that is trusted (--ca_certificate). "
+        f"Received: {one_line(text)}"
+    )
+
+
+def one_line(text):
+    """A server's words on one line of bearable length."""
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"

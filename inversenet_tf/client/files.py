@@ -1,0 +1,121 @@
+"""Image files restored by a server, several at a time."""
+
+import io
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import numpy as np
+from absl import logging
+from PIL import Image
+from tqdm import tqdm
+
+from inversenet_tf.client.errors import ImageRefused, ServingError
+from inversenet_tf.imaging.checks import check_at_least
+from inversenet_tf.imaging.io import EXIF_ORIENTATION, ImageReadError, opened
+from inversenet_tf.imaging.photographs import read_photograph, write_photograph
+from inversenet_tf.imaging.targets import pair_with_targets
+
+# Files that the server reads as `read_photograph` does.
+TAKEN_FORMATS = ("PNG", "JPEG")
+TAKEN_MODES = ("L", "LA", "RGB", "RGBA", "I;16")
+
+
+def restore_files(client, source, output, parallel=4, overwrite=False, skip_existing=False):
+    """Restores an image file, or all below a directory, into PNG files of the same names.
+
+    Alpha, colour profile and EXIF of a file are kept, as by `restoration.restore_files`. A broken
+    file is not sent: a server that batches would refuse those beside it, too.
+
+    Args:
+        client: a `RestoringClient`.
+        source: file or directory.
+        output: directory for the results; subdirectories are kept.
+        parallel: the number of requests that are under way at once.
+        overwrite: whether a result that exists may be replaced.
+        skip_existing: whether an image whose result exists is left out.
+
+    Returns:
+        (restored, skipped): list of the paths written, and dict from each image that cannot be
+        read, here or there, to the reason.
+
+    Raises:
+        ValueError: nothing to restore, or a result that exists, before any work; nothing restored.
+        OSError: the server went away, or the disk is full; results until then are kept.
+    """
+    check_at_least("parallel", parallel, 1)
+    pairs = pair_with_targets(source, output, overwrite or skip_existing)
+    if skip_existing and not overwrite:
+        wanted = len(pairs)
+        pairs = [(path, target) for path, target in pairs if not target.exists()]
+        logging.info("%d of %d results exist already.", wanted - len(pairs), wanted)
+        if not pairs:
+            return [], {}
+    restored, skipped = _restore_pairs(client, pairs, parallel)
+    if not restored:
+        raise ValueError(
+            f"Expected images that can be restored in {source}. Received: {len(skipped)} that "
+            f"cannot; the first: {next(iter(skipped.values()))}"
+        )
+    return restored, skipped
+
+
+def _restore_pairs(client, pairs, parallel):
+    restored, skipped = [], {}
+    pool = ThreadPoolExecutor(parallel)
+    paths = {pool.submit(_restore_file, client, *pair): pair[0] for pair in pairs}
+    try:
+        for done in tqdm(as_completed(paths), "restoring", len(paths), unit="image"):
+            path = paths[done]
+            try:
+                restored.append(done.result())
+            except (ImageRefused, ImageReadError) as error:
+                named = str(path) in str(error)
+                skipped[str(path)] = str(error) if named else f"{path}: {error}"
+                logging.warning("Skipped: %s", skipped[str(path)])
+            except ServingError as error:
+                raise ServingError(
+                    f"{error} ({len(restored)} of {len(pairs)} images restored before; "
+                    f"--skip_existing goes on from there)"
+                ) from error
+    except BaseException:
+        client.close()  # whoever else waits for the same server stops now
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return sorted(restored), skipped
+
+
+def _restore_file(client, path, target):
+    photograph = read_photograph(path)
+    restored = client.restore_bytes(encoded(path, photograph))
+    with Image.open(io.BytesIO(restored)) as image:
+        pixels = np.array(image).reshape(image.height, image.width, -1)
+    write_photograph(target, pixels, photograph, pixels.shape[0] // len(photograph.pixels))
+    return target
+
+
+def encoded(path, photograph):
+    """An image as the server takes it, upright and without its profile, as PNG or JPEG.
+
+    Args:
+        path: of the file, which is sent as it is where the server reads it rightly.
+        photograph: the `Photograph` in it.
+
+    Returns:
+        The contents of a PNG or JPEG file, bytes.
+    """
+    with opened(path, path) as image:
+        if _is_taken(image):
+            return Path(path).read_bytes()
+    pixels, file = photograph.pixels, io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def _is_taken(image):
+    return (
+        image.format in TAKEN_FORMATS
+        and image.mode in TAKEN_MODES
+        and getattr(image, "n_frames", 1) == 1
+        and image.getexif().get(EXIF_ORIENTATION, 1) == 1
+    )

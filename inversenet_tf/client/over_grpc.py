@@ -1,0 +1,80 @@
+"""TensorFlow Serving's gRPC API."""
+
+from pathlib import Path
+
+import grpc
+import tensorflow as tf
+from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc, predict_pb2
+from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
+
+from inversenet_tf.client.errors import NotServed, ServingError, fault
+from inversenet_tf.client.served import INPUT, OUTPUT, SIGNATURE, VersionStatus
+
+OPTIONS = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),  # else an answer above 4 MiB would be refused
+    # The retries wait in their own rhythm; gRPC's default waits up to two minutes beside it.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
+
+
+class GrpcTransport:
+    """Asks for restored images and for the model's status over gRPC, from any thread."""
+
+    def __init__(self, served):
+        self._served = served
+        self._channel = _channel(served)
+        self._predictions = PredictionServiceStub(self._channel)
+        self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+
+    def predict(self, image_bytes, timeout):
+        """One restored image, as bytes; arguments and errors are those of `RestTransport`."""
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = self._served.model
+        request.model_spec.signature_name = SIGNATURE
+        if self._served.version is not None:
+            request.model_spec.version.value = self._served.version
+        request.inputs[INPUT].CopyFrom(tf.make_tensor_proto([image_bytes], tf.string))
+        answer = self._ask(self._predictions.Predict, request, timeout)
+        if OUTPUT not in answer.outputs:
+            raise ServingError(
+                f"Expected the output {OUTPUT} from {self._served.address}. "
+                f"Received: {sorted(answer.outputs)}"
+            )
+        return tf.make_ndarray(answer.outputs[OUTPUT])[0]
+
+    def statuses(self, timeout):
+        """The list of `VersionStatus` of all versions, empty for an unknown model."""
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = self._served.model
+        try:
+            answer = self._ask(self._models.GetModelStatus, request, timeout)
+        except NotServed:
+            return []
+        state_name = get_model_status_pb2.ModelVersionStatus.State.Name
+        return [
+            VersionStatus(found.version, state_name(found.state), found.status.error_message)
+            for found in answer.model_version_status
+        ]
+
+    def close(self):
+        """Ends the connection, and what is under way on it."""
+        self._channel.close()
+
+    def _ask(self, method, request, timeout):
+        try:
+            return method(request, timeout=timeout)
+        except grpc.RpcError as error:
+            code, sent = error.code().name, request.ByteSize()
+            raise fault(code, error.details() or "", sent, self._served.address) from error
+        except ValueError as error:  # of a channel that was closed meanwhile
+            raise ServingError(f"Expected an open connection. Received: {error}") from error
+
+
+def _channel(served):
+    if not served.secure:
+        return grpc.insecure_channel(served.address, OPTIONS)
+    trusted = served.ca_certificate and Path(served.ca_certificate).read_bytes()
+    return grpc.secure_channel(served.address, grpc.ssl_channel_credentials(trusted), OPTIONS)

@@ -1,0 +1,113 @@
+"""TensorFlow Serving's REST API."""
+
+import base64
+import json
+import re
+import threading
+
+import requests
+
+from inversenet_tf.client.errors import (
+    MEANING_OF_HTTP,
+    ServingError,
+    TooLate,
+    TryAgain,
+    fault,
+    one_line,
+    untrusted,
+)
+from inversenet_tf.client.served import INPUT, SIGNATURE, VersionStatus
+
+
+class RestTransport:
+    """Asks for restored images and for the model's status over HTTP."""
+
+    def __init__(self, served):
+        self._served = served
+        scheme = "https" if served.secure else "http"
+        self._model = f"{scheme}://{served.address}/v1/models/{served.model}"
+        self._own = threading.local()  # a requests.Session is not made for several threads
+
+    def predict(self, image_bytes, timeout):
+        """One restored image, as bytes.
+
+        Args:
+            image_bytes: a PNG or JPEG.
+            timeout: seconds to wait for the answer.
+
+        Raises:
+            ServingError, ImageRefused: see errors.py.
+        """
+        version = self._served.version
+        versions = "" if version is None else f"/versions/{version}"
+        encoded = base64.b64encode(image_bytes).decode()
+        body = json.dumps({"signature_name": SIGNATURE, "inputs": {INPUT: [{"b64": encoded}]}})
+        answer = self._ask("POST", f"{self._model}{versions}:predict", timeout, body)
+        if not answer.ok:
+            raise self._fault(answer, len(body))
+        try:
+            # A single output comes without its name.
+            return base64.b64decode(answer.json()["outputs"][0]["b64"])
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise self._unexpected(answer) from error
+
+    def statuses(self, timeout):
+        """The list of `VersionStatus` of all versions, empty for an unknown model."""
+        answer = self._ask("GET", self._model, timeout)
+        if answer.status_code == 404:
+            return []
+        if not answer.ok:
+            raise self._fault(answer, sent=0)
+        try:
+            return [
+                VersionStatus(
+                    int(found["version"]),
+                    found["state"],
+                    found.get("status", {}).get("error_message", ""),
+                )
+                for found in answer.json()["model_version_status"]
+            ]
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._unexpected(answer) from error
+
+    def close(self):
+        """Nothing: every thread's connections end with it."""
+
+    def _ask(self, method, url, timeout, body=None):
+        if not hasattr(self._own, "session"):
+            self._own.session = requests.Session()
+        try:
+            return self._own.session.request(
+                method, url, data=body, timeout=timeout, verify=self._served.ca_certificate or True
+            )
+        except requests.exceptions.SSLError as error:
+            raise untrusted(self._served.address, str(error)) from error
+        except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError) as e:
+            raise TryAgain(f"{self._served.address} is down: {_reason(e)}") from e
+        except requests.exceptions.Timeout as error:
+            raise TooLate(f"no answer of {self._served.address} within {timeout:.1f} s") from error
+        except (requests.exceptions.RequestException, OSError) as error:
+            raise ServingError(
+                f"Expected an answer of {self._served.address}. Received: {one_line(str(error))}"
+            ) from error
+
+    def _fault(self, answer, sent):
+        code = MEANING_OF_HTTP.get(answer.status_code, f"HTTP {answer.status_code}")
+        try:
+            text = answer.json()["error"]
+        except (ValueError, KeyError, TypeError):  # not TensorFlow Serving's, a proxy's
+            text = answer.text or answer.reason
+        return fault(code, text, sent, self._served.address)
+
+    def _unexpected(self, answer):
+        return ServingError(
+            f"Expected an answer of TensorFlow Serving from {self._served.address}. "
+            f"Received: {one_line(answer.text)!r}"
+        )
+
+
+def _reason(error):
+    """What went wrong, out of the layers that requests and urllib3 wrap around it."""
+    text = str(error)
+    found = re.search(r"\[Errno -?\d+\] ([^'\")]+)", text) or re.search(r"'([^']+)'\)+$", text)
+    return found[1] if found else one_line(text)

@@ -1,0 +1,118 @@
+"""Which model of which server is meant, and what the server says about it."""
+
+import dataclasses
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from inversenet_tf.client.errors import ServingError, TryAgain, one_line
+
+SIGNATURE, INPUT, OUTPUT = "restore_bytes", "image_bytes", "restored_bytes"
+PORTS = {"rest": 8501, "grpc": 8500}  # those of TensorFlow Serving's container
+SECURE_PORT = 443
+
+
+@dataclasses.dataclass(frozen=True)
+class Served:
+    """A model on a server.
+
+    Args:
+        server: `host`, `host:port`, or either after `https://` (TLS) or `http://`.
+        model: its name there.
+        version: a number, or None for the server's choice, the latest.
+        protocol: "rest" or "grpc", which decides the port where none is given.
+        ca_certificate: a PEM file of who vouches for the server, None for the usual ones.
+
+    Raises:
+        ValueError: no server or model of that form.
+    """
+
+    server: str
+    model: str
+    version: int | None = None
+    protocol: str = "rest"
+    ca_certificate: str | None = None
+
+    def __post_init__(self):
+        if self.protocol not in PORTS:
+            raise ValueError(f"Expected protocol in {tuple(PORTS)}. Received: {self.protocol!r}")
+        if not self.model or any(mark in self.model for mark in "/:"):
+            raise ValueError(f"Expected the name of a model. Received: {self.model!r}")
+        try:
+            parts = self._parts()
+            found = parts.hostname and parts.scheme in ("http", "https") and parts.port != 0
+        except ValueError:  # of a port that is none
+            found = False
+        if not found or parts.path.strip("/") or parts.query:
+            raise ValueError(
+                f"Expected server as host:port or https://host:port. Received: {self.server!r}"
+            )
+        if self.ca_certificate is not None:
+            self._check_certificate()
+
+    def _check_certificate(self):
+        if not self.secure:
+            raise ValueError(f"Expected https:// with ca_certificate. Received: {self.server!r}")
+        if not Path(self.ca_certificate).is_file():
+            raise ValueError(f"Expected ca_certificate, a file. Received: {self.ca_certificate}")
+
+    def _parts(self):
+        return urlsplit(self.server if "://" in self.server else f"http://{self.server}")
+
+    @property
+    def secure(self):
+        return self._parts().scheme == "https"
+
+    @property
+    def address(self):
+        """`host:port`."""
+        parts = self._parts()
+        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+        return f"{host}:{parts.port or (SECURE_PORT if self.secure else PORTS[self.protocol])}"
+
+    def __str__(self):
+        version = "" if self.version is None else f", version {self.version}"
+        return f"the model {self.model!r}{version}"
+
+
+@dataclasses.dataclass(frozen=True)
+class VersionStatus:
+    """The state of one version: START, LOADING, AVAILABLE, UNLOADING or END, and its error."""
+
+    version: int
+    state: str
+    error: str = ""
+
+
+def why_not_served(served, statuses):
+    """The exception for a model that the server did not find, from what it says of its versions.
+
+    Args:
+        served: the `Served` that was asked for.
+        statuses: list of `VersionStatus`, empty for a model that the server does not know.
+    """
+    if not statuses:
+        return ServingError(
+            f"Expected a model that {served.address} serves. Received: {served.model!r}, of which "
+            f"it has no version."
+        )
+    asked = [status for status in statuses if served.version in (None, status.version)]
+    if not asked:
+        return ServingError(
+            f"Expected a version of {served.model!r} that {served.address} knows: "
+            f"{[status.version for status in statuses]}. Received: {served.version}"
+        )
+    states = {status.state for status in asked}
+    if states & {"START", "LOADING"}:
+        return TryAgain(f"{served.address} is still loading {served}")
+    if "AVAILABLE" in states:  # since a moment ago
+        return TryAgain(f"{served.address} did not find {served}, but says that it is available")
+    failed = [status for status in asked if status.error]
+    if failed:
+        last = failed[-1]
+        return ServingError(
+            f"Expected a model that {served.address} can load. Received: version {last.version} of "
+            f"{served.model!r}, whose loading failed: {one_line(last.error)}"
+        )
+    return ServingError(
+        f"Expected a model that {served.address} serves. Received: {served}, which it has unloaded."
+    )

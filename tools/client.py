@@ -1,0 +1,45 @@
+"""Restores an image, or every image of a folder, with a model that TensorFlow Serving serves.
+
+python tools/client.py --server=localhost:8501 --model=deblur --input=blurred/ --output=restored/
+"""
+
+from absl import flags
+
+from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.client.connection import connect
+from inversenet_tf.client.files import restore_files
+
+SERVER = flags.DEFINE_string(
+    "server", "localhost", "host:port or https://host:port; the usual port is 8501, of gRPC 8500."
+)
+PROTOCOL = flags.DEFINE_enum("protocol", "rest", ["rest", "grpc"], "How to talk to the server.")
+MODEL = flags.DEFINE_string("model", None, "Name of the model on the server.", required=True)
+VERSION = flags.DEFINE_integer("version", None, "Version of the model; the latest if not given.")
+INPUT = flags.DEFINE_string("input", None, "Image file, or directory of images.", required=True)
+OUTPUT = flags.DEFINE_string("output", None, "Directory for the PNG results.", required=True)
+PARALLEL = flags.DEFINE_integer("parallel", 4, "Requests under way at once.")
+TIMEOUT = flags.DEFINE_float("timeout", 60.0, "Seconds for one image, all retries included.")
+CA_CERTIFICATE = flags.DEFINE_string(
+    "ca_certificate", None, "PEM file that vouches for an https:// server; the usual ones if none."
+)
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results that exist.")
+SKIP_EXISTING = flags.DEFINE_bool("skip_existing", False, "Leave out images with a result.")
+
+
+def main():
+    with connect(
+        SERVER.value,
+        MODEL.value,
+        VERSION.value,
+        PROTOCOL.value,
+        TIMEOUT.value,
+        CA_CERTIFICATE.value,
+    ) as client:
+        restored, skipped = restore_files(
+            client, INPUT.value, OUTPUT.value, PARALLEL.value, OVERWRITE.value, SKIP_EXISTING.value
+        )
+    print(f"{len(restored)} images restored into {OUTPUT.value}, {len(skipped)} skipped.")
+
+
+if __name__ == "__main__":
+    run(main)
