@@ -20,22 +20,13 @@ from inversenet_tf.restorers import FROM_BYTES, INTERMEDIATE, spec_of
 from inversenet_tf.training import load_trained
 from inversenet_tf.verification import verify
 
-WARMUP_SIDE = 256  # besides that of the training; what a server has not seen is slower once
+WARMUP_SIDES = (64, 256)  # of images; what a server has not seen yet takes it longer, once
 
 
-def export(
+def export_run(
     workdir, output, which="best", precision="float32", verified=False, data=None, python=None
 ):
     """Writes a trained run as the next version of a served model, whole or not at all.
-
-    Signatures, whose graphs hold padding and bicubic enlargement and need nothing of this package:
-
-    - `serving_default`: `measurements`, float32 [batch, height, width, channels] in [0, 1] ->
-      `restored`, [batch, height * scale, width * scale, image channels] of the same range;
-    - `restore_with_intermediate`: also `inverted`, the inverter's estimate z (where there is no
-      denoiser, the restored image once more);
-    - `restore_bytes`: `image_bytes`, string [batch], each a PNG or JPEG of any size ->
-      `restored_bytes`, string [batch], PNGs; see `image_bytes.restored_bytes`.
 
     Args:
         workdir: of a run of `train`.
@@ -46,39 +37,67 @@ def export(
         data, python: as for `verification.verify`.
 
     Returns:
-        The version's path.
+        The version's path; its signatures are those of `signatures_of`.
 
     Raises:
-        ValueError: no trained run, or an output that is no directory of versions.
+        ValueError: no trained run, or an output that cannot hold versions.
         VerificationFailed: the export differs from the model; nothing was written.
     """
     check_choice("precision", precision, PRECISIONS)
     new_version(output)  # raises before the work
     model, config, step = load_trained(workdir, which, precision)
-    spec = spec_of(model)
 
     def check(saved_model):
         return verify(saved_model, model, config, workdir, precision, data, python)
 
     metadata = {
-        "model": "InverseNet",
         "task": degradation_of(config),
-        "images": dataclasses.asdict(spec),
         "precision": precision,
         "checkpoint": {"which": which, "step": step},
         "config": dataclasses.asdict(config),
         "scores": _scores(workdir, which, step),
+    }
+    return export_model(model, output, metadata, check if verified else None)
+
+
+def export_model(model, output, metadata=None, check=None):
+    """Writes an `InverseNet` as the next version of a served model, whole or not at all.
+
+    Args:
+        model: an `InverseNet`.
+        output, check: as for `write_version`.
+        metadata: dict of what is known of the model besides its images and the versions.
+
+    Returns:
+        The version's path.
+
+    Raises:
+        ValueError: an output that cannot hold versions.
+    """
+    spec = spec_of(model)
+    described = {
+        "model": "InverseNet",
+        "images": dataclasses.asdict(spec),
         "versions": versions(),
         "verification": None,
     }
     return write_version(
-        output, signatures_of(model), metadata,
-        warmup=_warmup(spec, config), check=check if verified else None,
-    )  # fmt: skip
+        output, signatures_of(model), described | (metadata or {}), _warmup(spec), check
+    )
 
 
 def signatures_of(model):
-    """{name: (function, its input's spec)} of an `InverseNet`."""
+    """The signatures of an `InverseNet`, as `write_version` takes them.
+
+    Padding and bicubic enlargement are inside their graphs, which need nothing of this package:
+
+    - `serving_default`: `measurements`, float32 [batch, height, width, channels] in [0, 1] ->
+      `restored`, [batch, height * scale, width * scale, image channels] of the same range;
+    - `restore_with_intermediate`: also `inverted`, the inverter's estimate z (where there is no
+      denoiser, the restored image once more);
+    - `restore_bytes`: `image_bytes`, string [batch], each a PNG or JPEG of any size ->
+      `restored_bytes`, string [batch], PNGs; see `image_bytes.restored_bytes`.
+    """
     channels = model.measured_channels
     measurements = tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")
     image_bytes = tf.TensorSpec((None,), tf.string, "image_bytes")
@@ -116,10 +135,10 @@ def _scores(workdir, which, step):
     return {"methods": means, "precision": precision} | {name: results[name] for name in kept}
 
 
-def _warmup(spec, config):
-    """One request for each signature and size, of gray images."""
+def _warmup(spec):
+    """One request for each signature, size and kind of file, of gray images."""
     requests = []
-    for side in sorted({config.data.size, WARMUP_SIDE}):
+    for side in WARMUP_SIDES:
         side = max(side // spec.scale, 1)
         gray = np.full((1, side, side, spec.measured_channels), 0.5, np.float32)
         requests += [(name, {"measurements": gray}) for name in (SERVING_DEFAULT, INTERMEDIATE)]

@@ -41,10 +41,10 @@ def verify(saved_model, model, config, workdir, precision, data=None, python=Non
     """
     operator = kept_operator(workdir, config)
     source = open_held_out(data or config.data.validation, operator, config)
-    images = _measured(source, operator, config)
+    images = [measurement for measurement, _ in measured_examples(source, operator, config)]
     tensors = [
         np.stack(
-            [_of_size(images[index % len(images)], size, model.scale) for index in range(batch)]
+            [of_size(images[index % len(images)], size, model.scale) for index in range(batch)]
         )
         for size in SIZES
         for batch in BATCHES
@@ -71,17 +71,17 @@ def verify(saved_model, model, config, workdir, precision, data=None, python=Non
     }
 
 
-def _measured(source, operator, config):
-    """The first few measurements of a source, [height, width, channels] each."""
+def measured_examples(source, operator, config):
+    """The first few of a source: list of (measurement, image), [height, width, channels] each."""
     training = config.training
     pairs = evaluation_pairs(
         source, operator, config.noise, config.data,
         batch_size=training.batch_size, seed=training.seed, limit=EXAMPLES,
     )  # fmt: skip
-    return [image for measurements, _ in pairs.as_numpy_iterator() for image in measurements]
+    return [pair for batch in pairs.as_numpy_iterator() for pair in zip(*batch, strict=True)]
 
 
-def _of_size(measurement, size, scale):
+def of_size(measurement, size, scale):
     """Its upper left part, mirrored where it is too small, whose image has the size asked for."""
     height, width = (max(side // scale, 1) for side in size)
     below, right = (

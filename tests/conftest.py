@@ -1,6 +1,7 @@
 """Two virtual CPUs, so that tests of several replicas run anywhere; small images and runs."""
 
 import os
+import shutil
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -14,6 +15,7 @@ from PIL import Image
 from inversenet_tf.config import Config
 from inversenet_tf.imaging.config import RuntimeConfig
 from inversenet_tf.imaging.strategies import build_strategy
+from inversenet_tf.training import train
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -78,11 +80,9 @@ def _noise(folder):
     return folder
 
 
-@pytest.fixture
-def small_config(image_folder):
-    """A run of seconds: 32-pixel patches of `image_folder`, four steps of batch 4."""
+def _small(folder):
     config = Config()
-    config.data.train = config.data.validation = f"folder:{image_folder}"
+    config.data.train = config.data.validation = f"folder:{folder}"
     config.data.size = 32
     config.data.crop = "random"
     config.network.discriminator_width = 4
@@ -90,3 +90,22 @@ def small_config(image_folder):
     config.training.steps = 4
     config.training.steps_per_epoch = 2
     return config
+
+
+@pytest.fixture
+def small_config(image_folder):
+    """A run of seconds: 32-pixel patches of `image_folder`, four steps of batch 4."""
+    return _small(image_folder)
+
+
+@pytest.fixture(scope="session")
+def _trained(shared_image_folder, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("trained")
+    train(_small(shared_image_folder), workdir)
+    return workdir
+
+
+@pytest.fixture
+def trained(_trained, tmp_path):
+    """The work directory of such a run, a copy of one's own."""
+    return shutil.copytree(_trained, tmp_path / "trained")

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from inversenet_tf.callbacks import AnnealingSnapshots
 from inversenet_tf.dae import DAE
-from inversenet_tf.export import export
+from inversenet_tf.export import export_model
 from inversenet_tf.imaging.layers import Enlarge
 from inversenet_tf.inversenet import InverseNet
 from inversenet_tf.networks import DENOISERS, INVERTERS, NONE, build_model
@@ -319,8 +319,8 @@ def test_a_network_that_enlarges_sees_the_measurement_itself():
 
 def test_an_export_enlarges_any_size(tmp_path):
     model = InverseNet(UNet(2, measurement_channels=1), DAE(2, 3, "inner", 1), scale=2)
-    export(model, tmp_path / "export")
-    serve = tf.saved_model.load(tmp_path / "export").signatures["serving_default"]
+    version = export_model(model, tmp_path / "export")
+    serve = tf.saved_model.load(version).signatures["serving_default"]
     for shape in [(1, 7, 5, 1), (3, 16, 32, 1)]:
         measurements = np.random.default_rng(0).random(shape).astype(np.float32)
         restored = serve(measurements=tf.constant(measurements))["restored"]

@@ -9,10 +9,11 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
 from inversenet_tf.evaluation import evaluate
-from inversenet_tf.export import export
+from inversenet_tf.export import export_run
 from inversenet_tf.imaging.io import read_image, to_uint8
 from inversenet_tf.restoration import restore_files
-from inversenet_tf.training import load_trained, train
+from inversenet_tf.restorers import ExportedRestorer
+from inversenet_tf.training import train
 
 
 @pytest.fixture
@@ -42,16 +43,16 @@ def test_train_evaluate_restore_export(config, image_folder, tmp_path):
     assert all(np.isfinite(scores["psnr"]) for scores in results["methods"].values())
     assert (tmp_path / "run" / "comparison.png").stat().st_size > 10_000
 
-    model, _, _ = load_trained(tmp_path / "run")
-    Image.new("RGB", (9, 7), (90, 90, 90)).save(tmp_path / "small.png")
-    (path,), _ = restore_files(model, tmp_path / "small.png", tmp_path / "out")
-    assert read_image(path).shape == (7 * scale, 9 * scale, 3)
-
-    export(model, tmp_path / "export")
-    serve = tf.saved_model.load(tmp_path / "export").signatures["serving_default"]
+    version = export_run(tmp_path / "run", tmp_path / "export", verified=True)
+    serve = tf.saved_model.load(version).signatures["serving_default"]
     measurements = np.random.default_rng(0).random((2, 7, 9, channels)).astype(np.float32)
     restored = serve(measurements=tf.constant(measurements))["restored"]
     assert restored.shape == (2, 7 * scale, 9 * scale, 3)
+
+    Image.new("RGB", (9, 7), (90, 90, 90)).save(tmp_path / "small.png")
+    restorer = ExportedRestorer(tmp_path / "export")
+    (path,), _ = restore_files(restorer, tmp_path / "small.png", tmp_path / "out")
+    assert read_image(path).shape == (7 * scale, 9 * scale, 3)
 
 
 @BOTH

@@ -14,7 +14,7 @@ from inversenet_tf.imaging.command_line import run  # isort: skip (first: it qui
 from blind_gan_tf.config import InversionConfig, PriorConfig
 from blind_gan_tf.export import export_prior, export_surrogate
 from inversenet_tf.config import Config
-from inversenet_tf.export import export
+from inversenet_tf.export import export_run
 from inversenet_tf.imaging.config import PRECISIONS
 from inversenet_tf.imaging.runs import config_class_of
 from inversenet_tf.imaging.saved_models import read_metadata
@@ -45,7 +45,7 @@ def _export(config_class):
     """The version's path."""
     check = {"verified": VERIFY.value, "python": PYTHON.value}
     if config_class is Config:
-        return export(
+        return export_run(
             WORKDIR.value, OUTPUT.value, WHICH.value, PRECISION.value, data=DATA.value, **check
         )
     if config_class is PriorConfig:

@@ -1,0 +1,69 @@
+"""The whole way: an InverseNet, its export, a server of it, the client, and back."""
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from loopback_server import LoopbackServer
+from PIL import Image
+
+from inversenet_tf.client.connection import connect
+from inversenet_tf.client.errors import ImageRefused
+from inversenet_tf.export import export_model
+from inversenet_tf.imaging.io import from_integers, read_image, to_luma
+from inversenet_tf.inversenet import InverseNet
+from inversenet_tf.unet import UNet
+
+REQUESTS = 200
+KINDS = (("PNG", "RGB"), ("JPEG", "RGB"), ("PNG", "L"), ("JPEG", "L"))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return InverseNet(UNet(2, global_skip=True))
+
+
+@pytest.fixture(scope="module")
+def exported(model, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("models") / "deblur"
+    export_model(model, directory)
+    return directory
+
+
+def image_file(seed, encoded):
+    generator = np.random.default_rng(seed)
+    kind, mode = KINDS[seed % len(KINDS)]
+    pixels = generator.integers(0, 256, (*generator.integers(5, 40, 2), 3), np.uint8)
+    return encoded(np.asarray(Image.fromarray(pixels).convert(mode)), kind)
+
+
+def expected_of(model, contents):
+    measurement = read_image(io.BytesIO(contents))
+    restored = model.restore(measurement[np.newaxis])["restored"].numpy()[0]
+    with Image.open(io.BytesIO(contents)) as image:
+        return to_luma(restored) if image.mode == "L" else restored
+
+
+def test_many_requests_at_once_and_each_gets_its_answer(exported, model, protocol, encoded):
+    """Every tenth is no image: refused, while the others beside it are answered."""
+    files = [image_file(seed, encoded) for seed in range(REQUESTS)]
+    files = [b"no image" if i % 10 == 9 else contents for i, contents in enumerate(files)]
+    with LoopbackServer(exported, "deblur") as server:
+        client = connect(server.address(protocol), "deblur", protocol=protocol)
+
+        def ask(contents):
+            try:
+                return client.restore_bytes(contents)
+            except ImageRefused as refusal:
+                return refusal
+
+        with client, ThreadPoolExecutor(REQUESTS) as pool:
+            answers = list(pool.map(ask, files))
+    for contents, answer in zip(files, answers, strict=True):
+        if contents == b"no image":
+            assert isinstance(answer, ImageRefused)
+            continue
+        with Image.open(io.BytesIO(answer)) as image:
+            found = from_integers(np.asarray(image)).reshape(image.height, image.width, -1)
+        np.testing.assert_allclose(found, expected_of(model, contents), atol=1.01 / 255)

@@ -1,0 +1,31 @@
+import json
+
+from programs import run, train
+
+WAYS = {
+    "Keras predict", "Restorer", "SavedModel", "SavedModel, bfloat16", "restore_bytes",
+    "LiteRT, none", "LiteRT, dynamic_range",
+}  # fmt: skip
+
+
+def test_the_benchmark_times_every_way_and_tells_of_itself(tmp_path, image_folder):
+    workdir, output = tmp_path / "run", tmp_path / "benchmark.json"
+    assert train(workdir, image_folder).returncode == 0
+    done = run(
+        "benchmark_restoration", f"--workdir={workdir}", "--repetitions=2", "--sizes=32",
+        "--batch=2", "--tiled_sizes=448", f"--output={output}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    results = json.loads(output.read_text())
+    assert [(case["size"], case["batch"]) for case in results["cases"]] == [(32, 1), (32, 2)]
+    for case in results["cases"]:
+        assert set(case["times"]) == WAYS
+        for times in case["times"].values():
+            lower, upper = times["quartiles"]
+            assert len(times["seconds"]) == 2 and 0 < lower <= times["median"] <= upper
+    (tiled,) = results["tiled"]
+    assert tiled["tile"] == [384, 384] and set(tiled["times"]) == {"whole", "tiles"}
+    assert results["settings"]["repetitions"] == 2 and results["machine"]["cores"] >= 1
+    assert {"config", "versions", "step"} <= results.keys()
+    assert all(name in done.stdout for name in WAYS)
+    assert "448 px: whole" in done.stdout and "384x384" in done.stdout

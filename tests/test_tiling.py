@@ -1,0 +1,152 @@
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from fake_restorers import FakeRestorer
+
+from inversenet_tf.imaging.io import from_integers, to_integers
+from inversenet_tf.inversenet import InverseNet
+from inversenet_tf.restorers import ImageSpec, Restorer
+from inversenet_tf.tiling import (
+    OVERLAP,
+    axis_of,
+    overlap_of,
+    restore_pixels,
+    tile_shape,
+)
+
+MIB = 2**20
+
+
+def restorer_of(multiple=4, scale=1, boundary="reflect", channels=3):
+    """Of three strided convolutions of random weights: it sees some 30 pixels far."""
+
+    class Strided(keras.Model):
+        @property
+        def multiple(self):
+            return multiple
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((None, None, channels))
+    x = keras.layers.Conv2D(8, 5, padding="same", activation="relu")(inputs)
+    x = keras.layers.Conv2D(8, 7, multiple, padding="same", activation="relu")(x)
+    x = keras.layers.Conv2DTranspose(channels, 6, multiple, padding="same", activation="tanh")(x)
+    return Restorer(InverseNet(Strided(inputs, x), scale=scale, boundary=boundary))
+
+
+@pytest.fixture
+def photograph():
+    generator = np.random.default_rng(0)
+
+    def pixels(height, width, dtype=np.uint16, channels=3):
+        return generator.integers(0, np.iinfo(dtype).max, (height, width, channels), dtype, True)
+
+    return pixels
+
+
+@pytest.mark.parametrize("size", [(300, 517), (203, 900), (641, 201)])
+@pytest.mark.parametrize("boundary", ["reflect", "circular"])
+def test_tiles_make_what_the_whole_is(photograph, size, boundary, monkeypatch):
+    restorer = restorer_of(boundary=boundary)
+    pixels = photograph(*size)
+    whole = restorer(from_integers(pixels)[None])["restored"][0]
+    monkeypatch.setattr(
+        "inversenet_tf.tiling.tile_shape", lambda extended, *_: tuple(min(n, 208) for n in extended)
+    )
+    tiled = restore_pixels(restorer, pixels, max_memory=1)
+    assert tiled.shape == pixels.shape and tiled.dtype == np.uint16
+    np.testing.assert_allclose(from_integers(tiled), whole, atol=2e-5)
+
+
+def test_tiles_of_what_is_enlarged(photograph, monkeypatch):
+    restorer = restorer_of(multiple=4, scale=2)
+    pixels = photograph(150, 331)
+    whole = restorer(from_integers(pixels)[None])["restored"][0]
+    monkeypatch.setattr("inversenet_tf.tiling.tile_shape", lambda *_: (120, 128))
+    tiled = restore_pixels(restorer, pixels, max_memory=1)
+    assert tiled.shape == (300, 662, 3)
+    np.testing.assert_allclose(from_integers(tiled), whole, atol=2e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_an_image_that_fits_is_restored_whole(photograph, dtype):
+    pixels, restorer = photograph(37, 53, dtype), FakeRestorer(gain=0.5)
+    for limit in (None, 10 * MIB):
+        restored = restore_pixels(restorer, pixels, limit)
+        np.testing.assert_array_equal(restored, to_integers(from_integers(pixels) * 0.5, dtype))
+    assert restorer.shapes == [(1, 37, 53, 3)] * 2
+
+
+def test_a_large_image_is_restored_in_tiles_of_one_size(photograph):
+    pixels, restorer = photograph(700, 900, np.uint8), FakeRestorer()
+    np.testing.assert_array_equal(restore_pixels(restorer, pixels, 24 * MIB), pixels)
+    assert len(restorer.shapes) > 1 and len(set(restorer.shapes)) == 1
+
+
+def test_the_largest_tiles_that_fit(photograph):
+    spec = ImageSpec(3, 3, 1, 64, "circular", 250.0)
+    whole, limit = (3008, 4032), 1024 * MIB
+    height, width = tile_shape(whole, spec, limit, bytes_per_value=1)
+    assert height == width and height % 64 == 0
+
+    def needed(side):
+        return 3 * 6 * whole[0] * whole[1] + 36 * whole[1] * side + 250 * side**2
+
+    assert needed(height) <= limit < needed(height + 64)
+    assert tile_shape((640, 640), spec, limit, 1) == (640, 640)
+    assert tile_shape((64, 2**18), spec, limit, 1)[0] == 64
+
+
+def test_too_little_memory_is_told():
+    spec = ImageSpec(3, 3, 1, 64, "circular", 250.0)
+    with pytest.raises(ValueError, match="at least .* MiB for an image of 3008x4032.*: 100 MiB"):
+        tile_shape((3008, 4032), spec, 100 * MIB, 1)
+
+
+@pytest.mark.parametrize("multiple", [1, 16, 64, 256])
+@pytest.mark.parametrize("scale", [1, 4])
+def test_tiles_cover_an_axis_and_their_weights_sum_to_one(multiple, scale):
+    side = overlap_of(multiple, scale) + multiple
+    size = side + 5 * multiple
+    axis = axis_of(size, side, multiple, scale)
+    total = np.zeros(size * scale)
+    for start, weights in zip(axis.starts, axis.weights, strict=True):
+        assert start % multiple == 0 and (weights >= 0).all()
+        total[start * scale : (start + side) * scale] += weights
+        reach = int(OVERLAP / 4)
+        assert start == 0 or (weights[:reach] == 0).all()
+        assert start + side == size or (weights[-reach:] == 0).all()
+    np.testing.assert_allclose(total, 1.0, rtol=1e-6)
+
+
+MEMORY = """
+import re, sys
+from pathlib import Path
+import numpy as np
+import psutil
+from inversenet_tf.config import Config
+from inversenet_tf.networks import build_model
+from inversenet_tf.restorers import Restorer
+from inversenet_tf.tiling import restore_pixels
+
+restorer = Restorer(build_model(Config(), with_discriminator=False))
+restorer(np.zeros((1, 64, 64, 3), np.float32)), restorer.spec
+idle = psutil.Process().memory_info().rss
+pixels = np.zeros((1500, 2000, 3), np.uint8)
+restore_pixels(restorer, pixels, int(sys.argv[1]) or None)
+peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
+print(int(peak[1]) * 1024 - idle)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak as Linux counts it")
+def test_memory_stays_within_its_limit():
+    """Of three megapixels, which whole would take several times as much."""
+
+    def peak(limit):
+        command = [sys.executable, "-c", MEMORY, str(limit)]
+        return int(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    assert peak(200 * MIB) < 200 * MIB < 400 * MIB < peak(0)

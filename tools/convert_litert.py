@@ -1,0 +1,48 @@
+"""Converts an export of an InverseNet to a LiteRT (TensorFlow Lite) file, and compares the two.
+
+python tools/convert_litert.py --export=runs/demo/export --output=deblur.tflite
+python tools/convert_litert.py --export=runs/demo/export --output=deblur8.tflite \\
+    --quantize=dynamic_range
+
+The file appears only if it does what the export does, on held-out images of several sizes.
+"""
+
+from absl import flags
+
+from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.lite import NONE, QUANTIZATIONS, convert
+
+EXPORT = flags.DEFINE_string(
+    "export", None, "Directory of an export, or of its versions.", required=True
+)
+OUTPUT = flags.DEFINE_string("output", None, "The .tflite file to write.", required=True)
+QUANTIZE = flags.DEFINE_enum(
+    "quantize", NONE, QUANTIZATIONS, "dynamic_range keeps the weights in 8 bits."
+)
+DATA = flags.DEFINE_string(
+    "data", None, "Images to compare with; by default those of the training's validation."
+)
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace a file that exists.")
+MIB = 2**20
+
+
+def main():
+    metadata = convert(EXPORT.value, OUTPUT.value, QUANTIZE.value, DATA.value, OVERWRITE.value)
+    check, size = metadata["check"], metadata["bytes"]
+    print(
+        f"{OUTPUT.value}: {size['converted'] / MIB:.2f} MiB, version "
+        f"{metadata['export']['version']} of the export ({size['export'] / MIB:.2f} MiB)."
+    )
+    print(
+        f"Against the export: differs by at most {check['largest_difference']:.1e}, PSNR at least "
+        f"{check['least_psnr_against_export']:.1f} dB."
+    )
+    print(
+        f"Against the true images: {check['psnr']['converted']:.2f} dB, the export "
+        f"{check['psnr']['export']:.2f} dB ({len(check['data']['images'])} of "
+        f"{check['data']['source']})."
+    )
+
+
+if __name__ == "__main__":
+    run(main)
