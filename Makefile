@@ -5,6 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := runs/demo
+MODEL := $(RUN)/export/deblur
 PRIOR := runs/prior_digits
 BLIND := runs/demo_blind
 TWENTY := --config.prior=$(PRIOR) --config.problem.number=20 --config.search.rounds=24
@@ -22,8 +23,8 @@ $(VENV)/installed: setup.py
 demo: setup
 	$(VENV)/bin/python tools/train.py --config=configs/inversenet/quickstart.py --workdir=$(RUN)
 	$(VENV)/bin/python tools/evaluate.py --workdir=$(RUN)
-	test -d $(RUN)/export || $(VENV)/bin/python tools/export.py --workdir=$(RUN) --output=$(RUN)/export
-	@echo "Look at $(RUN)/comparison.png, $(RUN)/results.json, $(RUN)/export and"
+	test -d $(MODEL)/1 || $(VENV)/bin/python tools/export.py --workdir=$(RUN) --output=$(MODEL) --verify
+	@echo "Look at $(RUN)/comparison.png, $(RUN)/results.json, $(MODEL) and"
 	@echo "$(VENV)/bin/tensorboard --logdir=$(RUN)/logs"
 
 demo-blind: setup

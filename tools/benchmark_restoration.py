@@ -3,7 +3,7 @@
 python tools/benchmark_restoration.py --workdir=runs/demo --output=runs/restoration.json
 python tools/benchmark_restoration.py --workdir=runs/demo --sizes=128 --tiled_sizes=
 
-Each round runs every contestant once, another one first each time. All of them take and give arrays
+Each round runs every contestant once, in an order of its own. All of them take and give arrays
 in memory, but for restore_bytes, which decodes and encodes PNGs; the SavedModel of bfloat16 and the
 LiteRT files give slightly other images than the rest. Sizes are those of the restored images.
 """
@@ -41,6 +41,8 @@ BATCH = flags.DEFINE_integer("batch", 8, "Of one more case, of the first size.",
 TILED_SIZES = flags.DEFINE_list("tiled_sizes", ["512", "1024"], "Sides of images for tiles.")
 THREADS = flags.DEFINE_integer("threads", 2, "Of TensorFlow and of LiteRT.", lower_bound=1)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file for the result.")
+
+flags.register_validator("sizes", bool, "Expected at least one size.")
 
 REFERENCE = "SavedModel"
 WARM_UP = 2  # rounds: what is traced, planned or compiled at the first is in neither number
@@ -95,10 +97,9 @@ def times_of(calls):
     for call in list(calls.values()) * WARM_UP:
         call()
     times = {name: [] for name in calls}
-    names = list(calls)
-    for index in range(REPETITIONS.value):
-        first = index % len(names)
-        for name in names[first:] + names[:first]:
+    generator = np.random.default_rng(0)
+    for _ in range(REPETITIONS.value):
+        for name in generator.permutation(list(calls)).tolist():
             begun = time.monotonic()
             calls[name]()
             times[name].append(time.monotonic() - begun)
