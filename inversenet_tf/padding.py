@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from inversenet_tf.imaging.operators import BOUNDARIES
+from inversenet_tf.imaging.operators import BOUNDARIES, folded
 
 
 def pad_to_multiple(images, multiple, boundary="circular"):
@@ -41,12 +41,7 @@ def extended_positions(size, multiple, boundary):
     if boundary not in BOUNDARIES:
         raise ValueError(f"Expected boundary in {BOUNDARIES}. Received: {boundary!r}")
     extra = -size % multiple
-    positions = tf.range(size + extra) - extra // 2
-    if boundary == "circular":
-        return positions % size
-    period = tf.maximum(2 * size - 2, 1)  # there and back; the border pixel stands once
-    folded = positions % period
-    return tf.minimum(folded, period - folded)
+    return folded(tf.range(size + extra) - extra // 2, size, boundary)
 
 
 def crop_to(images, size, scale=1):

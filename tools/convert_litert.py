@@ -17,7 +17,7 @@ EXPORT = flags.DEFINE_string(
 )
 OUTPUT = flags.DEFINE_string("output", None, "The .tflite file to write.", required=True)
 QUANTIZE = flags.DEFINE_enum(
-    "quantize", NONE, QUANTIZATIONS, "dynamic_range keeps the weights in 8 bits."
+    "quantize", NONE, QUANTIZATIONS, "Weights in 16 bits (float16) or 8 (dynamic_range)."
 )
 DATA = flags.DEFINE_string(
     "data", None, "Images to compare with; by default those of the training's validation."

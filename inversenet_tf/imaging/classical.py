@@ -5,7 +5,7 @@ import tensorflow as tf
 from skimage.restoration import wiener as wiener_hunt
 
 from inversenet_tf.imaging.io import WHITE
-from inversenet_tf.imaging.operators import extended
+from inversenet_tf.imaging.operators import folded
 
 ROUNDING_VARIANCE = 1.0 / 12.0 / WHITE**2  # of the error that storage in 8 bits leaves
 # Of a natural image in [0, 1]: 0.017 on the photographs `photos` holds out, more on small crops.
@@ -56,26 +56,52 @@ def bicubic(measurements, scale, phase=None, boundary=None, clip=True):
     Returns:
         float32 images [batch, scale * height, scale * width, channels].
     """
-    measurements = tf.convert_to_tensor(measurements)
+    measurements = tf.cast(measurements, tf.float32)
     height, width = measurements.shape[1:3]
-    size = scale * tf.shape(measurements)[1:3]
     phase = (scale - 1) / 2 if phase is None else phase
-    # The op counts from the corner of a pixel, not from its centre.
-    translation = tf.fill([2], phase + 0.5 - scale / 2)
-    if boundary is not None:
-        # A side too short for the whole margin is extended by what it has.
-        margin = tf.minimum(BICUBIC_REACH, tf.shape(measurements)[1:3] - (boundary == "reflect"))
-        measurements = extended(measurements, margin, margin, boundary)
-        translation -= tf.cast(scale * margin, tf.float32)
-    resized = tf.raw_ops.ScaleAndTranslate(
-        images=measurements,
-        size=size,
-        scale=tf.fill([2], float(scale)),
-        translation=translation,
-        kernel_type="keyscubic",
-        antialias=False,
-    )
+    if boundary is None:
+        resized = _interpolated(measurements, scale, phase)
+    else:
+        resized = _interpolated_beyond(measurements, scale, phase, boundary)
     resized = tf.ensure_shape(
         resized, [None, height and scale * height, width and scale * width, measurements.shape[-1]]
     )
     return tf.clip_by_value(resized, 0.0, 1.0) if clip else resized
+
+
+def _interpolated(measurements, scale, phase):
+    """By TensorFlow's operation, which leaves out what is beyond the borders."""
+    return tf.raw_ops.ScaleAndTranslate(
+        images=measurements,
+        size=scale * tf.shape(measurements)[1:3],
+        scale=tf.fill([2], float(scale)),
+        # The op counts from the corner of a pixel, not from its centre.
+        translation=tf.fill([2], phase + 0.5 - scale / 2),
+        kernel_type="keyscubic",
+        antialias=False,
+    )
+
+
+def _interpolated_beyond(measurements, scale, phase, boundary):
+    """The same of an image that goes on: one kernel for each of the new pixels of an old one.
+
+    A convolution is what LiteRT has, too, and on CPUs it takes half of the operation's time.
+    """
+    channels = measurements.shape[-1]
+    for axis in (1, 2):
+        size = tf.shape(measurements)[axis]
+        places = tf.range(size + 2 * BICUBIC_REACH) - BICUBIC_REACH
+        measurements = tf.gather(measurements, folded(places, size, boundary), axis=axis)
+    taps = _cubic_taps(scale, phase)
+    kernel = np.einsum("yt,xu,io->tuiyxo", taps, taps, np.eye(channels))
+    kernel = kernel.reshape(*kernel.shape[:3], -1).astype(np.float32)
+    return tf.nn.depth_to_space(tf.nn.conv2d(measurements, kernel, 1, "VALID"), scale)
+
+
+def _cubic_taps(scale, phase):
+    """Keys' kernel, a = -1/2: [scale, 2 * BICUBIC_REACH + 1], for each new pixel of an old one."""
+    offsets = (np.arange(scale)[:, np.newaxis] - phase) / scale
+    distances = np.abs(offsets - np.arange(-BICUBIC_REACH, BICUBIC_REACH + 1))
+    near = (1.5 * distances - 2.5) * distances**2 + 1.0
+    far = ((-0.5 * distances + 2.5) * distances - 4.0) * distances + 2.0
+    return np.where(distances < 1, near, np.where(distances < 2, far, 0.0))

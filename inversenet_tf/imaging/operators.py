@@ -212,6 +212,21 @@ def extended(images, before, after, boundary):
     return tf.concat([left, images, right], axis=2)
 
 
+def folded(positions, size, boundary):
+    """Which of an axis' pixels stand at positions that may be beyond it, however far.
+
+    Args:
+        positions: int tensor.
+        size: of the axis, an int or a scalar tensor.
+        boundary: one of `BOUNDARIES`.
+    """
+    if boundary == "circular":
+        return positions % size
+    period = tf.maximum(2 * size - 2, 1)  # there and back; the border pixel stands once
+    places = positions % period
+    return tf.minimum(places, period - places)
+
+
 def blur(config):
     """The `Blur` that an `OperatorConfig` describes."""
     return Blur(KERNELS[config.kernel](config), config.boundary)
