@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.config import PRECISIONS
 from inversenet_tf.imaging.image_bytes import restored_bytes
 from inversenet_tf.imaging.io import PILLOW_MODES
-from inversenet_tf.imaging.runs import versions
+from inversenet_tf.imaging.runs import read_json, versions
 from inversenet_tf.imaging.saved_models import SERVING_DEFAULT, new_version, write_version
 from inversenet_tf.restorers import FROM_BYTES, INTERMEDIATE, spec_of
 from inversenet_tf.training import load_trained
@@ -123,7 +122,7 @@ def signatures_of(model):
 def _scores(workdir, which, step):
     """What tools/evaluate.py measured of the same weights: the means of each method, or None."""
     path = Path(workdir).expanduser() / RESULTS_FILE
-    results = json.loads(path.read_text()) if path.is_file() else {}
+    results = read_json(path) if path.is_file() else {}
     if results.get("checkpoint") != {"which": which, "step": step}:
         return None
     means = {

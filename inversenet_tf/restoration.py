@@ -1,6 +1,7 @@
 """Restoring photographs with a trained model: single files and folders, with all they carry."""
 
 import dataclasses
+import math
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tqdm import tqdm
 from inversenet_tf.imaging.io import LUMA, ImageReadError
 from inversenet_tf.imaging.photographs import (
     Photograph,
+    allow_large,
     count_pixels,
     read_photograph,
     to_8_bits,
@@ -23,6 +25,7 @@ from inversenet_tf.imaging.targets import check_replaceable, pair_with_targets
 from inversenet_tf.tiling import restore_pixels
 
 COMPARISONS = "comparisons"  # the directory below that of the results
+CGROUP = Path("/sys/fs/cgroup")  # of the process, in a container
 GAP = 8  # white pixels between the two halves of a comparison
 UNITS = {
     "": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
@@ -69,6 +72,7 @@ def restore_files(
     """
     if overwrite and skip_existing:
         raise ValueError("Expected overwrite or skip_existing. Received: both.")
+    allow_large()
     jobs = _jobs(source, output, overwrite or skip_existing, compare)
     missing = [job for job in jobs if not (skip_existing and _is_done(job))]
     if len(missing) < len(jobs):
@@ -79,15 +83,23 @@ def restore_files(
     with tqdm(total=sum(sizes), desc="restoring", unit="pixel", unit_scale=True) as progress:
         for number, (job, size) in enumerate(zip(missing, sizes, strict=True), 1):
             progress.set_postfix_str(f"image {number} of {len(missing)}")
-            reason = _attempt(restorer, job, max_memory, skip_existing)
+            before = progress.n
+
+            def report(share, before=before, size=size):
+                progress.update(int(before + share * size) - progress.n)
+
+            reason = _attempt(restorer, job, max_memory, skip_existing, report)
+            report(1.0)
             if reason is None:
                 restored.append(job.target)
             else:
                 logging.warning("Skipped: %s", reason)
                 skipped[str(job.path)] = reason
-            progress.update(size)
     if skipped and not restored and len(missing) == len(jobs):
-        raise ValueError(f"Expected a readable image in {source}. Received: {skipped}")
+        raise ValueError(
+            f"Expected images that can be restored in {source}. Received: {len(skipped)} that "
+            f"cannot; the first: {next(iter(skipped.values()))}"
+        )
     return restored, skipped
 
 
@@ -116,17 +128,17 @@ def _is_done(job):
     return job.target.exists() and (job.comparison is None or job.comparison.exists())
 
 
-def _attempt(restorer, job, max_memory, skip_existing):
+def _attempt(restorer, job, max_memory, skip_existing, report):
     """Restores one image; returns None, or why it could not be."""
     try:
         photograph = read_photograph(job.path)
         try:
-            pixels = restore_photograph(restorer, photograph, max_memory)
+            pixels = restore_photograph(restorer, photograph, max_memory, report)
+            _write(restorer, job, photograph, pixels, skip_existing)
         except tf.errors.ResourceExhaustedError:
             raise
         except (ValueError, tf.errors.OpError) as error:
             return f"Cannot restore {job.path}: {error}"
-        _write(restorer, job, photograph, pixels, skip_existing)
     except ImageReadError as error:
         return str(error)
     except (MemoryError, tf.errors.ResourceExhaustedError):
@@ -147,7 +159,7 @@ def _write(restorer, job, photograph, pixels, skip_existing):
         write_photograph(job.target, pixels, photograph, scale)
 
 
-def restore_photograph(restorer, photograph, max_memory=None):
+def restore_photograph(restorer, photograph, max_memory=None, report=None):
     """Restores one `Photograph`, in the colours that the network works in.
 
     A gray photograph stays gray, unless the network is one that colours; of a colour photograph, a
@@ -156,13 +168,13 @@ def restore_photograph(restorer, photograph, max_memory=None):
     Args:
         restorer: a `Restorer` or an `ExportedRestorer`.
         photograph: a `Photograph`.
-        max_memory: bytes, see `restore_pixels`.
+        max_memory, report: as for `restore_pixels`.
 
     Returns:
         The pixels, of the photograph's type: [height * scale, width * scale, 1 or 3].
     """
     measured = to_channels(photograph.pixels, restorer.spec.measured_channels)
-    restored = restore_pixels(restorer, measured, max_memory)
+    restored = restore_pixels(restorer, measured, max_memory, report)
     if photograph.pixels.shape[-1] < measured.shape[-1]:
         return to_channels(restored, 1)
     return restored
@@ -208,7 +220,7 @@ def memory_limit(text=None):
         ValueError: another text, or no bytes.
     """
     if text is None:
-        return psutil.virtual_memory().available // 2
+        return int(min(psutil.virtual_memory().available, _left_to_container()) / 2)
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
     unit = UNITS.get(found[2]) if found else None
     if unit is None or not int(float(found[1]) * unit):
@@ -216,3 +228,14 @@ def memory_limit(text=None):
             f'Expected a max_memory like 1GiB, 500MB or a number of bytes. Received: "{text}"'
         )
     return int(float(found[1]) * unit)
+
+
+def _left_to_container():
+    """Bytes below the limit of a container, of which psutil knows nothing; infinite without one."""
+    try:
+        limit, used = (
+            int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current")
+        )
+    except (OSError, ValueError):  # no such files, or "max"
+        return math.inf
+    return max(limit - used, 0)

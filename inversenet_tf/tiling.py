@@ -1,8 +1,8 @@
 """Images of any size in bounded memory: overlapping tiles, blended where they overlap.
 
 A tile's border lacks neighbours that the image has, and the networks see it. So tiles overlap by
-`OVERLAP`, of which the outer quarter at each side counts for nothing and the rest fades from one
-tile into the next. They start at multiples of what the networks halve the image by, and the image
+`OVERLAP`, of which the outer part at each side counts for nothing and the rest fades from one tile
+into the next. They start at multiples of what the networks halve the image by, and the image
 is extended as the networks themselves would do it; so a tile differs from the whole only by what is
 too far away to be seen. One difference remains: networks that continue an image themselves where it
 ends, as on a circle, continue a tile at the image's border with the tile's other side.
@@ -17,9 +17,9 @@ from inversenet_tf.imaging.io import from_integers, to_integers
 from inversenet_tf.padding import extended_positions
 
 # Pixels of the image, at least. Tiled against whole, on a photograph of 512x512 and the networks
-# for deblurring of two cores' minutes: with 128 pixels up to 4.2 / 255 apart, with 192 up to 1.3.
+# for deblurring of two cores' minutes: with 128 pixels up to 4.1 / 255 apart, with 192 up to 1.0.
 OVERLAP = 192
-LEFT_OUT = 0.25  # share of the overlap at a tile's border that counts for nothing
+LEFT_OUT = 0.375  # share of the overlap at a tile's border that counts for nothing
 # A photograph and its result as a caller holds them: as arrays, as Pillow's images, and once more
 # while a file is decoded or encoded.
 COPIES = 3
@@ -41,13 +41,14 @@ class Axis:
     weights: np.ndarray
 
 
-def restore_pixels(restorer, pixels, max_memory=None):
+def restore_pixels(restorer, pixels, max_memory=None, report=None):
     """Restores one image of integers, in tiles where it would otherwise take too much memory.
 
     Args:
         restorer: a `Restorer` or an `ExportedRestorer`.
         pixels: uint8 or uint16 [height, width, measured channels].
         max_memory: bytes, beyond what the process takes already; None for no limit.
+        report: callable of the share of the image that is done, called after every row of tiles.
 
     Returns:
         [height * scale, width * scale, image channels], of the same type.
@@ -66,7 +67,7 @@ def restore_pixels(restorer, pixels, max_memory=None):
     if tile == (len(rows), len(columns)):
         restored = restorer(from_integers(pixels)[np.newaxis])["restored"][0]
         return to_integers(restored, pixels.dtype)
-    extended = _restore_extended(restorer, pixels, rows, columns, tile)
+    extended = _restore_extended(restorer, pixels, rows, columns, tile, report)
     top, left = (
         (len(positions) - size) // 2 * spec.scale
         for positions, size in ((rows, height), (columns, width))
@@ -75,7 +76,7 @@ def restore_pixels(restorer, pixels, max_memory=None):
 
 
 def tile_shape(extended, spec, max_memory, bytes_per_value):
-    """The largest tiles that fit: (height, width) in pixels of the measurement.
+    """The tiles that fit and make least work: (height, width) in pixels of the measurement.
 
     Args:
         extended: (height, width) of the measurement, extended to multiples.
@@ -94,24 +95,30 @@ def tile_shape(extended, spec, max_memory, bytes_per_value):
     # The rows of tiles are put together as float32: one row of them, and what reaches below it.
     per_row = 3 * 4 * width * spec.image_channels * spec.scale**2
     overlap = overlap_of(spec.multiple, spec.scale)
-    least = overlap + spec.multiple
-    side = _largest_side(left, per_row, spec)
-    tile = tuple(min(size, max(side, least)) for size in extended)
-    needed = tile[0] * per_row + tile[0] * tile[1] * spec.bytes_per_pixel
-    if needed > left:
-        whole = max_memory - left + needed
+    least = tuple(min(overlap + spec.multiple, size) for size in extended)
+    found = []
+    for tile_height in range(least[0], height + 1, spec.multiple):
+        fits = (left / tile_height - per_row) / spec.bytes_per_pixel
+        tile_width = min(int(fits) // spec.multiple * spec.multiple, width)
+        if tile_width >= least[1]:
+            found.append((tile_height, tile_width))
+    if not found:
+        needed = max_memory - left + least[0] * (per_row + least[1] * spec.bytes_per_pixel)
         raise ValueError(
-            f"Expected a max_memory of at least {math.ceil(whole / 2**20)} MiB for an image of "
-            f"{height}x{width} pixels. Received: {max_memory / 2**20:.0f} MiB"
+            f"Expected a max_memory of at least {math.ceil(needed / 2**20)} MiB for an image of "
+            f"{height}x{width} pixels, extended to multiples of {spec.multiple}. Received: "
+            f"{max_memory / 2**20:.0f} MiB"
         )
-    return tile
+    return min(found, key=lambda tile: _work(extended, tile, overlap))
 
 
-def _largest_side(left, per_row, spec):
-    """The multiple at or below the s with s * per_row + s * s * bytes_per_pixel = left."""
-    area = spec.bytes_per_pixel
-    root = math.sqrt(per_row**2 + 4 * area * max(left, 0))
-    return int((root - per_row) / (2 * area)) // spec.multiple * spec.multiple
+def _work(extended, tile, overlap):
+    """Pixels that go through the networks."""
+    counts = [
+        1 if side == size else math.ceil((size - overlap) / (side - overlap))
+        for size, side in zip(extended, tile, strict=True)
+    ]
+    return math.prod(counts) * math.prod(tile)
 
 
 def overlap_of(multiple, scale):
@@ -142,7 +149,7 @@ def axis_of(size, side, multiple, scale):
     return Axis(starts, side, np.float32(weights))
 
 
-def _restore_extended(restorer, pixels, rows, columns, tile):
+def _restore_extended(restorer, pixels, rows, columns, tile, report=None):
     """The result over all of `rows` and `columns`, one row of tiles after another."""
     spec, scale = restorer.spec, restorer.spec.scale
     down = axis_of(len(rows), tile[0], spec.multiple, scale)
@@ -158,6 +165,8 @@ def _restore_extended(restorer, pixels, rows, columns, tile):
         done = (end - start) * scale
         result[start * scale : end * scale] = to_integers(restored[:done], pixels.dtype)
         reaching_below = restored[done:]
+        if report:
+            report(end / len(rows))
     return result
 
 

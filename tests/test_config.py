@@ -231,7 +231,7 @@ def test_a_field_that_an_old_config_lacks_stands_at_its_default(tmp_path):
 
 def test_an_unwritable_workdir_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match="work directory to write to"):
+    with pytest.raises(ValueError, match="directory to write to"):
         open_workdir(tmp_path / "file" / "run", Config())
 
 

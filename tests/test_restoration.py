@@ -121,7 +121,7 @@ def test_nothing_to_restore_is_an_error(image_folder, tmp_path):
         restore_files(FakeRestorer(), tmp_path / "nowhere.png", tmp_path / "out")
     for path in image_folder.iterdir():
         path.write_text("no image")
-    with pytest.raises(ValueError, match="readable image.*0.png"):
+    with pytest.raises(ValueError, match="images that can be restored.*0.png"):
         restore_files(FakeRestorer(), image_folder, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -170,7 +170,7 @@ def test_an_interrupted_call_goes_on(image_folder, tmp_path, monkeypatch, compar
 def test_what_does_not_fit_into_memory_is_skipped(image_folder, tmp_path, monkeypatch, error):
     Image.new("RGB", (100, 90)).save(image_folder / "large.png")
 
-    def restore_pixels(restorer, pixels, max_memory):
+    def restore_pixels(restorer, pixels, max_memory, report):
         assert max_memory == 1234
         if pixels.shape[0] == 90:
             raise error

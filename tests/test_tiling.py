@@ -85,18 +85,22 @@ def test_a_large_image_is_restored_in_tiles_of_one_size(photograph):
     assert len(restorer.shapes) > 1 and len(set(restorer.shapes)) == 1
 
 
-def test_the_largest_tiles_that_fit(photograph):
+@pytest.mark.parametrize(("mebibytes", "most_work"), [(272, 7), (519, 1.5), (1024, 1.25)])
+def test_tiles_fit_and_make_little_work(mebibytes, most_work):
+    spec, (rows, columns) = ImageSpec(3, 3, 1, 64, "circular", 250.0), (3008, 4032)
+    height, width = tile_shape((rows, columns), spec, mebibytes * MIB, bytes_per_value=1)
+    assert height % 64 == width % 64 == 0
+    images = 3 * 6 * rows * columns
+    assert images + 36 * columns * height + 250 * height * width <= mebibytes * MIB
+    tiles = [len(axis_of(n, side, 64, 1).starts) for n, side in ((rows, height), (columns, width))]
+    assert tiles[0] * tiles[1] * height * width < most_work * rows * columns
+
+
+def test_what_fits_along_one_side_is_not_cut_there():
     spec = ImageSpec(3, 3, 1, 64, "circular", 250.0)
-    whole, limit = (3008, 4032), 1024 * MIB
-    height, width = tile_shape(whole, spec, limit, bytes_per_value=1)
-    assert height == width and height % 64 == 0
-
-    def needed(side):
-        return 3 * 6 * whole[0] * whole[1] + 36 * whole[1] * side + 250 * side**2
-
-    assert needed(height) <= limit < needed(height + 64)
-    assert tile_shape((640, 640), spec, limit, 1) == (640, 640)
-    assert tile_shape((64, 2**18), spec, limit, 1)[0] == 64
+    assert tile_shape((640, 640), spec, 1024 * MIB, 1) == (640, 640)
+    height, width = tile_shape((64, 20_032), spec, 140 * MIB, 1)
+    assert height == 64 and width > 4000
 
 
 def test_too_little_memory_is_told():

@@ -25,6 +25,8 @@ CA_CERTIFICATE = flags.DEFINE_string(
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results that exist.")
 SKIP_EXISTING = flags.DEFINE_bool("skip_existing", False, "Leave out images with a result.")
 
+flags.mark_bool_flags_as_mutual_exclusive(["overwrite", "skip_existing"])
+
 
 def main():
     with connect(

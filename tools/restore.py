@@ -1,7 +1,7 @@
 """Restores a photograph, or every one of a folder, of any kind and size, with a trained run.
 
 python tools/restore.py --workdir=runs/demo --input=blurred.jpg --output=restored/
-python tools/restore.py --export=runs/demo/export --input=photos/ --output=restored/ --compare
+python tools/restore.py --export=runs/demo/export/deblur --input=photos --output=restored --compare
 """
 
 from absl import flags

@@ -65,6 +65,8 @@ def fault(code, text, sent, server):
         )
     if code in REFUSALS:
         return ImageRefused(f"Expected an image that {server} can read. Received: {text}")
+    if code == "UNAVAILABLE" and "HTTP/2" in text:
+        return other_protocol(server, "gRPC")
     if code == "UNAVAILABLE" and "CERTIFICATE_VERIFY_FAILED" in text:
         return untrusted(server, text)
     if code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED"):
@@ -79,6 +81,14 @@ def untrusted(server, text):
     return ServingError(
         f"Expected a TLS certificate of {server} that is trusted (--ca_certificate). "
         f"Received: {one_line(text)}"
+    )
+
+
+def other_protocol(server, wanted):
+    """The exception for a port that answers something else."""
+    return ServingError(
+        f"Expected a server that speaks {wanted} at {server}; the usual port of REST is 8501, that "
+        f"of gRPC 8500. Received: an answer of another protocol"
     )
 
 

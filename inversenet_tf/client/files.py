@@ -1,8 +1,7 @@
 """Image files restored by a server, several at a time."""
 
 import io
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from pathlib import Path
+from multiprocessing.pool import ThreadPool
 
 import numpy as np
 from absl import logging
@@ -12,7 +11,7 @@ from tqdm import tqdm
 from inversenet_tf.client.errors import ImageRefused, ServingError
 from inversenet_tf.imaging.checks import check_at_least
 from inversenet_tf.imaging.io import EXIF_ORIENTATION, ImageReadError, opened
-from inversenet_tf.imaging.photographs import read_photograph, write_photograph
+from inversenet_tf.imaging.photographs import allow_large, read_photograph, write_photograph
 from inversenet_tf.imaging.targets import pair_with_targets
 
 # Files that the server reads as `read_photograph` does.
@@ -27,7 +26,7 @@ def restore_files(client, source, output, parallel=4, overwrite=False, skip_exis
     file is not sent: a server that batches would refuse those beside it, too.
 
     Args:
-        client: a `RestoringClient`.
+        client: a `RestoringClient`; closed where the server went away.
         source: file or directory.
         output: directory for the results; subdirectories are kept.
         parallel: the number of requests that are under way at once.
@@ -43,8 +42,11 @@ def restore_files(client, source, output, parallel=4, overwrite=False, skip_exis
         OSError: the server went away, or the disk is full; results until then are kept.
     """
     check_at_least("parallel", parallel, 1)
+    if overwrite and skip_existing:
+        raise ValueError("Expected overwrite or skip_existing. Received: both.")
+    allow_large()
     pairs = pair_with_targets(source, output, overwrite or skip_existing)
-    if skip_existing and not overwrite:
+    if skip_existing:
         wanted = len(pairs)
         pairs = [(path, target) for path, target in pairs if not target.exists()]
         logging.info("%d of %d results exist already.", wanted - len(pairs), wanted)
@@ -61,52 +63,65 @@ def restore_files(client, source, output, parallel=4, overwrite=False, skip_exis
 
 def _restore_pairs(client, pairs, parallel):
     restored, skipped = [], {}
-    pool = ThreadPoolExecutor(parallel)
-    paths = {pool.submit(_restore_file, client, *pair): pair[0] for pair in pairs}
-    try:
-        for done in tqdm(as_completed(paths), "restoring", len(paths), unit="image"):
-            path = paths[done]
-            try:
-                restored.append(done.result())
-            except (ImageRefused, ImageReadError) as error:
-                named = str(path) in str(error)
-                skipped[str(path)] = str(error) if named else f"{path}: {error}"
-                logging.warning("Skipped: %s", skipped[str(path)])
-            except ServingError as error:
-                raise ServingError(
-                    f"{error} ({len(restored)} of {len(pairs)} images restored before; "
-                    f"--skip_existing goes on from there)"
-                ) from error
-    except BaseException:
-        client.close()  # whoever else waits for the same server stops now
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+
+    def attempt(pair):
+        path, target = pair
+        try:
+            return path, _restore_file(client, path, target), None
+        except (ImageRefused, ImageReadError) as error:
+            return path, None, str(error) if str(path) in str(error) else f"{path}: {error}"
+
+    # Threads that end with the program: one that waits for a silent server does not hold up Ctrl-C.
+    with ThreadPool(parallel) as pool:
+        try:
+            done = pool.imap_unordered(attempt, pairs)
+            for path, target, reason in tqdm(done, "restoring", len(pairs), unit="image"):
+                if target is not None:
+                    restored.append(target)
+                else:
+                    skipped[str(path)] = reason
+                    logging.warning("Skipped: %s", reason)
+        except ServingError as error:
+            client.close()  # who else waits for the same server stops now
+            raise ServingError(
+                f"{error} ({len(restored)} of {len(pairs)} images restored before; "
+                f"--skip_existing goes on from there)"
+            ) from error
     return sorted(restored), skipped
 
 
 def _restore_file(client, path, target):
-    photograph = read_photograph(path)
-    restored = client.restore_bytes(encoded(path, photograph))
-    with Image.open(io.BytesIO(restored)) as image:
+    contents = _contents_of(path)
+    photograph = read_photograph(io.BytesIO(contents), path)
+    answer = client.restore_bytes(sendable(contents, photograph))
+    with opened(io.BytesIO(answer), f"that was answered for {path}") as image:
         pixels = np.array(image).reshape(image.height, image.width, -1)
     write_photograph(target, pixels, photograph, pixels.shape[0] // len(photograph.pixels))
+    if photograph.notes:
+        logging.info("%s: %s.", path, ", ".join(photograph.notes))
     return target
 
 
-def encoded(path, photograph):
+def _contents_of(path):
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageReadError(f"Cannot read the image {path}: {error}.") from error
+
+
+def sendable(contents, photograph):
     """An image as the server takes it, upright and without its profile, as PNG or JPEG.
 
     Args:
-        path: of the file, which is sent as it is where the server reads it rightly.
+        contents: of the file, bytes; sent as they are where the server reads them rightly.
         photograph: the `Photograph` in it.
 
     Returns:
         The contents of a PNG or JPEG file, bytes.
     """
-    with opened(path, path) as image:
+    with Image.open(io.BytesIO(contents)) as image:
         if _is_taken(image):
-            return Path(path).read_bytes()
+            return contents
     pixels, file = photograph.pixels, io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
     return file.getvalue()

@@ -14,6 +14,7 @@ from inversenet_tf.client.errors import (
     TryAgain,
     fault,
     one_line,
+    other_protocol,
     untrusted,
 )
 from inversenet_tf.client.served import INPUT, SIGNATURE, VersionStatus
@@ -83,6 +84,8 @@ class RestTransport:
         except requests.exceptions.SSLError as error:
             raise untrusted(self._served.address, str(error)) from error
         except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError) as e:
+            if "BadStatusLine" in str(e):
+                raise other_protocol(self._served.address, "REST") from e
             raise TryAgain(f"{self._served.address} is down: {_reason(e)}") from e
         except requests.exceptions.Timeout as error:
             raise TooLate(f"no answer of {self._served.address} within {timeout:.1f} s") from error

@@ -33,7 +33,7 @@ class RestoringClient:
 
         Args:
             image_bytes: a PNG or JPEG file of any size. The server neither turns it as its EXIF
-                tag says nor keeps its alpha; see `files.encoded_image`.
+                tag says nor keeps its alpha; see `files.sendable`.
 
         Returns:
             The restored image, a PNG file, as bytes.

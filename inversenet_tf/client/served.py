@@ -1,10 +1,12 @@
 """Which model of which server is meant, and what the server says about it."""
 
 import dataclasses
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from inversenet_tf.client.errors import ServingError, TryAgain, one_line
+from inversenet_tf.imaging.checks import check_at_least
 
 SIGNATURE, INPUT, OUTPUT = "restore_bytes", "image_bytes", "restored_bytes"
 PORTS = {"rest": 8501, "grpc": 8500}  # those of TensorFlow Serving's container
@@ -35,8 +37,10 @@ class Served:
     def __post_init__(self):
         if self.protocol not in PORTS:
             raise ValueError(f"Expected protocol in {tuple(PORTS)}. Received: {self.protocol!r}")
-        if not self.model or any(mark in self.model for mark in "/:"):
+        if not re.fullmatch(r"[\w.-]+", self.model):
             raise ValueError(f"Expected the name of a model. Received: {self.model!r}")
+        if self.version is not None:
+            check_at_least("version", self.version, 0)
         try:
             parts = self._parts()
             found = parts.hostname and parts.scheme in ("http", "https") and parts.port != 0

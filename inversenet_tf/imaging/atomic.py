@@ -36,6 +36,14 @@ def written_aside(path):
         raise
 
 
+def check_writable(directory):
+    """Raises ValueError where files cannot be written below a directory, which need not exist."""
+    directory = Path(directory)
+    existing = next(place for place in (directory, *directory.absolute().parents) if place.exists())
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
+        raise ValueError(f"Expected a directory to write to. Received: {directory}")
+
+
 def _flush(path):
     """Has the disk itself hold a file or directory: a machine may lose its power."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -15,6 +15,7 @@ from absl import app, flags, logging
 
 from inversenet_tf.imaging.interruption import EXIT_STATUS, Interrupted
 
+KEYBOARD_STATUS = 130  # of a program that Ctrl-C ended
 # What a user can mend: values, files and directories, and a learning rate.
 MENDABLE = (ValueError, OSError, FloatingPointError)
 
@@ -34,6 +35,8 @@ def run(main):
         tensorflow.get_logger().setLevel("WARNING")
         try:
             main()
+        except KeyboardInterrupt:
+            sys.exit(KEYBOARD_STATUS)
         except Interrupted as interrupted:
             logging.warning("%s", interrupted)
             sys.exit(EXIT_STATUS)

@@ -7,13 +7,13 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from absl import logging
 
 from inversenet_tf.imaging import answer_requests
 
 # Of the largest difference. Sums of another order differ by 1e-6 in float32; a bfloat16 near 1 has
 # steps of 1/128, a float16 of 1/1024.
 TOLERANCES = {"float32": 1e-5, "mixed_bfloat16": 0.02, "mixed_float16": 2e-3}
-TOLD = 2000  # last characters of what a failed process said
 
 
 class VerificationFailed(ValueError):
@@ -85,9 +85,11 @@ def answers_of(saved_model, requests, python=None):
         except OSError as error:
             raise VerificationFailed(f"Expected a Python interpreter. Received: {error}") from error
         if done.returncode:
+            logging.debug("What the fresh process said:\n%s", done.stderr)
+            said = done.stderr.strip().splitlines() or ["no word of why"]
             raise VerificationFailed(
-                f"Expected {saved_model} to load and answer in a fresh process. Received: "
-                f"{done.stderr[-TOLD:]}"
+                f"Expected {saved_model} to load and answer in a fresh process of {command[0]}. "
+                f"Received: exit status {done.returncode}, {said[-1]}"
             )
         found = pickle.loads(answered.read_bytes())
     if found["imported"]:

@@ -12,8 +12,8 @@ from tqdm import tqdm
 from inversenet_tf.imaging.atomic import written_aside
 
 IMAGE_SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".jfif", ".jp2", ".avif", ".bmp", ".gif", ".webp", ".tif", ".tiff",
-    ".ppm", ".pgm", ".pnm",
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k", ".avif", ".bmp", ".gif",
+    ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm",
 )  # fmt: skip
 WHITE = 255.0  # what 1.0 is in a file of 8 bits
 WHITE_16_BITS = 65535.0
@@ -127,7 +127,8 @@ def write_image(path, image):
 
 
 def _is_named_image(path):
-    return path.suffix.lower() in IMAGE_SUFFIXES
+    # Names that begin with a dot are other programs' notes about an image, or what a kill left.
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
 def list_images(directory):

@@ -1,6 +1,5 @@
 """Photographs as people keep them: read with all that belongs to them, written as PNG with it."""
 
-import contextlib
 import dataclasses
 from io import BytesIO
 
@@ -65,14 +64,15 @@ class Photograph:
     notes: list = dataclasses.field(default_factory=list)
 
 
-def read_photograph(path):
-    """Reads an image file of any kind that Pillow reads, of any size there is memory for.
+def read_photograph(file, name=None):
+    """Reads an image file of any kind that Pillow reads; see `allow_large` for the size.
 
     Grayscale stays so, with 16 bits a pixel where the file has them. Of several frames the first
     is read. CMYK is converted to sRGB by the profile in the file.
 
     Args:
-        path: of the file.
+        file: its path, or a binary file object.
+        name: what an error calls the file; None for `file` itself.
 
     Returns:
         A `Photograph`.
@@ -81,26 +81,22 @@ def read_photograph(path):
         ImageReadError: the file is missing, truncated, no image, or has pixels whose range is not
             defined.
     """
-    with _large_allowed(), opened(path, path) as image:
+    with opened(file, name or file) as image:
         return _photograph(image)
 
 
 def count_pixels(path):
     """Pixels of an image file, from its header alone; 0 where it cannot be read."""
     try:
-        with _large_allowed(), opened(path, path) as image:
+        with opened(path, path) as image:
             return image.width * image.height
     except ImageReadError:
         return 0
 
 
-@contextlib.contextmanager
-def _large_allowed():
-    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, LARGEST
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
+def allow_large():
+    """Lifts Pillow's limit of pixels for this process, from which it protects web servers."""
+    Image.MAX_IMAGE_PIXELS = LARGEST
 
 
 def _photograph(image):

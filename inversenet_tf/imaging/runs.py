@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-import os
 import platform
 import shutil
 from importlib import metadata
@@ -18,7 +17,7 @@ import skimage
 import sklearn
 import tensorflow
 
-from inversenet_tf.imaging.atomic import written_aside
+from inversenet_tf.imaging.atomic import check_writable, written_aside
 
 CONFIG_FILE = "config.json"
 CHECKPOINTS = "checkpoints"
@@ -65,7 +64,7 @@ def read_config(workdir, config_class):
     Raises:
         ValueError: the directory holds no run.
     """
-    return config_from_dict(config_class, _read_json(_config_file(workdir)))
+    return config_from_dict(config_class, read_json(_config_file(workdir)))
 
 
 def config_class_of(workdir, classes):
@@ -81,7 +80,7 @@ def config_class_of(workdir, classes):
     Raises:
         ValueError: the directory holds no run, or one of another kind.
     """
-    kept = _read_json(_config_file(workdir)).keys()
+    kept = read_json(_config_file(workdir)).keys()
     for config_class in classes:
         if kept <= {field.name for field in dataclasses.fields(config_class)}:
             return config_class
@@ -98,13 +97,18 @@ def _config_file(workdir):
     return path
 
 
-def _read_json(path):
+def read_json(path):
+    """The dict in a JSON file.
+
+    Raises:
+        ValueError: it holds something else.
+    """
     try:
         content = json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise ValueError(f"Expected JSON in {path}. Received: {error}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"Expected the fields of a config in {path}. Received: {content!r}")
+        raise ValueError(f"Expected a JSON object in {path}. Received: {content!r}")
     return content
 
 
@@ -118,7 +122,7 @@ def open_workdir(workdir, config, free=()):
         ValueError: it cannot be written, lacks space, or holds another experiment.
     """
     workdir = Path(workdir).expanduser()
-    _check_writable(workdir)
+    _check_space(workdir)
     path = workdir / CONFIG_FILE
     wanted = dataclasses.asdict(config)
     if not any((workdir / CHECKPOINTS).glob("*/step-*")):
@@ -126,7 +130,7 @@ def open_workdir(workdir, config, free=()):
         write_json(path, wanted)
         return workdir
     # A field that the kept config does not have yet stands at its default.
-    kept = dataclasses.asdict(config_from_dict(type(config), _read_json(path)))
+    kept = dataclasses.asdict(config_from_dict(type(config), read_json(path)))
     differences = _differences(_without(kept, free), _without(wanted, free))
     if differences:
         raise ValueError(
@@ -142,11 +146,10 @@ def _without(fields, left_out):
     return {name: value for name, value in fields.items() if name not in left_out}
 
 
-def _check_writable(workdir):
+def _check_space(workdir):
+    check_writable(workdir)
     existing = next(place for place in (workdir, *workdir.absolute().parents) if place.exists())
     free = shutil.disk_usage(existing).free
-    if not (existing.is_dir() and os.access(existing, os.W_OK)):
-        raise ValueError(f"Expected a work directory to write to. Received: {workdir}")
     if free < FREE_BYTES_NEEDED:
         raise ValueError(
             f"Expected {FREE_BYTES_NEEDED >> 20} MiB free for {workdir}. Received: {free >> 20} MiB"

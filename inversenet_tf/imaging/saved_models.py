@@ -9,8 +9,10 @@ import json
 from pathlib import Path
 
 import keras
+from absl import logging
+from filelock import FileLock
 
-from inversenet_tf.imaging.atomic import written_aside
+from inversenet_tf.imaging.atomic import check_writable, written_aside
 from inversenet_tf.imaging.runs import write_json
 from inversenet_tf.imaging.warmup import write_warmup
 
@@ -19,45 +21,50 @@ EXTRA = "assets.extra"
 METADATA_FILE = f"{EXTRA}/metadata.json"
 WARMUP_FILE = f"{EXTRA}/tf_serving_warmup_requests"
 SAVED_MODEL_FILE = "saved_model.pb"
+LOCK_FILE = ".lock"
 
 
 def versions_of(directory):
-    """The numbers of the versions in a model's directory, ascending."""
+    """{number: path} of the versions in a model's directory, ascending; "0001" counts as 1."""
     directory = Path(directory).expanduser()
-    numbered = directory.iterdir() if directory.is_dir() else []
-    return sorted(int(path.name) for path in numbered if path.name.isdecimal())
+    present = sorted(directory.iterdir()) if directory.is_dir() else []
+    found = {int(path.name): path for path in present if path.name.isdecimal() and path.is_dir()}
+    return dict(sorted(found.items()))
 
 
 def new_version(directory):
     """Where the next version of a model goes.
 
     Raises:
-        ValueError: the directory is a file, or a SavedModel itself.
+        ValueError: the directory is a SavedModel itself, or cannot be written to.
     """
     directory = Path(directory).expanduser()
-    if directory.is_file() or (directory / SAVED_MODEL_FILE).exists():
+    check_writable(directory)
+    if (directory / SAVED_MODEL_FILE).exists():
         raise ValueError(
             f"Expected a new directory, or one of numbered versions. Received: {directory}, which "
-            f"is a {'file' if directory.is_file() else 'SavedModel itself'}."
+            "is a SavedModel itself."
         )
     return directory / str(max(versions_of(directory), default=0) + 1)
 
 
 def latest_version(directory):
-    """The SavedModel in a model's directory, or the directory that is one itself.
+    """The newest SavedModel in a model's directory, or the directory that is one itself.
+
+    A version without a SavedModel, as while it is copied, is passed over with a warning.
 
     Raises:
         ValueError: there is none.
     """
     directory = Path(directory).expanduser()
-    versions = versions_of(directory)
-    found = directory / str(versions[-1]) if versions else directory
-    if not (found / SAVED_MODEL_FILE).is_file():
-        raise ValueError(
-            "Expected a SavedModel, or a directory of numbered versions of one. Received: "
-            f"{directory}"
-        )
-    return found
+    for place in (*reversed(versions_of(directory).values()), directory):
+        if (place / SAVED_MODEL_FILE).is_file():
+            return place
+        if place != directory:
+            logging.warning("No %s in %s: an older version is taken.", SAVED_MODEL_FILE, place)
+    raise ValueError(
+        f"Expected a SavedModel, or a directory of numbered versions of one. Received: {directory}"
+    )
 
 
 def read_metadata(saved_model):
@@ -95,15 +102,20 @@ def write_version(directory, signatures, metadata, warmup, check=None):
         ValueError: the directory cannot hold versions.
         OSError: it cannot be written to.
     """
-    version = new_version(directory)
+    directory = Path(directory).expanduser()
+    new_version(directory)  # raises before the work
     archive = keras.export.ExportArchive()
     for name, (function, specs) in signatures.items():
         archive.add_endpoint(name, function, input_signature=specs)
-    with written_aside(version) as partial:
+    directory.mkdir(parents=True, exist_ok=True)
+    # Another export into the same directory waits for its number.
+    with (
+        FileLock(directory / LOCK_FILE),
+        written_aside(version := new_version(directory)) as partial,
+    ):
         archive.write_out(partial, verbose=False)
         (partial / EXTRA).mkdir()
-        model_name = Path(directory).expanduser().absolute().name
-        warmed_up = write_warmup(partial / WARMUP_FILE, model_name, warmup)
+        warmed_up = write_warmup(partial / WARMUP_FILE, directory.absolute().name, warmup)
         metadata = metadata | {"warmup_requests": warmed_up}
         if check is not None:
             metadata["verification"] = check(partial)

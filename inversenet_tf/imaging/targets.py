@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from inversenet_tf.imaging.io import list_images
+from inversenet_tf.imaging.atomic import check_writable
+from inversenet_tf.imaging.io import list_images, report_other_files
 
 
 def pair_with_targets(source, output, overwrite=False):
@@ -23,14 +24,14 @@ def pair_with_targets(source, output, overwrite=False):
             would replace one of the images; raised before anything is written.
     """
     source, output = Path(source).expanduser(), Path(output).expanduser()
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"Expected a directory for the results. Received: {output}, a file.")
+    check_writable(output)
     if source.is_dir():
         if source.resolve() == output.resolve():
             # A second call could not tell results from images.
             raise ValueError(
                 f"Expected an output other than the input. Received: {output} as both."
             )
+        report_other_files(source)
         pairs = _pairs(_images_outside(source, output), source, output)
     elif source.exists():
         pairs = _pairs([source], source.parent, output)
@@ -55,6 +56,9 @@ def check_replaceable(results, images, overwrite):
             f"Expected results that do not exist yet, or --overwrite. Received: {existing[0]} "
             f"and {len(existing) - 1} more."
         )
+    directories = [result for result in existing if result.is_dir()]
+    if directories:
+        raise ValueError(f"Expected results to be files. Received: {directories[0]}, a directory.")
     originals = {_identity(image) for image in images}
     for result in existing:
         if _identity(result) in originals:

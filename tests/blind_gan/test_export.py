@@ -54,5 +54,5 @@ def test_what_cannot_be_exported(tiny_prior, tmp_path):
     with pytest.raises(ValueError, match="Expected a trained prior"):
         export_prior(tmp_path, tmp_path / "model")
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match="which is a file"):
+    with pytest.raises(ValueError, match="directory to write to"):
         export_prior(tiny_prior, tmp_path / "file")

@@ -1,5 +1,9 @@
 """Image files and folders restored by a server, and the program that does it."""
 
+import signal
+import socket
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -8,7 +12,7 @@ import pytest
 from PIL import Image
 
 from inversenet_tf.client.errors import ServingError
-from inversenet_tf.client.files import encoded, restore_files
+from inversenet_tf.client.files import restore_files, sendable
 from inversenet_tf.imaging.io import read_image, to_uint8
 from inversenet_tf.imaging.photographs import read_photograph
 
@@ -18,7 +22,7 @@ def negative_of(path):
 
 
 def sent(path):
-    return encoded(path, read_photograph(path))
+    return sendable(path.read_bytes(), read_photograph(path))
 
 
 def pixels_of(path):
@@ -180,3 +184,17 @@ def test_the_program(server, image_folder, tmp_path):
     server.start()
     assert run.returncode == 1 and "Traceback" not in run.stderr
     assert "Error: Expected the model 'negative' within 0.5 s (--timeout). Rec" in run.stderr
+
+
+def test_ctrl_c_does_not_wait_for_a_silent_server(image_folder, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        process = subprocess.Popen(
+            [sys.executable, "tools/client.py", f"--server=127.0.0.1:{silent.getsockname()[1]}",
+             "--model=negative", "--timeout=600", f"--input={image_folder}",
+             f"--output={tmp_path / 'out'}"],
+            cwd=programs.ROOT, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        silent.accept()  # so that a request is under way
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in told

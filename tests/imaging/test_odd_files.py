@@ -1,7 +1,5 @@
 """Files as they lie in real folders: each is read rightly, or skipped by its name."""
 
-import time
-
 import numpy as np
 import pytest
 import skimage.data
@@ -127,14 +125,12 @@ def test_one_pixel_is_an_image_for_who_asks_for_no_more(odd_folder, form):
     np.testing.assert_allclose(image, [[[1, 0, 0.2]]], atol=1e-7)
 
 
-def test_every_part_of_a_long_strip_serves_and_quickly(odd_folder, tmp_path):
+def test_every_part_of_a_long_strip_serves(odd_folder, tmp_path):
     (tmp_path / "alone").mkdir()
     (odd_folder / "strip.png").rename(tmp_path / "alone" / "strip.png")
     source = open_source(f"folder:{tmp_path / 'alone'}", TRAINING, minimum_side=SIDE)
     data = DataConfig(size=SIDE, crop="random")
-    begin = time.monotonic()
     patches = [draw_patch(source, data, 0, position)[0] for position in range(40)]
-    assert time.monotonic() - begin < 10  # takes a fifth of a second
     assert {patch.shape for patch in patches} == {(SIDE, SIDE, 3)}
     assert len({patch.tobytes() for patch in patches}) > 30
 

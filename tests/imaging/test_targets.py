@@ -64,5 +64,5 @@ def test_nothing_to_restore(folder, tmp_path):
         pair_with_targets(tmp_path / "absent", tmp_path)
     with pytest.raises(ValueError, match="Expected images .* Received: none"):
         pair_with_targets(tmp_path, tmp_path / "images")
-    with pytest.raises(ValueError, match="directory for the results. Received: .*b.jpg, a file"):
+    with pytest.raises(ValueError, match="directory to write to. Received: .*b.jpg"):
         pair_with_targets(folder, folder / "b.jpg")
