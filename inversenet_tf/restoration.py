@@ -77,12 +77,22 @@ def restore_files(
     missing = [job for job in jobs if not (skip_existing and _is_done(job))]
     if len(missing) < len(jobs):
         logging.info("%d results exist and stay.", len(jobs) - len(missing))
+    restored, skipped = _restore_jobs(restorer, missing, max_memory, skip_existing)
+    if skipped and not restored and len(missing) == len(jobs):
+        raise ValueError(
+            f"Expected images that can be restored in {source}. Received: {len(skipped)} that "
+            f"cannot; the first: {next(iter(skipped.values()))}"
+        )
+    return restored, skipped
+
+
+def _restore_jobs(restorer, jobs, max_memory, skip_existing):
     restored, skipped = [], {}
-    sizes = [count_pixels(job.path) for job in missing]
+    sizes = [count_pixels(job.path) for job in jobs]
     # Progress in pixels: photographs differ in size, and the time left should not.
     with tqdm(total=sum(sizes), desc="restoring", unit="pixel", unit_scale=True) as progress:
-        for number, (job, size) in enumerate(zip(missing, sizes, strict=True), 1):
-            progress.set_postfix_str(f"image {number} of {len(missing)}")
+        for number, (job, size) in enumerate(zip(jobs, sizes, strict=True), 1):
+            progress.set_postfix_str(f"image {number} of {len(jobs)}")
             before = progress.n
 
             def report(share, before=before, size=size):
@@ -95,11 +105,6 @@ def restore_files(
             else:
                 logging.warning("Skipped: %s", reason)
                 skipped[str(job.path)] = reason
-    if skipped and not restored and len(missing) == len(jobs):
-        raise ValueError(
-            f"Expected images that can be restored in {source}. Received: {len(skipped)} that "
-            f"cannot; the first: {next(iter(skipped.values()))}"
-        )
     return restored, skipped
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from inversenet_tf.imaging.fresh_process import answers_of, verdict
-from inversenet_tf.imaging.io import from_integers, read_image, to_luma, to_uint8
+from inversenet_tf.imaging.io import WHITE, from_integers, read_image, to_luma, to_uint8
 from inversenet_tf.imaging.pairs import evaluation_pairs
 from inversenet_tf.imaging.saved_models import SERVING_DEFAULT
 from inversenet_tf.restorers import FROM_BYTES, INTERMEDIATE
@@ -15,7 +15,7 @@ from inversenet_tf.training import kept_operator, open_held_out
 EXAMPLES = 5
 SIZES = ((37, 53), (64, 64), (255, 257), (512, 512))
 BATCHES = (1, 5)
-HALF_A_LEVEL = 0.5 / 255  # what rounding to 8 bits may change
+HALF_A_LEVEL = 0.5 / WHITE  # what rounding to 8 bits may change
 
 
 def verify(saved_model, model, config, workdir, precision, data=None, python=None):

@@ -11,7 +11,7 @@ from inversenet_tf.paper.annealing import annealing_figure
 from inversenet_tf.paper.report import write_report
 from inversenet_tf.paper.steadiness import steadiness
 from inversenet_tf.paper.tables import TABLES
-from inversenet_tf.restoration import Restorer
+from inversenet_tf.restorers import Restorer
 from inversenet_tf.rivals import rival
 from inversenet_tf.training import ANNEALING, comparator_of, load_trained, open_held_out
 
