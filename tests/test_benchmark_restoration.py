@@ -24,8 +24,8 @@ def test_the_benchmark_times_every_way_and_tells_of_itself(trained, tmp_path):
             assert len(times["seconds"]) == 2 and 0 < lower <= times["median"] <= upper
     (tiled,) = results["tiled"]
     assert 0 <= tiled["largest_difference"] < 0.1 and 0.9 < tiled["share_within_a_level"] <= 1
-    assert tiled["tile"] == [384, 384] and set(tiled["times"]) == {"whole", "tiles"}
+    assert 0 < tiled["tile"][0] < 448 and set(tiled["times"]) == {"whole", "tiles"}
     assert results["settings"]["repetitions"] == 2 and results["machine"]["cores"] >= 1
     assert {"config", "versions", "step"} <= results.keys()
     assert all(name in done.stdout for name in WAYS)
-    assert "448 px: whole" in done.stdout and "384x384" in done.stdout
+    assert "448 px: whole" in done.stdout

@@ -7,13 +7,14 @@ import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
+from inversenet_tf.dae import DAE
 from inversenet_tf.evaluation import evaluate
 from inversenet_tf.export import export_model, export_run
 from inversenet_tf.imaging.fresh_process import VerificationFailed
 from inversenet_tf.imaging.io import from_integers, read_image, to_luma
 from inversenet_tf.imaging.saved_models import WARMUP_FILE, read_metadata, versions_of
 from inversenet_tf.inversenet import InverseNet
-from inversenet_tf.training import build_model, load_trained
+from inversenet_tf.training import load_trained
 from inversenet_tf.unet import UNet
 from inversenet_tf.verification import verify
 
@@ -21,14 +22,20 @@ SIZES = [(1, 37, 53, 3), (5, 64, 64, 3), (1, 255, 257, 3), (5, 37, 53, 3)]
 HALF_A_LEVEL = 0.5 / 255
 
 
-@pytest.fixture
-def model(small_config):
-    return build_model(small_config, with_discriminator=False)
+@pytest.fixture(scope="module")
+def model():
+    """Both networks, of random weights: small ones, as tracing takes longest."""
+    return InverseNet(UNet(3, global_skip=True), DAE(global_skip=True))
 
 
-@pytest.fixture
-def signatures(model, tmp_path):
-    loaded = tf.saved_model.load(export_model(model, tmp_path / "export"))
+@pytest.fixture(scope="module")
+def version(model, tmp_path_factory):
+    return export_model(model, tmp_path_factory.mktemp("models") / "denoiser")
+
+
+@pytest.fixture(scope="module")
+def signatures(version):
+    loaded = tf.saved_model.load(version)
     yield loaded.signatures
 
 
@@ -86,10 +93,8 @@ def test_what_is_no_image_is_an_invalid_argument(signatures):
             signatures["restore_bytes"](image_bytes=tf.constant([contents]))
 
 
-def test_the_warm_up_requests_are_answered(model, tmp_path):
+def test_the_warm_up_requests_are_answered(version, signatures):
     """Read back through TensorFlow Serving's own protos, as its warm-up does."""
-    version = export_model(model, tmp_path / "denoiser")
-    signatures = tf.saved_model.load(version).signatures
     asked = []
     for record in tf.data.TFRecordDataset(str(version / WARMUP_FILE)).as_numpy_iterator():
         log = prediction_log_pb2.PredictionLog.FromString(record)
@@ -146,12 +151,11 @@ def test_bfloat16_is_exported_where_asked(trained, tmp_path):
     )
 
 
-def test_what_cannot_be_exported(trained, tmp_path, model):
+def test_what_cannot_be_exported(trained, tmp_path, version):
     with pytest.raises(ValueError, match="Expected precision in"):
         export_run(trained, tmp_path / "export", precision="int8")
     with pytest.raises(ValueError, match="config.json"):
         export_run(tmp_path, tmp_path / "export")
     assert not (tmp_path / "export").exists()
-    version = export_model(model, tmp_path / "export")
     with pytest.raises(ValueError, match="is a SavedModel itself"):
         export_run(trained, version)

@@ -2,15 +2,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from inversenet_tf.dae import DAE
 from inversenet_tf.export import export_model
 from inversenet_tf.imaging.saved_models import write_version
+from inversenet_tf.inversenet import InverseNet
 from inversenet_tf.restorers import ExportedRestorer, Restorer
-from inversenet_tf.training import build_model
+from inversenet_tf.unet import UNet
 
 
 @pytest.fixture
-def model(small_config):
-    return build_model(small_config, with_discriminator=False)
+def model():
+    return InverseNet(UNet(3, global_skip=True), DAE(global_skip=True))
 
 
 def test_any_size_is_restored_to_its_size(model):

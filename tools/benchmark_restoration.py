@@ -8,7 +8,6 @@ in memory, but for restore_bytes, which decodes and encodes PNGs; the SavedModel
 LiteRT files give slightly other images than the rest. Sizes are those of the restored images.
 """
 
-import contextlib
 import dataclasses
 import functools
 import os
@@ -46,7 +45,6 @@ flags.register_validator("sizes", bool, "Expected at least one size.")
 
 REFERENCE = "SavedModel"
 WARM_UP = 2  # rounds: what is traced, planned or compiled at the first is in neither number
-TILE = 384  # side of the image's tiles, at least
 
 
 def contestants(model, directory):
@@ -153,14 +151,10 @@ def measure_tiles(restorer, photograph):
 
 
 def memory_for_tiles(pixels, spec):
-    """The least bytes, in steps of a MiB, that allow tiles of `TILE` pixels, and their shape."""
+    """Half of the bytes that the whole image takes, and the shape of the tiles that then come."""
     extended = [-(-side // spec.multiple) * spec.multiple for side in pixels.shape[:2]]
-    limit, tile = 0, (0, 0)
-    while min(tile) * spec.scale < min(TILE, *pixels.shape[:2]):
-        limit += 2**20
-        with contextlib.suppress(ValueError):  # of less than what the smallest tiles take
-            tile = tile_shape(extended, spec, limit, pixels.itemsize)
-    return limit, [side * spec.scale for side in tile]
+    limit = int(extended[0] * extended[1] * spec.bytes_per_pixel / 2)
+    return limit, [side * spec.scale for side in tile_shape(extended, spec, limit, pixels.itemsize)]
 
 
 def print_tables(results):

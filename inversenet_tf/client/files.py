@@ -26,7 +26,7 @@ def restore_files(client, source, output, parallel=4, overwrite=False, skip_exis
     file is not sent: a server that batches would refuse those beside it, too.
 
     Args:
-        client: a `RestoringClient`; closed where the server went away.
+        client: a `RestoringClient`; closed where not all could be asked.
         source: file or directory.
         output: directory for the results; subdirectories are kept.
         parallel: the number of requests that are under way at once.
@@ -82,11 +82,13 @@ def _restore_pairs(client, pairs, parallel):
                     skipped[str(path)] = reason
                     logging.warning("Skipped: %s", reason)
         except ServingError as error:
-            client.close()  # who else waits for the same server stops now
             raise ServingError(
                 f"{error} ({len(restored)} of {len(pairs)} images restored before; "
                 f"--skip_existing goes on from there)"
             ) from error
+        finally:
+            if len(restored) + len(skipped) < len(pairs):
+                client.close()  # who else waits for the same server stops now
     return sorted(restored), skipped
 
 

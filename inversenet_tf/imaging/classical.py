@@ -95,7 +95,8 @@ def _interpolated_beyond(measurements, scale, phase, boundary):
     taps = _cubic_taps(scale, phase)
     kernel = np.einsum("yt,xu,io->tuiyxo", taps, taps, np.eye(channels))
     kernel = kernel.reshape(*kernel.shape[:3], -1).astype(np.float32)
-    return tf.nn.depth_to_space(tf.nn.conv2d(measurements, kernel, 1, "VALID"), scale)
+    pixels = tf.nn.conv2d(measurements, kernel, 1, "VALID")
+    return pixels if scale == 1 else tf.nn.depth_to_space(pixels, scale)
 
 
 def _cubic_taps(scale, phase):

@@ -193,8 +193,11 @@ def test_ctrl_c_does_not_wait_for_a_silent_server(image_folder, tmp_path):
              "--model=negative", "--timeout=600", f"--input={image_folder}",
              f"--output={tmp_path / 'out'}"],
             cwd=programs.ROOT, stderr=subprocess.PIPE, text=True,
+            # Where the tests run in the background, a shell has them ignore Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
-        silent.accept()  # so that a request is under way
+        connection, _ = silent.accept()  # a request is under way
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=60)
+        connection.close()
     assert process.returncode == 130 and "Traceback" not in told
