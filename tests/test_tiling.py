@@ -126,22 +126,20 @@ def test_tiles_cover_an_axis_and_their_weights_sum_to_one(multiple, scale):
 
 
 MEMORY = """
-import re, sys
-from pathlib import Path
+import sys
 import numpy as np
-import psutil
 from inversenet_tf.config import Config
+from inversenet_tf.imaging.footprint import resident_bytes
 from inversenet_tf.networks import build_model
 from inversenet_tf.restorers import Restorer
 from inversenet_tf.tiling import restore_pixels
 
 restorer = Restorer(build_model(Config(), with_discriminator=False))
 restorer(np.zeros((1, 64, 64, 3), np.float32)), restorer.spec
-idle = psutil.Process().memory_info().rss
+idle, _ = resident_bytes()
 pixels = np.zeros((1500, 2000, 3), np.uint8)
 restore_pixels(restorer, pixels, int(sys.argv[1]) or None)
-peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
-print(int(peak[1]) * 1024 - idle)
+print(resident_bytes()[1] - idle)
 """
 
 

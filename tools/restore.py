@@ -7,6 +7,7 @@ python tools/restore.py --export=runs/demo/export/deblur --input=photos --output
 from absl import flags
 
 from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.imaging.footprint import resident_bytes
 from inversenet_tf.restoration import memory_limit, restore_files
 from inversenet_tf.restorers import ExportedRestorer, Restorer
 from inversenet_tf.training import load_trained
@@ -38,11 +39,16 @@ def main():
         restorer = ExportedRestorer(EXPORT.value)
     else:
         restorer = Restorer(load_trained(WORKDIR.value)[0])
+    restorer.spec  # noqa: B018 (worked out now, as what follows is measured)
+    idle, _ = resident_bytes()
     restored, skipped = restore_files(
         restorer, INPUT.value, OUTPUT.value, OVERWRITE.value, max_memory, COMPARE.value,
         SKIP_EXISTING.value,
     )  # fmt: skip
     print(f"{len(restored)} images restored into {OUTPUT.value}, {len(skipped)} skipped.")
+    _, peak = resident_bytes()
+    if peak is not None:
+        print(f"At most {max(peak - idle, 0) / 2**20:.0f} MiB beyond the idle process.")
 
 
 if __name__ == "__main__":

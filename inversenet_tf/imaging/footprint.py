@@ -1,5 +1,9 @@
-"""How much memory a network's activations take, read off its graph."""
+"""How much memory a network's activations take, by its graph, and a process, by the system."""
 
+import re
+from pathlib import Path
+
+import psutil
 import tensorflow as tf
 
 # What a process grew by on two CPU cores, divided by the sum of the tensors alive: 1.0 to 2.4 for
@@ -49,3 +53,10 @@ def _bytes(tensor):
     known = tensor.shape.is_fully_defined() and tensor.dtype.is_numpy_compatible
     is_handle = tensor.dtype in (tf.resource, tf.variant, tf.string)
     return tensor.shape.num_elements() * tensor.dtype.size if known and not is_handle else 0
+
+
+def resident_bytes():
+    """(now, at most so far) that the process takes; the second is None where only Linux tells."""
+    status = Path("/proc/self/status")
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.is_file() else None
+    return psutil.Process().memory_info().rss, int(peak[1]) * 1024 if peak else None
