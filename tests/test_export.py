@@ -109,7 +109,8 @@ def test_the_warm_up_requests_are_answered(version, signatures):
     assert len(asked) == read_metadata(version)["warmup_requests"] == 8
 
 
-def test_a_verified_run_says_all_of_itself(trained, tmp_path, shared_image_folder):
+def test_a_verified_run_says_all_of_itself(trained, tmp_path, shared_image_folder, monkeypatch):
+    monkeypatch.setattr("inversenet_tf.verification.SIZES", ((37, 53), (64, 64)))
     assert export_run(trained, tmp_path / "export") == tmp_path / "export" / "1"
     evaluate(trained, limit=2)
     version = export_run(trained, tmp_path / "export", verified=True)

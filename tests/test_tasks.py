@@ -32,7 +32,8 @@ BOTH = pytest.mark.parametrize(
 
 
 @BOTH
-def test_train_evaluate_restore_export(config, image_folder, tmp_path):
+def test_train_evaluate_restore_export(config, image_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("inversenet_tf.verification.SIZES", ((37, 53),))
     assert train(config, tmp_path / "run").step == 2
     scale, channels = config.operator.scale, config.measured_channels
 
