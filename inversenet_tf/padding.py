@@ -20,6 +20,8 @@ def pad_to_multiple(images, multiple, boundary="circular"):
     Returns:
         [batch, height', width', channels], height' and width' the next multiples.
     """
+    if boundary not in BOUNDARIES:
+        raise ValueError(f"Expected boundary in {BOUNDARIES}. Received: {boundary!r}")
     for axis in (1, 2):
         if images.shape[axis] is not None and images.shape[axis] % multiple == 0:
             continue
@@ -34,12 +36,7 @@ def extended_positions(size, multiple, boundary):
     Args:
         size: of the axis, an int or a scalar tensor.
         multiple, boundary: as for `pad_to_multiple`.
-
-    Raises:
-        ValueError: the boundary is not one of `BOUNDARIES`.
     """
-    if boundary not in BOUNDARIES:
-        raise ValueError(f"Expected boundary in {BOUNDARIES}. Received: {boundary!r}")
     extra = -size % multiple
     return folded(tf.range(size + extra) - extra // 2, size, boundary)
 

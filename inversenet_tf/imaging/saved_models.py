@@ -5,7 +5,6 @@ MODEL_DIR/1/assets.extra/metadata.json         how it was made
 MODEL_DIR/1/assets.extra/tf_serving_warmup_requests
 """
 
-import json
 from pathlib import Path
 
 import keras
@@ -13,7 +12,7 @@ from absl import logging
 from filelock import FileLock
 
 from inversenet_tf.imaging.atomic import check_writable, written_aside
-from inversenet_tf.imaging.runs import write_json
+from inversenet_tf.imaging.runs import read_json, write_json
 from inversenet_tf.imaging.warmup import write_warmup
 
 SERVING_DEFAULT = "serving_default"
@@ -75,8 +74,8 @@ def read_metadata(saved_model):
     """
     path = Path(saved_model) / METADATA_FILE
     try:
-        return json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError) as error:
+        return read_json(path)
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"Expected a SavedModel of tools/export.py. Received: {saved_model}: {error}"
         ) from error
