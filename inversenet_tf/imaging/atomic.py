@@ -37,11 +37,16 @@ def written_aside(path):
 
 
 def check_writable(directory):
-    """Raises ValueError where files cannot be written below a directory, which need not exist."""
+    """Raises ValueError where files cannot be written below a directory, which need not exist.
+
+    Returns:
+        The directory, or the nearest one above it that exists.
+    """
     directory = Path(directory)
     existing = next(place for place in (directory, *directory.absolute().parents) if place.exists())
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
         raise ValueError(f"Expected a directory to write to. Received: {directory}")
+    return existing
 
 
 def _flush(path):

@@ -147,9 +147,7 @@ def _without(fields, left_out):
 
 
 def _check_space(workdir):
-    check_writable(workdir)
-    existing = next(place for place in (workdir, *workdir.absolute().parents) if place.exists())
-    free = shutil.disk_usage(existing).free
+    free = shutil.disk_usage(check_writable(workdir)).free
     if free < FREE_BYTES_NEEDED:
         raise ValueError(
             f"Expected {FREE_BYTES_NEEDED >> 20} MiB free for {workdir}. Received: {free >> 20} MiB"
