@@ -18,8 +18,32 @@ def build_adam(rate, factor, precision, **moments):
         precision: one of `PRECISIONS`; float16's gradients would underflow without loss scaling.
         **moments: of `keras.optimizers.Adam`: beta_1, beta_2, epsilon.
     """
-    adam = keras.optimizers.Adam(LowerableRate(rate, factor), **moments)
+    adam = FusedAdam(LowerableRate(rate, factor), **moments)
     return keras.optimizers.LossScaleOptimizer(adam) if precision == "mixed_float16" else adam
+
+
+@keras.saving.register_keras_serializable("inversenet_tf")
+class FusedAdam(keras.optimizers.Adam):
+    """Keras' Adam with TensorFlow's fused kernel: one pass over a variable and its moments.
+
+    Keras' own takes a dozen operations for each variable, a tenth of a small model's step.
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[index].value.handle,
+            v=self._velocities[index].value.handle,
+            beta1_power=tf.pow(tf.cast(self.beta_1, variable.dtype), step),
+            beta2_power=tf.pow(tf.cast(self.beta_2, variable.dtype), step),
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
 
 
 class LowerableRate(keras.optimizers.schedules.LearningRateSchedule):

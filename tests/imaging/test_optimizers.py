@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from inversenet_tf.imaging.config import PRECISIONS
-from inversenet_tf.imaging.optimizers import LowerableRate, build_adam, new_rate_factor
+from inversenet_tf.imaging.optimizers import FusedAdam, LowerableRate, build_adam, new_rate_factor
 
 
 @pytest.mark.parametrize("lowered", [1.0, 0.5])
@@ -37,3 +37,20 @@ def test_losses_are_scaled_where_gradients_would_underflow(precision):
     adam = optimizer.inner_optimizer if is_scaled else optimizer
     assert (adam.beta_1, adam.beta_2, adam.epsilon) == (0.5, 0.9, 1e-3)
     assert float(adam.learning_rate) == pytest.approx(0.1)
+
+
+def test_fused_adam_is_that_of_keras():
+    """Five steps with moments and an epsilon that count, and the state that a checkpoint holds."""
+    found = []
+    for adam in (FusedAdam, keras.optimizers.Adam):
+        variable = keras.Variable(np.linspace(-1.0, 1.0, 7, dtype=np.float32))
+        optimizer = adam(
+            keras.optimizers.schedules.CosineDecay(0.1, 10), beta_1=0.5, beta_2=0.9, epsilon=0.1
+        )
+        optimizer.build([variable])
+        for step in range(5):
+            gradient = np.random.default_rng(step).normal(size=7).astype(np.float32)
+            optimizer.apply([tf.constant(gradient)], [variable])
+        found.append([variable, *optimizer.variables])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
