@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from inversenet_tf.imaging.layers import BatchNorm
+from inversenet_tf.imaging import layers
+from inversenet_tf.imaging.layers import BatchNorm, HalvingConv2D, convolution
 
 
 @pytest.fixture
@@ -53,3 +54,38 @@ def test_statistics_span_the_replicas(inputs, two_replicas):
     np.testing.assert_allclose(outputs, whole(inputs, training=True), atol=1e-4)
     for found, expected in zip(layer.variables, whole.variables, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(2, 8, 8, 128), (3, 7, 10, 130), (1, 1, 2, 128)])
+def test_the_gradients_of_a_halving_convolution_are_tensorflows(shape):
+    layer = convolution(6, strides=2, dtype="mixed_bfloat16")
+    assert type(layer) is HalvingConv2D
+    generator = np.random.default_rng(0)
+    images = tf.constant(generator.normal(size=shape), tf.float32)
+    weights = tf.constant(generator.normal(size=(*(-(-n // 2) for n in shape[1:3]), 6)), tf.float32)
+    layer(images)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        loss = tf.reduce_sum(tf.cast(layer(images), tf.float32) * weights)
+    found = tape.gradient(loss, [images, *layer.trainable_variables])
+    kernel, bias = (variable.value for variable in layer.trainable_variables)
+    with tf.GradientTape() as tape:
+        tape.watch([images, kernel, bias])
+        outputs = tf.nn.conv2d(images, kernel, 2, "SAME") + bias
+        loss = tf.reduce_sum(outputs * weights)
+    for ours, theirs in zip(found, tape.gradient(loss, [images, kernel, bias]), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=0.02 * np.abs(theirs).max())
+
+
+def test_only_what_is_slow_takes_the_other_way(monkeypatch):
+    taken = []
+
+    def recorded(images, kernel):
+        taken.append((images.dtype, images.shape[-1]))
+        return tf.nn.conv2d(images, kernel, 2, "SAME")
+
+    monkeypatch.setattr(layers, "_halving_convolution", recorded)
+    for dtype in ("mixed_bfloat16", "float32"):
+        for channels in (127, 128):
+            convolution(1, strides=2, dtype=dtype)(np.zeros((1, 4, 4, channels), np.float32))
+    assert taken == [(tf.bfloat16, 128)]
