@@ -45,7 +45,7 @@ class PriorLog(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self._writer = tf.summary.create_file_writer(self._directory)
         latents = self.model.latents.draw((len(self._images),), [self._seed, -1])
-        self._sample = tf.function(lambda: self.model.averaged(latents, training=False))
+        self._sample = tf.function(lambda: self.model.in_use("generator")(latents, training=False))
 
     def on_epoch_end(self, epoch, logs=None):
         samples = (self._sample().numpy() + 1.0) / 2.0

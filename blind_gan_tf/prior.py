@@ -10,7 +10,7 @@ import tensorflow as tf
 import blind_gan_tf.networks  # noqa: F401 (registers them for loading)
 from blind_gan_tf.latents import Latents
 from blind_gan_tf.losses import discriminator_loss, generator_loss
-from inversenet_tf.imaging.adversarial import AdversarialModel
+from inversenet_tf.imaging.adversarial import AdversarialModel, twin
 from inversenet_tf.imaging.atomic import written_aside
 
 PRIOR_FILE = "prior.keras"
@@ -78,21 +78,12 @@ class Prior(AdversarialModel):
             seed: of the latents, which are a function of it and of the step.
             config: dict of what the training is known by.
         """
-        super().compile(optimizers=optimizers, rate_factor=rate_factor)
+        super().compile(
+            optimizers=optimizers, rate_factor=rate_factor, average=average, averaged=["generator"]
+        )
         self.real_label = real_label
-        self.average = average
         self.seed = seed
         self.config = config
-        self.averaged = twin(self.generator) if average else self.generator
-
-    @property
-    def state(self):
-        return super().state | {"averaged": self.averaged}
-
-    @property
-    def state_variables(self):
-        kept_apart = self.averaged is not self.generator
-        return super().state_variables + (self.averaged.variables if kept_apart else [])
 
     def train_step(self, images):
         """One update of the discriminator, then one of the generator on the same latents."""
@@ -110,7 +101,7 @@ class Prior(AdversarialModel):
             loss = generator_loss(self.discriminator(generated, training=True))
         logs |= self.update("generator", generator_tape, loss)
         self.steps_taken.assign_add(1)
-        self._update_average()
+        self.update_averages()
         return logs | {
             "real_score": tf.reduce_mean(tf.sigmoid(real_logits)),
             "generated_score": tf.reduce_mean(tf.sigmoid(generated_logits)),
@@ -124,16 +115,6 @@ class Prior(AdversarialModel):
         latents = self.latents.draw((count * context.num_replicas_in_sync,), stream)
         return latents[first : first + count]
 
-    def _update_average(self):
-        """Moves the averaged generator, batch norm's statistics included, towards the present."""
-        if not self.average:
-            return
-        # Early on the average is short, so that it forgets the initial weights.
-        step = tf.cast(self.steps_taken, tf.float32)
-        decay = tf.minimum(self.average, (1.0 + step) / (10.0 + step))
-        for kept, present in zip(self.averaged.weights, self.generator.weights, strict=True):
-            kept.assign(decay * kept + (1.0 - decay) * present)
-
     def test_step(self, images):
         """The discriminator's mean score of held-out images."""
         logits = self.discriminator(images * 2.0 - 1.0, training=False)
@@ -142,7 +123,7 @@ class Prior(AdversarialModel):
     def trained(self):
         """The prior to use: the averaged generator with the discriminator."""
         training = {"step": self.step, "config": self.config}
-        return Prior(self.averaged, self.discriminator, self.latents, training)
+        return Prior(self.in_use("generator"), self.discriminator, self.latents, training)
 
     def get_config(self):
         return {
@@ -204,10 +185,3 @@ def prior_file(path):
             f"configs/blind_gan/prior_*.py. Received: {path}, which does not exist."
         )
     return path
-
-
-def twin(network, **changes):
-    """A network of the same class and weights, some of its arguments changed."""
-    other = type(network).from_config(network.get_config() | changes)
-    other.set_weights(network.get_weights())
-    return other

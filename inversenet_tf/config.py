@@ -83,6 +83,9 @@ class TrainingConfig:
     steps_per_epoch: int = 100  # between validations, checkpoints and summaries
     seed: int = 0
     precision: str = "float32"  # one of PRECISIONS
+    # Decay of a moving average of the weights of U-Net and DAE, which is what is then used; 0:
+    # the weights of the last step. Paper: none.
+    average: float = 0.0
     deterministic: bool = False  # the same bits on every run of one machine, more slowly
 
 
@@ -188,6 +191,7 @@ class Config:
         for field in ("real_label", "fake_label", "pretraining_share"):
             check_fraction(f"loss.{field}", getattr(loss, field))
         check_at_least("training.seed", training.seed, 0)
+        check_fraction("training.average", training.average)
         for field in ("batch_size", "steps", "steps_per_epoch"):
             check_at_least(f"training.{field}", getattr(training, field), 1)
         check_at_least("optimizer.discriminator_steps", optimizer.discriminator_steps, 1)

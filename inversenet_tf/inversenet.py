@@ -8,7 +8,7 @@ import tensorflow as tf
 from inversenet_tf.imaging.adversarial import AdversarialModel
 from inversenet_tf.imaging.layers import Enlarge
 from inversenet_tf.imaging.metrics import MetricProfile, psnr, ssim
-from inversenet_tf.losses import discriminator_loss, generator_loss
+from inversenet_tf.losses import discriminator_loss, generator_loss, squared_distance
 from inversenet_tf.padding import crop_to, pad_to_multiple
 
 NETWORKS = ("discriminator", "inverter", "denoiser")
@@ -99,12 +99,13 @@ class InverseNet(AdversarialModel):
         """Section 3.1: "we initially apply the bicubic interpolation", where y is smaller."""
         if getattr(self.inverter, "scale", 1) != self.scale:
             measurements = self._enlarge(measurements)
-        return self.inverter(measurements, training=training)
+        inverter = self.inverter if training else self.in_use("inverter")
+        return inverter(measurements, training=training)
 
     def _denoise(self, inverted, measurements, training):
-        takes_both = len(self.denoiser.inputs) == 2
-        inputs = [inverted, measurements] if takes_both else inverted
-        return self.denoiser(inputs, training=training)
+        denoiser = self.denoiser if training else self.in_use("denoiser")
+        inputs = [inverted, measurements] if len(denoiser.inputs) == 2 else inverted
+        return denoiser(inputs, training=training)
 
     def compile(
         self,
@@ -117,29 +118,64 @@ class InverseNet(AdversarialModel):
         comparator=None,
         profile=None,
         rate_factor=None,
+        average=0.0,
     ):
         """Sets up training by Algorithm 1.
 
         Args:
             optimizers, clip_norm, rate_factor: as for `AdversarialModel.compile` (A.1).
+            average: the same, of inverter and denoiser.
             losses: a `LossConfig`: the weights and labels of Eqs. 9 to 12.
             discriminator_steps: K.
             pretraining_steps: of each network, on the squared distance alone.
             comparator: callable from images in [0, 1] to features, frozen; None for off.
             profile: `MetricProfile` of the validation's PSNR and SSIM.
         """
-        super().compile(optimizers=optimizers, clip_norm=clip_norm, rate_factor=rate_factor)
+        averaged = [name for name in self.networks if name != "discriminator"]
+        super().compile(
+            optimizers=optimizers, clip_norm=clip_norm, rate_factor=rate_factor,
+            average=average, averaged=averaged,
+        )  # fmt: skip
         self.losses_config = losses
         self.discriminator_steps = discriminator_steps
         self.pretraining_steps = pretraining_steps
         self.comparator = comparator
         self.profile = profile or MetricProfile()
 
+    @property
+    def next_step(self):
+        return self.pretrain_step if self.step < self.pretraining_steps else self.train_step
+
     def train_step(self, data):
         """One turn of Algorithm 1 on a batch of (measurements, images)."""
+        images, estimates, tapes = self._estimate(data)
+        logs = {}
+        if self.discriminator is not None:
+            for _ in range(self.discriminator_steps):
+                logs |= self._train_discriminator(images, estimates.values())
+        features = None if self.comparator is None else self.comparator(from_signed(images))
+
+        def loss(estimate):  # of the discriminator as it is after its update
+            return self._generator_loss(estimate, images, features)
+
+        return logs | self._train_generators(estimates, tapes, loss)
+
+    def pretrain_step(self, data):
+        """One step of inverter and denoiser on the squared distance alone, as SRGAN begins."""
+        images, estimates, tapes = self._estimate(data)
+        weights = self.losses_config
+
+        def loss(estimate):
+            distance = squared_distance(estimate, images, weights.reduction)
+            return weights.reconstruction_weight * distance
+
+        return self._train_generators(estimates, tapes, loss)
+
+    def _estimate(self, data):
+        """Signed images, and by network its signed estimate of them and the tape of it."""
         measurements, images, _ = keras.utils.unpack_x_y_sample_weight(data)
         measurements, images = to_signed(measurements), to_signed(images)
-        tapes, estimates, logs = {"inverter": tf.GradientTape()}, {}, {}
+        tapes, estimates = {"inverter": tf.GradientTape()}, {}
         with tapes["inverter"]:
             estimates["inverter"] = inverted = self._invert(measurements, training=True)
         # Eq. 12 trains the DAE alone. Algorithm 1 would recompute z after the U-Net's update;
@@ -150,17 +186,7 @@ class InverseNet(AdversarialModel):
                 estimates["denoiser"] = self._denoise(
                     tf.stop_gradient(inverted), measurements, training=True
                 )
-        if self.discriminator is not None:
-            for _ in range(self.discriminator_steps):
-                logs |= self._train_discriminator(images, estimates.values())
-        features = None if self.comparator is None else self.comparator(from_signed(images))
-        # The tapes go on recording, now that the discriminator is the updated one.
-        for name, tape in tapes.items():
-            with tape:
-                loss = self._generator_loss(name, estimates[name], images, features)
-            logs |= self.update(name, tape, loss)
-        self.steps_taken.assign_add(1)
-        return logs
+        return images, estimates, tapes
 
     def _train_discriminator(self, images, estimates):
         weights = self.losses_config
@@ -174,25 +200,33 @@ class InverseNet(AdversarialModel):
         }
         return self.update("discriminator", tape, loss) | scores
 
-    def _generator_loss(self, name, estimates, images, features):
+    def _train_generators(self, estimates, tapes, loss):
+        """Eqs. 11 and 12, each of its network alone: the end of a step."""
+        logs = {}
+        for name, tape in tapes.items():
+            with tape:  # which goes on recording
+                loss_of_network = loss(estimates[name])
+            logs |= self.update(name, tape, loss_of_network)
+        self.steps_taken.assign_add(1)
+        self.update_averages()
+        return logs
+
+    def _generator_loss(self, estimates, images, features):
         weights, logits, compared = self.losses_config, None, None
         if self.discriminator is not None:
             logits = self.discriminator(estimates, training=True)
         if features is not None:
             compared = self.comparator(from_signed(estimates))
-        begun = 1.0
-        if self.pretraining_steps:  # SRGAN: the squared distance alone, at first
-            begun = tf.cast(self.steps_taken >= self.pretraining_steps, tf.float32)
         return generator_loss(
             logits,
             estimates,
             images,
             real_label=weights.real_label,
-            adversarial_weight=begun * weights.adversarial_weight,
+            adversarial_weight=weights.adversarial_weight,
             reconstruction_weight=weights.reconstruction_weight,
             estimated_features=compared,
             true_features=features,
-            feature_weight=begun * weights.feature_weight,
+            feature_weight=weights.feature_weight,
             reduction=weights.reduction,
         )
 

@@ -89,8 +89,7 @@ def pix2pix(config):
 def srgan(config):
     """The rival of Fig. 10 (Ledig et al. 2017), first on the squared distance alone.
 
-    SRGAN then drops that distance; here it stays, as in every other row. The discriminator is
-    computed in the first half, too, which costs SRGAN steps of its budget. Its 16 residual blocks
+    SRGAN then drops that distance; here it stays, as in every other row. Its 16 residual blocks
     of width 64 are the defaults of `NetworkConfig`.
     """
     config.network.inverter = "srresnet"

@@ -12,7 +12,7 @@ from inversenet_tf import callbacks
 from inversenet_tf.comparator import build_comparator
 from inversenet_tf.config import Config
 from inversenet_tf.imaging import checkpoints
-from inversenet_tf.imaging.adversarial import check_layers
+from inversenet_tf.imaging.adversarial import average_of, check_layers
 from inversenet_tf.imaging.atomic import written_aside
 from inversenet_tf.imaging.cache import cached
 from inversenet_tf.imaging.callbacks import SaturationAlarm
@@ -59,19 +59,21 @@ def build_optimizer(config, updates, rate_factor):
 def compile_model(model, config, comparator=None):
     """Gives a model its optimizers and losses; call it in the strategy's scope."""
     steps, optimizer = config.training.steps, config.optimizer
+    pretraining_steps = int(config.loss.pretraining_share * steps)
     updates = dict.fromkeys(model.networks, steps)
     if "discriminator" in updates:
-        updates["discriminator"] = steps * optimizer.discriminator_steps
+        updates["discriminator"] = max(1, steps - pretraining_steps) * optimizer.discriminator_steps
     factor = new_rate_factor()
     model.compile(
         optimizers={n: build_optimizer(config, count, factor) for n, count in updates.items()},
         losses=config.loss,
         clip_norm=optimizer.clip_norm,
         discriminator_steps=optimizer.discriminator_steps,
-        pretraining_steps=int(config.loss.pretraining_share * steps),
+        pretraining_steps=pretraining_steps,
         comparator=comparator,
         profile=config.metrics,
         rate_factor=factor,
+        average=config.training.average,
     )
 
 
@@ -299,5 +301,9 @@ def load_trained(workdir, which="best", precision=None):
     used = copy.deepcopy(config)
     used.training.precision = precision or config.training.precision
     model = build_model(used, **_kept_networks(workdir), with_discriminator=False)
-    checkpoint = checkpoints.restore_part(model.networks, directory)
+    kept = {
+        average_of(name) if config.training.average else name: network
+        for name, network in model.networks.items()
+    }
+    checkpoint = checkpoints.restore_part(kept, directory)
     return model, config, checkpoints.step_of(checkpoint)

@@ -230,3 +230,31 @@ def test_signed_range():
     values = np.array([0.0, 0.5, 1.0])
     np.testing.assert_array_equal(inversenet.to_signed(values), [-1, 0, 1])
     np.testing.assert_array_equal(inversenet.from_signed(inversenet.to_signed(values)), values)
+
+
+def test_the_average_follows_the_weights_and_is_what_is_used(batch):
+    model = make(average=0.5)
+    assert model.averages.keys() == {"inverter", "denoiser"}
+    before = {name: network.get_weights() for name, network in model.averages.items()}
+    model.train_step(batch)
+    outputs, raw = model(batch[0]), model.inverter(batch[0] * 2 - 1)
+    assert np.abs(outputs["inverted"] * 2 - 1 - raw).max() > 1e-4
+    # The decay of step one is (1 + 1) / (10 + 1): an average that is still short.
+    for name, old in before.items():
+        triples = zip(
+            model.averages[name].get_weights(), old, getattr(model, name).get_weights(), strict=True
+        )
+        for kept, earlier, present in triples:
+            np.testing.assert_allclose(kept, 2 / 11 * earlier + 9 / 11 * present, atol=1e-6)
+
+
+def test_the_discriminator_rests_during_the_pretraining(batch):
+    model = make(pretraining_steps=1)
+    before = weights(model)
+    logs = model.next_step(batch)
+    assert not any("discriminator" in name for name in logs)
+    after = weights(model)
+    assert all(map(np.array_equal, before["discriminator"], after["discriminator"]))
+    for name in ("inverter", "denoiser"):
+        assert (flat(before[name]) != flat(after[name])).any()
+    assert "discriminator_loss" in model.next_step(batch)

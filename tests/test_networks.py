@@ -117,7 +117,7 @@ def steps_of(config, batch, number):
             [v.ravel() for n in ("inverter", "denoiser") for v in values(getattr(model, n))]
         ))  # fmt: skip
         if len(found) <= number:
-            model.train_step(batch)
+            model.next_step(batch)
     return found
 
 

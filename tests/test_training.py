@@ -69,8 +69,8 @@ def test_a_finished_run_is_not_trained_again(small_config, tmp_path, monkeypatch
 def test_nan_stops_with_its_name_and_keeps_the_last_good_state(small_config, tmp_path, monkeypatch):
     original = InverseNet._generator_loss
 
-    def poisoned(self, name, estimates, images, features):
-        loss = original(self, name, estimates, images, features)
+    def poisoned(self, estimates, images, features):
+        loss = original(self, estimates, images, features)
         return loss + tf.where(self.steps_taken >= 2, np.nan, 0.0)
 
     monkeypatch.setattr(InverseNet, "_generator_loss", poisoned)
@@ -220,3 +220,23 @@ def test_an_untrained_workdir_is_refused(small_config, tmp_path):
     open_workdir(tmp_path, small_config)
     with pytest.raises(ValueError, match="no checkpoint yet"):
         load_trained(tmp_path)
+
+
+def test_a_run_with_an_average_is_used_by_its_average(small_config, tmp_path):
+    """Validated, kept and loaded; the weights that are trained on stand beside it."""
+    small_config.training.average = 0.9
+    model = train(small_config, tmp_path / "run")
+    used, _, _ = load_trained(tmp_path / "run", "last")
+    for name in ("inverter", "denoiser"):
+        kept, trained = model.averages[name], getattr(model, name)
+        for found, expected, present in zip(
+            used.networks[name].get_weights(),
+            kept.get_weights(),
+            trained.get_weights(),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(found, expected)
+            assert np.any(found != present)
+    measurements = np.random.default_rng(0).uniform(size=(1, 32, 32, 3)).astype(np.float32)
+    for name, output in used(measurements).items():
+        np.testing.assert_allclose(output, model(measurements)[name], atol=1e-6)

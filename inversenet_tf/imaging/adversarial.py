@@ -9,8 +9,8 @@ class AdversarialModel(keras.Model):
     """Several networks, each trained by an optimizer of its own.
 
     A subclass says which `networks` there are, each of them an attribute, and in its `train_step`
-    and `test_step` takes a batch and returns scalars by name. Both may run in any replica of any
-    strategy; `training_loop.fit` runs them.
+    (or whatever `next_step` is) and `test_step` takes a batch and returns scalars by name. Both
+    may run in any replica of any strategy; `training_loop.fit` runs them.
     """
 
     @property
@@ -18,7 +18,7 @@ class AdversarialModel(keras.Model):
         """The trained networks by name."""
         raise NotImplementedError
 
-    def compile(self, *, optimizers, clip_norm=None, rate_factor=None):
+    def compile(self, *, optimizers, clip_norm=None, rate_factor=None, average=0.0, averaged=()):
         """Sets up training; call it in the strategy's scope.
 
         Args:
@@ -26,6 +26,8 @@ class AdversarialModel(keras.Model):
             clip_norm: each network's gradient is scaled down to this global norm; None: not.
             rate_factor: the variable that all learning rates are multiplied by, see
                 `optimizers.py`; None where they cannot be lowered.
+            average: decay of the exponential moving average of weights, 0 for none.
+            averaged: names of the networks it is kept of.
         """
         super().compile(optimizer=None, jit_compile=False)
         self.optimizers = optimizers
@@ -33,6 +35,9 @@ class AdversarialModel(keras.Model):
             optimizer.build(getattr(self, name).trainable_variables)
         self.clip_norm = clip_norm
         self.rate_factor = rate_factor
+        self.average = average
+        names = averaged if average else ()
+        self.averages = {name: twin(getattr(self, name)) for name in names}
         self.steps_taken = _counter()
         self.epochs_ended = _counter()  # those whose validation is done, too
 
@@ -40,6 +45,11 @@ class AdversarialModel(keras.Model):
     def step(self):
         """Training steps taken so far."""
         return int(self.steps_taken.numpy())
+
+    @property
+    def next_step(self):
+        """The method that takes the next training step; another one may follow later."""
+        return self.train_step
 
     @property
     def state(self):
@@ -54,6 +64,8 @@ class AdversarialModel(keras.Model):
             state[name] = network
             state[f"{name}_optimizer"] = self.optimizers[name]
             state[f"{name}_random"] = _random_states(network)
+        for name, network in self.averages.items():
+            state[average_of(name)] = network
         return state
 
     @property
@@ -63,6 +75,21 @@ class AdversarialModel(keras.Model):
         for part in self.state.values():
             found += part if isinstance(part, list) else getattr(part, "variables", [part])
         return found
+
+    def in_use(self, name):
+        """The network as it is best used: of averaged weights, where an average is kept."""
+        averages = getattr(self, "averages", {})  # there are none before `compile`
+        return averages.get(name, getattr(self, name))
+
+    def update_averages(self):
+        """Moves the averages, batch norm's statistics included, towards the present weights."""
+        # Early on an average is short, so that it forgets the initial weights.
+        step = tf.cast(self.steps_taken, tf.float32)
+        share = 1.0 - tf.minimum(self.average, (1.0 + step) / (10.0 + step))
+        for name, network in self.averages.items():
+            present = getattr(self, name)
+            for kept, weight in zip(network.weights, present.weights, strict=True):
+                kept.assign_sub(share * (kept - weight))
 
     def update(self, name, tape, loss):
         """One step of a network: its gradient averaged over the replicas, then clipped, applied.
@@ -108,6 +135,18 @@ class AdversarialModel(keras.Model):
         share = 1.0 / context.num_replicas_in_sync
         optimizer.apply([gradient * share for gradient in gradients], variables)
         return logs
+
+
+def twin(network, **changes):
+    """A network of the same class and weights, some of its arguments changed."""
+    other = type(network).from_config(network.get_config() | changes)
+    other.set_weights(network.get_weights())
+    return other
+
+
+def average_of(name):
+    """What a checkpoint calls the average of a network."""
+    return f"{name}_average"
 
 
 def _counter():

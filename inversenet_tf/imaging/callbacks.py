@@ -32,7 +32,8 @@ class Progress(keras.callbacks.Callback):
         self._bar = tqdm(total=self._steps, initial=self.model.step, unit="step", mininterval=2.0)
 
     def on_train_batch_end(self, batch, logs=None):
-        self._bar.set_postfix({name: f"{logs[name]:.4g}" for name in self._shown}, refresh=False)
+        shown = {name: f"{logs[name]:.4g}" for name in self._shown if name in logs}
+        self._bar.set_postfix(shown, refresh=False)
         self._bar.update()
 
     def on_epoch_end(self, epoch, logs=None):

@@ -104,30 +104,40 @@ def fit(
 
 
 class TrainStep:
-    """Runs the model's `train_step` on every replica; one transfer brings all its logs."""
+    """Runs the model's next step on every replica; one transfer brings all its logs."""
 
     def __init__(self, model, strategy, xla=False):
-        self._names = None
+        self._model = model
         self._strategy = strategy
-        replica_step = tf.function(model.train_step, jit_compile=True) if xla else model.train_step
+        self._xla = xla
+        self._compiled = {}  # by the name of the model's method: (function, names of its logs)
+
+    def __call__(self, iterator, stop=False):
+        """(logs, whether any worker asks to stop)."""
+        method = self._model.next_step
+        if method.__name__ not in self._compiled:
+            self._compiled[method.__name__] = self._compile(method)
+        step, names = self._compiled[method.__name__]
+        with other_workers(self._strategy):
+            *values, stop = step(iterator, tf.constant(float(stop))).numpy().tolist()
+        return dict(zip(names, values, strict=True)), stop > 0
+
+    def _compile(self, method):
+        """A step as a graph, and the names of its logs, known once it is traced."""
+        names = []
+        replica_step = tf.function(method, jit_compile=True) if self._xla else method
 
         def on_replica(batch, stop):
             logs = replica_step(batch)
-            self._names = list(logs)
+            names[:] = logs
             return tf.stack([tf.cast(value, tf.float32) for value in (*logs.values(), stop)])
 
         @tf.function
         def step(iterator, stop):
-            logs = strategy.run(on_replica, args=(next(iterator), stop))
-            return strategy.reduce(tf.distribute.ReduceOp.MEAN, logs, axis=None)
+            logs = self._strategy.run(on_replica, args=(next(iterator), stop))
+            return self._strategy.reduce(tf.distribute.ReduceOp.MEAN, logs, axis=None)
 
-        self._step = step
-
-    def __call__(self, iterator, stop=False):
-        """(logs, whether any worker asks to stop)."""
-        with other_workers(self._strategy):
-            *values, stop = self._step(iterator, tf.constant(float(stop))).numpy().tolist()
-        return dict(zip(self._names, values, strict=True)), stop > 0
+        return step, names
 
 
 def _check_finite(logs):
@@ -137,19 +147,17 @@ def _check_finite(logs):
 
 
 class _Means:
-    """The means of the logs of several steps."""
+    """The means of the logs of several steps, each over the steps that had it."""
 
     def __init__(self):
-        self._sums = {}
-        self._count = 0
+        self._values = {}
 
     def add(self, logs):
         for name, value in logs.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        self._count += 1
+            self._values.setdefault(name, []).append(value)
 
     def result(self):
-        return {name: value / self._count for name, value in self._sums.items()}
+        return {name: sum(values) / len(values) for name, values in self._values.items()}
 
 
 def _validate(test_step, dataset, strategy, is_interrupted):

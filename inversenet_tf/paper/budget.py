@@ -27,7 +27,10 @@ def steps_within(config, minutes, seconds):
 
 
 def seconds_per_step(config):
-    """The least time of a training step of `config` here: other work can only add to it."""
+    """The least time of a training step of `config` here: other work can only add to it.
+
+    Where it begins with a pretraining, the mean over both kinds of steps.
+    """
     strategy = build_strategy(config.runtime, config.training.batch_size)
     with strategy.scope():
         model = build_model(config)
@@ -39,6 +42,16 @@ def seconds_per_step(config):
     batches = tf.data.Dataset.from_tensors(batch).repeat()
     iterator = iter(strategy.distribute_datasets_from_function(lambda context: batches))
     train_step = TrainStep(model, strategy, config.runtime.xla)
+    share = config.loss.pretraining_share
+    seconds = 0.0
+    for first, share_of_steps in ((0, share), (model.pretraining_steps, 1.0 - share)):
+        if share_of_steps:
+            model.steps_taken.assign(first)
+            seconds += share_of_steps * _least_seconds(train_step, iterator)
+    return seconds
+
+
+def _least_seconds(train_step, iterator):
     times = []
     for _ in range(WARM_UP + TIMED):
         start = time.perf_counter()

@@ -84,7 +84,7 @@ def test_latents_are_drawn_and_projected_as_they_are_distributed():
 def test_a_step_moves_both_networks_and_the_average():
     prior = small_prior(average=0.9)
     images = tf.random.stateless_uniform((4, 32, 32, 1), [1, 1])
-    parts = (prior.generator, prior.discriminator, prior.averaged)
+    parts = (prior.generator, prior.discriminator, prior.in_use("generator"))
     before = [part.get_weights() for part in parts]
     logs = prior.train_step(images)
     assert prior.step == 1
@@ -94,7 +94,10 @@ def test_a_step_moves_both_networks_and_the_average():
         assert all(moved)
     # After step one the average holds (1 + 1) / (10 + 1) of what it was.
     for kept, old, new in zip(
-        prior.averaged.get_weights(), before[2], prior.generator.get_weights(), strict=True
+        prior.in_use("generator").get_weights(),
+        before[2],
+        prior.generator.get_weights(),
+        strict=True,
     ):
         np.testing.assert_allclose(kept, 2 / 11 * old + 9 / 11 * new, atol=1e-6)
 

@@ -77,7 +77,9 @@ def test_two_replicas_give_what_one_gives(small_prior_config, tmp_path, monkeypa
         found.append({name: reader.get_tensor(name) for name in names})
     one, two = found
     assert one.keys() == two.keys() and len(one) > 50
-    assert any("averaged" in name for name in one) and any("moving" in name for name in one)
+    assert any("generator_average" in name for name in one) and any(
+        "moving" in name for name in one
+    )
     for name, expected in one.items():
         np.testing.assert_allclose(two[name], expected, rtol=0, atol=1e-5, err_msg=name)
 
@@ -87,7 +89,7 @@ def test_a_generator_that_collapses_is_warned_of(small_prior_config, tmp_path, w
     prior = build_prior(small_prior_config)
     compile_prior(prior, small_prior_config)
     latents = prior.latents.draw((16,), [0, -1])
-    samples = (prior.averaged(latents, training=False).numpy() + 1.0) / 2.0
+    samples = (prior.in_use("generator")(latents, training=False).numpy() + 1.0) / 2.0
     log = PriorLog(tmp_path, tmp_path / "logs", samples / diversity, seed=0)
     log.set_model(prior)
     log.on_train_begin()
