@@ -29,9 +29,12 @@ class Cached(ImageSource):
         return self._source.labels  # for some sources they take long
 
     def load(self, index):
+        return self.load_part(index, lambda height, width: (slice(0, height), slice(0, width)))
+
+    def load_part(self, index, window):
         if self._kept[index] is None:
             self._kept[index] = _packed(self._source.load(index), self.paired)
-        images = [_unpacked(image) for image in self._kept[index]]
+        images = [_unpacked(image[window(*image.shape[:2])]) for image in self._kept[index]]
         return tuple(images) if self.paired else images[0]
 
 

@@ -42,7 +42,10 @@ class Folder(ImageSource):
         self._channels = channels
 
     def load(self, index):
-        return read_image(self._paths[index], self._channels)
+        return self.load_part(index, None)
+
+    def load_part(self, index, window):
+        return read_image(self._paths[index], self._channels, window=window)
 
 
 class Pairs(ImageSource):
@@ -75,8 +78,14 @@ class Pairs(ImageSource):
                 )
 
     def load(self, index):
+        return self.load_part(index, None)
+
+    def load_part(self, index, window):
         sharp, degraded = self._paths[index]
-        return read_image(sharp, self._channels), read_image(degraded, self._channels)
+        return (
+            read_image(sharp, self._channels, window=window),
+            read_image(degraded, self._channels, window=window),
+        )
 
 
 class Tfds(ImageSource):

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from absl import logging
 from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
@@ -21,6 +22,9 @@ DECODED_CHECKS = 20_000
 NAMED_SKIPS = 20  # skipped files that are named one by one
 EXIF_ORIENTATION = 0x0112  # the tag; from 5 on, height and width change places
 PILLOW_MODES = {1: "L", 3: "RGB"}
+JPEG_END = b"\xff\xd9"
+JPEG_MARGIN = 2  # pixels around a part, of which its own depend
+SMALL_PART = 0.25  # of an image
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601's weights of red, green and blue
 
 
@@ -52,7 +56,7 @@ def opened(file, name):
         raise ImageReadError(f"Cannot read the image {name}: {reason}.") from error
 
 
-def read_image(file, channels=3, name=None):
+def read_image(file, channels=3, name=None, window=None):
     """Decodes one image file, upright as its EXIF tag says, without its alpha.
 
     Args:
@@ -60,6 +64,8 @@ def read_image(file, channels=3, name=None):
             keep their precision.
         channels: 1 (luma) or 3 (RGB).
         name: what an error calls the file; None for `file` itself.
+        window: function from (height, width) of the upright image to the slices of rows and
+            columns that are wanted; None for all.
 
     Returns:
         float32 array [height, width, channels] in [0, 1].
@@ -68,7 +74,10 @@ def read_image(file, channels=3, name=None):
         ImageReadError: the file is missing, truncated or no image.
     """
     with opened(file, name or file) as image:
-        return _decoded(image, channels)
+        pixels = None if window is None else _jpeg_part(image, channels, window)
+        if pixels is not None:
+            return pixels.astype(np.float32) / WHITE
+        return _decoded(image, channels, window)
 
 
 def decoded_size(file, name=None):
@@ -77,9 +86,12 @@ def decoded_size(file, name=None):
         return _decoded(image, channels=3).shape[:2]
 
 
-def _decoded(image, channels):
-    """A Pillow image as float32 [height, width, channels] in [0, 1]."""
-    image = ImageOps.exif_transpose(image)
+def _decoded(image, channels, window=None):
+    """A Pillow image, or its part, as float32 [height, width, channels] in [0, 1]."""
+    ImageOps.exif_transpose(image, in_place=True)
+    if window is not None:  # before anything is done to every pixel
+        rows, columns = window(image.height, image.width)
+        image = image.crop((columns.start, rows.start, columns.stop, rows.stop))
     if image.mode == "F":
         raise ValueError("floating-point pixels, whose range is not defined")
     if image.mode.startswith("I"):  # 16-bit grayscale
@@ -87,6 +99,39 @@ def _decoded(image, channels):
         return np.repeat(np.clip(pixels, 0.0, 1.0), channels, axis=-1)
     pixels = np.asarray(image.convert(PILLOW_MODES[channels]), np.float32) / WHITE
     return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def _jpeg_part(image, channels, window):
+    """A small part of a JPEG file, decoded without the rest, with the bits that Pillow gives it.
+
+    Returns:
+        uint8 array [height, width, channels], or None where Pillow must decode the file: for its
+        kind or its faults, or because a large part is decoded no faster.
+    """
+    turned = image.getexif().get(EXIF_ORIENTATION, 1) in range(2, 9)
+    if turned or image.format != "JPEG" or image.mode != PILLOW_MODES[channels]:
+        return None
+    rows, columns = window(image.height, image.width)
+    if (rows.stop - rows.start) * (columns.stop - columns.start) > (
+        SMALL_PART * image.height * image.width
+    ):
+        return None
+    image.fp.seek(0)
+    content = image.fp.read()
+    if not content.endswith(JPEG_END):  # it may be truncated, even if below the part
+        return None
+    # Colours of halved resolution are interpolated, but not beyond what is decoded.
+    top, left = max(rows.start - JPEG_MARGIN, 0), max(columns.start - JPEG_MARGIN, 0)
+    bottom = min(rows.stop + JPEG_MARGIN, image.height)
+    right = min(columns.stop + JPEG_MARGIN, image.width)
+    try:
+        pixels = tf.io.decode_and_crop_jpeg(
+            content, (top, left, bottom - top, right - left), channels,
+            dct_method="INTEGER_ACCURATE",
+        ).numpy()  # fmt: skip
+    except tf.errors.InvalidArgumentError:
+        return None
+    return pixels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
 
 
 def _upright_size(path):

@@ -16,7 +16,17 @@ def add_gaussian_noise(measurements, sigma, seed):
     Args:
         measurements: float32 in [0, 1].
         sigma: standard deviation, in the units of [0, 1].
-        seed: int tensor of shape [2]; the same seed gives the same noise.
+        seed: int tensor of shape [2]; the same seed gives the same noise. Or one of
+            [batch, 2]: each image then has the noise it would have alone.
     """
-    noise = tf.random.stateless_normal(tf.shape(measurements), seed, stddev=sigma)
-    return measurements + noise
+
+    def noise(seed, shape):
+        return tf.random.stateless_normal(shape, seed, stddev=sigma)
+
+    seed, shape = tf.convert_to_tensor(seed), tf.shape(measurements)
+    if len(seed.shape) == 1:
+        return measurements + noise(seed, shape)
+    signature = tf.TensorSpec(measurements.shape[1:], tf.float32)
+    return measurements + tf.map_fn(
+        lambda own: noise(own, shape[1:]), seed, fn_output_signature=signature
+    )

@@ -22,7 +22,7 @@ def degrade(images, operator, noise, seed):
         images: [batch, height, width, channels] in [0, 1].
         operator: an `Operator`.
         noise: a `NoiseConfig`.
-        seed: int tensor of shape [2].
+        seed: int tensor of shape [2], or [batch, 2] as for `add_gaussian_noise`.
 
     Returns:
         measurements, float32.
@@ -55,41 +55,55 @@ def draw_patch(source, data, seed, position):
         ones are meant to be scaled down to it.
     """
     epoch, place = divmod(int(position), len(source))
-    loaded = _load_or_next(source, _epoch_order(seed, epoch, len(source))[place])
-    images = [bordered(image, data.padding) for image in (loaded if source.paired else [loaded])]
-    generator = np.random.default_rng([seed, int(position), 1])
-    if data.crop == "random":
-        patches = _random_crop(images, source, data, generator)
-    else:
-        patches = _central_crop(images, source, data)
-    if not source.paired:
-        patches = [_turned(patch, data.augmentation, generator.integers(8)) for patch in patches]
-    return patches
+
+    def draw(index):
+        generator = np.random.default_rng([seed, int(position), 1])
+
+        @functools.cache  # a source may ask more than once, of an image and its measurement
+        def window(height, width):
+            if data.crop == "random":
+                return _random_window(height, width, source.paired, data, generator)
+            return _central_window(height, width, source.paired, data)
+
+        patches = _load_part(source, index, window, data.padding)
+        if source.paired:
+            return patches
+        return [_turned(patch, data.augmentation, generator.integers(8)) for patch in patches]
+
+    return _drawn_or_next(draw, source, _epoch_order(seed, epoch, len(source))[place])
 
 
-def _central_crop(images, source, data):
-    """The same central square of an image and, where the source is paired, its measurement."""
-    side = data.size if source.paired else data.center_side(images[0].shape)
-    return [center_crop(image, side) for image in images]
+def _load_part(source, index, window, padding):
+    """A list of an image's part and, where the source is paired, its measurement's."""
+    if padding:  # the window is one of the padded image
+        loaded = source.load(index)
+        images = [bordered(image, padding) for image in (loaded if source.paired else [loaded])]
+        return [image[window(*image.shape[:2])] for image in images]
+    loaded = source.load_part(index, window)
+    return list(loaded) if source.paired else [loaded]
 
 
-def _random_crop(images, source, data, generator):
-    """The same square part, of a random scale and place, of an image and its measurement."""
-    height, width = images[0].shape[:2]
+def _central_window(height, width, paired, data):
+    """The central square that the config asks for."""
+    return center_window(height, width, data.size if paired else data.center_side((height, width)))
+
+
+def _random_window(height, width, paired, data, generator):
+    """A square of a random scale and place."""
     side = data.size
-    if not source.paired and data.min_scale < 1:  # a pair's operator is tied to its pixels
+    if not paired and data.min_scale < 1:  # a pair's operator is tied to its pixels
         scale = np.exp(generator.uniform(np.log(data.min_scale), 0.0))
         side = min(round(data.size / scale), height, width)
-    top = generator.integers(height - side + 1)
-    left = generator.integers(width - side + 1)
-    return [image[top : top + side, left : left + side] for image in images]
+    top = int(generator.integers(height - side + 1))
+    left = int(generator.integers(width - side + 1))
+    return slice(top, top + side), slice(left, left + side)
 
 
-def _load_or_next(source, index):
+def _drawn_or_next(draw, source, index):
     """An image that proves unreadable after its check costs a warning, not the run."""
     for candidate in range(index, index + len(source)):
         try:
-            return source.load(candidate % len(source))
+            return draw(candidate % len(source))
         except ImageReadError as error:
             logging.warning("Skipped: %s", error)
     raise ImageReadError(f"Expected a readable image in {source.spec}. Received: none.")
@@ -111,16 +125,15 @@ def bordered(image, padding):
 
 def center_crop(image, size):
     """The central size x size pixels of an image."""
-    if min(image.shape[:2]) < size:
-        raise ValueError(f"Expected at least {size} pixels a side. Received: {image.shape}")
-    top, left = (image.shape[0] - size) // 2, (image.shape[1] - size) // 2
-    return image[top : top + size, left : left + size]
+    return image[center_window(*image.shape[:2], size)]
 
 
-def trimmed(image, scale):
-    """An image without the last rows and columns, sides then being multiples of `scale`."""
-    height, width = image.shape[:2]
-    return image[: height - height % scale, : width - width % scale]
+def center_window(height, width, size):
+    """The slices of rows and columns of the central size x size pixels."""
+    if min(height, width) < size:
+        raise ValueError(f"Expected at least {size} pixels a side. Received: {height}x{width}")
+    top, left = (height - size) // 2, (width - size) // 2
+    return slice(top, top + size), slice(left, left + size)
 
 
 def training_pairs(
@@ -160,9 +173,13 @@ def training_pairs(
     def load(position):
         return draw_patch(source, data, seed, position)
 
-    pairs = _make_pairs(positions, load, source, operator, noise, data.channels, data.size, seed)
-    batch_size = context.get_per_replica_batch_size(batch_size)
-    return pairs.batch(batch_size, drop_remainder=True).prefetch(4)
+    batch = functools.partial(
+        tf.data.Dataset.batch,
+        batch_size=context.get_per_replica_batch_size(batch_size), drop_remainder=True,
+    )  # fmt: skip
+    image_shape = (data.size, data.size, data.channels)
+    pairs = _make_pairs(positions, load, batch, source, operator, noise, image_shape, seed)
+    return pairs.prefetch(4)
 
 
 def evaluation_pairs(
@@ -185,20 +202,22 @@ def evaluation_pairs(
     """
     whole = data.evaluation_crop == "whole"
 
-    def load(index):
-        loaded = source.load(int(index))
-        images = loaded if source.paired else [loaded]
-        images = [bordered(image, data.padding) for image in images]
+    def window(height, width):
         if not whole:
-            return _central_crop(images, source, data)
-        return images if source.paired else [trimmed(images[0], operator.scale)]
+            return _central_window(height, width, source.paired, data)
+        scale = 1 if source.paired else operator.scale
+        return slice(0, height - height % scale), slice(0, width - width % scale)
+
+    def load(index):
+        return _load_part(source, int(index), window, data.padding)
 
     count = len(source) if limit is None else min(limit, len(source))
-    size = None if whole else data.size
+    image_shape = (*((None, None) if whole else (data.size, data.size)), data.channels)
     indices = tf.data.Dataset.range(context.input_pipeline_id, count, context.num_input_pipelines)
     noise_seed = -1 - seed  # other noise than any training patch has
-    pairs = _make_pairs(indices, load, source, operator, noise, data.channels, size, noise_seed)
-    return pairs.batch(1 if whole else batch_size).prefetch(2)
+    batch = functools.partial(tf.data.Dataset.batch, batch_size=1 if whole else batch_size)
+    pairs = _make_pairs(indices, load, batch, source, operator, noise, image_shape, noise_seed)
+    return pairs.prefetch(2)
 
 
 def training_images(source, data, *, batch_size, seed, start=0, context=ONE_PROCESS):
@@ -219,12 +238,16 @@ def evaluation_images(source, data, *, batch_size, limit=None, context=ONE_PROCE
     return pairs.map(lambda measurements, images: images)
 
 
-def _make_pairs(positions, load, source, operator, noise, channels, size, seed):
-    """A dataset of positions -> one of single (measurement, image).
+def _make_pairs(positions, load, batch, source, operator, noise, image_shape, seed):
+    """A dataset of positions -> one of batches of (measurements, images).
 
-    Images have `size` pixels a side, or any size where it is None.
+    Args:
+        load: function from a position to [image] or [image, measurement], any size.
+        batch: function from a dataset of single images to one of batches.
+        source, operator, noise, seed: as for `training_pairs`.
+        image_shape: of an image, to which it is scaled down; (None, None, channels) for any.
     """
-    image_shape = measurement_shape = (size, size, channels)
+    measurement_shape = image_shape
     if source.paired:
         _check_pairs_fit(source, operator)
     else:
@@ -233,23 +256,24 @@ def _make_pairs(positions, load, source, operator, noise, channels, size, seed):
     def load_contiguous(position):
         return [np.ascontiguousarray(image) for image in load(position)]
 
-    def make_pair(position):
+    def load_pair(position):
+        """An image, and its measurement or, to measure it in a batch, the seed of its noise."""
         loaded = tf.numpy_function(load_contiguous, [position], [tf.float32] * (1 + source.paired))
-        image = _resized_down(tf.ensure_shape(loaded[0], (None, None, channels)), size)
+        image = tf.ensure_shape(loaded[0], (None, None, image_shape[-1]))
+        image = tf.ensure_shape(_resized_down(image, image_shape[0]), image_shape)
         if source.paired:
-            measurement = loaded[1]
-        else:
-            pair_seed = tf.stack([tf.constant(seed, tf.int64), position])
-            measurement = degrade(image[None], operator, noise, pair_seed)[0]
-        return (
-            tf.ensure_shape(measurement, measurement_shape),
-            tf.ensure_shape(image, image_shape),
-        )
+            return tf.ensure_shape(loaded[1], measurement_shape), image
+        return tf.stack([tf.constant(seed, tf.int64), position]), image
+
+    def measured(seeds, images):
+        measurements = degrade(images, operator, noise, seeds)
+        return tf.ensure_shape(measurements, (None, *measurement_shape)), images
 
     options = tf.data.Options()
     # Autotuning makes the end of an epoch wait for a sleeping thread, up to 20 s on two cores.
     options.autotune.enabled = False
-    return positions.map(make_pair, num_parallel_calls=os.cpu_count()).with_options(options)
+    pairs = batch(positions.map(load_pair, num_parallel_calls=os.cpu_count()))
+    return (pairs if source.paired else pairs.map(measured)).with_options(options)
 
 
 def _check_pairs_fit(source, operator):

@@ -53,9 +53,13 @@ class Prepared(ImageSource):
         self._channels = channels
 
     def load(self, index):
+        return self.load_part(index, None)
+
+    def load_part(self, index, window):
         shard = self._shards[self._shard_numbers[index]]
         content = shard.read(self._records[index])
-        return read_image(io.BytesIO(content), self._channels, f"{self.names[index]} in {shard}")
+        name = f"{self.names[index]} in {shard}"
+        return read_image(io.BytesIO(content), self._channels, name, window)
 
 
 class Shard:

@@ -45,6 +45,19 @@ class ImageSource:
         """
         raise NotImplementedError
 
+    def load_part(self, index, window):
+        """A part of what `load` returns, the same one of image and measurement.
+
+        Sources override it that can spare the rest, whose faults may then go unnoticed.
+
+        Args:
+            index: of the image.
+            window: function from (height, width) to the slices of rows and columns.
+        """
+        if not self.paired:
+            return _part(self.load(index), window)
+        return tuple(_part(image, window) for image in self.load(index))
+
 
 class Joined(ImageSource):
     """Several sources as one, the first one first; names begin with the number of their source."""
@@ -57,6 +70,10 @@ class Joined(ImageSource):
     def load(self, index):
         source, place = self._places[index]
         return source.load(place)
+
+    def load_part(self, index, window):
+        source, place = self._places[index]
+        return source.load_part(place, window)
 
 
 class Selection(ImageSource):
@@ -72,6 +89,9 @@ class Selection(ImageSource):
 
     def load(self, index):
         return self._source.load(self._indices[index])
+
+    def load_part(self, index, window):
+        return self._source.load_part(self._indices[index], window)
 
 
 class Photos(ImageSource):
@@ -165,6 +185,10 @@ class Idx(ImageSource):
 
     def load(self, index):
         return from_integers(self._images[index])[..., None].repeat(self._channels, -1)
+
+
+def _part(image, window):
+    return image[window(*image.shape[:2])]
 
 
 def _read_idx(directory, name):
