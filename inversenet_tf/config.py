@@ -67,6 +67,7 @@ class OptimizerConfig:
 
     learning_rate: float = 1e-4
     schedule: str = "constant"  # or "cosine": down to zero at the last step
+    warmup_share: float = 0.0  # of the steps, from zero up to the cosine's rate. Paper: none
     beta_1: float = 0.5
     beta_2: float = 0.999
     epsilon: float = 1e-8
@@ -133,6 +134,12 @@ class Config:
         check_at_least("data.size less twice metrics.crop", self._scored_side, SSIM_WINDOW)
         self._validate_network()
         self._validate_optimization()
+
+        if self.data.margin % self.operator.scale:
+            raise ValueError(
+                "Expected data.margin to be a multiple of operator.scale. Received: "
+                f"{self.data.margin} and {self.operator.scale}"
+            )
 
     def _validate_network(self):
         network = self.network
@@ -202,6 +209,12 @@ class Config:
                 raise ValueError(
                     f"Expected 0 <= optimizer.{field} < 1. Received: {getattr(optimizer, field)}"
                 )
+        check_fraction("optimizer.warmup_share", optimizer.warmup_share)
+        if optimizer.warmup_share and optimizer.schedule != "cosine":
+            raise ValueError(
+                'Expected optimizer.schedule "cosine" with optimizer.warmup_share. Received: '
+                f"{optimizer.schedule!r} with {optimizer.warmup_share}"
+            )
         if training.steps % training.steps_per_epoch:
             raise ValueError(
                 "Expected training.steps to be a multiple of training.steps_per_epoch. "

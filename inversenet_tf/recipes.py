@@ -53,11 +53,16 @@ def for_two_cores(config):
     # Paper: not given, DCGAN's 64; here: a quarter of its arithmetic, which else rules the step.
     config.network.discriminator_width = 32
     # Paper: a constant 1e-4 and batches of 36.
-    config.optimizer.learning_rate = 1e-3
+    config.optimizer.learning_rate = 2e-3
     config.optimizer.schedule = "cosine"
+    config.optimizer.warmup_share = 0.03
+    # Paper: the weights of the last step; here: an average, 1 to 2 dB better while rates are high.
+    config.training.average = 0.99
+    # Paper: 0; here: without the discriminator a step takes half the time and teaches as much PSNR.
+    config.loss.pretraining_share = 0.75
     config.training.batch_size = 16
-    config.training.steps = 2500
-    config.training.steps_per_epoch = 250
+    config.training.steps = 4000
+    config.training.steps_per_epoch = 400
     # Losses, batch norm's statistics and outputs stay in float32.
     config.training.precision = "mixed_bfloat16"
 
@@ -66,6 +71,7 @@ def on_embedded_photographs(config):
     """Few photographs: random patches at several scales, in all eight orientations."""
     config.data.train = config.data.validation = "photos"
     config.data.crop = "random"
+    config.data.margin = 8
     config.data.min_scale = 0.4
     config.data.augmentation = "dihedral"
     config.data.evaluation_crop = "whole"

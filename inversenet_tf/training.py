@@ -43,8 +43,12 @@ EXAMPLE_SIDE = 256  # at most
 def build_optimizer(config, updates, rate_factor):
     """One Adam, its learning rate constant or a cosine that ends at zero after `updates`."""
     optimizer = config.optimizer
-    rate = optimizer.learning_rate
-    if optimizer.schedule == "cosine":
+    rate, warmup_steps = optimizer.learning_rate, int(optimizer.warmup_share * updates)
+    if warmup_steps:
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, max(1, updates - warmup_steps), warmup_target=rate, warmup_steps=warmup_steps
+        )
+    elif optimizer.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, updates)
     return build_adam(
         rate,

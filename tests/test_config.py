@@ -20,9 +20,9 @@ def test_the_defaults_are_the_papers():
     assert config.depth == 6
     assert dataclasses.asdict(config.optimizer) == {
         "learning_rate": 1e-4, "schedule": "constant", "beta_1": 0.5, "beta_2": 0.999,
-        "epsilon": 1e-8, "clip_norm": 5.0, "discriminator_steps": 1,
+        "epsilon": 1e-8, "clip_norm": 5.0, "discriminator_steps": 1, "warmup_share": 0.0,
     }  # fmt: skip
-    assert config.training.batch_size == 36
+    assert (config.training.batch_size, config.training.average) == (36, 0.0)
     assert (config.loss.reconstruction_weight, config.loss.feature_weight) == (0.5, 0.5)
     assert (config.loss.real_label, config.loss.fake_label) == (0.99, 0.01)
 
@@ -68,6 +68,9 @@ IMPOSSIBLE = {
     "optimizer.learning_rate": 0.0,
     "optimizer.schedule": "steps",
     "optimizer.discriminator_steps": 0,
+    "optimizer.warmup_share": 0.5,  # with the constant rate
+    "training.average": 1.5,
+    "data.margin": -1,
     "training.batch_size": 0,
     "training.steps": 150,
     "training.precision": "float8",

@@ -6,7 +6,7 @@ from PIL import Image
 from inversenet_tf.config import Config
 from inversenet_tf.data_sets import DATA_SETS, data_set
 from inversenet_tf.imaging.datasets import HELD_OUT, TRAINING, open_source
-from inversenet_tf.imaging.pairs import draw_patch
+from inversenet_tf.imaging.patches import draw_patch
 
 OF_TFDS = sorted(name for name, found in DATA_SETS.items() if found.train)
 FOR_MEASURING = ["set5"]

@@ -187,6 +187,13 @@ def test_the_learning_rate_schedule_ends_at_zero(small_config):
         assert float(rate(100)) == pytest.approx(0, abs=1e-9)
 
 
+def test_the_learning_rate_warms_up(small_config):
+    small_config.optimizer.schedule, small_config.optimizer.warmup_share = "cosine", 0.2
+    rate = training.build_optimizer(small_config, 100, new_rate_factor())._learning_rate
+    expected = {0: 0.0, 10: 5e-5, 20: 1e-4, 60: 5e-5, 100: 0.0}
+    assert {step: float(rate(step)) for step in expected} == pytest.approx(expected, abs=1e-9)
+
+
 @pytest.mark.parametrize(
     ("section", "field", "value", "message"),
     [

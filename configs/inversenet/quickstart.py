@@ -21,4 +21,5 @@ def get_config():
     config = recipes.motion_deblur()
     recipes.on_embedded_photographs(config)
     recipes.for_two_cores(config)
+    config.network.depth = 4  # Paper: 6, down to single pixels; here: what a blur of 9 pixels needs
     return config

@@ -34,6 +34,9 @@ class DataConfig:
     crop: str = "center"  # training patches: "center" or "random"
     crop_size: int = 0  # side of the central crop, scaled down to `size`; 0: `size` itself
     crop_share: float = 0.0  # the same as a share of the image's short side; 0: `crop_size` decides
+    # Pixels around a random patch that are measured with it and then cut off, so that nothing is
+    # learned from a blur that went round the patch's border. Paper: none
+    margin: int = 0
     min_scale: float = 1.0  # random patches are scaled down by a factor in [min_scale, 1]
     augmentation: str = "none"  # of training patches: "flip" left and right, "dihedral" all eight
     evaluation_crop: str = "center"  # "center" (size x size) or "whole" images
@@ -48,8 +51,8 @@ class DataConfig:
     @property
     def minimum_side(self):
         """Least side in pixels of an image whose central crop need not be scaled up."""
-        share = self.crop_share or 1.0
-        return max(1, math.ceil((self.crop_size or self.size) / share) - 2 * self.padding)
+        share, drawn = self.crop_share or 1.0, self.size + 2 * self.margin
+        return max(1, math.ceil((self.crop_size or drawn) / share) - 2 * self.padding)
 
     def validate(self):
         """Raises ValueError for a value outside its range."""
@@ -59,6 +62,12 @@ class DataConfig:
         check_choice("data.evaluation_crop", self.evaluation_crop, ("center", "whole"))
         check_at_least("data.size", self.size, SSIM_WINDOW)
         check_at_least("data.padding", self.padding, 0)
+        check_at_least("data.margin", self.margin, 0)
+        if self.margin and self.crop != "random":
+            raise ValueError(
+                'Expected data.crop "random" with data.margin. Received: '
+                f"{self.crop!r} with {self.margin}"
+            )
         check_at_least("data.validation_limit", self.validation_limit, 1)
         if self.crop_size and self.crop_size < self.size:
             raise ValueError(

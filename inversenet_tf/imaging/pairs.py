@@ -1,16 +1,16 @@
 """Images -> batches of (measurements, images), for training without end and for evaluation."""
 
+import dataclasses
 import functools
 import os
 
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
 from inversenet_tf.imaging.config import NoiseConfig
-from inversenet_tf.imaging.io import ImageReadError
 from inversenet_tf.imaging.noise import add_gaussian_noise, round_to_8_bits
 from inversenet_tf.imaging.operators import Identity
+from inversenet_tf.imaging.patches import central_window, draw_patch, load_part_of
 
 ONE_PROCESS = tf.distribute.InputContext()
 
@@ -33,107 +33,6 @@ def degrade(images, operator, noise, seed):
     if noise.gaussian_sigma > 0:
         measurements = add_gaussian_noise(measurements, noise.gaussian_sigma, seed)
     return measurements
-
-
-@functools.lru_cache(maxsize=2)
-def _epoch_order(seed, epoch, length):
-    return np.random.default_rng([seed, epoch]).permutation(length)
-
-
-def draw_patch(source, data, seed, position):
-    """The training patch at `position`: a pure function of its arguments.
-
-    Args:
-        source: an `ImageSource`.
-        data: a `DataConfig`; its `size`, `crop`, `crop_size`, `crop_share`, `min_scale` and
-            `augmentation` are used.
-        seed: of the run.
-        position: how many patches were drawn before this one.
-
-    Returns:
-        [image] or [image, measurement], square patches of at least `data.size` pixels; larger
-        ones are meant to be scaled down to it.
-    """
-    epoch, place = divmod(int(position), len(source))
-
-    def draw(index):
-        generator = np.random.default_rng([seed, int(position), 1])
-
-        @functools.cache  # a source may ask more than once, of an image and its measurement
-        def window(height, width):
-            if data.crop == "random":
-                return _random_window(height, width, source.paired, data, generator)
-            return _central_window(height, width, source.paired, data)
-
-        patches = _load_part(source, index, window, data.padding)
-        if source.paired:
-            return patches
-        return [_turned(patch, data.augmentation, generator.integers(8)) for patch in patches]
-
-    return _drawn_or_next(draw, source, _epoch_order(seed, epoch, len(source))[place])
-
-
-def _load_part(source, index, window, padding):
-    """A list of an image's part and, where the source is paired, its measurement's."""
-    if padding:  # the window is one of the padded image
-        loaded = source.load(index)
-        images = [bordered(image, padding) for image in (loaded if source.paired else [loaded])]
-        return [image[window(*image.shape[:2])] for image in images]
-    loaded = source.load_part(index, window)
-    return list(loaded) if source.paired else [loaded]
-
-
-def _central_window(height, width, paired, data):
-    """The central square that the config asks for."""
-    return center_window(height, width, data.size if paired else data.center_side((height, width)))
-
-
-def _random_window(height, width, paired, data, generator):
-    """A square of a random scale and place."""
-    side = data.size
-    if not paired and data.min_scale < 1:  # a pair's operator is tied to its pixels
-        scale = np.exp(generator.uniform(np.log(data.min_scale), 0.0))
-        side = min(round(data.size / scale), height, width)
-    top = int(generator.integers(height - side + 1))
-    left = int(generator.integers(width - side + 1))
-    return slice(top, top + side), slice(left, left + side)
-
-
-def _drawn_or_next(draw, source, index):
-    """An image that proves unreadable after its check costs a warning, not the run."""
-    for candidate in range(index, index + len(source)):
-        try:
-            return draw(candidate % len(source))
-        except ImageReadError as error:
-            logging.warning("Skipped: %s", error)
-    raise ImageReadError(f"Expected a readable image in {source.spec}. Received: none.")
-
-
-def _turned(image, augmentation, choice):
-    """One of the symmetries an augmentation admits; measuring comes after it."""
-    if augmentation == "none":
-        return image
-    if choice % 2:
-        image = image[:, ::-1]
-    return np.rot90(image, choice // 2) if augmentation == "dihedral" else image
-
-
-def bordered(image, padding):
-    """An image with `padding` black pixels on each of its four sides."""
-    return np.pad(image, ((padding, padding), (padding, padding), (0, 0))) if padding else image
-
-
-def center_crop(image, size):
-    """The central size x size pixels of an image."""
-    return image[center_window(*image.shape[:2], size)]
-
-
-def center_window(height, width, size):
-    """The slices of rows and columns of the central size x size pixels."""
-    if min(height, width) < size:
-        raise ValueError(f"Expected at least {size} pixels a side. Received: {height}x{width}")
-    top, left = (height - size) // 2, (width - size) // 2
-    return slice(top, top + size), slice(left, left + size)
 
 
 def training_pairs(
@@ -170,16 +69,21 @@ def training_pairs(
 
     positions = tf.data.Dataset.range(np.iinfo(np.int64).max).map(position_of)
 
+    drawn = dataclasses.replace(data, size=data.size + 2 * data.margin)
+
     def load(position):
-        return draw_patch(source, data, seed, position)
+        return draw_patch(source, drawn, seed, position)
+
+    def without_margin(measurements, images):
+        return _cut(measurements, data.margin // operator.scale), _cut(images, data.margin)
 
     batch = functools.partial(
         tf.data.Dataset.batch,
         batch_size=context.get_per_replica_batch_size(batch_size), drop_remainder=True,
     )  # fmt: skip
-    image_shape = (data.size, data.size, data.channels)
+    image_shape = (drawn.size, drawn.size, data.channels)
     pairs = _make_pairs(positions, load, batch, source, operator, noise, image_shape, seed)
-    return pairs.prefetch(4)
+    return (pairs.map(without_margin) if data.margin else pairs).prefetch(4)
 
 
 def evaluation_pairs(
@@ -204,12 +108,12 @@ def evaluation_pairs(
 
     def window(height, width):
         if not whole:
-            return _central_window(height, width, source.paired, data)
+            return central_window(height, width, source.paired, data)
         scale = 1 if source.paired else operator.scale
         return slice(0, height - height % scale), slice(0, width - width % scale)
 
     def load(index):
-        return _load_part(source, int(index), window, data.padding)
+        return load_part_of(source, int(index), window, data.padding)
 
     count = len(source) if limit is None else min(limit, len(source))
     image_shape = (*((None, None) if whole else (data.size, data.size)), data.channels)
@@ -274,6 +178,11 @@ def _make_pairs(positions, load, batch, source, operator, noise, image_shape, se
     options.autotune.enabled = False
     pairs = batch(positions.map(load_pair, num_parallel_calls=os.cpu_count()))
     return (pairs if source.paired else pairs.map(measured)).with_options(options)
+
+
+def _cut(images, margin):
+    """[batch, height, width, channels] without so many pixels at each side."""
+    return images[:, margin:-margin, margin:-margin]
 
 
 def _check_pairs_fit(source, operator):

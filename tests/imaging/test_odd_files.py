@@ -10,7 +10,7 @@ from inversenet_tf.imaging import io
 from inversenet_tf.imaging.config import DataConfig
 from inversenet_tf.imaging.datasets import TRAINING, open_source
 from inversenet_tf.imaging.packing import prepare
-from inversenet_tf.imaging.pairs import draw_patch
+from inversenet_tf.imaging.patches import draw_patch
 from inversenet_tf.training import train
 
 PHOTOGRAPH = skimage.data.chelsea()[60:180, 100:260]  # the cat's face, 120 x 160

@@ -11,12 +11,11 @@ from inversenet_tf.imaging.kernels import linear_motion
 from inversenet_tf.imaging.operators import Blur, Compose, Decimation, Identity, SpectralMean
 from inversenet_tf.imaging.pairs import (
     ONE_PROCESS,
-    center_crop,
-    draw_patch,
     evaluation_pairs,
     training_images,
     training_pairs,
 )
+from inversenet_tf.imaging.patches import center_crop, draw_patch
 from inversenet_tf.imaging.sources import ImageSource
 
 RANDOM = DataConfig(size=32, crop="random", augmentation="flip")
@@ -299,3 +298,25 @@ def test_a_share_of_images_of_any_resolution_is_the_same_part():
 def test_impossible_shares_are_refused(fields):
     with pytest.raises(ValueError, match="data.crop_share"):
         DataConfig(**fields).validate()
+
+
+@pytest.mark.parametrize("operator", [Blur(linear_motion(5)), JOINT])
+def test_what_a_blur_takes_from_beyond_a_patch_is_there_with_a_margin(folder, operator):
+    """A pair with a margin is the middle of a larger pair."""
+    with_margin = dataclasses.replace(RANDOM, size=24, margin=4)
+    quiet = NoiseConfig()
+    larger = dataclasses.replace(RANDOM, size=32)
+    found, whole = (
+        take(training_pairs(folder, operator, quiet, data, batch_size=2, seed=1), 2)
+        for data in (with_margin, larger)
+    )
+    for (measurements, images), (around, all_of_them) in zip(found, whole, strict=True):
+        cut = 4 // operator.scale
+        np.testing.assert_array_equal(images, all_of_them[:, 4:-4, 4:-4])
+        np.testing.assert_array_equal(measurements, around[:, cut:-cut, cut:-cut])
+
+
+def test_a_margin_asks_for_larger_images_and_random_patches():
+    assert dataclasses.replace(RANDOM, margin=4).minimum_side == RANDOM.size + 8
+    with pytest.raises(ValueError, match='crop "random" with data.margin.*center'):
+        dataclasses.replace(RANDOM, margin=4, crop="center").validate()
