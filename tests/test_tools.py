@@ -1,6 +1,7 @@
 """The command line, from training to export, as a user runs it."""
 
 import ast
+import importlib.util
 import json
 import time
 
@@ -114,7 +115,22 @@ def test_train_a_prior_and_invert(tmp_path):
 
 
 def test_the_benchmark_runs(tmp_path):
-    output = tmp_path / "benchmark.json"
-    run("benchmark", "--number=2", "--rounds=1", "--steps=2", "--width=4", f"--output={output}")
-    results = json.loads(output.read_text())
-    assert results["ratio"] > 0 and set(results["peak_memory_mib"]) == {"compiled", "eager"}
+    """Every section, at sizes of seconds; again, it only reports what is there."""
+    pytest.importorskip("torch")
+    sections = ["training_step", "restoration", "tiles", "input_pipeline", "blind_inversion",
+                "prior_step", "time_to_quality"]  # fmt: skip
+    if importlib.util.find_spec("deepinv") is None:
+        sections.remove("time_to_quality")
+    command = (
+        "benchmark", f"--output={tmp_path}", "--tiny", "--rounds=1",
+        f"--sections={','.join(sections)}",
+    )  # fmt: skip
+    first = run(*command)
+    assert first.returncode == 0, first.stderr
+    results = json.loads((tmp_path / "benchmark.json").read_text())
+    assert len(results["sections"]) == len(sections)
+    assert all(cases for cases in results["sections"].values())
+    again = run(*command)
+    assert again.stdout == first.stdout and "is there already" in again.stderr
+    changed = run("benchmark", f"--output={tmp_path}", "--tiny", "--rounds=2")
+    assert changed.returncode == 1 and "differ in rounds" in changed.stderr

@@ -1,109 +1,88 @@
-"""Times the blind inversion against the same algorithm written plainly, in one run.
+"""Measures the package against PyTorch and against the machine, in one run.
 
-python tools/benchmark.py --output=runs/benchmark.json
-python tools/benchmark.py --rounds=5 --number=50
+pip install "inversenet-tf[bench]"
+python tools/benchmark.py --output=runs/benchmark
+python tools/benchmark.py --output=runs/benchmark --sections=training_step,restoration --rounds=40
 
-Both run the same rounds of Algorithm 1 on a DCGAN of random weights, which cost what trained ones
-do, in float32, and take turns round by round. Peak memory is that of one process for each.
+Writes benchmark.json and benchmark.md into the directory. What is there already is kept: the same
+command goes on after a kill, case by case.
 """
 
-import resource
-import statistics
-import subprocess
-import sys
-import time
+import importlib
+from pathlib import Path
 
-import numpy as np
-from absl import flags
+from absl import flags, logging
 
 from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
-from peers.eager_inversion import eager_inversion
+from benchmarks import machine, report, turns
 
-from blind_gan_tf.config import SearchConfig
-from blind_gan_tf.inversion import invert
-from blind_gan_tf.latents import Latents
-from blind_gan_tf.networks import DCGANDiscriminator, DCGANGenerator
-from blind_gan_tf.surrogate import LinearConvolution
-from inversenet_tf.imaging.runs import versions, write_json
+from inversenet_tf.imaging.runs import read_json, versions, write_json
 
-NUMBER = flags.DEFINE_integer("number", 25, "Measurements.", lower_bound=1)
-ROUNDS = flags.DEFINE_integer("rounds", 3, "Timed rounds, after one that is not.", lower_bound=1)
-STEPS = flags.DEFINE_integer("steps", 50, "Steps of either phase.", lower_bound=1)
-WIDTH = flags.DEFINE_integer("width", 64, "Width of the DCGAN.", lower_bound=1)
-OUTPUT = flags.DEFINE_string("output", None, "JSON file for the result.")
-ONLY = flags.DEFINE_enum("only", None, ["compiled", "eager"], "Run one, print its peak memory.")
+# Modules of `benchmarks/`, by the order they are measured in.
+SECTIONS = {
+    "training_step": "Training step",
+    "restoration": "Restoration",
+    "tiles": "Restoration in tiles",
+    "input_pipeline": "Input pipeline",
+    "blind_inversion": "Blind inversion",
+    "prior_step": "Training step of a prior",
+    "time_to_quality": "Time to quality",
+}
 
-
-def contestants():
-    """{name: callable of a number of rounds and of what to call after each}"""
-    generator = DCGANGenerator(width=WIDTH.value)
-    discriminator = DCGANDiscriminator(width=WIDTH.value)
-    shape = (NUMBER.value, 64, 64, 3)
-    measurements = np.random.default_rng(0).uniform(size=shape).astype(np.float32)
-
-    def config(rounds):
-        return SearchConfig(
-            rounds=rounds, surrogate_steps=STEPS.value, latent_steps=STEPS.value
-        )  # fmt: skip
-
-    def compiled(rounds, after):
-        invert(
-            measurements, generator, discriminator, lambda seed: LinearConvolution(seed=seed),
-            config(rounds), on_round=lambda *state: after(),
-        )  # fmt: skip
-
-    def eager(rounds, after):
-        latents = Latents().draw((NUMBER.value, 1), [0, 0])
-        surrogate = LinearConvolution()
-        eager_inversion(
-            measurements, generator, discriminator, surrogate, latents, config(rounds), after
-        )
-
-    return {"compiled": compiled, "eager": eager}
-
-
-def seconds_per_round():
-    """{name: list}, the contestants taking turns; the first round, which compiles, is left out."""
-    found = {}
-    for _ in range(ROUNDS.value):
-        for name, contestant in contestants().items():
-            times = [time.monotonic()]
-            contestant(2, lambda times=times: times.append(time.monotonic()))
-            found.setdefault(name, []).append(times[2] - times[1])
-    return found
-
-
-def peak_memory(name):
-    """MiB of a process that runs one contestant alone."""
-    command = [sys.executable, __file__, f"--only={name}", f"--number={NUMBER.value}",
-               f"--steps={STEPS.value}", f"--width={WIDTH.value}"]  # fmt: skip
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return float(output.split()[-1])
+OUTPUT = flags.DEFINE_string("output", None, "Directory for the results.", required=True)
+CHOSEN = flags.DEFINE_list("sections", list(SECTIONS), f"Of {', '.join(SECTIONS)}.")
+ROUNDS = flags.DEFINE_integer("rounds", 20, "Rounds that are timed.", lower_bound=1)
+WORKDIR = flags.DEFINE_string("workdir", "", "Of a trained run to restore with; else untrained.")
+TINY = flags.DEFINE_boolean("tiny", False, "Sizes of seconds, to try whether it runs.")
+flags.register_validator(
+    "sections", lambda chosen: set(chosen) <= set(SECTIONS), f"Expected some of {list(SECTIONS)}."
+)
 
 
 def main():
-    if ONLY.value:
-        contestants()[ONLY.value](2, lambda: None)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-        return
-    # First, while this process is small: Linux counts a parent's memory as its child's.
-    memory = {name: peak_memory(name) for name in ("compiled", "eager")}
-    times = seconds_per_round()
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    results = {
-        "number": NUMBER.value,
-        "steps": STEPS.value,
-        "width": WIDTH.value,
-        "seconds_per_round": times,
-        "ratio": medians["eager"] / medians["compiled"],
-        "peak_memory_mib": memory,
-        "versions": versions(),
+    output = Path(OUTPUT.value).expanduser()
+    results = begun(output / "benchmark.json")
+    for name in CHOSEN.value:
+        section = importlib.import_module(f"benchmarks.{name}")
+        settings = dict(section.TINY) if TINY.value else {}
+        if WORKDIR.value and name in ("restoration", "tiles"):
+            settings["workdir"] = WORKDIR.value
+        cases = results["sections"].setdefault(SECTIONS[name], [])
+        for case in section.cases(settings):
+            if case.name in [measured["name"] for measured in cases]:
+                logging.info("%s is there already.", case.name)
+                continue
+            logging.info("Measuring: %s", case.name)
+            cases.append(turns.measure(case, ROUNDS.value))
+            write_json(output / "benchmark.json", results)
+            (output / "benchmark.md").write_text(report.markdown(results))
+    print(report.markdown(results))
+
+
+def begun(path):
+    """The results of an earlier run of the same command, or none yet.
+
+    Raises:
+        ValueError: they are of another machine, other versions or another command.
+    """
+    about = {
+        "machine": machine.description(),
+        "versions": versions() | machine.versions_of_peers(),
+        "rounds": ROUNDS.value,
+        "workdir": WORKDIR.value,
+        "tiny": TINY.value,
     }
-    for name, median in medians.items():
-        print(f"{name:<10}{median:>10.2f} s a round{memory[name]:>10.0f} MiB")
-    print(f"eager / compiled: {results['ratio']:.2f}")
-    if OUTPUT.value:
-        write_json(OUTPUT.value, results)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return about | {"sections": {}}
+    kept = read_json(path)
+    different = [name for name, value in about.items() if kept.get(name) != value]
+    if different:
+        raise ValueError(
+            f"Expected in {path} results of this command on this machine. Received: ones that "
+            f"differ in {', '.join(different)}; choose another --output"
+        )
+    return kept
 
 
 if __name__ == "__main__":

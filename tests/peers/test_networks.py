@@ -1,0 +1,120 @@
+"""The networks of the peer give what ours give with the same weights."""
+
+import numpy as np
+import pytest
+
+from inversenet_tf.dae import DAE
+from inversenet_tf.discriminator import Discriminator
+from inversenet_tf.unet import UNet
+
+torch = pytest.importorskip("torch")
+from peers import networks as peers  # noqa: E402
+from peers.weights import load_weights, read_weights, weights_of, write_weights  # noqa: E402
+
+
+def randomized(network, seed=0):
+    """The network with weights that leave nothing at zero or one, and no tanh at its ends."""
+    generator = np.random.default_rng(seed)
+    for weight in network.weights:
+        if weight.path.endswith("kernel"):
+            value = generator.normal(0.0, (16 * weight.shape[-2]) ** -0.5, weight.shape)
+        else:
+            around = 1.0 if weight.path.endswith(("gamma", "variance")) else 0.0
+            value = generator.uniform(around - 0.2, around + 0.2, weight.shape)
+        weight.assign(value)
+    return network
+
+
+def to_torch(images):
+    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2)
+
+
+def to_numpy(images):
+    return images.detach().permute(0, 2, 3, 1).numpy()
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).uniform(-1.0, 1.0, shape).astype(np.float32)
+
+
+def assert_same(ours, peer, *inputs):
+    """In inference and in training, and the statistics that training leaves."""
+    load_weights(peer, weights_of(ours))
+    keras_inputs = list(inputs) if len(inputs) > 1 else inputs[0]
+    for training in (False, True):
+        expected = np.array(ours(keras_inputs, training=training))
+        found = peer.train(training)(*map(to_torch, inputs))
+        found = to_numpy(found) if found.ndim == 4 else found.detach().numpy()
+        np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+    for name, (*_, mean, _) in ((n, w) for n, w in weights_of(ours).items() if len(w) == 4):
+        np.testing.assert_allclose(peer.layers[name].running_mean, mean, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(2, 16, 16), (1, 24, 40)])
+@pytest.mark.parametrize("global_skip", [False, True])
+def test_unet(shape, global_skip):
+    ours, peer = randomized(UNet(3, 3, global_skip)), peers.UNet(3, 3, global_skip)
+    assert_same(ours, peer, noise(*shape, 3))
+
+
+def test_unet_of_other_channels():
+    peer = peers.UNet(2, 3, measurement_channels=1)
+    assert_same(randomized(UNet(2, 3, measurement_channels=1)), peer, noise(2, 8, 12, 1))
+
+
+@pytest.mark.parametrize(
+    "factor, condition, options, measured",
+    [
+        (4, "none", {}, None),
+        (4, "shuffled", {}, (24, 16, 3)),
+        (2, "shuffled", {"global_skip": True}, (24, 16, 3)),
+        (4, "inner", {"paper_literal": True}, (6, 4, 3)),
+        (2, "inner", {"measurement_channels": 1}, (12, 8, 1)),
+    ],
+)
+def test_dae(factor, condition, options, measured):
+    inputs = [noise(2, 24, 16, 3)] + ([noise(2, *measured, seed=1)] if measured else [])
+    options = {"factor": factor, "condition": condition} | options
+    assert_same(randomized(DAE(**options)), peers.DAE(**options), *inputs)
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (1, 64, 32)])
+def test_discriminator(shape):
+    assert_same(randomized(Discriminator(3, 4)), peers.Discriminator(3, 4), noise(*shape, 3))
+
+
+@pytest.mark.parametrize("network", ["unet", "dae", "discriminator"])
+def test_networks_begin_as_ours(network):
+    """The same deviations, zeros and ones."""
+    make = {
+        "unet": lambda module: module.UNet(4, 3, global_skip=True),
+        "dae": lambda module: module.DAE(4, 3, "shuffled", global_skip=True),
+        "discriminator": lambda module: module.Discriminator(3, 16),
+    }[network]
+    ours = {"unet": UNet, "dae": DAE, "discriminator": Discriminator}
+    expected = weights_of(make(type("ours", (), {c.__name__: c for c in ours.values()})))
+    peer = make(peers)
+    for name, (kernel, bias, *_) in expected.items():
+        layer = peer.layers[name]
+        np.testing.assert_array_equal(layer.bias.detach(), bias)
+        spread = kernel.std() / np.sqrt(2 * kernel.size)
+        assert abs(layer.weight.detach().numpy().std() - kernel.std()) <= 6 * spread, name
+
+
+def test_weights_survive_their_file(tmp_path):
+    network = randomized(UNet(2))
+    write_weights(tmp_path / "weights.npz", {"inverter": network})
+    (name, found), *others = read_weights(tmp_path / "weights.npz").items()
+    assert name == "inverter" and not others
+    expected = weights_of(network)
+    assert found.keys() == expected.keys()
+    for layer, arrays in expected.items():
+        for array, same in zip(arrays, found[layer], strict=True):
+            np.testing.assert_array_equal(same, array)
+
+
+def test_other_networks_weights_are_refused():
+    with pytest.raises(ValueError, match="Expected weights of .*Received"):
+        load_weights(peers.UNet(3), weights_of(UNet(2)))
+    with pytest.raises(ValueError, match="conv4 of shape .*Received"):
+        load_weights(peers.DAE(4), weights_of(DAE(4, condition="shuffled")))

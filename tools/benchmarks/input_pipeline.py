@@ -1,0 +1,263 @@
+"""From JPEG files to batches, against the training step that consumes them.
+
+`settings`: number of `photographs` the section writes, `batches` of a turn's stream, `steps` of a
+turn of training, `network` fields of the config's network, and `folders`: {recipe: directory of
+images to read instead}.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.turns import Case, Contestant
+
+HERE = "benchmarks.input_pipeline"
+SETTINGS = {"photographs": 64, "batches": 20, "steps": 60, "network": {}, "folders": {}}
+TINY = {"photographs": 3, "batches": 2, "steps": 2, "network": {"discriminator_width": 4}}
+STEPS_OF_A_TURN = 4  # of the training step alone
+QUALITY = 90
+CROP_SHARE = 0.72  # as `data_sets.py` has it for CelebA
+PREFETCHED = 6  # batches that a stream has ready at most, or under way
+# What the names of the recipes stand for: (what is drawn, batch, photographs' height and width).
+RECIPES = {
+    "quickstart": ("random patches of photographs", 16, (321, 481)),
+    "paper": ("central crops of faces' size", 36, (218, 178)),
+}
+PEER = {"quickstart": {"min_scale": 0.4}, "paper": {"crop_share": CROP_SHARE}}
+
+
+def cases(settings):
+    """For each recipe the streams against the step, and the loop that waits for its stream."""
+    settings = SETTINGS | settings
+    root = Path(tempfile.mkdtemp(prefix="input_pipeline"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    found = []
+    for recipe, (_, _, shape) in RECIPES.items():
+        folder = settings["folders"].get(recipe)
+        if not folder:
+            folder = write_photographs(root / recipe, settings["photographs"], shape)
+        shared = {"recipe": recipe, "folder": str(folder), "network": settings["network"]}
+        found += [*_streams(settings, shared, str(root)), _waiting(settings, shared)]
+    return found
+
+
+def _streams(settings, shared, scratch):
+    """The time per image, of the same work by a peer and of the step, and from other sources."""
+    recipe, batches = shared["recipe"], settings["batches"]
+    drawn, batch, _ = RECIPES[recipe]
+    turn = {"folder": shared["folder"], "batches": batches}
+    told = _settings(settings, recipe) | {"batches": batches}
+
+    def ours(name, kind):
+        options = turn | {"recipe": recipe, "scratch": scratch, "kind": kind}
+        return Contestant(name, f"{HERE}:stream", options, work=batches * batch)
+
+    peer = turn | {"batch_size": batch} | PEER[recipe]
+    step = shared | {"steps": STEPS_OF_A_TURN}
+    consumed = [
+        ours("JPEG folder", "folder"),
+        Contestant("PyTorch, DataLoader", f"{HERE}:peer_stream", peer, batches * batch, peer=True),
+        Contestant("training step", f"{HERE}:training", step, work=STEPS_OF_A_TURN * batch),
+    ]
+    if recipe == "quickstart":
+        early = Contestant("step of the pretraining", f"{HERE}:training",
+                           step | {"pretraining": True}, work=STEPS_OF_A_TURN * batch)  # fmt: skip
+        consumed.append(early)
+    sources = [
+        ours("JPEG folder", "folder"),
+        ours("prepared set", "prepared"),
+        ours("JPEG folder, cached", "cached"),
+    ]
+    return [
+        Case(f"input pipeline, {recipe}: an image, {drawn}", consumed, settings=told),
+        Case(f"input pipeline, {recipe}: an image from other sources", sources, settings=told),
+    ]
+
+
+def _settings(settings, recipe):
+    """What both kinds of case tell of theirs."""
+    photographs = settings["folders"].get(recipe) or settings["photographs"]
+    return {"batch": RECIPES[recipe][1], "photographs": photographs}
+
+
+def _waiting(settings, shared):
+    """What a training loses to its stream: it shares the cores with it and may wait for it."""
+    shared = shared | {"steps": settings["steps"]}
+
+    def loop(name, prepare, **options):
+        return Contestant(name, f"{HERE}:{prepare}", shared | options, work=settings["steps"])
+
+    return Case(
+        f"training, {shared['recipe']}: a step with its stream",
+        [
+            loop("from the JPEG folder", "training", streamed=True),
+            loop("from memory", "training"),
+            loop("from the JPEG folder, waiting timed", "waiting"),
+        ],
+        settings=_settings(settings, shared["recipe"]) | {"steps": settings["steps"]},
+    )
+
+
+def write_photographs(directory, count, shape):
+    """JPEG files of `count` parts of scikit-image's colour photographs, (height, width) each."""
+    import numpy as np
+    import skimage.data
+    from PIL import Image
+
+    directory.mkdir(parents=True)
+    loaders = ("astronaut", "chelsea", "coffee", "rocket")
+    photographs = [getattr(skimage.data, name)() for name in loaders]
+    generator = np.random.default_rng(0)
+    for index in range(count):
+        picture = Image.fromarray(photographs[index % len(photographs)])
+        # Enlarged where the part is larger than the photograph.
+        factor = max(1.0, *(a / b for a, b in zip(shape, picture.size[::-1], strict=True)))
+        picture = picture.resize([round(side * factor) + 1 for side in picture.size])
+        left, top = (
+            generator.integers(1 + there - side)
+            for there, side in zip(picture.size, shape[::-1], strict=True)
+        )
+        part = picture.crop((left, top, left + shape[1], top + shape[0]))
+        part.save(directory / f"{index:04}.jpg", quality=QUALITY)
+    return directory
+
+
+def config_of(recipe, network=None, pretraining=False):
+    """The `Config` of one of `RECIPES`, without its source.
+
+    Args:
+        recipe: the name.
+        network: dict of fields of its network.
+        pretraining: whether its steps are those of quickstart's pretraining, or Algorithm 1's.
+    """
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    from inversenet_tf import recipes
+
+    config = recipes.motion_deblur()
+    if recipe == "quickstart":
+        recipes.on_embedded_photographs(config)
+        recipes.for_two_cores(config)
+        config.loss.pretraining_share = 1.0 if pretraining else 0.0
+    else:
+        config.data.crop_share = CROP_SHARE
+    for field, value in (network or {}).items():
+        setattr(config.network, field, value)
+    return config
+
+
+def stream(recipe, folder, scratch, batches, kind="folder"):
+    """The turn that draws batches of `training_pairs`, from a stream that begins with it.
+
+    It tells the seconds of all cores that an image costs.
+    """
+    dataset = _pairs(config_of(recipe), folder, kind, scratch)
+
+    def turn():
+        begun = time.process_time()
+        count = sum(len(images) for _, images in dataset.take(batches))
+        return {"cpu_seconds": (time.process_time() - begun) / count}
+
+    return turn
+
+
+def _pairs(config, folder, kind="folder", scratch=None):
+    from inversenet_tf.imaging.cache import cached
+    from inversenet_tf.imaging.datasets import TRAINING, open_source
+    from inversenet_tf.imaging.operators import build_operator
+    from inversenet_tf.imaging.pairs import training_pairs
+
+    data, training = config.data, config.training
+    spec = f"folder:{folder}"
+    if kind == "prepared":
+        from inversenet_tf.imaging.packing import prepare
+
+        directory = tempfile.mkdtemp(dir=scratch)
+        prepare(spec, directory)
+        spec = f"prepared:{directory}"
+    source = open_source(spec, TRAINING, data.channels, data.minimum_side)
+    return training_pairs(
+        cached(source) if kind == "cached" else source,
+        build_operator(config.operator), config.noise, data,
+        batch_size=training.batch_size, seed=training.seed,
+    )  # fmt: skip
+
+
+def peer_stream(folder, batches, batch_size, **drawing):
+    """The same of PyTorch's DataLoader; its workers outlive the turn."""
+    from peers.input_pipeline import training_loader
+
+    loader = training_loader(folder, batches, batch_size, **drawing)
+
+    def turn():
+        begun = _cpu_seconds_with_workers()
+        count = sum(len(images) for _, images in loader)
+        return {"cpu_seconds": (_cpu_seconds_with_workers() - begun) / count}
+
+    return turn
+
+
+def _cpu_seconds_with_workers():
+    import psutil
+
+    this = psutil.Process()
+    times = [process.cpu_times() for process in (this, *this.children(recursive=True))]
+    return sum(each.user + each.system for each in times)
+
+
+def training(recipe, folder, steps, network, streamed=False, pretraining=False):
+    """The turn of so many steps of the training loop, on the stream or on one batch in memory."""
+    model, dataset = _model_and_stream(config_of(recipe, network, pretraining), folder)
+    import tensorflow as tf
+
+    from inversenet_tf.imaging.training_loop import TrainStep
+
+    if not streamed:
+        dataset = tf.data.Dataset.from_tensors(next(iter(dataset.take(1)))).repeat()
+    iterator = iter(dataset)
+    step = TrainStep(model, tf.distribute.get_strategy())
+
+    def turn():
+        for _ in range(steps):
+            step(iterator)
+
+    return turn
+
+
+def waiting(recipe, folder, steps, network):
+    """The turn of so many steps, each of which is given its batch when that has come.
+
+    It tells the share of the time in which there is none yet. The first steps of a turn, which
+    find what was prefetched before it, are left out.
+    """
+    model, dataset = _model_and_stream(config_of(recipe, network), folder)
+    import tensorflow as tf
+
+    iterator = iter(dataset)
+    step = tf.function(model.train_step)
+    left_out = min(PREFETCHED, steps - 1)
+
+    def turn():
+        waited = worked = 0.0
+        for number in range(steps):
+            begun = time.monotonic()
+            batch = next(iterator)
+            arrived = time.monotonic()
+            tf.nest.map_structure(float, step(batch))  # waits for them
+            if number >= left_out:
+                waited += arrived - begun
+                worked += time.monotonic() - arrived
+        return {"waited": waited / (waited + worked)}
+
+    return turn
+
+
+def _model_and_stream(config, folder):
+    from inversenet_tf.networks import build_model
+    from inversenet_tf.training import compile_model
+
+    model = build_model(config)
+    compile_model(model, config)
+    return model, _pairs(config, folder)

@@ -1,0 +1,77 @@
+"""A training step of the DCGAN prior: one update of the discriminator, one of the generator."""
+
+from benchmarks.turns import Case, Contestant
+
+HERE = "benchmarks.prior_step"
+SETTINGS = {"batch": 64, "width": 64}
+TINY = {"batch": 2, "width": 4}
+PRECISIONS = {"bfloat16": "mixed_bfloat16", "float32": "float32"}  # PyTorch's name, ours
+
+
+def cases(settings):
+    """The step of `prior_celeba.py` in either precision, from a batch in memory.
+
+    Args:
+        settings: dict that may hold the size of the `batch` and the `width` of both networks.
+    """
+    settings = SETTINGS | settings
+    found = []
+    for precision in PRECISIONS:
+        shared = settings | {"precision": precision}
+        contestants = [
+            Contestant("ours", f"{HERE}:ours", shared),
+            Contestant("PyTorch", f"{HERE}:peer", shared, peer=True),
+            Contestant("PyTorch, compiled", f"{HERE}:peer", shared | {"compiled": True}, peer=True),
+        ]
+        name = f"DCGAN of 64 x 64 images, {precision}"
+        found.append(Case(name, contestants, precision, "PyTorch", settings))
+    return found
+
+
+def our_prior(precision, width=64, latent_size=100):
+    """A compiled `Prior` of a DCGAN; `precision` is a Keras dtype policy."""
+    from blind_gan_tf.config import PriorConfig
+    from blind_gan_tf.prior_training import build_prior, compile_prior
+
+    config = PriorConfig()
+    config.network.generator_width = config.network.discriminator_width = width
+    config.latents.size = latent_size
+    config.training.precision = precision
+    prior = build_prior(config)
+    compile_prior(prior, config)
+    return prior
+
+
+def ours(batch, width, precision):
+    """A step of `Prior.train_step`, compiled as `training_loop.fit` compiles it."""
+    import os
+
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    import tensorflow as tf
+
+    prior = our_prior(PRECISIONS[precision], width)
+    images = tf.constant(_images(batch))
+    step = tf.function(lambda: prior.train_step(images)["generator_loss"])
+    return lambda: {"loss": float(step())}
+
+
+def peer(batch, width, precision, compiled=False):
+    """The same step by `peers.priors`."""
+    import torch
+    from peers.priors import GANStep, dcgan
+
+    torch.manual_seed(0)
+    step = GANStep(*dcgan(width=width), precision=precision, compiled=compiled)
+    signed = torch.from_numpy(_images(batch) * 2.0 - 1.0).permute(0, 3, 1, 2)
+
+    def turn():
+        # The latents are drawn in the step, as ours are.
+        return {"loss": step(signed, torch.rand(batch, 100) * 2.0 - 1.0)[1]}
+
+    return turn
+
+
+def _images(batch):
+    import numpy as np
+
+    return np.random.default_rng(0).uniform(size=(batch, 64, 64, 3)).astype(np.float32)

@@ -1,0 +1,119 @@
+"""The results of a benchmark as Markdown."""
+
+from benchmarks.machine import SIDE
+from benchmarks.turns import LIMIT
+
+MIB = 2**20
+WANTED = 4.0  # dB above the measurements
+MARKS = 6  # of a curve that are shown
+EXPLANATION = f"""\
+The contestants of a case have a process each and take turns, in an order that is drawn for every
+round. Seconds are medians of the timed rounds, with quartiles; `first` is the first turn, which
+traces and compiles. `x` is the time as a multiple of the first contestant's. The rate is that of
+the case's convolutions and products, counted once and the same for all; the share is of the rate of
+a product of two {SIDE}x{SIDE} matrices in the case's precision, in the same rounds. Memory is the
+peak of the process.
+"""
+
+
+def markdown(results):
+    """The whole report of what tools/benchmark.py keeps as JSON."""
+    machine = results["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    lines = [
+        "# Benchmark",
+        "",
+        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}. {versions}.",
+        "",
+        EXPLANATION,
+    ]
+    for title, cases in results["sections"].items():
+        lines.append(f"## {title}\n")
+        for case in cases:
+            parts = [_curves(case)] if _is_of_curves(case) else [_table(case), _conclusions(case)]
+            lines += [_heading(case), ""]
+            for part in parts:
+                lines += [*part, ""]
+    return "\n".join(lines)
+
+
+def _heading(case):
+    rounds = len(_of_limit(case)["seconds"])
+    settings = ", ".join(f"{name} {value}" for name, value in case["settings"].items())
+    return f"**{case['name']}**; {rounds} rounds; load before {case['load_before']}; {settings}"
+
+
+def _table(case):
+    """One line a contestant."""
+    first = next(iter(case["contestants"].values()))["median"]
+    yield "| | ms (quartiles) | x | GFLOP/s | share | first s | MiB |"
+    yield "|---|---:|---:|---:|---:|---:|---:|"
+    for name, found in case["contestants"].items():
+        lower, upper = found["quartiles"]
+        rate = _rate(case, name)
+        yield (
+            f"| {name} | {_ms(found['median'])} ({_ms(lower)}-{_ms(upper)}) "
+            f"| {found['median'] / first:.2f} | {'' if rate is None else f'{rate / 1e9:.0f}'} "
+            f"| {'' if rate is None else f'{rate / _rate(case, LIMIT):.0%}'} "
+            f"| {found['first']:.1f} | {_mib(found['peak'])} |"
+        )
+
+
+def _is_of_curves(case):
+    """Whether its turns tell how good what they trained is by now."""
+    first = next(iter(case["contestants"].values()))
+    return "gain" in (first["told"][-1] or {})
+
+
+def _curves(case):
+    """One line a contestant: how soon it was good, and its PSNR at some of the turns' ends."""
+    found = {name: c["told"] for name, c in case["contestants"].items() if name != LIMIT}
+    turns = len(next(iter(found.values())))
+    marks = sorted({round(turns * part / MARKS) - 1 for part in range(1, MARKS + 1)} - {-1})
+    seconds = [next(iter(found.values()))[mark]["seconds"] for mark in marks]
+    before = next(iter(found.values()))[0]
+    yield f"The measurements have {before['psnr'] - before['gain']:.2f} dB."
+    yield ""
+    yield f"| | s to +{WANTED:g} dB | steps |" + "".join(f" dB, {s:.0f} s |" for s in seconds)
+    yield "|---|---:|---:|" + "---:|" * len(marks)
+    for name, told in found.items():
+        soon = next((f"{turn['seconds']:.0f}" for turn in told if turn["gain"] >= WANTED), "-")
+        scores = "".join(f" {told[mark]['psnr']:.2f} |" for mark in marks)
+        yield f"| {name} | {soon} | {told[-1]['steps']} |{scores}"
+
+
+def _conclusions(case):
+    """The best of ours against the best peer, and what the turns told."""
+    fastest = {}
+    for name, found in case["contestants"].items():
+        side = "peer" if found["peer"] else "ours"
+        if name != LIMIT and found["median"] < fastest.get(side, (float("inf"), ""))[0]:
+            fastest[side] = (found["median"], name)
+    if len(fastest) == 2:
+        (ours, our_name), (theirs, their_name) = fastest["ours"], fastest["peer"]
+        yield f"{our_name} / {their_name}: **{ours / theirs:.2f}**"
+    for name, found in case["contestants"].items():
+        for key in found["told"][-1] or {}:
+            values = sorted(told[key] for told in found["told"])
+            yield f"- {name}: {key} {values[len(values) // 2]:.4g} (median)"
+
+
+def _rate(case, name):
+    """Floating-point operations a second, or None where they were not counted."""
+    if name == LIMIT:
+        return case["operations_of_limit"] / _of_limit(case)["median"]
+    if case["operations"] is None:
+        return None
+    return case["operations"] / case["contestants"][name]["median"]
+
+
+def _of_limit(case):
+    return case["contestants"][LIMIT]
+
+
+def _ms(seconds):
+    return f"{1000 * seconds:.4g}"
+
+
+def _mib(count):
+    return "" if count is None else f"{count / MIB:.0f}"

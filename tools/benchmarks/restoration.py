@@ -1,0 +1,242 @@
+"""Restoring images in memory: our exports and what else we offer, against PyTorch."""
+
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+
+from benchmarks.turns import Case, Contestant
+
+HERE = "benchmarks.restoration"
+SIZES = (64, 256, 512)  # sides of single images, in pixels
+BATCH = 8  # of one more case, of the first size
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+OTHERS = ("Keras predict", "Restorer", "restore_bytes", "LiteRT")  # all of float32
+PEERS = ("eager", "folded", "frozen script", "compiled")
+COUNTED = "PyTorch, eager, float32"
+KERAS_FILE = "model.keras"
+WEIGHTS_FILE = "weights.npz"
+LITERT_FILE = "model.tflite"
+TINY = {"sizes": [64], "batch": 0}
+
+
+def cases(settings):
+    """Single images of several sizes, and a batch; images a multiple of the networks'.
+
+    Args:
+        settings: dict that may hold `sizes`, `batch` (0 for none), `workdir` (of a deblurring run
+            with U-Net and DAE; else the networks of two cores' recipe with random weights) and
+            `directory` (for what is exported; else a temporary one).
+    """
+    directory = settings.get("directory") or temporary_directory()
+    described = write_models(directory, settings.get("workdir"))
+    sizes, batch = settings.get("sizes", SIZES), settings.get("batch", BATCH)
+    pairs = [(size, 1) for size in sizes] + ([(sizes[0], batch)] if batch else [])
+    return [_case(str(directory), described, size, count) for size, count in pairs]
+
+
+def temporary_directory():
+    """A directory that goes with this process."""
+    directory = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
+
+
+def _case(directory, described, size, batch):
+    options = {"directory": directory, "shape": [batch, size, size, described["channels"]]}
+    found = [
+        Contestant(f"SavedModel, {name}", f"{HERE}:saved_model", options | {"precision": name})
+        for name in reversed(PRECISIONS)
+    ]
+    prepared = {
+        "Keras predict": "keras_predict", "Restorer": "restorer",
+        "restore_bytes": "restore_bytes", "LiteRT": "lite_rt",
+    }  # fmt: skip
+    for name in OTHERS:
+        found.append(Contestant(name, f"{HERE}:{prepared[name]}", options))
+    for way in PEERS:
+        for precision in PRECISIONS:
+            told = options | {"way": way, "precision": precision, "networks": described}
+            name = f"PyTorch, {way}, {precision}"
+            found.append(Contestant(name, f"{HERE}:peer", told, peer=True))
+    name = f"{size} x {size} px" + f", batch of {batch}" * (batch > 1)
+    told = {"size": size, "batch": batch, "trained": described["trained"]}
+    return Case(name, found, "bfloat16", COUNTED, told)
+
+
+def write_models(directory, workdir=None):
+    """Writes what the contestants read: exports, a Keras and a LiteRT file, and the weights.
+
+    Returns:
+        dict of the networks' arguments, for the peer.
+    """
+    from peers.weights import write_weights
+
+    from inversenet_tf.export import export_model
+    from inversenet_tf.lite import converted
+
+    directory = Path(directory)
+    for name, precision in PRECISIONS.items():
+        model = _model(workdir, precision)
+        exported = export_model(model, directory / name)
+        if name == "float32":
+            model.save(directory / KERAS_FILE)
+            networks = {"inverter": model.inverter, "denoiser": model.denoiser}
+            write_weights(directory / WEIGHTS_FILE, networks)
+            (directory / LITERT_FILE).write_bytes(converted(exported))
+    unet, dae = model.inverter, model.denoiser
+    return {
+        "channels": unet.channels, "depth": unet.depth, "global_skip": unet.global_skip,
+        "factor": dae.factor, "condition": dae.condition, "trained": bool(workdir),
+    }  # fmt: skip
+
+
+def _model(workdir, precision):
+    """The run's, or of two cores' recipe with weights none of which is zero or one."""
+    from inversenet_tf import recipes
+    from inversenet_tf.networks import build_model
+    from inversenet_tf.training import load_trained
+
+    if workdir:
+        return load_trained(workdir, precision=precision)[0]
+    import numpy as np
+
+    config = recipes.motion_deblur()
+    recipes.for_two_cores(config)
+    config.training.precision = precision
+    model = build_model(config, with_discriminator=False)
+    generator = np.random.default_rng(0)
+    for weight in (*model.inverter.weights, *model.denoiser.weights):
+        if weight.path.endswith("kernel"):
+            value = generator.normal(0.0, 0.02, weight.shape)
+        else:
+            middle = 1.0 if weight.path.endswith(("gamma", "variance")) else 0.0
+            value = generator.uniform(middle - 0.2, middle + 0.2, weight.shape)
+        weight.assign(value)
+    return model
+
+
+def _images(shape):
+    """Smooth images in [0, 1], as PNGs of photographs are neither noise nor flat."""
+    import numpy as np
+
+    coarse = np.random.default_rng(0).uniform(size=(shape[0], 9, 9, shape[3]))
+    rows, columns = (np.linspace(0, 8, side) for side in shape[1:3])
+
+    def between(values, places, axis):
+        below = np.minimum(places.astype(int), 7)
+        share = np.expand_dims(places - below, tuple(i for i in range(4) if i != axis))
+        one, other = (np.take(values, below + i, axis) for i in (0, 1))
+        return one * (1 - share) + other * share
+
+    return between(between(coarse, rows, 1), columns, 2).astype(np.float32)
+
+
+def _turn(restore, *kept):
+    """A turn of a function without arguments; tells a pixel, by which all are seen to agree.
+
+    Args:
+        restore: returns an array [b, h, w, c], or a list of PNG files.
+        kept: what the function needs alive.
+    """
+
+    def turn(kept=kept):
+        restored = restore()
+        if isinstance(restored[0], bytes):
+            return None
+        _, height, width, _ = restored.shape
+        return {"middle": float(restored[0, height // 2, width // 2, 0])}
+
+    return turn
+
+
+def _quiet():
+    import os
+
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+
+def saved_model(directory, shape, precision):
+    """The export's default signature, as a server calls it."""
+    _quiet()
+    import tensorflow as tf
+
+    from inversenet_tf.imaging.saved_models import latest_version
+
+    loaded = tf.saved_model.load(str(latest_version(Path(directory) / precision)))
+    function = loaded.signatures["serving_default"]
+    images = _images(shape)
+    return _turn(lambda: function(measurements=tf.constant(images))["restored"].numpy(), loaded)
+
+
+def restore_bytes(directory, shape):
+    """PNG files in, PNG files out."""
+    _quiet()
+    import tensorflow as tf
+
+    from inversenet_tf.imaging.saved_models import latest_version
+
+    loaded = tf.saved_model.load(str(latest_version(Path(directory) / "float32")))
+    function = loaded.signatures["restore_bytes"]
+    pixels = tf.cast(tf.round(_images(shape) * 255.0), tf.uint8)
+    files = [tf.io.encode_png(image).numpy() for image in pixels]
+    return _turn(lambda: function(image_bytes=tf.constant(files))["restored_bytes"].numpy(), loaded)
+
+
+def _keras_model(directory):
+    _quiet()
+    import keras
+
+    import inversenet_tf.networks  # noqa: F401 - registers the classes
+
+    return keras.saving.load_model(Path(directory) / KERAS_FILE)
+
+
+def keras_predict(directory, shape):
+    """The Keras model, by its own `predict`."""
+    model, images = _keras_model(directory), _images(shape)
+    return _turn(lambda: model.predict(images, batch_size=len(images), verbose=0)["restored"])
+
+
+def restorer(directory, shape):
+    """What a user of the package calls."""
+    from inversenet_tf.restorers import Restorer
+
+    restore, images = Restorer(_keras_model(directory)), _images(shape)
+    return _turn(lambda: restore(images)["restored"])
+
+
+def lite_rt(directory, shape):
+    """TensorFlow's interpreter on as many threads as there are cores."""
+    _quiet()
+    import os
+
+    from inversenet_tf.lite import LiteRestorer
+
+    restore = LiteRestorer(Path(directory) / LITERT_FILE, os.cpu_count())
+    images = _images(shape)
+    return _turn(lambda: restore(images)["restored"])
+
+
+def peer(directory, shape, way, precision, networks):
+    """PyTorch with the same weights."""
+    import torch
+    from peers.networks import DAE, UNet
+    from peers.restoration import InverseNet, deployed
+    from peers.weights import load_weights, read_weights
+
+    n = networks
+    unet = UNet(n["depth"], n["channels"], n["global_skip"])
+    dae = DAE(n["factor"], n["channels"], n["condition"], n["global_skip"])
+    weights = read_weights(Path(directory) / WEIGHTS_FILE)
+    load_weights(unet, weights["inverter"])
+    load_weights(dae, weights["denoiser"])
+    images = _images(shape)
+    model = InverseNet(unet, dae, autocast=precision == "bfloat16")
+    restore = deployed(model, way, torch.from_numpy(images).permute(0, 3, 1, 2))
+
+    def restored():
+        measurements = torch.from_numpy(images).permute(0, 3, 1, 2)
+        return restore(measurements).permute(0, 2, 3, 1).numpy()
+
+    return _turn(restored)

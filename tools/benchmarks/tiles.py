@@ -1,0 +1,90 @@
+"""Restoring an image in tiles, in half of the memory, against restoring the whole."""
+
+from pathlib import Path
+
+from benchmarks.restoration import temporary_directory, write_models
+from benchmarks.turns import Case, Contestant
+
+HERE = "benchmarks.tiles"
+SIZES = (512, 1024)  # sides of an image, in pixels
+EXPORT = "float32"  # the directory of `write_models`
+TINY = {"tiled_sizes": [512]}
+
+
+def cases(settings):
+    """One for each size: tiles, then the whole.
+
+    Args:
+        settings: dict that may hold `tiled_sizes`, and `workdir` and `directory` as for
+            `benchmarks.restoration.cases`.
+    """
+    directory = Path(settings.get("directory") or temporary_directory())
+    write_models(directory, settings.get("workdir"))
+    return [_case(directory, size) for size in settings.get("tiled_sizes", SIZES)]
+
+
+def _case(directory, size):
+    """Writes the photograph and what the whole of it becomes, too, for the comparison."""
+    import numpy as np
+
+    from inversenet_tf.restorers import ExportedRestorer
+    from inversenet_tf.tiling import restore_pixels
+
+    restorer = ExportedRestorer(directory / EXPORT)
+    pixels = _photograph(size, restorer.spec.measured_channels)
+    limit, tile = memory_for_tiles(pixels, restorer.spec)
+    files = {name: str(directory / f"{name}_{size}.npy") for name in ("photograph", "whole")}
+    np.save(files["photograph"], pixels)
+    np.save(files["whole"], restore_pixels(restorer, pixels))
+    options = {"export": str(directory / EXPORT)} | files
+    contestants = [
+        Contestant("tiles", f"{HERE}:restored", options | {"max_memory": limit}),
+        Contestant("whole", f"{HERE}:restored", options),
+    ]
+    told = {"size": size, "tile": tile, "max_memory": limit}
+    return Case(f"{size} x {size} px", contestants, settings=told)
+
+
+def _photograph(size, channels):
+    """In 16 bits, which show differences of less than a level."""
+    import numpy as np
+
+    from inversenet_tf.imaging.datasets import HELD_OUT, open_source
+    from inversenet_tf.imaging.io import to_integers
+    from inversenet_tf.verification import of_size
+
+    photograph = open_source("photos", HELD_OUT, channels).load(0)
+    return to_integers(of_size(photograph, (size, size), 1), np.uint16)
+
+
+def memory_for_tiles(pixels, spec):
+    """Half of the bytes that the whole image takes, and [height, width] of the tiles then."""
+    from inversenet_tf.tiling import tile_shape
+
+    extended = [-(-side // spec.multiple) * spec.multiple for side in pixels.shape[:2]]
+    limit = int(extended[0] * extended[1] * spec.bytes_per_pixel / 2)
+    return limit, [side * spec.scale for side in tile_shape(extended, spec, limit, pixels.itemsize)]
+
+
+def restored(export, photograph, whole, max_memory=None):
+    """Restores the photograph within `max_memory`; tells how far from the whole that is."""
+    import numpy as np
+
+    from inversenet_tf.imaging.io import WHITE, WHITE_16_BITS
+    from inversenet_tf.restorers import ExportedRestorer
+    from inversenet_tf.tiling import restore_pixels
+
+    restorer, pixels = ExportedRestorer(export), np.load(photograph)
+    expected = np.load(whole).astype(np.float32)
+
+    def turn():
+        found = restore_pixels(restorer, pixels, max_memory)
+        if max_memory is None:
+            return None
+        difference = np.abs(found - expected).max(-1) / WHITE_16_BITS
+        return {
+            "largest_difference": float(difference.max()),
+            "share_within_a_level": float((difference < 1 / WHITE).mean()),
+        }
+
+    return turn

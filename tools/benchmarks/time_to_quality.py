@@ -1,0 +1,187 @@
+"""How soon a restoration is good: PSNR of held-out photographs against seconds of training.
+
+A turn trains for some seconds and then measures, which is not among the seconds; tracing and
+compiling are. All train on batches of one input pipeline, which runs in their own process.
+"""
+
+import os
+import time
+
+from benchmarks.turns import Case, Contestant
+
+HERE = "benchmarks.time_to_quality"
+SLICE, BUDGET = 10.0, 220.0  # seconds of training, in a turn and in all
+TINY = {"slice": 0.1, "budget": 0.1, "size": 32, "width": 4}
+DEEPINV = {"UNet": 1e-3, "DnCNN": 1e-3}  # its networks' names for them, and learning rates
+CONFIGS = {"quickstart": "quickstart", "paper": "the paper's"}
+
+
+def cases(settings):
+    """One case.
+
+    Args:
+        settings: dict that may hold `slice` and `budget` in seconds, `size` of patches, `width`
+            of the discriminator and `deepinv`, its networks' learning rates by name.
+    """
+    slice_, budget = settings.get("slice", SLICE), settings.get("budget", BUDGET)
+    shared = {
+        "slice_": slice_,
+        "smaller": {name: settings[name] for name in ("size", "width") if name in settings},
+    }
+    contestants = [
+        Contestant(f"ours, recipe {label}", f"{HERE}:ours", shared | {"recipe": recipe})
+        for recipe, label in CONFIGS.items()
+    ] + [Contestant("PyTorch, recipe the paper's", f"{HERE}:peer", shared, peer=True)]
+    for name, rate in settings.get("deepinv", DEEPINV).items():
+        options = shared | {"name": name, "learning_rate": rate, "budget": budget}
+        contestants.append(
+            Contestant(f"deepinv's {name}, MSE", f"{HERE}:deepinv", options, peer=True)
+        )
+    return [
+        Case(
+            f"PSNR of two held-out photographs, {budget:g} s of training each",
+            contestants,
+            "bfloat16",
+            settings={"data": "photos", "operator": "motion blur of 9 pixels"},
+            rounds=max(1, round(budget / slice_)),
+            warm_up=0,
+        )
+    ]
+
+
+def config_of(recipe, size=0, width=0):
+    """The `Config` of quickstart, or the paper's constants on the same photographs."""
+    from inversenet_tf import recipes
+
+    config = recipes.quickstart()
+    if recipe == "paper":
+        config = recipes.motion_deblur()
+        recipes.on_embedded_photographs(config)
+    config.training.precision = "mixed_bfloat16"
+    config.data.size = size or config.data.size
+    config.network.discriminator_width = width or config.network.discriminator_width
+    return config
+
+
+class Data:
+    """A config's endless batches, and its held-out photographs with their measurements."""
+
+    def __init__(self, config):
+        from inversenet_tf.imaging.metrics import psnr
+        from inversenet_tf.imaging.pairs import evaluation_pairs, training_pairs
+        from inversenet_tf.training import open_data
+
+        operator, images, held_out = open_data(config)
+        shared = {"seed": config.training.seed}
+        shared["batch_size"] = config.training.batch_size
+        self.batches = training_pairs(images, operator, config.noise, config.data, **shared)
+        self._held_out = list(
+            evaluation_pairs(held_out, operator, config.noise, config.data, **shared)
+        )
+        self._psnr = lambda estimates, images: float(psnr(estimates, images, config.metrics)[0])
+
+    def gain(self, restore):
+        """Mean PSNR in dB of `restore(measurements)`, and how much is above the measurements'."""
+        pairs = self._held_out
+        found = sum(self._psnr(restore(measured), images) for measured, images in pairs)
+        before = sum(self._psnr(measured, images) for measured, images in pairs)
+        return {"psnr": found / len(pairs), "gain": (found - before) / len(pairs)}
+
+
+def _turn(slice_, step, gain):
+    """Trains by `step()` until the slice is over, then measures.
+
+    The first turn's clock begins before the first step is traced.
+    """
+    steps, seconds = 0, 0.0
+
+    def turn():
+        nonlocal steps, seconds
+        begun = time.monotonic()
+        while time.monotonic() - begun < slice_:
+            step(seconds + time.monotonic() - begun)
+            steps += 1
+        seconds += time.monotonic() - begun
+        return {"seconds": seconds, "steps": steps} | gain()
+
+    return turn
+
+
+def ours(recipe, slice_, smaller):
+    """What `inversenet_tf.training.train` runs, but for checkpoints and logs."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    import tensorflow as tf
+
+    from inversenet_tf.imaging.runs import fix_randomness
+    from inversenet_tf.imaging.training_loop import TrainStep
+    from inversenet_tf.networks import build_model
+    from inversenet_tf.training import compile_model
+
+    config = config_of(recipe, **smaller)
+    fix_randomness(config.training)
+    data = Data(config)
+    model = build_model(config)
+    compile_model(model, config)
+    strategy = tf.distribute.get_strategy()
+    train_step = TrainStep(model, strategy)
+    iterator = iter(strategy.distribute_datasets_from_function(lambda context: data.batches))
+    restore = tf.function(lambda measurements: model.restore(measurements)["restored"])
+
+    def step(seconds):
+        if model.step < config.training.steps:
+            train_step(iterator)
+        else:
+            time.sleep(0.1)  # the recipe is at its end
+
+    return _turn(slice_, step, lambda: data.gain(restore))
+
+
+def peer(slice_, smaller):
+    """The paper's recipe by `peers.inversenet`."""
+    import torch
+    from peers.inversenet import Settings, TrainingStep, build_networks, settings_of
+    from peers.restoration import InverseNet
+
+    config = config_of("paper", **smaller)
+    torch.manual_seed(0)
+    settings = Settings(**settings_of(config))
+    networks = build_networks(settings)
+    train_step = TrainingStep(networks, settings, autocast=True)
+    restoration = InverseNet(networks["inverter"], networks["denoiser"], autocast=True)
+
+    def restore(measurements):
+        restoration.eval()
+        with torch.inference_mode():
+            restored = restoration(measurements)
+        restoration.train()
+        return restored
+
+    return _torch_turn(Data(config), slice_, lambda batch, seconds: train_step(*batch), restore)
+
+
+def deepinv(name, learning_rate, budget, slice_, smaller):
+    """A network of deepinv on quickstart's patches."""
+    from peers.deepinv_networks import Restoration
+
+    restoration = Restoration(name, learning_rate, autocast=True)
+
+    def step(batch, seconds):
+        restoration.train_step(*batch, seconds / budget)
+
+    data = Data(config_of("quickstart", **smaller))
+    return _torch_turn(data, slice_, step, restoration.restore)
+
+
+def _torch_turn(data, slice_, step, restore):
+    """A turn of PyTorch: [batch, height, width, 3] of the data and [batch, 3, ...] of the rest."""
+    import torch
+
+    def to_torch(images):
+        return torch.from_numpy(images).permute(0, 3, 1, 2)  # in memory channels_last
+
+    batches = (tuple(map(to_torch, batch)) for batch in data.batches.as_numpy_iterator())
+
+    def restored(measurements):
+        return restore(to_torch(measurements.numpy())).permute(0, 2, 3, 1).numpy()
+
+    return _turn(slice_, lambda seconds: step(next(batches), seconds), lambda: data.gain(restored))

@@ -1,0 +1,143 @@
+"""One turn of Algorithm 1 on a batch in memory: our training step against that in PyTorch."""
+
+from benchmarks.turns import Case, Contestant
+
+HERE = "benchmarks.training_step"
+RECIPES = ("the paper's", "for two cores")
+COMPARATORS = {"alexnet": 0, "squeezenet": 64}  # by name, the size they are used at; 0: their own
+PEERS = {
+    "PyTorch, bfloat16": {"autocast": True},
+    "PyTorch, bfloat16, compiled": {"autocast": True, "compiled": True},
+    "PyTorch, float32": {},
+}
+COUNTED = "PyTorch, float32"
+TINY = {"size": 32, "batch": 2, "width": 4, "comparators": ["squeezenet"]}
+
+
+def config_of(recipe, size=64, batch=0, width=0):
+    """A `Config` of a motion blur.
+
+    Args:
+        recipe: one of `RECIPES`.
+        size: of the images, in pixels.
+        batch, width: of the training and of the discriminator; 0 for the recipe's.
+    """
+    from inversenet_tf import recipes
+
+    config = recipes.motion_deblur()
+    if recipe == "for two cores":
+        recipes.for_two_cores(config)
+        # The step of Algorithm 1, which the peer takes, too.
+        config.loss.pretraining_share = config.training.average = 0.0
+    config.data.size = size
+    config.training.batch_size = batch or config.training.batch_size
+    config.network.discriminator_width = width or config.network.discriminator_width
+    return config
+
+
+def cases(settings):
+    """The paper's step without and with comparators, and that of the recipe for two cores.
+
+    Args:
+        settings: dict that may hold `size`, `batch` and `width`, see `config_of`, and
+            `comparators`, of those of `COMPARATORS` that are measured.
+    """
+    smaller = {name: settings[name] for name in ("size", "batch", "width") if name in settings}
+    found = [_case(recipe, "none", smaller) for recipe in RECIPES]
+    for comparator in settings.get("comparators", COMPARATORS):
+        found.append(_case("the paper's", comparator, smaller))
+    return found
+
+
+def _case(recipe, comparator, smaller):
+    from peers.inversenet import settings_of
+
+    config = config_of(recipe, **smaller)
+    size, batch = config.data.size, config.training.batch_size
+    ours = {"recipe": recipe, "comparator": comparator, "smaller": smaller}
+    peers = {
+        "settings": settings_of(config),
+        "comparator": comparator,
+        "shape": [batch, size, size, config.data.channels],
+    }
+    contestants = [
+        Contestant(f"ours, {label}", f"{HERE}:ours", ours | {"precision": precision})
+        for label, precision in (("bfloat16", "mixed_bfloat16"), ("float32", "float32"))
+    ] + [
+        Contestant(name, f"{HERE}:peer", peers | options, peer=True)
+        for name, options in PEERS.items()
+    ]
+    used = "" if comparator == "none" else f", {comparator}"
+    told = {"size": size, "batch": batch, "width": config.network.discriminator_width}
+    return Case(f"{recipe} step{used}", contestants, "bfloat16", COUNTED, told)
+
+
+def _batch(shape):
+    """(measurements, images) float32 in [0, 1]."""
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    return tuple(generator.uniform(size=shape).astype(np.float32) for _ in range(2))
+
+
+def ours(recipe, comparator, smaller, precision):
+    """What `inversenet_tf.training.train` runs for one step on one device."""
+    import os
+
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    import tensorflow as tf
+
+    from inversenet_tf.imaging.training_loop import TrainStep
+    from inversenet_tf.networks import build_model
+    from inversenet_tf.training import compile_model
+
+    config = config_of(recipe, **smaller)
+    config.training.precision = precision
+    model = build_model(config)
+    compile_model(model, config, _our_comparator(comparator, precision))
+    size = config.data.size
+    batch = _batch((config.training.batch_size, size, size, config.data.channels))
+    strategy = tf.distribute.get_strategy()
+    step = TrainStep(model, strategy)
+    data = iter(
+        strategy.distribute_datasets_from_function(
+            lambda context: tf.data.Dataset.from_tensors(batch).repeat()
+        )
+    )
+    return lambda: losses_of(step(data)[0])
+
+
+def _our_comparator(name, precision):
+    """With random weights, which cost what trained ones do."""
+    from inversenet_tf.comparator import COMPARATORS as KNOWN
+    from inversenet_tf.comparator import Comparator
+
+    if name == "none":
+        return None
+    pretrained = KNOWN[name]
+    size = COMPARATORS[name] or pretrained.size
+    return Comparator(pretrained.network(size=size, dtype=precision), pretrained.preprocess)
+
+
+def peer(settings, comparator, shape, autocast=False, compiled=False):
+    """The step of `peers.inversenet`."""
+    import torch
+    from peers import comparators
+    from peers.inversenet import Settings, TrainingStep, build_networks
+
+    torch.manual_seed(0)
+    if comparator != "none":
+        network, size = comparators.COMPARATORS[comparator], COMPARATORS[comparator]
+        dtype = torch.bfloat16 if autocast else torch.float32
+        compared = comparators.Comparator(network(size) if size else network(), dtype)
+    else:
+        compared = None
+    settings = Settings(**settings)
+    step = TrainingStep(build_networks(settings), settings, compared, autocast, compiled)
+    batch = [torch.from_numpy(images).permute(0, 3, 1, 2) for images in _batch(shape)]
+    return lambda: losses_of(step(*batch))
+
+
+def losses_of(logs):
+    """What a turn tells: the three losses as numbers."""
+    return {name: float(value) for name, value in logs.items() if name.endswith("_loss")}

@@ -1,0 +1,57 @@
+"""Weights of our Keras networks for the same networks in PyTorch; imports neither library."""
+
+import numpy as np
+
+
+def weights_of(network):
+    """{layer's name: list of arrays} of a Keras network."""
+    return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
+
+
+def load_weights(module, weights):
+    """Copies what `weights_of` returns into a module's `layers`, which have the same names.
+
+    Kernels become [out, in / groups, height, width] or, where transposed, [in, out, height,
+    width]; dense ones [out, in].
+
+    Raises:
+        ValueError: other layers, or other shapes.
+    """
+    import torch
+
+    if weights.keys() != module.layers.keys():
+        raise ValueError(f"Expected weights of {list(module.layers)}. Received: {list(weights)}")
+    for name, arrays in weights.items():
+        layer = module.layers[name]
+        targets = [layer.weight, layer.bias]
+        if len(arrays) == 4:
+            targets += [layer.running_mean, layer.running_var]
+        for target, array in zip(targets, arrays, strict=True):
+            array = array.transpose({4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}[array.ndim])
+            if target.shape != array.shape:
+                raise ValueError(
+                    f"Expected {name} of shape {tuple(target.shape)}. Received: {array.shape}"
+                )
+            with torch.no_grad():
+                target.copy_(torch.from_numpy(np.ascontiguousarray(array)))
+
+
+def write_weights(path, networks):
+    """Writes {name: Keras network} as an .npz file, for a process without Keras."""
+    arrays = {
+        f"{network}/{layer}/{index}": array
+        for network, layers in ((name, weights_of(n)) for name, n in networks.items())
+        for layer, found in layers.items()
+        for index, array in enumerate(found)
+    }
+    np.savez(path, **arrays)
+
+
+def read_weights(path):
+    """{network: what `weights_of` returned of it} of such a file."""
+    found = {}
+    with np.load(path) as arrays:
+        for key in arrays.files:
+            network, layer, _ = key.split("/")
+            found.setdefault(network, {}).setdefault(layer, []).append(arrays[key])
+    return found
