@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from blind_gan_tf.stacked import stacked
+
 
 class SurrogateBank:
     """Several surrogates of one architecture, each applied to images of its own.
@@ -18,6 +20,7 @@ class SurrogateBank:
     def __init__(self, models, starts=1):
         self._starts = starts
         self._template = models[0]
+        self._stacked = stacked(models[0])
         weights = zip(*(model.trainable_variables for model in models), strict=True)
         self.variables = [
             keras.Variable(np.stack(stack), name=f"stacked_{index}")
@@ -27,13 +30,21 @@ class SurrogateBank:
 
     def __call__(self, images):
         """[copies, batch, height, width, c] -> [copies, batch, height, width, measured c]."""
-        frozen = [variable.value for variable in self._template.non_trainable_variables]
-        stacked = [tf.convert_to_tensor(variable.value) for variable in self.variables]
-        outputs = [
-            self._template.stateless_call([stack[i] for stack in stacked], frozen, images[i])[0]
-            for i in range(self.copies)
-        ]
-        return tf.stack(outputs)
+        return self.seeing(images)()
+
+    def now(self):
+        """The surrogates of the present weights: `__call__` without what depends on them alone."""
+        prepared = self._prepared()
+        return lambda images: self._stacked.apply(prepared, self._stacked.arranged(images))
+
+    def seeing(self, images):
+        """`__call__` of these images with whatever weights there are when it is called."""
+        arranged = self._stacked.arranged(images)
+        return lambda: self._stacked.apply(self._prepared(), arranged)
+
+    def _prepared(self):
+        weights = [tf.convert_to_tensor(variable.value) for variable in self.variables]
+        return self._stacked.prepared(weights)
 
     def model(self, group, start):
         """The surrogate of one start of a group as a Keras model of its own."""
@@ -72,6 +83,10 @@ class FixedOperator:
             flat = operator(tf.reshape(part, [-1, *part.shape[2:]]))
             measured.append(tf.reshape(flat, [*part.shape[:2], *flat.shape[1:]]))
         return tf.concat(measured, axis=0)
+
+    def now(self):
+        """Itself: it does not change."""
+        return self
 
     def model(self, group, start):
         """The operator of a group, whichever start asks for it."""

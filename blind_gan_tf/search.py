@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from blind_gan_tf.frozen import frozen
 from blind_gan_tf.latents import Latents
 from blind_gan_tf.losses import measurement_distance, perceptual_loss
 
@@ -60,6 +61,9 @@ class Search:
         # [c, n, height, width, measured channels]
         self._measurements = tf.repeat(tf.constant(measurements), starts, axis=0)
         self._prior = prior
+        self._generator = frozen(prior.generator)
+        if config.perceptual_weight:
+            self._discriminator = frozen(prior.discriminator)
         self._config = config
         self._seed = seed
         self._identity = tf.constant(np.tile(identity, groups))  # [c]
@@ -95,33 +99,29 @@ class Search:
             channels] in [-1, 1]).
         """
         copies, per_group, candidates, sources, size = latents.shape
-        signed = self._prior.generator(tf.reshape(latents, [-1, size]), training=False)
+        signed = self._generator(tf.reshape(latents, [-1, size]))
         height, width, channels = signed.shape[1:]
         leading = [copies, per_group, candidates]
         images = tf.reshape((signed + 1.0) / 2.0, [*leading, sources, height, width, channels])
         images = tf.transpose(images, [0, 1, 2, 4, 5, 3, 6])
         return tf.reshape(images, [*leading, height, width, sources * channels]), signed
 
-    def measure(self, images):
-        """F-hat of [c, n, p, height, width, s * channels]."""
-        copies, per_group, candidates = images.shape[:3]
-        flat = tf.reshape(images, [copies, per_group * candidates, *images.shape[3:]])
-        measured = self.forward(flat)
-        return tf.reshape(measured, [copies, per_group, candidates, *measured.shape[2:]])
-
-    def distances(self, images, measurements=None):
+    def distances(self, images, measurements=None, forward=None):
         """||F-hat(G(z)) - Y||_1 for [c, n, p, ...] images: [c, n, p].
 
         Args:
             images: [c, n, p, height, width, s * channels].
             measurements: [c, n, height, width, measured channels]; None: those of the search.
+            forward: F-hat of [c, n * p, ...] images; None: the search's.
         """
         measurements = self._measurements if measurements is None else measurements
-        return measurement_distance(self.measure(images), measurements[:, :, None])
+        measured = (forward or self.forward)(flat(images))
+        measured = tf.reshape(measured, [*images.shape[:3], *measured.shape[2:]])
+        return measurement_distance(measured, measurements[:, :, None])
 
-    def latent_distances(self, images, measurements=None):
+    def latent_distances(self, images, measurements=None, forward=None):
         """As `distances`, but with F-hat(x) = x for identity starts in their first rounds."""
-        distances = self.distances(images, measurements)
+        distances = self.distances(images, measurements, forward)
         if not self._has_identity:
             return distances
         measurements = self._measurements if measurements is None else measurements
@@ -144,36 +144,48 @@ class Search:
         """
         images, _ = self.generate(tf.convert_to_tensor(self.latents.value))
         images = best_candidates(images, self.distances(images))
+        measured = self.forward.seeing(flat(images))
         loss = tf.constant(0.0)
         for _ in tf.range(self._config.surrogate_steps):
-            loss, gradients = self.surrogate_gradients(images)
+            loss, gradients = self.surrogate_gradients(images, measured)
             self._surrogate_optimizer.apply(gradients, list(self.forward.variables))
         return loss
 
-    def surrogate_gradients(self, images):
-        """The loss and its gradients by the stacked weights; L_per does not depend on them."""
+    def surrogate_gradients(self, images, measured=None):
+        """The loss and its gradients by the stacked weights; L_per does not depend on them.
+
+        Args:
+            images: [c, n, 1, height, width, s * channels], one candidate of each measurement.
+            measured: what `SurrogateBank.seeing` returned of them, where it is at hand.
+        """
+        measured = measured or self.forward.seeing(flat(images))
         weights = [variable.value for variable in self.forward.variables]
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(self.distances(images))
+            loss = tf.reduce_sum(measurement_distance(measured(), self._measurements))
         return loss, tape.gradient(loss, weights)
 
     @tf.function
     def train_latents(self):
         """T2 projected steps on the latents with the surrogates fixed; returns the last loss."""
+        forward = self.forward.now()
         loss = tf.constant(0.0)
         for _ in tf.range(self._config.latent_steps):
-            loss, gradient = self.latent_gradient()
+            loss, gradient = self.latent_gradient(forward)
             self._latent_optimizer.apply([gradient], [self.latents])
             self.latents.assign(self._prior.latents.project(self.latents.value))
         return loss
 
-    def latent_gradient(self):
-        """The loss, sum_j ||F-hat(G(z_j)) - Y_j||_1 + alpha L_per, and its gradient by z."""
+    def latent_gradient(self, forward=None):
+        """The loss, sum_j ||F-hat(G(z_j)) - Y_j||_1 + alpha L_per, and its gradient by z.
+
+        Args:
+            forward: as `SurrogateBank.now` returns it; None: the search's.
+        """
         with tf.GradientTape() as tape:
             images, signed = self.generate(tf.convert_to_tensor(self.latents.value))
-            loss = tf.reduce_sum(self.latent_distances(images))
+            loss = tf.reduce_sum(self.latent_distances(images, forward=forward))
             if self._config.perceptual_weight:
-                realism = perceptual_loss(self._prior.discriminator(signed, training=False))
+                realism = perceptual_loss(self._discriminator(signed))
                 loss += self._config.perceptual_weight * tf.reduce_sum(realism)
         return loss, tape.gradient(loss, self.latents.value)
 
@@ -262,6 +274,12 @@ def side_by_side(latents):
     starts, per_group, candidates, sources, size = latents.shape
     latents = tf.transpose(latents, [1, 0, 2, 3, 4])
     return tf.reshape(latents, [1, per_group, starts * candidates, sources, size])
+
+
+def flat(images):
+    """[c, n, p, ...] -> [c, n * p, ...]."""
+    copies, per_group, candidates = images.shape[:3]
+    return tf.reshape(images, [copies, per_group * candidates, *images.shape[3:]])
 
 
 def best_candidates(images, distances):

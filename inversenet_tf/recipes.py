@@ -59,7 +59,7 @@ def for_two_cores(config):
     # Paper: the weights of the last step; here: an average, 1 to 2 dB better while rates are high.
     config.training.average = 0.99
     # Paper: 0; here: without the discriminator a step takes half the time and teaches as much PSNR.
-    config.loss.pretraining_share = 0.75
+    config.loss.pretraining_share = 0.9
     config.training.batch_size = 16
     config.training.steps = 4000
     config.training.steps_per_epoch = 400

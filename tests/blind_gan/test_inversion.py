@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from blind_gan.eager_inversion import eager_inversion
 from blind_gan.toys import SIDE, linear_generator, mean_discriminator
-from peers.eager_inversion import eager_inversion
 
 from blind_gan_tf.config import SearchConfig
 from blind_gan_tf.forward import FixedOperator

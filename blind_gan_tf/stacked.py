@@ -1,0 +1,147 @@
+"""Several surrogates of one architecture at once, their weights stacked along a first axis.
+
+What depends on the weights only and what depends on the images only stand apart: the steps of a
+phase, which change but one of them, need the other only once. Letters in shape comments: c copies
+(surrogates), b images of each, k kernel size.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from blind_gan_tf.surrogate import LinearConvolution, MixingNetwork
+from inversenet_tf.imaging.operators import extended
+
+BLOCK = 4  # pixels: 4 x 4 of 3 channels are 48, of which processors make better use than of 3
+
+
+def stacked(template):
+    """How to apply many models like `template`: an object as `AnyModels` is one."""
+    kind = {LinearConvolution: LinearConvolutions, MixingNetwork: MixingNetworks}
+    return kind.get(type(template), AnyModels)(template)
+
+
+class AnyModels:
+    """One model after another.
+
+    Args:
+        template: a built Keras model.
+    """
+
+    def __init__(self, template):
+        self._template = template
+
+    def prepared(self, weights):
+        """What the trainable weights, a list of tensors [c, ...], are needed for."""
+        return weights
+
+    def arranged(self, images):
+        """What the images [c, b, height, width, channels] are needed for."""
+        return images
+
+    def apply(self, weights, images):
+        """[c, b, height, width, measured channels], of what the two methods above returned."""
+        fixed = [variable.value for variable in self._template.non_trainable_variables]
+        return tf.stack(
+            [
+                self._template.stateless_call([stack[i] for stack in weights], fixed, images[i])[0]
+                for i in range(images.shape[0])
+            ]
+        )
+
+
+class LinearConvolutions:
+    """`LinearConvolution`s, the two convolutions of each as one.
+
+    One kernel of 2 k - 1 pixels has fewer weights than two of k with many channels between them,
+    and gives the same measurements. It is applied to blocks of pixels as if to pixels of many
+    channels.
+    """
+
+    def __init__(self, template):
+        self._size = template.options["kernel_size"]
+        self._boundary = template.options["boundary"]
+        self._paths = block_paths(self._size)
+
+    def prepared(self, weights):
+        """Kernels of blocks [c, rows, columns, block of images, block of measurements]."""
+        first, second = weights  # [c, k, k, images' channels, f], [c, k, k, f, channels]
+        copies, size, _, inputs, filters = first.shape
+        outputs = second.shape[-1]
+        pairs = size * size * inputs, size * size * outputs
+        second = tf.reshape(tf.transpose(second, [0, 3, 1, 2, 4]), [copies, filters, pairs[1]])
+        products = tf.reshape(first, [copies, pairs[0], filters]) @ second
+        products = tf.reshape(products, [copies, size, size, inputs, size, size, outputs])
+        # Rows of the first kernel and of the second to where in a block kernel they lead.
+        products = tf.transpose(products, [1, 4, 0, 2, 5, 3, 6])  # rows; c, columns, channels
+        products = tf.reshape(products, [size * size, -1])
+        placed = tf.reshape(self._paths @ products, [-1, copies, size * size, inputs * outputs])
+        placed = tf.transpose(placed, [2, 1, 0, 3])
+        placed = self._paths @ tf.reshape(placed, [size * size, -1])
+        reach = (size + 1) // 2
+        placed = tf.reshape(
+            placed, [reach, BLOCK, BLOCK, copies, reach, BLOCK, BLOCK, inputs, outputs]
+        )  # columns; c, rows, channels
+        placed = tf.transpose(placed, [3, 4, 0, 5, 1, 7, 6, 2, 8])
+        block = BLOCK * BLOCK
+        return tf.reshape(placed, [copies, reach, reach, block * inputs, block * outputs])
+
+    def arranged(self, images):
+        """Extended and in blocks: [c, b, rows, columns, channels]."""
+        copies, batch = images.shape[:2]
+        flat = tf.reshape(images, [-1, *images.shape[2:]])
+        reach = (self._size - 1, self._size - 1)
+        wide = extended(flat, reach, reach, self._boundary)
+        # Whole blocks; what is beyond the image's end is cut off again.
+        missing = [-side % BLOCK for side in wide.shape[1:3]]
+        if any(missing):
+            wide = tf.pad(wide, [[0, 0], [0, missing[0]], [0, missing[1]], [0, 0]])
+        blocks = tf.nn.space_to_depth(wide, BLOCK)
+        return tf.reshape(blocks, [copies, batch, *blocks.shape[1:]]), images.shape[2:4]
+
+    def apply(self, kernels, arranged):
+        """The measurements of every copy."""
+        blocks, (height, width) = arranged
+        measured = [
+            tf.nn.depth_to_space(tf.nn.conv2d(own, kernel, 1, "VALID"), BLOCK)
+            for own, kernel in zip(tf.unstack(blocks), tf.unstack(kernels), strict=True)
+        ]
+        return tf.stack(measured)[:, :, :height, :width]
+
+
+def block_paths(size):
+    """Which rows a, b of two kernels lead from row p of some blocks to row q of one: p - q = a + b.
+
+    Args:
+        size: k.
+
+    Returns:
+        [p * q, a * b] of zeros and ones, p < 2 (k + 1), q < BLOCK.
+    """
+    rows = 2 * (size + 1)
+    p, q, a, b = np.ogrid[:rows, :BLOCK, :size, :size]
+    return (p - q == a + b).astype(np.float32).reshape(rows * BLOCK, size * size)
+
+
+class MixingNetworks:
+    """`MixingNetwork`s: batches of matrix products."""
+
+    def __init__(self, template):
+        pass
+
+    def prepared(self, weights):
+        """The first layer with its biases as weights of one source more."""
+        first, first_bias, second, second_bias = weights
+        return tf.concat([first, first_bias[:, None]], 1), second, second_bias[:, None]
+
+    def arranged(self, images):
+        """Pixels, and one source more that is white: [c, b * height * width, s + 1]."""
+        pixels = tf.reshape(images, [images.shape[0], -1, images.shape[-1]])
+        white = tf.ones_like(pixels[..., :1])
+        return tf.concat([pixels, white], -1), images.shape[1:4]
+
+    def apply(self, kernels, arranged):
+        """The measurements of every copy."""
+        first, second, bias = kernels
+        pixels, shape = arranged
+        measured = tf.nn.relu(pixels @ first) @ second + bias
+        return tf.reshape(measured, [measured.shape[0], *shape, -1])
