@@ -11,6 +11,7 @@ import tensorflow as tf
 from blind_gan_tf.surrogate import LinearConvolution, MixingNetwork
 from inversenet_tf.imaging.operators import extended
 
+AT_ONCE = 2**24  # values of a hidden layer: 64 MiB
 BLOCK = 4  # pixels: 4 x 4 of 3 channels are 48, of which processors make better use than of 3
 
 
@@ -123,25 +124,42 @@ def block_paths(size):
 
 
 class MixingNetworks:
-    """`MixingNetwork`s: batches of matrix products."""
+    """`MixingNetwork`s: batches of matrix products, one copy after another where they are large."""
 
     def __init__(self, template):
-        pass
+        self._units = template.options["units"]
 
     def prepared(self, weights):
-        """The first layer with its biases as weights of one source more."""
+        """The first layer with its biases as the weights of one source more."""
         first, first_bias, second, second_bias = weights
         return tf.concat([first, first_bias[:, None]], 1), second, second_bias[:, None]
 
     def arranged(self, images):
-        """Pixels, and one source more that is white: [c, b * height * width, s + 1]."""
+        """Pixels [c, b * height * width, s], and the shape they had."""
         pixels = tf.reshape(images, [images.shape[0], -1, images.shape[-1]])
-        white = tf.ones_like(pixels[..., :1])
-        return tf.concat([pixels, white], -1), images.shape[1:4]
+        at_once = pixels.shape[0] * pixels.shape[1] * self._units <= AT_ONCE
+        return with_white(pixels) if at_once else pixels, images.shape[1:4], at_once
 
     def apply(self, kernels, arranged):
         """The measurements of every copy."""
-        first, second, bias = kernels
-        pixels, shape = arranged
-        measured = tf.nn.relu(pixels @ first) @ second + bias
-        return tf.reshape(measured, [measured.shape[0], *shape, -1])
+        pixels, shape, at_once = arranged
+        if at_once:
+            measured = mixed(pixels, *kernels)
+        else:
+            measured = tf.map_fn(
+                lambda one: mixed(with_white(one[0]), *one[1:]),
+                (pixels, *kernels),
+                parallel_iterations=1,
+                fn_output_signature=pixels.dtype,
+            )
+        return tf.reshape(measured, [pixels.shape[0], *shape, -1])
+
+
+def with_white(pixels):
+    """[..., s] -> [..., s + 1]: one source more, that is 1 everywhere."""
+    return tf.concat([pixels, tf.ones_like(pixels[..., :1])], -1)
+
+
+def mixed(pixels, first, second, bias):
+    """The two layers of a mixing network; `first` holds its biases as its last row."""
+    return tf.nn.relu(pixels @ first) @ second + bias
