@@ -33,6 +33,7 @@ OUTPUT = flags.DEFINE_string("output", None, "Directory for the results.", requi
 CHOSEN = flags.DEFINE_list("sections", list(SECTIONS), f"Of {', '.join(SECTIONS)}.")
 ROUNDS = flags.DEFINE_integer("rounds", 20, "Rounds that are timed.", lower_bound=1)
 WORKDIR = flags.DEFINE_string("workdir", "", "Of a trained run to restore with; else untrained.")
+ONLY = flags.DEFINE_string("only", "", "Part of the names of the cases to measure; empty: all.")
 TINY = flags.DEFINE_boolean("tiny", False, "Sizes of seconds, to try whether it runs.")
 flags.register_validator(
     "sections", lambda chosen: set(chosen) <= set(SECTIONS), f"Expected some of {list(SECTIONS)}."
@@ -49,6 +50,8 @@ def main():
             settings["workdir"] = WORKDIR.value
         cases = results["sections"].setdefault(SECTIONS[name], [])
         for case in section.cases(settings):
+            if ONLY.value not in case.name:
+                continue
             if case.name in [measured["name"] for measured in cases]:
                 logging.info("%s is there already.", case.name)
                 continue
