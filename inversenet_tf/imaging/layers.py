@@ -27,14 +27,16 @@ def convolution(
     """Conv(4, 4, ., filters) of Tables 3 and 4 and of DCGAN, initialised from N(0, stddev)."""
     layer = keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D
     if (kernel_size, strides, transposed, padding) == (4, 2, False, "same"):
-        layer = HalvingConv2D
+        layer = Conv2D
     initializer = keras.initializers.RandomNormal(stddev=stddev)
     return layer(filters, kernel_size, strides, padding, kernel_initializer=initializer, **kwargs)
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")
-class HalvingConv2D(keras.layers.Conv2D):
+class Conv2D(keras.layers.Conv2D):
     """Keras' layer for 4 x 4 kernels, stride 2 and padding "same", with a faster gradient.
+
+    It has Keras' name because files of Keras models find weights by the names of layers' classes.
 
     oneDNN's gradient by such a kernel runs at half the rate of a matrix product in bfloat16 once
     there are many channels, which made a quarter of the paper's training step on a CPU.

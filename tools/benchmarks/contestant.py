@@ -23,9 +23,8 @@ def main():
     begun = time.monotonic()
     module, function = asked["prepare"].split(":")
     prepare = getattr(importlib.import_module(module), function)
-    libraries = memory("VmRSS")
     turn = prepare(**asked["options"])
-    answer(seconds=time.monotonic() - begun, libraries=libraries)
+    answer(seconds=time.monotonic() - begun)
     for request in requests:
         if request.strip() == "count":
             answer(operations=counted(turn))

@@ -83,7 +83,7 @@ class Process:
         )  # fmt: skip
         asked = {"prepare": self.contestant.prepare, "options": self.contestant.options}
         ready = self._ask(json.dumps(asked))
-        self.preparation, self.libraries = ready["seconds"], ready["libraries"]
+        self.preparation = ready["seconds"]
         return self
 
     def __exit__(self, *error):
@@ -128,7 +128,6 @@ class Process:
             "seconds": self.seconds,
             "preparation": self.preparation,
             "first": self.first,
-            "libraries": self.libraries,
             "peak": self.peak,
             "peer": self.contestant.peer,
             "told": self.told,
