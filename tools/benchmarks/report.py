@@ -6,6 +6,7 @@ from benchmarks.turns import LIMIT
 MIB = 2**20
 WANTED = 4.0  # dB above the measurements
 MARKS = 6  # of a curve that are shown
+FOR_THE_RECORD = ("loss", "middle")  # by which one sees that contestants do the same; in the JSON
 EXPLANATION = f"""\
 The contestants of a case have a process each and take turns, in an order that is drawn for every
 round. Seconds are medians of the timed rounds, with quartiles; `first` is the first turn, which
@@ -94,6 +95,8 @@ def _conclusions(case):
         yield f"{our_name} / {their_name}: **{ours / theirs:.2f}**"
     for name, found in case["contestants"].items():
         for key in found["told"][-1] or {}:
+            if key.endswith(FOR_THE_RECORD):
+                continue
             values = sorted(told[key] for told in found["told"])
             yield f"- {name}: {key} {values[len(values) // 2]:.4g} (median)"
 

@@ -89,9 +89,13 @@ class Data:
 
 
 def _turn(slice_, step, gain):
-    """Trains by `step()` until the slice is over, then measures.
+    """Trains until the slice is over, then measures.
 
-    The first turn's clock begins before the first step is traced.
+    Args:
+        slice_: seconds of a turn.
+        step: function of the seconds trained so far, which takes a step and returns True, or
+            returns False where there are none left.
+        gain: function that measures.
     """
     steps, seconds = 0, 0.0
 
@@ -99,8 +103,7 @@ def _turn(slice_, step, gain):
         nonlocal steps, seconds
         begun = time.monotonic()
         while time.monotonic() - begun < slice_:
-            step(seconds + time.monotonic() - begun)
-            steps += 1
+            steps += step(seconds + time.monotonic() - begun)
         seconds += time.monotonic() - begun
         return {"seconds": seconds, "steps": steps} | gain()
 
@@ -128,10 +131,11 @@ def ours(recipe, slice_, smaller):
     restore = tf.function(lambda measurements: model.restore(measurements)["restored"])
 
     def step(seconds):
-        if model.step < config.training.steps:
-            train_step(iterator)
-        else:
+        if model.step == config.training.steps:
             time.sleep(0.1)  # the recipe is at its end
+            return False
+        train_step(iterator)
+        return True
 
     return _turn(slice_, step, lambda: data.gain(restore))
 
@@ -184,4 +188,8 @@ def _torch_turn(data, slice_, step, restore):
     def restored(measurements):
         return restore(to_torch(measurements.numpy())).permute(0, 2, 3, 1).numpy()
 
-    return _turn(slice_, lambda seconds: step(next(batches), seconds), lambda: data.gain(restored))
+    def one_step(seconds):
+        step(next(batches), seconds)
+        return True
+
+    return _turn(slice_, one_step, lambda: data.gain(restored))
