@@ -136,7 +136,7 @@ def test_three_steps(options, smooth):
         assert found.keys() | CLIPPED == expected.keys()
         for name, value in found.items():
             assert float(value) == pytest.approx(expected[name], rel=1e-4), name
-    assert all(expected[name] for name in CLIPPED)
+    assert any(expected[name] for name in CLIPPED)
     for name, network in model.networks.items():
         assert_same_weights(peer.networks[name], network)
         moved = (np.abs(w - b).max() for w, b in zip(network.get_weights(), began[name]))  # noqa: B905
