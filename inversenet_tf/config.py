@@ -67,7 +67,7 @@ class OptimizerConfig:
 
     learning_rate: float = 1e-4
     schedule: str = "constant"  # or "cosine": down to zero at the last step
-    warmup_share: float = 0.0  # of the steps, from zero up to the cosine's rate. Paper: none
+    warmup_share: float = 0.0  # of the steps, from zero up to the rate. Paper: none
     beta_1: float = 0.5
     beta_2: float = 0.999
     epsilon: float = 1e-8
@@ -210,11 +210,6 @@ class Config:
                     f"Expected 0 <= optimizer.{field} < 1. Received: {getattr(optimizer, field)}"
                 )
         check_fraction("optimizer.warmup_share", optimizer.warmup_share)
-        if optimizer.warmup_share and optimizer.schedule != "cosine":
-            raise ValueError(
-                'Expected optimizer.schedule "cosine" with optimizer.warmup_share. Received: '
-                f"{optimizer.schedule!r} with {optimizer.warmup_share}"
-            )
         if training.steps % training.steps_per_epoch:
             raise ValueError(
                 "Expected training.steps to be a multiple of training.steps_per_epoch. "

@@ -46,8 +46,9 @@ def build_optimizer(config, updates, rate_factor):
     rate, warmup_steps = optimizer.learning_rate, int(optimizer.warmup_share * updates)
     if warmup_steps:
         rate = keras.optimizers.schedules.CosineDecay(
-            0.0, max(1, updates - warmup_steps), warmup_target=rate, warmup_steps=warmup_steps
-        )
+            0.0, max(1, updates - warmup_steps), warmup_target=rate, warmup_steps=warmup_steps,
+            alpha=0.0 if optimizer.schedule == "cosine" else 1.0,  # what it ends at, of the rate
+        )  # fmt: skip
     elif optimizer.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, updates)
     return build_adam(

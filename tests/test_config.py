@@ -68,7 +68,7 @@ IMPOSSIBLE = {
     "optimizer.learning_rate": 0.0,
     "optimizer.schedule": "steps",
     "optimizer.discriminator_steps": 0,
-    "optimizer.warmup_share": 0.5,  # with the constant rate
+    "optimizer.warmup_share": -0.5,
     "training.average": 1.5,
     "data.margin": -1,
     "training.batch_size": 0,
