@@ -132,14 +132,13 @@ class Config:
                 f"operator.kernel {self.operator.kernel!r}, whose measurements are signed"
             )
         check_at_least("data.size less twice metrics.crop", self._scored_side, SSIM_WINDOW)
-        self._validate_network()
-        self._validate_optimization()
-
         if self.data.margin % self.operator.scale:
             raise ValueError(
                 "Expected data.margin to be a multiple of operator.scale. Received: "
                 f"{self.data.margin} and {self.operator.scale}"
             )
+        self._validate_network()
+        self._validate_optimization()
 
     def _validate_network(self):
         network = self.network

@@ -31,17 +31,17 @@ def main():
             continue
         begun = time.monotonic()
         told = turn()
-        answer(seconds=time.monotonic() - begun, told=told, peak=memory("VmHWM"))
+        answer(seconds=time.monotonic() - begun, told=told, peak=peak_memory())
 
 
-def memory(field):
-    """A figure of this process in bytes, None where the system does not tell it."""
+def peak_memory():
+    """Of this process in bytes, None where the system does not tell it."""
     try:
         with open("/proc/self/status") as status:
             lines = dict(line.split(":", 1) for line in status)
     except OSError:
         return None
-    return int(lines[field].split()[0]) * 1024
+    return int(lines["VmHWM"].split()[0]) * 1024
 
 
 def counted(turn):

@@ -69,10 +69,10 @@ def _is_of_curves(case):
 def _curves(case):
     """One line a contestant: how soon it was good, and its PSNR at some of the turns' ends."""
     found = {name: c["told"] for name, c in case["contestants"].items() if name != LIMIT}
-    turns = len(next(iter(found.values())))
+    first = next(iter(found.values()))
+    turns, before = len(first), first[0]
     marks = sorted({round(turns * part / MARKS) - 1 for part in range(1, MARKS + 1)} - {-1})
-    seconds = [next(iter(found.values()))[mark]["seconds"] for mark in marks]
-    before = next(iter(found.values()))[0]
+    seconds = [first[mark]["seconds"] for mark in marks]
     yield f"The measurements have {before['psnr'] - before['gain']:.2f} dB."
     yield ""
     yield f"| | s to +{WANTED:g} dB | steps |" + "".join(f" dB, {s:.0f} s |" for s in seconds)
