@@ -9,19 +9,18 @@ from inversenet_tf.unet import UNet
 
 torch = pytest.importorskip("torch")
 from peers import networks as peers  # noqa: E402
-from peers.weights import load_weights, read_weights, weights_of, write_weights  # noqa: E402
+from peers.weights import (  # noqa: E402
+    load_weights,
+    randomize,
+    read_weights,
+    weights_of,
+    write_weights,
+)
 
 
 def randomized(network, seed=0):
     """The network with weights that leave nothing at zero or one, and no tanh at its ends."""
-    generator = np.random.default_rng(seed)
-    for weight in network.weights:
-        if weight.path.endswith("kernel"):
-            value = generator.normal(0.0, (16 * weight.shape[-2]) ** -0.5, weight.shape)
-        else:
-            around = 1.0 if weight.path.endswith(("gamma", "variance")) else 0.0
-            value = generator.uniform(around - 0.2, around + 0.2, weight.shape)
-        weight.assign(value)
+    randomize(network.weights, lambda shape: (16 * shape[-2]) ** -0.5, reach=0.2, seed=seed)
     return network
 
 

@@ -9,7 +9,7 @@ from inversenet_tf.networks import build_model
 torch = pytest.importorskip("torch")
 from peers.networks import DAE, UNet  # noqa: E402
 from peers.restoration import InverseNet, deployed, fold_batch_norms  # noqa: E402
-from peers.weights import load_weights, weights_of  # noqa: E402
+from peers.weights import load_weights, randomize, weights_of  # noqa: E402
 
 
 def our_model():
@@ -18,14 +18,8 @@ def our_model():
     config.network.depth = 3
     config.network.global_skip = True
     model = build_model(config, with_discriminator=False)
-    generator = np.random.default_rng(0)
-    for weight in (*model.inverter.weights, *model.denoiser.weights):
-        if weight.path.endswith("kernel"):
-            value = generator.normal(0.0, 0.03, weight.shape)
-        else:
-            middle = 1.0 if weight.path.endswith(("gamma", "variance")) else 0.0
-            value = generator.uniform(middle - 0.3, middle + 0.3, weight.shape)
-        weight.assign(value)
+    weights = [*model.inverter.weights, *model.denoiser.weights]
+    randomize(weights, lambda shape: 0.03, reach=0.3)
     return model
 
 

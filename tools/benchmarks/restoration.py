@@ -93,26 +93,20 @@ def write_models(directory, workdir=None):
 
 def _model(workdir, precision):
     """The run's, or of two cores' recipe with weights none of which is zero or one."""
+    from peers.weights import randomize
+
     from inversenet_tf import recipes
     from inversenet_tf.networks import build_model
     from inversenet_tf.training import load_trained
 
     if workdir:
         return load_trained(workdir, precision=precision)[0]
-    import numpy as np
-
     config = recipes.motion_deblur()
     recipes.for_two_cores(config)
     config.training.precision = precision
     model = build_model(config, with_discriminator=False)
-    generator = np.random.default_rng(0)
-    for weight in (*model.inverter.weights, *model.denoiser.weights):
-        if weight.path.endswith("kernel"):
-            value = generator.normal(0.0, 0.02, weight.shape)
-        else:
-            middle = 1.0 if weight.path.endswith(("gamma", "variance")) else 0.0
-            value = generator.uniform(middle - 0.2, middle + 0.2, weight.shape)
-        weight.assign(value)
+    weights = [*model.inverter.weights, *model.denoiser.weights]
+    randomize(weights, lambda shape: 0.02, reach=0.2)
     return model
 
 

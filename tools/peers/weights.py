@@ -8,6 +8,25 @@ def weights_of(network):
     return {layer.name: layer.get_weights() for layer in network.layers if layer.weights}
 
 
+def randomize(weights, deviation, reach, seed=0):
+    """Gives Keras weights values none of which is zero or one.
+
+    Args:
+        weights: list of Keras variables.
+        deviation: function from the shape of a kernel to the deviation of its values.
+        reach: how far, at most, other weights are from what they usually begin with.
+        seed: of the values.
+    """
+    generator = np.random.default_rng(seed)
+    for weight in weights:
+        if weight.path.endswith("kernel"):
+            value = generator.normal(0.0, deviation(weight.shape), weight.shape)
+        else:
+            middle = 1.0 if weight.path.endswith(("gamma", "variance")) else 0.0
+            value = generator.uniform(middle - reach, middle + reach, weight.shape)
+        weight.assign(value)
+
+
 def load_weights(module, weights):
     """Copies what `weights_of` returns into a module's `layers`, which have the same names.
 
