@@ -6,8 +6,8 @@ import tensorflow as tf
 from absl import logging
 
 from blind_gan_tf.prior import save_prior
-from inversenet_tf.imaging.grids import image_grid
-from inversenet_tf.imaging.io import write_image
+from inversenet_tf.imaging.files.grids import image_grid
+from inversenet_tf.imaging.files.images import write_image
 
 SAMPLES_FILE = "samples.png"
 # A generator whose samples vary this much less than real images has collapsed.

@@ -18,9 +18,9 @@ from inversenet_tf.imaging.config import (
     OperatorConfig,
     RuntimeConfig,
 )
+from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.metrics import MetricProfile
-from inversenet_tf.imaging.operators import BOUNDARIES
-from inversenet_tf.imaging.runs import config_from_dict
+from inversenet_tf.imaging.physics.operators import BOUNDARIES
 
 NONLINEARITIES = ("abs", "none")
 TASKS = ("restoration", "separation")

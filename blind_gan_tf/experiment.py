@@ -14,11 +14,12 @@ from blind_gan_tf.methods import METHODS, admitted
 from blind_gan_tf.prior import load_prior, prior_file
 from blind_gan_tf.problems import measured, simulated, stacked
 from blind_gan_tf.search_log import SearchLog
+from inversenet_tf.engine.workdir import CHECKPOINTS, open_workdir, versions
 from inversenet_tf.imaging import metrics
-from inversenet_tf.imaging.atomic import written_aside
 from inversenet_tf.imaging.checks import check_at_least
-from inversenet_tf.imaging.io import write_image
-from inversenet_tf.imaging.runs import CHECKPOINTS, open_workdir, versions, write_json
+from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.images import write_image
+from inversenet_tf.imaging.files.json import write_json
 
 # What may change between two calls for one work directory: no search depends on it.
 SCORING_FIELDS = ("methods", "judge", "metrics")

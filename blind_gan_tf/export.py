@@ -10,11 +10,11 @@ import tensorflow as tf
 from blind_gan_tf.config import InversionConfig
 from blind_gan_tf.experiment import RECOVERED, SURROGATES
 from blind_gan_tf.prior import load_prior
-from inversenet_tf.imaging.fresh_process import compare
-from inversenet_tf.imaging.image_bytes import encoded
-from inversenet_tf.imaging.io import list_images, read_image
-from inversenet_tf.imaging.runs import read_config, versions
-from inversenet_tf.imaging.saved_models import SERVING_DEFAULT, new_version, write_version
+from inversenet_tf.engine.workdir import read_config, versions
+from inversenet_tf.imaging.files.image_bytes import encoded
+from inversenet_tf.imaging.files.images import list_images, read_image
+from inversenet_tf.serving.fresh_process import compare
+from inversenet_tf.serving.saved_models import SERVING_DEFAULT, new_version, write_version
 
 TO_BYTES = "generate_bytes"
 EXAMPLES = 5

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inversenet_tf.imaging.grids import comparison_figure
+from inversenet_tf.imaging.files.grids import comparison_figure
 from inversenet_tf.imaging.metrics import intensity_normalised
 
 EXAMPLES = 6

@@ -10,7 +10,7 @@ from blind_gan_tf.forward import FixedOperator
 from blind_gan_tf.inversion import invert
 from blind_gan_tf.mixing import additive
 from blind_gan_tf.surrogate import build_surrogate
-from inversenet_tf.imaging.classical import wiener as wiener_deconvolution
+from inversenet_tf.imaging.baselines.wiener import wiener as wiener_deconvolution
 
 ICA_ITERATIONS = 1000
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from inversenet_tf.imaging.layers import BatchNorm, convolution
+from inversenet_tf.engine.layers import BatchNorm, convolution
 
 
 class PriorNetwork(keras.Model):

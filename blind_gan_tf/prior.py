@@ -10,8 +10,8 @@ import tensorflow as tf
 import blind_gan_tf.networks  # noqa: F401 (registers them for loading)
 from blind_gan_tf.latents import Latents
 from blind_gan_tf.losses import discriminator_loss, generator_loss
-from inversenet_tf.imaging.adversarial import AdversarialModel, twin
-from inversenet_tf.imaging.atomic import written_aside
+from inversenet_tf.engine.adversarial import AdversarialModel, twin
+from inversenet_tf.imaging.files.atomic import written_aside
 
 PRIOR_FILE = "prior.keras"
 

@@ -9,15 +9,15 @@ from absl import logging
 from blind_gan_tf.callbacks import PriorLog, PriorSaver
 from blind_gan_tf.networks import NETWORKS
 from blind_gan_tf.prior import PRIOR_FILE, Prior, save_prior
-from inversenet_tf.imaging.cache import cached
-from inversenet_tf.imaging.callbacks import SaturationAlarm
-from inversenet_tf.imaging.datasets import HELD_OUT, TRAINING, open_source
-from inversenet_tf.imaging.optimizers import build_adam, new_rate_factor
-from inversenet_tf.imaging.pairs import ONE_PROCESS, evaluation_images, training_images
-from inversenet_tf.imaging.runs import LOGS, fix_randomness, learned_from, open_workdir
-from inversenet_tf.imaging.sittings import is_finished, resume, train_on
-from inversenet_tf.imaging.strategies import build_strategy
-from inversenet_tf.imaging.workers import check_agreement, is_chief, other_workers
+from inversenet_tf.engine.callbacks import SaturationAlarm
+from inversenet_tf.engine.optimizers import build_adam, new_rate_factor
+from inversenet_tf.engine.session import is_finished, resume, train_on
+from inversenet_tf.engine.strategies import build_strategy
+from inversenet_tf.engine.workdir import LOGS, fix_randomness, learned_from, open_workdir
+from inversenet_tf.engine.workers import check_agreement, is_chief, other_workers
+from inversenet_tf.imaging.data.cache import cached
+from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
+from inversenet_tf.imaging.data.pairs import ONE_PROCESS, evaluation_images, training_images
 
 EXAMPLES = 64  # images in a grid
 

@@ -8,11 +8,11 @@ from absl import logging
 
 from blind_gan_tf.mixing import draw_mixing
 from inversenet_tf.imaging.config import DataConfig
-from inversenet_tf.imaging.datasets import HELD_OUT, open_source
-from inversenet_tf.imaging.io import IMAGE_SUFFIXES, PILLOW_MODES, read_image
-from inversenet_tf.imaging.operators import build_operator
-from inversenet_tf.imaging.pairs import degrade, evaluation_images
-from inversenet_tf.imaging.sources import Selection
+from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
+from inversenet_tf.imaging.data.pairs import degrade, evaluation_images
+from inversenet_tf.imaging.data.sources import Selection
+from inversenet_tf.imaging.files.images import IMAGE_SUFFIXES, PILLOW_MODES, read_image
+from inversenet_tf.imaging.physics.operators import build_operator
 
 ARRAY_SUFFIX = ".npy"
 

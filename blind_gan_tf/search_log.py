@@ -5,9 +5,9 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from blind_gan_tf.figures import shown
-from inversenet_tf.imaging import checkpoints
-from inversenet_tf.imaging.grids import image_grid
-from inversenet_tf.imaging.runs import CHECKPOINTS, LOGS
+from inversenet_tf.engine import checkpoints
+from inversenet_tf.engine.workdir import CHECKPOINTS, LOGS
+from inversenet_tf.imaging.files.grids import image_grid
 
 EXAMPLES = 6  # measurements in TensorBoard
 ROUNDS_PER_PICTURE = 10

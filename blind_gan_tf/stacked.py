@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from blind_gan_tf.surrogate import LinearConvolution, MixingNetwork
-from inversenet_tf.imaging.operators import extended
+from inversenet_tf.imaging.physics.operators import extended
 
 AT_ONCE = 2**24  # values of a hidden layer: 64 MiB
 BLOCK = 4  # pixels: 4 x 4 of 3 channels are 48, of which processors make better use than of 3

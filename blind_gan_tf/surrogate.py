@@ -6,7 +6,7 @@ measurements [batch, height, width, measured channels]; the paper's two are here
 
 import keras
 
-from inversenet_tf.imaging.operators import extended
+from inversenet_tf.imaging.physics.operators import extended
 
 
 def glorot(seed, scale):

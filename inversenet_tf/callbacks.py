@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from inversenet_tf.imaging import checkpoints
-from inversenet_tf.imaging.atomic import written_aside
-from inversenet_tf.imaging.grids import image_grid, shown_like
+from inversenet_tf.engine import checkpoints
+from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.grids import image_grid, shown_like
 
 
 class BestCheckpoint(keras.callbacks.Callback):

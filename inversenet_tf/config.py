@@ -3,7 +3,6 @@
 import dataclasses
 import math
 
-from inversenet_tf.comparator import COMPARATORS
 from inversenet_tf.imaging.checks import (
     check_at_least,
     check_choice,
@@ -17,11 +16,12 @@ from inversenet_tf.imaging.config import (
     OperatorConfig,
     RuntimeConfig,
 )
+from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.metrics import SSIM_WINDOW, MetricProfile
-from inversenet_tf.imaging.runs import config_from_dict
-from inversenet_tf.losses import REDUCTIONS
-from inversenet_tf.networks import CUSTOM, DENOISERS, INVERTERS, NONE
-from inversenet_tf.unet import WIDTHS
+from inversenet_tf.models.build import CUSTOM, DENOISERS, INVERTERS, NONE
+from inversenet_tf.models.losses import REDUCTIONS
+from inversenet_tf.models.perceptual.comparator import COMPARATORS
+from inversenet_tf.models.unet import WIDTHS
 
 SCHEDULES = ("constant", "cosine")
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from inversenet_tf.baselines import usual_rivals
+from inversenet_tf.engine.workdir import versions
 from inversenet_tf.imaging import metrics
-from inversenet_tf.imaging.grids import comparison_figure
-from inversenet_tf.imaging.pairs import evaluation_pairs
-from inversenet_tf.imaging.runs import versions, write_json
-from inversenet_tf.restorers import Restorer
-from inversenet_tf.rivals import usual_rivals
+from inversenet_tf.imaging.data.pairs import evaluation_pairs
+from inversenet_tf.imaging.files.grids import comparison_figure
+from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.training import kept_operator, load_trained, open_held_out
 
 RESULTS_FILE = "results.json"

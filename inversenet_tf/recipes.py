@@ -6,7 +6,7 @@ place.
 """
 
 from inversenet_tf.config import Config
-from inversenet_tf.networks import NONE
+from inversenet_tf.models.build import NONE
 
 
 def motion_deblur():

@@ -9,19 +9,14 @@ import numpy as np
 from absl import logging
 
 from inversenet_tf import callbacks
-from inversenet_tf.comparator import build_comparator
 from inversenet_tf.config import Config
-from inversenet_tf.imaging import checkpoints
-from inversenet_tf.imaging.adversarial import average_of, check_layers
-from inversenet_tf.imaging.atomic import written_aside
-from inversenet_tf.imaging.cache import cached
-from inversenet_tf.imaging.callbacks import SaturationAlarm
-from inversenet_tf.imaging.datasets import HELD_OUT, TRAINING, open_source
-from inversenet_tf.imaging.metrics import SSIM_WINDOW
-from inversenet_tf.imaging.operators import build_operator
-from inversenet_tf.imaging.optimizers import build_adam, new_rate_factor
-from inversenet_tf.imaging.pairs import evaluation_pairs, training_pairs
-from inversenet_tf.imaging.runs import (
+from inversenet_tf.engine import checkpoints
+from inversenet_tf.engine.adversarial import average_of, check_layers
+from inversenet_tf.engine.callbacks import SaturationAlarm
+from inversenet_tf.engine.optimizers import build_adam, new_rate_factor
+from inversenet_tf.engine.session import LAST, is_finished, resume, train_on
+from inversenet_tf.engine.strategies import build_strategy
+from inversenet_tf.engine.workdir import (
     CHECKPOINTS,
     LOGS,
     fix_randomness,
@@ -29,10 +24,15 @@ from inversenet_tf.imaging.runs import (
     open_workdir,
     read_config,
 )
-from inversenet_tf.imaging.sittings import LAST, is_finished, resume, train_on
-from inversenet_tf.imaging.strategies import build_strategy
-from inversenet_tf.imaging.workers import check_agreement, is_chief, other_workers
-from inversenet_tf.networks import CUSTOM, NONE, build_model, check_networks, rebuilt
+from inversenet_tf.engine.workers import check_agreement, is_chief, other_workers
+from inversenet_tf.imaging.data.cache import cached
+from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
+from inversenet_tf.imaging.data.pairs import evaluation_pairs, training_pairs
+from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.metrics import SSIM_WINDOW
+from inversenet_tf.imaging.physics.operators import build_operator
+from inversenet_tf.models.build import CUSTOM, NONE, build_model, check_networks, rebuilt
+from inversenet_tf.models.perceptual.comparator import build_comparator
 
 KERNEL_FILE = "kernel.npy"
 ANNEALING = "annealing"
@@ -89,7 +89,7 @@ def train(config, workdir, comparator=None, inverter=None, denoiser=None):
         config: a `Config`.
         workdir: directory of the run: `config.json`, `checkpoints/`, `logs/`.
         comparator, inverter, denoiser: the caller's own, where the config names "custom": a
-            frozen callable from images in [0, 1] to features, and networks as `networks.py`
+            frozen callable from images in [0, 1] to features, and networks as `models/build.py`
             describes them, of which copies are trained.
 
     Returns:

@@ -13,8 +13,8 @@ from absl import logging
 from PIL import Image
 
 from inversenet_tf.config import Config
+from inversenet_tf.engine.strategies import build_strategy
 from inversenet_tf.imaging.config import RuntimeConfig
-from inversenet_tf.imaging.strategies import build_strategy
 from inversenet_tf.training import train
 
 cpu = tf.config.list_physical_devices("CPU")[0]

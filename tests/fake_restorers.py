@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inversenet_tf.restorers import ImageSpec
+from inversenet_tf.restoration.restorers import ImageSpec
 
 TINT = np.array([1.0, 0.5, 0.0], np.float32)  # what colouring makes of gray
 

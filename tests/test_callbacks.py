@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from inversenet_tf import callbacks
-from inversenet_tf.imaging import checkpoints
-from inversenet_tf.inversenet import InverseNet
+from inversenet_tf.engine import checkpoints
+from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.training import build_model, compile_model, train
 
 

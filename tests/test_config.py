@@ -4,14 +4,14 @@ import json
 import pytest
 
 from inversenet_tf.config import Config
-from inversenet_tf.imaging.runs import (
+from inversenet_tf.engine.workdir import (
     CHECKPOINTS,
     CONFIG_FILE,
-    config_from_dict,
     learned_from,
     open_workdir,
     read_config,
 )
+from inversenet_tf.imaging.config_parsing import config_from_dict
 
 
 def test_the_defaults_are_the_papers():

@@ -5,7 +5,7 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from inversenet_tf.evaluation import evaluate, format_table
-from inversenet_tf.imaging.io import from_integers, to_uint8
+from inversenet_tf.imaging.files.images import from_integers, to_uint8
 from inversenet_tf.training import train
 
 
@@ -37,7 +37,7 @@ def test_degraded_is_the_score_of_the_stored_measurement(run, image_folder):
     import scipy.ndimage
     from PIL import Image
 
-    from inversenet_tf.imaging.kernels import linear_motion
+    from inversenet_tf.imaging.physics.kernels import linear_motion
 
     image = from_integers(np.asarray(Image.open(image_folder / "0.png")))[4:36, 8:40]
     blurred = scipy.ndimage.convolve(image, linear_motion(9)[..., None], mode="wrap")

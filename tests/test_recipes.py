@@ -3,8 +3,8 @@ import functools
 import pytest
 
 from inversenet_tf import recipes
-from inversenet_tf.imaging.operators import build_operator
-from inversenet_tf.networks import build_model
+from inversenet_tf.imaging.physics.operators import build_operator
+from inversenet_tf.models.build import build_model
 
 TASKS = {
     "motion_deblur": recipes.motion_deblur,

@@ -5,10 +5,10 @@ import pytest
 from programs import run
 
 from inversenet_tf.config import Config
-from inversenet_tf.imaging import checkpoints
-from inversenet_tf.imaging.layers import BatchNorm
-from inversenet_tf.imaging.runs import CHECKPOINTS, read_config
-from inversenet_tf.imaging.sittings import LAST
+from inversenet_tf.engine import checkpoints
+from inversenet_tf.engine.layers import BatchNorm
+from inversenet_tf.engine.session import LAST
+from inversenet_tf.engine.workdir import CHECKPOINTS, read_config
 from inversenet_tf.training import build_model, compile_model
 
 # The gradient of a ReLU jumps where its input is rounding noise around zero, which comes about

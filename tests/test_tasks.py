@@ -9,10 +9,10 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
 from inversenet_tf.evaluation import evaluate
-from inversenet_tf.export import export_run
-from inversenet_tf.imaging.io import read_image, to_uint8
-from inversenet_tf.restoration import restore_files
-from inversenet_tf.restorers import ExportedRestorer
+from inversenet_tf.exporting.inversenet import export_run
+from inversenet_tf.imaging.files.images import read_image, to_uint8
+from inversenet_tf.restoration.photographs import restore_files
+from inversenet_tf.restoration.restorers import ExportedRestorer
 from inversenet_tf.training import train
 
 
@@ -33,7 +33,7 @@ BOTH = pytest.mark.parametrize(
 
 @BOTH
 def test_train_evaluate_restore_export(config, image_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("inversenet_tf.verification.SIZES", ((37, 53),))
+    monkeypatch.setattr("inversenet_tf.exporting.verification.SIZES", ((37, 53),))
     assert train(config, tmp_path / "run").step == 2
     scale, channels = config.operator.scale, config.measured_channels
 

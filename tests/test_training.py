@@ -8,11 +8,11 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from inversenet_tf import training
-from inversenet_tf.imaging import checkpoints
-from inversenet_tf.imaging.divergence import REPORT_FILE, TrainingDiverged
-from inversenet_tf.imaging.optimizers import new_rate_factor
-from inversenet_tf.imaging.runs import CHECKPOINTS, CONFIG_FILE
-from inversenet_tf.inversenet import NETWORKS, InverseNet
+from inversenet_tf.engine import checkpoints
+from inversenet_tf.engine.divergence import REPORT_FILE, TrainingDiverged
+from inversenet_tf.engine.optimizers import new_rate_factor
+from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE
+from inversenet_tf.models.inversenet import NETWORKS, InverseNet
 from inversenet_tf.recipes import compared_by_squeezenet
 from inversenet_tf.training import load_trained, train
 
@@ -222,7 +222,7 @@ def test_pairs_and_gray_images_train(small_config, image_folder, tmp_path):
 
 
 def test_an_untrained_workdir_is_refused(small_config, tmp_path):
-    from inversenet_tf.imaging.runs import open_workdir
+    from inversenet_tf.engine.workdir import open_workdir
 
     open_workdir(tmp_path, small_config)
     with pytest.raises(ValueError, match="no checkpoint yet"):

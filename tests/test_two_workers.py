@@ -5,12 +5,13 @@ import time
 
 import numpy as np
 import pytest
+import training_processes
 from programs import ROOT, train, training_arguments
 
-from inversenet_tf.imaging import checkpoints, endurance
-from inversenet_tf.imaging.interruption import EXIT_STATUS
-from inversenet_tf.imaging.runs import CHECKPOINTS
-from inversenet_tf.imaging.sittings import LAST
+from inversenet_tf.engine import checkpoints
+from inversenet_tf.engine.interruption import EXIT_STATUS
+from inversenet_tf.engine.session import LAST
+from inversenet_tf.engine.workdir import CHECKPOINTS
 
 # A large epsilon keeps Adam from enlarging the rounding noise of gradients that are zero in truth.
 SETTINGS = (
@@ -30,7 +31,9 @@ def start_two(image_folder, tmp_path):
 
     def start(log):
         arguments = training_arguments(tmp_path / "two", image_folder, *SETTINGS)
-        started.extend(endurance.start([f"{ROOT}/tools/train.py", *arguments], log, workers=2))
+        started.extend(
+            training_processes.start([f"{ROOT}/tools/train.py", *arguments], log, workers=2)
+        )
         return started[-2:]
 
     yield start
@@ -52,7 +55,7 @@ def wait_for(condition):
 
 def weights(workdir):
     """The networks' weights and moving statistics in the last checkpoint."""
-    found = endurance.last_variables(workdir)
+    found = training_processes.last_variables(workdir)
     return {name: array for name, array in found.items() if WEIGHTS.match(name)}
 
 

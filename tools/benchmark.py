@@ -13,10 +13,11 @@ from pathlib import Path
 
 from absl import flags, logging
 
-from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from benchmarks import machine, report, turns
 
-from inversenet_tf.imaging.runs import read_json, versions, write_json
+from inversenet_tf.engine.workdir import versions
+from inversenet_tf.imaging.files.json import read_json, write_json
 
 # Modules of `benchmarks/`, by the order they are measured in.
 SECTIONS = {

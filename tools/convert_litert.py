@@ -9,8 +9,8 @@ The file appears only if it does what the export does, on held-out images of sev
 
 from absl import flags
 
-from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
-from inversenet_tf.lite import NONE, QUANTIZATIONS, convert
+from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.exporting.lite import NONE, QUANTIZATIONS, convert
 
 EXPORT = flags.DEFINE_string(
     "export", None, "Directory of an export, or of its versions.", required=True

@@ -10,14 +10,14 @@ blind inversion, of which it is the surrogate, the estimated operator.
 
 from absl import flags
 
-from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from blind_gan_tf.config import InversionConfig, PriorConfig
 from blind_gan_tf.export import export_prior, export_surrogate
 from inversenet_tf.config import Config
-from inversenet_tf.export import export_run
+from inversenet_tf.engine.workdir import config_class_of
+from inversenet_tf.exporting.inversenet import export_run
 from inversenet_tf.imaging.config import PRECISIONS
-from inversenet_tf.imaging.runs import config_class_of
-from inversenet_tf.imaging.saved_models import read_metadata
+from inversenet_tf.serving.saved_models import read_metadata
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "Directory of the model's versions.", required=True)

@@ -10,9 +10,9 @@ on the training. --verify, alone or after packing, reads every shard and compare
 
 from absl import flags
 
-from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
-from inversenet_tf.imaging.packing import prepare
-from inversenet_tf.imaging.prepared import DEFAULT_SHARD_MIB, damaged_shards
+from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.imaging.data.packing import prepare
+from inversenet_tf.imaging.data.prepared import DEFAULT_SHARD_MIB, damaged_shards
 
 SOURCE = flags.DEFINE_string("source", None, "folder:DIR, or several as folder:DIR,DIR.")
 OUTPUT = flags.DEFINE_string("output", None, "Directory of the prepared set.", required=True)

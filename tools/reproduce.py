@@ -16,8 +16,8 @@ from pathlib import Path
 
 from absl import flags
 
-from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
-from inversenet_tf.data_sets import DATA_SETS
+from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.paper.image_sets import DATA_SETS
 from inversenet_tf.paper.measure import reproduce
 from inversenet_tf.paper.tables import TABLES
 from inversenet_tf.paper.trainings import Conditions

@@ -6,10 +6,10 @@ python tools/restore.py --export=runs/demo/export/deblur --input=photos --output
 
 from absl import flags
 
-from inversenet_tf.imaging.command_line import run  # isort: skip (first: it quiets TensorFlow)
-from inversenet_tf.imaging.footprint import resident_bytes
-from inversenet_tf.restoration import memory_limit, restore_files
-from inversenet_tf.restorers import ExportedRestorer, Restorer
+from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.restoration.footprint import resident_bytes
+from inversenet_tf.restoration.photographs import memory_limit, restore_files
+from inversenet_tf.restoration.restorers import ExportedRestorer, Restorer
 from inversenet_tf.training import load_trained
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")

@@ -9,7 +9,7 @@ One gray band of 32 x 32 to colours of 64 x 64 (celeba), of 64 x 64 to 128 x 128
 """
 
 from inversenet_tf import recipes
-from inversenet_tf.data_sets import data_set
+from inversenet_tf.paper.image_sets import data_set
 
 SIZES = {"celeba": 64, "cub": 128}  # Section 4.3; 64 for others
 

@@ -8,7 +8,7 @@ guessed from a few photographs.
 """
 
 from inversenet_tf import recipes
-from inversenet_tf.data_sets import data_set
+from inversenet_tf.paper.image_sets import data_set
 
 
 def get_config(data="celeba"):

@@ -18,7 +18,7 @@ dB and 0.9738 on other faces with another kernel (Table 1). On the first 100 of 
 """
 
 from inversenet_tf import recipes
-from inversenet_tf.data_sets import data_set
+from inversenet_tf.paper.image_sets import data_set
 
 
 def get_config(data="celeba"):

@@ -11,8 +11,8 @@ deblur; SRGAN enlarges by four. tools/reproduce.py holds them against InverseNet
 """
 
 from inversenet_tf import recipes
-from inversenet_tf.data_sets import data_set
 from inversenet_tf.imaging.checks import check_choice
+from inversenet_tf.paper.image_sets import data_set
 
 SRGAN_DATA, OTHER_DATA = "imagenet", "celeba"
 

@@ -11,7 +11,7 @@ super_resolution_small.py is for them.
 """
 
 from inversenet_tf import recipes
-from inversenet_tf.data_sets import data_set
+from inversenet_tf.paper.image_sets import data_set
 
 
 def get_config(data="imagenet"):

@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from inversenet_tf.client.errors import ImageRefused, ServingError
 from inversenet_tf.imaging.checks import check_at_least
-from inversenet_tf.imaging.io import EXIF_ORIENTATION, ImageReadError, opened
-from inversenet_tf.imaging.photographs import allow_large, read_photograph, write_photograph
-from inversenet_tf.imaging.targets import pair_with_targets
+from inversenet_tf.imaging.files.images import EXIF_ORIENTATION, ImageReadError, opened
+from inversenet_tf.imaging.files.photographs import allow_large, read_photograph, write_photograph
+from inversenet_tf.imaging.files.targets import pair_with_targets
 
 # Files that the server reads as `read_photograph` does.
 TAKEN_FORMATS = ("PNG", "JPEG")

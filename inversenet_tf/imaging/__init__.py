@@ -1,0 +1,1 @@
+"""Images and their measurements; knows no network and neither paper."""

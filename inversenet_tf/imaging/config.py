@@ -9,9 +9,9 @@ from inversenet_tf.imaging.checks import (
     check_fraction,
     check_positive,
 )
-from inversenet_tf.imaging.kernels import KERNELS, SIGNED_KERNELS
 from inversenet_tf.imaging.metrics import SSIM_WINDOW
-from inversenet_tf.imaging.operators import BOUNDARIES, OPERATORS
+from inversenet_tf.imaging.physics.kernels import KERNELS, SIGNED_KERNELS
+from inversenet_tf.imaging.physics.operators import BOUNDARIES, OPERATORS
 
 AUGMENTATIONS = ("none", "flip", "dihedral")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")

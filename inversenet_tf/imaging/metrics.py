@@ -7,7 +7,7 @@ import tensorflow as tf
 from scipy.optimize import linear_sum_assignment
 
 from inversenet_tf.imaging.checks import check_at_least, check_choice
-from inversenet_tf.imaging.noise import round_to_8_bits
+from inversenet_tf.imaging.physics.noise import round_to_8_bits
 
 SSIM_WINDOW = 11  # Gaussian, sigma 1.5: Wang et al. 2004, as tf.image.ssim and scikit-image have it
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from inversenet_tf.imaging.atomic import written_aside
+from inversenet_tf.imaging.files.atomic import written_aside
 
 BINS = np.linspace(-0.5, 0.5, 81)  # of the residuals, in units of [0, 1]
 

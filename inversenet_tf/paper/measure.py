@@ -4,15 +4,15 @@ import dataclasses
 
 from absl import logging
 
-from inversenet_tf.data_sets import data_set
+from inversenet_tf.baselines import rival
 from inversenet_tf.evaluation import degradation_of, describe, draw, score
-from inversenet_tf.imaging.operators import build_operator
+from inversenet_tf.imaging.physics.operators import build_operator
 from inversenet_tf.paper.annealing import annealing_figure
+from inversenet_tf.paper.image_sets import data_set
 from inversenet_tf.paper.report import write_report
 from inversenet_tf.paper.steadiness import steadiness
 from inversenet_tf.paper.tables import TABLES
-from inversenet_tf.restorers import Restorer
-from inversenet_tf.rivals import rival
+from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.training import ANNEALING, comparator_of, load_trained, open_held_out
 
 

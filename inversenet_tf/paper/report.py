@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from inversenet_tf.imaging.atomic import written_aside
-from inversenet_tf.imaging.runs import write_json
+from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.json import write_json
 
 # {table: {our row: {our column: (PSNR in dB, SSIM)}}}, of other images, kernels and budgets.
 PAPER = {

@@ -4,7 +4,7 @@ import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorflow import make_ndarray
 
-from inversenet_tf.imaging.runs import LOGS
+from inversenet_tf.engine.workdir import LOGS
 
 SCORE = "validation/psnr_restored"
 

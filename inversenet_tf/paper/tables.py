@@ -6,7 +6,7 @@ each set of images. Nothing is trained or read here; `measure.py` does that.
 
 import dataclasses
 
-from inversenet_tf.data_sets import data_set
+from inversenet_tf.paper.image_sets import data_set
 from inversenet_tf.paper.trainings import Training
 
 NATURAL = "natural"  # what Table 2 and super-resolution train on, as the paper does on VOC

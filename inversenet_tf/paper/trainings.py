@@ -8,16 +8,11 @@ from absl import logging
 
 from inversenet_tf import recipes
 from inversenet_tf.config import Config
-from inversenet_tf.data_sets import data_set
-from inversenet_tf.imaging import checkpoints
-from inversenet_tf.imaging.runs import (
-    CHECKPOINTS,
-    CONFIG_FILE,
-    open_workdir,
-    read_config,
-    write_json,
-)
+from inversenet_tf.engine import checkpoints
+from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE, open_workdir, read_config
+from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.paper.budget import seconds_per_step, steps_within
+from inversenet_tf.paper.image_sets import data_set
 from inversenet_tf.training import train
 
 SPEEDS_FILE = "seconds_per_step.json"

@@ -9,7 +9,7 @@ import tensorflow as tf
 from benchmarks import input_pipeline
 from PIL import Image
 
-from inversenet_tf.imaging.training_loop import TrainStep
+from inversenet_tf.engine.training_loop import TrainStep
 
 TINY = {"photographs": 3, "batches": 2, "steps": 2, "network": {"discriminator_width": 4}}
 SHAPE = (90, 100)

@@ -8,8 +8,8 @@ from PIL import Image
 from blind_gan_tf.experiment import run_inversion
 from blind_gan_tf.export import export_prior, export_surrogate
 from blind_gan_tf.prior import load_prior
-from inversenet_tf.imaging.io import to_uint8
-from inversenet_tf.imaging.saved_models import read_metadata
+from inversenet_tf.imaging.files.images import to_uint8
+from inversenet_tf.serving.saved_models import read_metadata
 
 
 def test_a_generator_answers_with_images_and_with_files(tiny_prior, tmp_path):

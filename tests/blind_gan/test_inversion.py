@@ -12,7 +12,7 @@ from blind_gan_tf.forward import FixedOperator
 from blind_gan_tf.inversion import has_stalled, invert
 from blind_gan_tf.search import SearchDiverged
 from blind_gan_tf.surrogate import LinearConvolution, MixingNetwork
-from inversenet_tf.imaging.operators import Blur
+from inversenet_tf.imaging.physics.operators import Blur
 
 KERNEL = np.array([[0.0, 0.1, 0.0], [0.2, 0.4, 0.05], [0.05, 0.2, 0.0]], np.float32)
 

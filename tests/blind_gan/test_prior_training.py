@@ -8,7 +8,7 @@ from blind_gan_tf.callbacks import PriorLog, sample_grid, spread
 from blind_gan_tf.config import PriorConfig
 from blind_gan_tf.prior import load_prior
 from blind_gan_tf.prior_training import build_prior, compile_prior, train_prior
-from inversenet_tf.imaging import callbacks, checkpoints, sittings
+from inversenet_tf.engine import callbacks, checkpoints, session
 
 
 @pytest.fixture
@@ -42,13 +42,13 @@ def test_a_run_leaves_a_prior_samples_and_logs(small_prior_config, tmp_path):
 def test_an_interrupted_run_ends_as_an_undisturbed_one(small_prior_config, tmp_path, monkeypatch):
     whole = train_prior(small_prior_config, tmp_path / "whole")
 
-    class Interrupted(sittings.LastCheckpoints):
+    class Interrupted(session.LastCheckpoints):
         def on_epoch_end(self, epoch, logs=None):
             super().on_epoch_end(epoch, logs)
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(sittings, "LastCheckpoints", Interrupted)
+        patch.setattr(session, "LastCheckpoints", Interrupted)
         with pytest.raises(KeyboardInterrupt):
             train_prior(small_prior_config, tmp_path / "cut")
     last = checkpoints.latest(tmp_path / "cut" / "checkpoints" / "last")

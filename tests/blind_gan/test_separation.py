@@ -77,7 +77,7 @@ def test_the_judge_reads_pytorchs_layout(tmp_path):
 
 
 def test_the_real_judge_reads_real_digits(shared_data):
-    from inversenet_tf.imaging.datasets import HELD_OUT, open_source
+    from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
 
     judge = load_judge(shared_data / "weights" / "mnist_lenet_classifier.npz")
     source = open_source(f"idx:{shared_data / 'mnist'}", HELD_OUT, channels=1)

@@ -16,8 +16,8 @@ from blind_gan_tf.operator_report import (
     warnings_of,
 )
 from blind_gan_tf.surrogate import LinearConvolution, MixingNetwork, build_surrogate
-from inversenet_tf.imaging.kernels import gaussian
-from inversenet_tf.imaging.operators import Blur
+from inversenet_tf.imaging.physics.kernels import gaussian
+from inversenet_tf.imaging.physics.operators import Blur
 
 
 def test_the_papers_surrogates_have_its_weights():

@@ -13,8 +13,8 @@ from PIL import Image
 
 from inversenet_tf.client.errors import ServingError
 from inversenet_tf.client.files import restore_files, sendable
-from inversenet_tf.imaging.io import read_image, to_uint8
-from inversenet_tf.imaging.photographs import read_photograph
+from inversenet_tf.imaging.files.images import read_image, to_uint8
+from inversenet_tf.imaging.files.photographs import read_photograph
 
 
 def negative_of(path):

@@ -10,10 +10,10 @@ from PIL import Image
 
 from inversenet_tf.client.connection import connect
 from inversenet_tf.client.errors import ImageRefused
-from inversenet_tf.export import export_model
-from inversenet_tf.imaging.io import from_integers, read_image, to_luma
-from inversenet_tf.inversenet import InverseNet
-from inversenet_tf.unet import UNet
+from inversenet_tf.exporting.inversenet import export_model
+from inversenet_tf.imaging.files.images import from_integers, read_image, to_luma
+from inversenet_tf.models.inversenet import InverseNet
+from inversenet_tf.models.unet import UNet
 
 REQUESTS = 200
 KINDS = (("PNG", "RGB"), ("JPEG", "RGB"), ("PNG", "L"), ("JPEG", "L"))

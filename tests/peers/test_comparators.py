@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from inversenet_tf.comparator import COMPARATORS, Comparator
+from inversenet_tf.models.perceptual.comparator import COMPARATORS, Comparator
 
 torch = pytest.importorskip("torch")
 from peers import comparators as peers  # noqa: E402

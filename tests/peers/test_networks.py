@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from inversenet_tf.dae import DAE
-from inversenet_tf.discriminator import Discriminator
-from inversenet_tf.unet import UNet
+from inversenet_tf.models.dae import DAE
+from inversenet_tf.models.discriminator import Discriminator
+from inversenet_tf.models.unet import UNet
 
 torch = pytest.importorskip("torch")
 from peers import networks as peers  # noqa: E402

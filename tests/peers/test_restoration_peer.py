@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inversenet_tf import recipes
-from inversenet_tf.networks import build_model
+from inversenet_tf.models.build import build_model
 
 torch = pytest.importorskip("torch")
 from peers.networks import DAE, UNet  # noqa: E402

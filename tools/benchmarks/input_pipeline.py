@@ -164,15 +164,15 @@ def stream(recipe, folder, scratch, batches, kind="folder"):
 
 
 def _pairs(config, folder, kind="folder", scratch=None):
-    from inversenet_tf.imaging.cache import cached
-    from inversenet_tf.imaging.datasets import TRAINING, open_source
-    from inversenet_tf.imaging.operators import build_operator
-    from inversenet_tf.imaging.pairs import training_pairs
+    from inversenet_tf.imaging.data.cache import cached
+    from inversenet_tf.imaging.data.datasets import TRAINING, open_source
+    from inversenet_tf.imaging.data.pairs import training_pairs
+    from inversenet_tf.imaging.physics.operators import build_operator
 
     data, training = config.data, config.training
     spec = f"folder:{folder}"
     if kind == "prepared":
-        from inversenet_tf.imaging.packing import prepare
+        from inversenet_tf.imaging.data.packing import prepare
 
         directory = tempfile.mkdtemp(dir=scratch)
         prepare(spec, directory)
@@ -212,7 +212,7 @@ def training(recipe, folder, steps, network, streamed=False, pretraining=False):
     model, dataset = _model_and_stream(config_of(recipe, network, pretraining), folder)
     import tensorflow as tf
 
-    from inversenet_tf.imaging.training_loop import TrainStep
+    from inversenet_tf.engine.training_loop import TrainStep
 
     if not streamed:
         dataset = tf.data.Dataset.from_tensors(next(iter(dataset.take(1)))).repeat()
@@ -255,7 +255,7 @@ def waiting(recipe, folder, steps, network):
 
 
 def _model_and_stream(config, folder):
-    from inversenet_tf.networks import build_model
+    from inversenet_tf.models.build import build_model
     from inversenet_tf.training import compile_model
 
     model = build_model(config)

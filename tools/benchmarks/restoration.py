@@ -72,8 +72,8 @@ def write_models(directory, workdir=None):
     """
     from peers.weights import write_weights
 
-    from inversenet_tf.export import export_model
-    from inversenet_tf.lite import converted
+    from inversenet_tf.exporting.inversenet import export_model
+    from inversenet_tf.exporting.lite import converted
 
     directory = Path(directory)
     for name, precision in PRECISIONS.items():
@@ -96,7 +96,7 @@ def _model(workdir, precision):
     from peers.weights import randomize
 
     from inversenet_tf import recipes
-    from inversenet_tf.networks import build_model
+    from inversenet_tf.models.build import build_model
     from inversenet_tf.training import load_trained
 
     if workdir:
@@ -155,7 +155,7 @@ def saved_model(directory, shape, precision):
     _quiet()
     import tensorflow as tf
 
-    from inversenet_tf.imaging.saved_models import latest_version
+    from inversenet_tf.serving.saved_models import latest_version
 
     loaded = tf.saved_model.load(str(latest_version(Path(directory) / precision)))
     function = loaded.signatures["serving_default"]
@@ -168,7 +168,7 @@ def restore_bytes(directory, shape):
     _quiet()
     import tensorflow as tf
 
-    from inversenet_tf.imaging.saved_models import latest_version
+    from inversenet_tf.serving.saved_models import latest_version
 
     loaded = tf.saved_model.load(str(latest_version(Path(directory) / "float32")))
     function = loaded.signatures["restore_bytes"]
@@ -181,7 +181,7 @@ def _keras_model(directory):
     _quiet()
     import keras
 
-    import inversenet_tf.networks  # noqa: F401 - registers the classes
+    import inversenet_tf.models.build  # noqa: F401 - registers the classes
 
     return keras.saving.load_model(Path(directory) / KERAS_FILE)
 
@@ -194,7 +194,7 @@ def keras_predict(directory, shape):
 
 def restorer(directory, shape):
     """What a user of the package calls."""
-    from inversenet_tf.restorers import Restorer
+    from inversenet_tf.restoration.restorers import Restorer
 
     restore, images = Restorer(_keras_model(directory)), _images(shape)
     return _turn(lambda: restore(images)["restored"])
@@ -205,7 +205,7 @@ def lite_rt(directory, shape):
     _quiet()
     import os
 
-    from inversenet_tf.lite import LiteRestorer
+    from inversenet_tf.exporting.lite import LiteRestorer
 
     restore = LiteRestorer(Path(directory) / LITERT_FILE, os.cpu_count())
     images = _images(shape)

@@ -27,8 +27,8 @@ def _case(directory, size):
     """Writes the photograph and what the whole of it becomes, too, for the comparison."""
     import numpy as np
 
-    from inversenet_tf.restorers import ExportedRestorer
-    from inversenet_tf.tiling import restore_pixels
+    from inversenet_tf.restoration.restorers import ExportedRestorer
+    from inversenet_tf.restoration.tiling import restore_pixels
 
     restorer = ExportedRestorer(directory / EXPORT)
     pixels = _photograph(size, restorer.spec.measured_channels)
@@ -49,9 +49,9 @@ def _photograph(size, channels):
     """In 16 bits, which show differences of less than a level."""
     import numpy as np
 
-    from inversenet_tf.imaging.datasets import HELD_OUT, open_source
-    from inversenet_tf.imaging.io import to_integers
-    from inversenet_tf.verification import of_size
+    from inversenet_tf.exporting.verification import of_size
+    from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
+    from inversenet_tf.imaging.files.images import to_integers
 
     photograph = open_source("photos", HELD_OUT, channels).load(0)
     return to_integers(of_size(photograph, (size, size), 1), np.uint16)
@@ -59,7 +59,7 @@ def _photograph(size, channels):
 
 def memory_for_tiles(pixels, spec):
     """Half of the bytes that the whole image takes, and [height, width] of the tiles then."""
-    from inversenet_tf.tiling import tile_shape
+    from inversenet_tf.restoration.tiling import tile_shape
 
     extended = [-(-side // spec.multiple) * spec.multiple for side in pixels.shape[:2]]
     limit = int(extended[0] * extended[1] * spec.bytes_per_pixel / 2)
@@ -70,9 +70,9 @@ def restored(export, photograph, whole, max_memory=None):
     """Restores the photograph within `max_memory`; tells how far from the whole that is."""
     import numpy as np
 
-    from inversenet_tf.imaging.io import WHITE, WHITE_16_BITS
-    from inversenet_tf.restorers import ExportedRestorer
-    from inversenet_tf.tiling import restore_pixels
+    from inversenet_tf.imaging.files.images import WHITE, WHITE_16_BITS
+    from inversenet_tf.restoration.restorers import ExportedRestorer
+    from inversenet_tf.restoration.tiling import restore_pixels
 
     restorer, pixels = ExportedRestorer(export), np.load(photograph)
     expected = np.load(whole).astype(np.float32)

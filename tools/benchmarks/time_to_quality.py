@@ -67,8 +67,8 @@ class Data:
     """A config's endless batches, and its held-out photographs with their measurements."""
 
     def __init__(self, config):
+        from inversenet_tf.imaging.data.pairs import evaluation_pairs, training_pairs
         from inversenet_tf.imaging.metrics import psnr
-        from inversenet_tf.imaging.pairs import evaluation_pairs, training_pairs
         from inversenet_tf.training import open_data
 
         operator, images, held_out = open_data(config)
@@ -115,9 +115,9 @@ def ours(recipe, slice_, smaller):
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow as tf
 
-    from inversenet_tf.imaging.runs import fix_randomness
-    from inversenet_tf.imaging.training_loop import TrainStep
-    from inversenet_tf.networks import build_model
+    from inversenet_tf.engine.training_loop import TrainStep
+    from inversenet_tf.engine.workdir import fix_randomness
+    from inversenet_tf.models.build import build_model
     from inversenet_tf.training import compile_model
 
     config = config_of(recipe, **smaller)

@@ -86,8 +86,8 @@ def ours(recipe, comparator, smaller, precision):
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow as tf
 
-    from inversenet_tf.imaging.training_loop import TrainStep
-    from inversenet_tf.networks import build_model
+    from inversenet_tf.engine.training_loop import TrainStep
+    from inversenet_tf.models.build import build_model
     from inversenet_tf.training import compile_model
 
     config = config_of(recipe, **smaller)
@@ -108,8 +108,8 @@ def ours(recipe, comparator, smaller, precision):
 
 def _our_comparator(name, precision):
     """With random weights, which cost what trained ones do."""
-    from inversenet_tf.comparator import COMPARATORS as KNOWN
-    from inversenet_tf.comparator import Comparator
+    from inversenet_tf.models.perceptual.comparator import COMPARATORS as KNOWN
+    from inversenet_tf.models.perceptual.comparator import Comparator
 
     if name == "none":
         return None

@@ -1,7 +1,7 @@
 """The frozen networks whose features Eqs. 8, 11 and 12 compare, in PyTorch.
 
-`inversenet_tf.feature_networks` says what they are. Frozen weights stand in the precision of the
-arithmetic from the start: autocast would cast them again at every use.
+`inversenet_tf.models.perceptual.feature_networks` says what they are. Frozen weights stand in the
+precision of the arithmetic from the start: autocast would cast them again at every use.
 """
 
 import torch

@@ -1,7 +1,7 @@
 """JPEG files to pairs of blurred and sharp patches, by PyTorch's DataLoader.
 
-As `inversenet_tf.imaging.pairs.training_pairs` draws them, but for the order and the places: files
-decoded by Pillow, patches cropped, scaled down and turned in two workers, blurred by batches.
+As `inversenet_tf.imaging.data.pairs.training_pairs` draws them, but for the order and the places:
+files decoded by Pillow, patches cropped, scaled down and turned in two workers, blurred by batches.
 """
 
 from pathlib import Path

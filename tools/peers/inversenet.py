@@ -1,4 +1,4 @@
-"""Algorithm 1 as a training step in PyTorch: what `inversenet_tf.inversenet.InverseNet` computes.
+"""Algorithm 1 as a training step in PyTorch: what `models.inversenet.InverseNet` computes.
 
 Signed images are [batch, channels, height, width] float32 in [-1, 1], in memory `channels_last`.
 """

@@ -1,0 +1,1 @@
+"""Training of any model at any scale: steps, checkpoints, sessions, devices and workers."""

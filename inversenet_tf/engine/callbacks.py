@@ -1,0 +1,92 @@
+"""What happens around a training step of either package.
+
+All of these speak to an `AdversarialModel` and run on the chief alone.
+"""
+
+import time
+
+import keras
+from absl import logging
+from tqdm import tqdm
+
+from inversenet_tf.engine import checkpoints
+
+# Mean scores at which a discriminator has won: its gradient no longer teaches the generators.
+SATURATED_REAL, SATURATED_GENERATED = 0.98, 0.02
+
+
+class Progress(keras.callbacks.Callback):
+    """One bar over the whole run with its ETA, and a line after every validation.
+
+    Args:
+        steps: of the whole run.
+        shown: names of the logged values that stand beside the bar.
+    """
+
+    def __init__(self, steps, shown):
+        super().__init__()
+        self._steps = steps
+        self._shown = shown
+
+    def on_train_begin(self, logs=None):
+        self._bar = tqdm(total=self._steps, initial=self.model.step, unit="step", mininterval=2.0)
+
+    def on_train_batch_end(self, batch, logs=None):
+        shown = {name: f"{logs[name]:.4g}" for name in self._shown if name in logs}
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update()
+
+    def on_epoch_end(self, epoch, logs=None):
+        scores = "  ".join(f"{name[4:]} {logs[name]:.4g}" for name in logs if name[:4] == "val_")
+        tqdm.write(f"step {self.model.step}  {scores}")
+
+    def on_train_end(self, logs=None):
+        self._bar.close()
+
+
+class LastCheckpoints(keras.callbacks.Callback):
+    """Keeps the last few states, from which an interrupted training goes on.
+
+    Beside them stand the epoch's logs and `seconds`, the time the training took so far.
+
+    Args:
+        directory: of the checkpoints of this kind.
+        keep: how many.
+    """
+
+    def __init__(self, directory, keep):
+        super().__init__()
+        self._directory = directory
+        self._keep = keep
+
+    def on_train_begin(self, logs=None):
+        before = checkpoints.last_scores(self._directory).get("seconds", 0.0)
+        self._start = time.monotonic() - before
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.save(logs)
+
+    def save(self, logs=None):
+        """Keeps the present state, also in the middle of an epoch."""
+        scores = dict(logs or {}) | {"seconds": time.monotonic() - self._start}
+        checkpoints.save(self.model.state, self.model.step, self._directory, scores, self._keep)
+
+
+class SaturationAlarm(keras.callbacks.Callback):
+    """Warns of a discriminator that has won.
+
+    Args:
+        advice: what may help, a sentence.
+    """
+
+    def __init__(self, advice):
+        super().__init__()
+        self._advice = advice
+
+    def on_epoch_end(self, epoch, logs=None):
+        real, generated = logs.get("real_score"), logs.get("generated_score")
+        if real is not None and real > SATURATED_REAL and generated < SATURATED_GENERATED:
+            logging.warning(
+                "Step %d: the discriminator saturates: D(real) = %.3f, D(generated) = %.3f. %s",
+                self.model.step, real, generated, self._advice,
+            )  # fmt: skip

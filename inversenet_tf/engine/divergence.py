@@ -1,0 +1,89 @@
+"""What becomes of a training whose losses or gradients are no longer finite numbers."""
+
+import collections
+from pathlib import Path
+
+import keras
+from absl import logging
+
+from inversenet_tf.engine.workdir import versions
+from inversenet_tf.imaging.files.json import write_json
+
+LOWERED = 0.5  # the learning rates, times this, after the first divergence
+RECENT = 20  # steps whose logs a report holds
+REPORT_FILE = "divergence.json"
+
+
+class TrainingDiverged(FloatingPointError):
+    """A loss or a gradient is no longer a finite number, also at a lower rate."""
+
+
+class RollBack(keras.callbacks.Callback):
+    """Keeps the last good state in memory, on every worker.
+
+    It is that of the last epoch's end, or the one that this sitting began with.
+
+    Args:
+        directory: where the report of a divergence is written to; None for nowhere.
+        rate_field: the config's name of the learning rate, for the advice to lower it.
+    """
+
+    def __init__(self, directory, rate_field):
+        super().__init__()
+        self._directory = directory
+        self._rate_field = rate_field
+        self._recent = collections.deque(maxlen=RECENT)
+
+    def on_train_begin(self, logs=None):
+        self._keep()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._recent.append({"step": self.model.step} | logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._keep()
+
+    def _keep(self):
+        self._good = [variable.numpy() for variable in self.model.state_variables]
+
+    def after(self, fault):
+        """Goes back to the last good state and lowers the rates; if they are lowered, raises.
+
+        Args:
+            fault: the `NotFinite`.
+
+        Raises:
+            TrainingDiverged: this is the second divergence.
+        """
+        model = self.model
+        step, factor = model.step, model.rate_factor
+        is_second = factor is None or float(factor.numpy()) < 1.0
+        for variable, value in zip(model.state_variables, self._good, strict=True):
+            variable.assign(value)
+        self._report(fault, step, is_second)
+        if is_second:
+            raise TrainingDiverged(
+                f"{fault} at step {step}, also at a lower learning rate. Checkpoints of earlier "
+                "steps are kept. The same command would end here again: use another --workdir "
+                f"with a smaller {self._rate_field}."
+            )
+        factor.assign(LOWERED)
+        logging.warning(
+            "%s at step %d: back to step %d, with learning rates times %g.",
+            fault, step, model.step, LOWERED,
+        )  # fmt: skip
+
+    def _report(self, fault, step, is_second):
+        if self._directory is None:
+            return
+        write_json(
+            Path(self._directory) / REPORT_FILE,
+            {
+                "step": step,
+                "not_finite": fault.values,
+                "went_back_to_step": self.model.step,
+                "then": "stopped" if is_second else f"learning rates times {LOWERED}",
+                "steps_before": list(self._recent),
+                "versions": versions(),
+            },
+        )

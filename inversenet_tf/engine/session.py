@@ -1,0 +1,74 @@
+"""One sitting of a training: from its last checkpoint to its end, a signal or a divergence."""
+
+from absl import logging
+
+from inversenet_tf.engine import checkpoints
+from inversenet_tf.engine.callbacks import LastCheckpoints, Progress
+from inversenet_tf.engine.divergence import RollBack
+from inversenet_tf.engine.interruption import Interrupted, Interruption
+from inversenet_tf.engine.training_loop import NotFinite, fit
+from inversenet_tf.engine.workdir import CHECKPOINTS
+from inversenet_tf.engine.workers import is_chief, take_from_chief
+
+LAST = "last"
+
+
+def resume(model, strategy, workdir):
+    """Brings a model to its last checkpoint, if there is one; only the chief reads it.
+
+    Raises:
+        OSError: there are checkpoints, of which none can be read.
+    """
+    if is_chief(strategy):
+        checkpoints.restore(model.state, workdir / CHECKPOINTS / LAST)
+    take_from_chief(strategy, model.state_variables)
+
+
+def train_on(model, strategy, workdir, batches, validation, config, rate_field, callbacks):
+    """Trains a model from its present step to the config's last.
+
+    Args:
+        model, strategy, batches, validation: as for `training_loop.fit`; `batches` is called
+            anew after a divergence.
+        workdir: of the run; only the chief writes to it.
+        config: has the sections `training` and `runtime`.
+        rate_field: the config's name of the learning rate.
+        callbacks: Keras callbacks of the chief.
+
+    Raises:
+        Interrupted: SIGTERM came and the state is saved, or another worker is gone.
+        TrainingDiverged: a loss or gradient was not finite, and once more at a lower rate.
+    """
+    training, runtime = config.training, config.runtime
+    chief = is_chief(strategy)
+    if model.step:
+        logging.info("Resumed at step %d of %d.", model.step, training.steps)
+    roll_back = RollBack(workdir if chief else None, rate_field)
+    last = LastCheckpoints(workdir / CHECKPOINTS / LAST, runtime.kept_checkpoints)
+    shown = [f"{name}_loss" for name in model.networks]
+    # The last state comes last: where it is, all else of its epoch is.
+    of_chief = [Progress(training.steps, shown), *callbacks, last] if chief else []
+    with Interruption() as interruption:
+        while True:
+            try:
+                interrupted = fit(
+                    model, strategy, batches, validation,
+                    steps=training.steps, steps_per_epoch=training.steps_per_epoch,
+                    callbacks=[roll_back, *of_chief], interruption=interruption, xla=runtime.xla,
+                )  # fmt: skip
+                break
+            except NotFinite as fault:
+                roll_back.after(fault)
+        if interrupted and chief:
+            last.save()
+    if interrupted:
+        saved = "and saved" if chief else "with the chief, which saves it"
+        raise Interrupted(
+            f"Interrupted at step {model.step} of {training.steps} {saved}. The same command "
+            "goes on."
+        )
+
+
+def is_finished(model, training):
+    """Whether nothing of a training is left to do, its last validation included."""
+    return int(model.epochs_ended.numpy()) * training.steps_per_epoch >= training.steps

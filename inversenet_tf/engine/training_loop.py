@@ -1,0 +1,184 @@
+"""The training loop of both packages: `keras.Model.fit`, for any strategy and number of workers.
+
+Keras' own `fit` cannot run under several workers. Callbacks are Keras' and are called as `fit`
+calls them, but for the batches of a validation.
+"""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from inversenet_tf.engine.workers import input_context, other_workers, sum_over_workers
+
+
+class NotFinite(ArithmeticError):
+    """A loss or a gradient is no longer a finite number.
+
+    Attributes:
+        values: dict of the logged values that are not.
+    """
+
+    def __init__(self, values):
+        named = ", ".join(f"{name} is {value}" for name, value in values.items())
+        super().__init__(named)
+        self.values = values
+
+
+def fit(
+    model,
+    strategy,
+    batches,
+    validation,
+    *,
+    steps,
+    steps_per_epoch,
+    callbacks=(),
+    interruption=None,
+    xla=False,
+):
+    """Trains a model from its present step on.
+
+    Args:
+        model: an `AdversarialModel`, built and compiled in the strategy's scope.
+        strategy: a `tf.distribute.Strategy`.
+        batches: function from a `tf.distribute.InputContext` to this worker's endless
+            tf.data.Dataset of batches for one replica each, beginning with the model's step.
+        validation: function from the same to this worker's tf.data.Dataset for `test_step`.
+        steps: the step to end at.
+        steps_per_epoch: after as many steps, and after the last one, come a validation and
+            `on_epoch_end`.
+        callbacks: Keras callbacks. Training logs are means over the replicas, in `on_epoch_end`
+            also over the epoch's steps; what validation finds, the mean over all images, is there
+            as `val_...`.
+        interruption: an `Interruption`. When any worker was asked to end, all end after the same
+            step, or without ending their validation.
+        xla: compile the training step; for one replica.
+
+    Returns:
+        Whether the training was interrupted.
+
+    Raises:
+        NotFinite: a logged value of a training step is NaN or infinite.
+    """
+    train_step = TrainStep(model, strategy, xla)
+    iterator = iter(strategy.distribute_datasets_from_function(batches))
+    validation = validation(input_context(strategy))
+    test_step = tf.function(model.test_step, input_signature=[validation.element_spec])
+    epochs = math.ceil(steps / steps_per_epoch)
+    callbacks = keras.callbacks.CallbackList(
+        list(callbacks), model=model, epochs=epochs, steps=steps_per_epoch
+    )
+
+    def is_interrupted():
+        return interruption is not None and interruption.requested
+
+    model.stop_training = False
+    callbacks.on_train_begin()
+    try:
+        for epoch in range(int(model.epochs_ended.numpy()), epochs):
+            callbacks.on_epoch_begin(epoch)
+            means = _Means()
+            first = epoch * steps_per_epoch
+            for step in range(model.step, min(first + steps_per_epoch, steps)):
+                callbacks.on_train_batch_begin(step - first)
+                logs, interrupted = train_step(iterator, is_interrupted())
+                _check_finite(logs)
+                means.add(logs)
+                callbacks.on_train_batch_end(step - first, logs)
+                if interrupted:
+                    return True
+            scores, interrupted = _validate(test_step, validation, strategy, is_interrupted)
+            if interrupted:  # the next sitting begins with this validation
+                return True
+            model.epochs_ended.assign_add(1)
+            callbacks.on_epoch_end(
+                epoch, means.result() | {f"val_{name}": score for name, score in scores.items()}
+            )
+            if _any_worker(strategy, model.stop_training):
+                break
+    finally:
+        callbacks.on_train_end()
+    return False
+
+
+class TrainStep:
+    """Runs the model's next step on every replica; one transfer brings all its logs."""
+
+    def __init__(self, model, strategy, xla=False):
+        self._model = model
+        self._strategy = strategy
+        self._xla = xla
+        self._compiled = {}  # by the name of the model's method: (function, names of its logs)
+
+    def __call__(self, iterator, stop=False):
+        """(logs, whether any worker asks to stop)."""
+        method = self._model.next_step
+        if method.__name__ not in self._compiled:
+            self._compiled[method.__name__] = self._compile(method)
+        step, names = self._compiled[method.__name__]
+        with other_workers(self._strategy):
+            *values, stop = step(iterator, tf.constant(float(stop))).numpy().tolist()
+        return dict(zip(names, values, strict=True)), stop > 0
+
+    def _compile(self, method):
+        """A step as a graph, and the names of its logs, known once it is traced."""
+        names = []
+        replica_step = tf.function(method, jit_compile=True) if self._xla else method
+
+        def on_replica(batch, stop):
+            logs = replica_step(batch)
+            names[:] = logs
+            return tf.stack([tf.cast(value, tf.float32) for value in (*logs.values(), stop)])
+
+        @tf.function
+        def step(iterator, stop):
+            logs = self._strategy.run(on_replica, args=(next(iterator), stop))
+            return self._strategy.reduce(tf.distribute.ReduceOp.MEAN, logs, axis=None)
+
+        return step, names
+
+
+def _check_finite(logs):
+    wrong = {name: value for name, value in logs.items() if not math.isfinite(value)}
+    if wrong:
+        raise NotFinite(wrong)
+
+
+class _Means:
+    """The means of the logs of several steps, each over the steps that had it."""
+
+    def __init__(self):
+        self._values = {}
+
+    def add(self, logs):
+        for name, value in logs.items():
+            self._values.setdefault(name, []).append(value)
+
+    def result(self):
+        return {name: sum(values) / len(values) for name, values in self._values.items()}
+
+
+def _validate(test_step, dataset, strategy, is_interrupted):
+    """The mean scores of all workers' images by name, and whether any worker broke off.
+
+    A worker may have no images.
+    """
+    names = sorted(test_step.get_concrete_function().structured_outputs)
+    sums = np.zeros(1 + len(names))  # of images, and of every score
+    for batch in dataset:
+        if is_interrupted():
+            break
+        images, scores = len(keras.tree.flatten(batch)[0]), test_step(batch)
+        sums += images * np.array([1.0, *(float(scores[name]) for name in names)])
+    [(count, *totals)] = sum_over_workers(strategy, [tf.constant(sums)])
+    if _any_worker(strategy, is_interrupted()):
+        return {}, True
+    return {name: float(total / count) for name, total in zip(names, totals, strict=True)}, False
+
+
+def _any_worker(strategy, flag):
+    """Whether a flag is set in any worker; each must ask."""
+    [count] = sum_over_workers(strategy, [tf.constant(float(flag))])
+    return float(count) > 0

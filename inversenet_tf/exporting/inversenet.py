@@ -1,0 +1,150 @@
+"""A trained InverseNet as a SavedModel for TF Serving: any batch, any size, tensors or files."""
+
+import dataclasses
+import io
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+
+from inversenet_tf.engine.workdir import versions
+from inversenet_tf.evaluation import RESULTS_FILE, degradation_of
+from inversenet_tf.exporting.verification import verify
+from inversenet_tf.imaging.checks import check_choice
+from inversenet_tf.imaging.config import PRECISIONS
+from inversenet_tf.imaging.files.image_bytes import restored_bytes
+from inversenet_tf.imaging.files.images import PILLOW_MODES
+from inversenet_tf.imaging.files.json import read_json
+from inversenet_tf.restoration.restorers import FROM_BYTES, INTERMEDIATE, spec_of
+from inversenet_tf.serving.saved_models import SERVING_DEFAULT, new_version, write_version
+from inversenet_tf.training import load_trained
+
+WARMUP_SIDES = (64, 256)  # of images; what a server has not seen yet takes it longer, once
+
+
+def export_run(
+    workdir, output, which="best", precision="float32", verified=False, data=None, python=None
+):
+    """Writes a trained run as the next version of a served model, whole or not at all.
+
+    Args:
+        workdir: of a run of `train`.
+        output: the model's directory; the version becomes `output/1`, or the next number.
+        which: checkpoint, "best" or "last".
+        precision: of the hidden layers in the export, one of `PRECISIONS`.
+        verified: whether the export is compared with the model before it appears in its place.
+        data, python: as for `verification.verify`.
+
+    Returns:
+        The version's path; its signatures are those of `signatures_of`.
+
+    Raises:
+        ValueError: no trained run, or an output that cannot hold versions.
+        VerificationFailed: the export differs from the model; nothing was written.
+    """
+    check_choice("precision", precision, PRECISIONS)
+    new_version(output)  # raises before the work
+    model, config, step = load_trained(workdir, which, precision)
+
+    def check(saved_model):
+        return verify(saved_model, model, config, workdir, precision, data, python)
+
+    metadata = {
+        "task": degradation_of(config),
+        "precision": precision,
+        "checkpoint": {"which": which, "step": step},
+        "config": dataclasses.asdict(config),
+        "scores": _scores(workdir, which, step),
+    }
+    return export_model(model, output, metadata, check if verified else None)
+
+
+def export_model(model, output, metadata=None, check=None):
+    """Writes an `InverseNet` as the next version of a served model, whole or not at all.
+
+    Args:
+        model: an `InverseNet`.
+        output, check: as for `write_version`.
+        metadata: dict of what is known of the model besides its images and the versions.
+
+    Returns:
+        The version's path.
+
+    Raises:
+        ValueError: an output that cannot hold versions.
+    """
+    spec = spec_of(model)
+    described = {
+        "model": "InverseNet",
+        "images": dataclasses.asdict(spec),
+        "versions": versions(),
+        "verification": None,
+    }
+    return write_version(
+        output, signatures_of(model), described | (metadata or {}), _warmup(spec), check
+    )
+
+
+def signatures_of(model):
+    """The signatures of an `InverseNet`, as `write_version` takes them.
+
+    Padding and bicubic enlargement are inside their graphs, which need nothing of this package:
+
+    - `serving_default`: `measurements`, float32 [batch, height, width, channels] in [0, 1] ->
+      `restored`, [batch, height * scale, width * scale, image channels] of the same range;
+    - `restore_with_intermediate`: also `inverted`, the inverter's estimate z (where there is no
+      denoiser, the restored image once more);
+    - `restore_bytes`: `image_bytes`, string [batch], each a PNG or JPEG of any size ->
+      `restored_bytes`, string [batch], PNGs; see `image_bytes.restored_bytes`.
+    """
+    channels = model.measured_channels
+    measurements = tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")
+    image_bytes = tf.TensorSpec((None,), tf.string, "image_bytes")
+
+    def restore(measurements):
+        return {"restored": model.restore(measurements)["restored"]}
+
+    def restore_with_intermediate(measurements):
+        outputs = model.restore(measurements)
+        return {"inverted": outputs["restored"]} | outputs
+
+    def restore_files(image_bytes):
+        restored = restored_bytes(image_bytes, lambda y: restore(y)["restored"], channels)
+        return {"restored_bytes": restored}
+
+    return {
+        SERVING_DEFAULT: (restore, [measurements]),
+        INTERMEDIATE: (restore_with_intermediate, [measurements]),
+        FROM_BYTES: (restore_files, [image_bytes]),
+    }
+
+
+def _scores(workdir, which, step):
+    """What tools/evaluate.py measured of the same weights: the means of each method, or None."""
+    path = Path(workdir).expanduser() / RESULTS_FILE
+    results = read_json(path) if path.is_file() else {}
+    if results.get("checkpoint") != {"which": which, "step": step}:
+        return None
+    means = {
+        method: {"psnr": found["psnr"], "ssim": found["ssim"]}
+        for method, found in results["methods"].items()
+    }
+    kept = ("data", "degradation", "number_of_images", "metrics", "versions")
+    precision = results["config"]["training"]["precision"]
+    return {"methods": means, "precision": precision} | {name: results[name] for name in kept}
+
+
+def _warmup(spec):
+    """One request for each signature, size and kind of file, of gray images."""
+    requests = []
+    for side in WARMUP_SIDES:
+        side = max(side // spec.scale, 1)
+        gray = np.full((1, side, side, spec.measured_channels), 0.5, np.float32)
+        requests += [(name, {"measurements": gray}) for name in (SERVING_DEFAULT, INTERMEDIATE)]
+        picture = Image.new(PILLOW_MODES[spec.measured_channels], (side, side), "gray")
+        for kind in ("PNG", "JPEG"):
+            file = io.BytesIO()
+            picture.save(file, kind)
+            requests.append((FROM_BYTES, {"image_bytes": np.array([file.getvalue()], object)}))
+    return requests

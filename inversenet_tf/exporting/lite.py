@@ -1,0 +1,269 @@
+"""An export as one LiteRT (TensorFlow Lite) file, for devices without TensorFlow.
+
+The file takes any batch and any size, as the export does, and carries what it was made of as a JSON
+inside, in the way of TensorFlow Lite's associated files: `unzip -p model.tflite metadata.json`.
+"""
+
+import contextlib
+import json
+import os
+import re
+import sys
+import tempfile
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from inversenet_tf.config import Config
+from inversenet_tf.engine.workdir import versions
+from inversenet_tf.exporting.verification import SIZES, measured_examples, of_size
+from inversenet_tf.imaging.checks import check_choice
+from inversenet_tf.imaging.config_parsing import config_from_dict
+from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.metrics import MetricProfile, psnr
+from inversenet_tf.imaging.physics.operators import build_operator
+from inversenet_tf.serving.fresh_process import VerificationFailed
+from inversenet_tf.serving.saved_models import SERVING_DEFAULT, latest_version, read_metadata
+from inversenet_tf.training import open_held_out
+
+NONE = "none"
+DYNAMIC_RANGE = "dynamic_range"
+FLOAT16 = "float16"
+QUANTIZATIONS = (NONE, FLOAT16, DYNAMIC_RANGE)
+METADATA_FILE = "metadata.json"  # inside the .tflite
+TOLERANCE = 1e-4  # of the largest difference without quantisation; sums of another order: 1e-5
+# Of the quantised file's output against the export's, in dB, on each image. What is right loses
+# little: 39 dB or more with four networks of two cores' minutes.
+LEAST_PSNR = 30.0
+BATCH = 3  # of one of the comparisons; the others are of single images
+UNROUNDED = MetricProfile(rounding=False)
+
+
+class LiteRestorer:
+    """A `.tflite` file of `convert` in use, by the interpreter that comes with TensorFlow.
+
+    That one is of the converter's own version and needs no further package. On a device,
+    `ai_edge_litert.interpreter.Interpreter` takes its place.
+
+    Args:
+        path: of the file.
+        threads: that the interpreter may use; None for its own choice.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+
+    def __init__(self, path, threads=None):
+        with _silenced(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # points to ai_edge_litert
+            interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=threads)
+            interpreter.allocate_tensors()
+            self._run = interpreter.get_signature_runner(SERVING_DEFAULT)
+
+    def __call__(self, measurements):
+        """[batch, height, width, channels] -> {"restored"}: a NumPy array in [0, 1]."""
+        return self._run(measurements=np.asarray(measurements, np.float32))
+
+
+def convert(directory, output, quantize=NONE, data=None, overwrite=False):
+    """Writes an export as a LiteRT file, whole or not at all, once it agrees with the export.
+
+    Args:
+        directory: of an export of an InverseNet in float32, or of its versions.
+        output: the file, as `model.tflite`.
+        quantize: "none"; "float16": weights of 16 bits, half the size; or "dynamic_range": weights
+            of 8 bits, about a quarter of the size.
+        data: a source of images to compare with; by default the training's validation source.
+        overwrite: whether a file that exists may be replaced.
+
+    Returns:
+        What `read_metadata_of` gives: a dict, of which "check" holds the comparison.
+
+    Raises:
+        ValueError: no such export, one whose operations LiteRT lacks, images that cannot be used,
+            or a file that exists.
+        VerificationFailed: the file would differ too much from the export.
+        OSError: the file cannot be written.
+    """
+    check_choice("quantize", quantize, QUANTIZATIONS)
+    output = Path(output).expanduser()
+    if output.is_dir() or (output.exists() and not overwrite):
+        raise ValueError(f"Expected a new file (or --overwrite). Received: {output}, which exists.")
+    saved_model = latest_version(directory)
+    exported = _metadata_of_export(saved_model)
+    content = converted(saved_model, quantize)
+    with written_aside(output) as partial:
+        partial.write_bytes(content)
+        metadata = {name: exported[name] for name in ("model", "task", "images", "checkpoint")} | {
+            "export": {"version": saved_model.name, "versions": exported["versions"]},
+            "quantization": quantize,
+            "bytes": {"export": _bytes_of(saved_model), "converted": len(content)},
+            "check": check(LiteRestorer(partial), saved_model, exported, quantize, data),
+            "versions": versions(),
+        }
+        _append_metadata(partial, metadata)
+    return metadata
+
+
+def _metadata_of_export(saved_model):
+    """Its metadata, if it is one that can be converted."""
+    metadata = read_metadata(saved_model)
+    if not {"images", "config", "precision"} <= metadata.keys():
+        raise ValueError(
+            f"Expected the export of an InverseNet's run in {saved_model}. Received: one of a "
+            f"{metadata.get('model')} of which less is told."
+        )
+    if metadata["precision"] != "float32":
+        raise ValueError(
+            f"Expected an export of float32, as LiteRT computes: export the run with "
+            f"--precision=float32. Received: {metadata['precision']}"
+        )
+    return metadata
+
+
+def converted(saved_model, quantize=NONE):
+    """The content of a `.tflite` file for the signature `serving_default`.
+
+    Only LiteRT's builtin operations are used. Its Select TensorFlow operations would enlarge a
+    device's interpreter by most of TensorFlow, and the one that comes with TensorFlow has none, so
+    that nothing could be compared.
+
+    Raises:
+        ValueError: LiteRT lacks operations of the network.
+    """
+    converter = tf.lite.TFLiteConverter.from_saved_model(
+        str(saved_model), signature_keys=[SERVING_DEFAULT]
+    )
+    if quantize != NONE:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if quantize == FLOAT16:
+        converter.target_spec.supported_types = [tf.float16]
+    try:
+        with _silenced():
+            return converter.convert()
+    except Exception as error:  # of a class that TensorFlow does not publish
+        lacking = re.findall(r"^(?:TF Select|Custom) ops: (.+)$", str(error), re.MULTILINE)
+        if not lacking:
+            raise
+        raise ValueError(
+            f"Expected a network of LiteRT's builtin operations. Received: one that also needs "
+            f"{', '.join(lacking)}"
+        ) from error
+
+
+def check(restorer, saved_model, metadata, quantize=NONE, data=None):
+    """Compares a `LiteRestorer` with the export it was made of, on held-out images.
+
+    That is on the examples as they are, on one of them mirrored or cropped to all of `SIZES`, and
+    on one batch. PSNR against the true images is the mean over the examples.
+
+    Returns:
+        A dict of what was compared and found.
+
+    Raises:
+        ValueError: images that cannot be used.
+        VerificationFailed: without quantisation, a difference above `TOLERANCE`; with it, an image
+            of less than `LEAST_PSNR` against the export's.
+    """
+    config = config_from_dict(Config, metadata["config"])
+    operator = build_operator(config.operator)
+    source = open_held_out(data or config.data.validation, operator, config)
+    examples = measured_examples(source, operator, config)
+    serve = tf.saved_model.load(str(saved_model)).signatures[SERVING_DEFAULT]
+    both = (restorer, lambda y: {"restored": serve(measurements=tf.constant(y))["restored"]})
+    measurements = [measurement[np.newaxis] for measurement, _ in examples]
+    measurements += _of_all_sizes(examples, metadata["images"]["scale"])
+    compared = [[np.asarray(method(y)["restored"]) for method in both] for y in measurements]
+    against_export = [psnr(*found, UNROUNDED).numpy().min() for found in compared]
+    truths = [image[np.newaxis] for _, image in examples]
+    result = {
+        "largest_difference": max(float(np.abs(a - b).max()) for a, b in compared),
+        "least_psnr_against_export": float(min(against_export)),
+        "psnr": {
+            name: _mean_psnr([found[place] for found in compared], truths, config.metrics)
+            for place, name in enumerate(("converted", "export"))
+        },
+        "image_sides": SIZES,
+        "batches": [1, BATCH],
+        "metrics": config.metrics.stamp(),
+        "data": {"source": source.spec, "images": source.names[: len(examples)]},
+    }
+    _judge(result, quantize)
+    return result
+
+
+def _of_all_sizes(examples, scale):
+    """Measurements [batch, height, width, channels]: one image of each size, and one batch."""
+    measurements = [measurement for measurement, _ in examples]
+    batches = [of_size(measurements[0], size, scale)[np.newaxis] for size in SIZES]
+    several = [measurements[index % len(measurements)] for index in range(BATCH)]
+    return [*batches, np.stack([of_size(each, SIZES[0], scale) for each in several])]
+
+
+def _mean_psnr(restored, truths, profile):
+    """Over the examples, which are the first of what was restored."""
+    pairs = zip(restored, truths, strict=False)
+    return float(np.mean([psnr(*pair, profile).numpy() for pair in pairs]))
+
+
+def _judge(result, quantize):
+    largest, least = result["largest_difference"], result["least_psnr_against_export"]
+    if quantize == NONE and not largest <= TOLERANCE:
+        raise VerificationFailed(
+            f"Expected the converted model to differ from the export by at most {TOLERANCE:g}. "
+            f"Received: {largest:g}"
+        )
+    if not least >= LEAST_PSNR:
+        raise VerificationFailed(
+            f"Expected the converted model to give the export's images at {LEAST_PSNR:g} dB or "
+            f"more. Received: {least:.1f} dB"
+        )
+
+
+def _bytes_of(directory):
+    """Of all files of a SavedModel that are needed to run it."""
+    files = [directory / "saved_model.pb", *(directory / "variables").iterdir()]
+    return sum(file.stat().st_size for file in files)
+
+
+def _append_metadata(path, metadata):
+    """Adds it as a ZIP, which is read from a file's end; an interpreter stops at the model's."""
+    with tempfile.TemporaryDirectory() as directory:
+        written = Path(directory) / METADATA_FILE
+        write_json(written, metadata)
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.write(written, METADATA_FILE)
+
+
+def read_metadata_of(path):
+    """What `convert` tells of a file: a dict.
+
+    Raises:
+        ValueError: the file was not written by it.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read(METADATA_FILE))
+    except (OSError, zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"Expected a file of tools/convert_litert.py. Received: {path}: {error}"
+        ) from error
+
+
+@contextlib.contextmanager
+def _silenced():
+    """Keeps what C++ code writes to the standard error, past every logging level, from there."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)

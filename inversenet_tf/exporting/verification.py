@@ -1,0 +1,123 @@
+"""Does an export do what the Python model does? Asked in a fresh process, on real images."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from inversenet_tf.imaging.data.pairs import evaluation_pairs
+from inversenet_tf.imaging.files.images import WHITE, from_integers, read_image, to_luma, to_uint8
+from inversenet_tf.restoration.restorers import FROM_BYTES, INTERMEDIATE
+from inversenet_tf.serving.fresh_process import answers_of, verdict
+from inversenet_tf.serving.saved_models import SERVING_DEFAULT
+from inversenet_tf.training import kept_operator, open_held_out
+
+EXAMPLES = 5
+SIZES = ((37, 53), (64, 64), (255, 257), (512, 512))
+BATCHES = (1, 5)
+HALF_A_LEVEL = 0.5 / WHITE  # what rounding to 8 bits may change
+
+
+def verify(saved_model, model, config, workdir, precision, data=None, python=None):
+    """Compares every signature of an export with the model it was made of.
+
+    Measurements of real images, mirrored or cropped to all of `SIZES` and in all of `BATCHES`, go
+    through both; so do a PNG, a JPEG and a gray PNG in one batch.
+
+    Args:
+        saved_model: the export's directory.
+        model: the `InverseNet`.
+        config, workdir: of its run.
+        precision: of the model's hidden layers.
+        data: a source of images; by default the config's validation source.
+        python: an interpreter with TensorFlow to load the export in; None for this one.
+
+    Returns:
+        A dict that says what was compared, and the largest difference.
+
+    Raises:
+        ValueError: images that cannot be used.
+        VerificationFailed: the export does not load, or the largest difference is too large.
+    """
+    operator = kept_operator(workdir, config)
+    source = open_held_out(data or config.data.validation, operator, config)
+    images = [measurement for measurement, _ in measured_examples(source, operator, config)]
+    tensors = [
+        np.stack(
+            [of_size(images[index % len(images)], size, model.scale) for index in range(batch)]
+        )
+        for size in SIZES
+        for batch in BATCHES
+    ]
+    files = _files(images)
+    requests = [
+        (signature, {"measurements": measurements})
+        for measurements in tensors
+        for signature in (SERVING_DEFAULT, INTERMEDIATE)
+    ]
+    requests.append((FROM_BYTES, {"image_bytes": np.array(files, object)}))
+    answers, version = answers_of(saved_model, requests, python)
+    differences = [_difference(model, *pair) for pair in zip(requests, answers[:-1], strict=False)]
+    differences += [
+        _difference_of_files(model, *pair)
+        for pair in zip(files, answers[-1]["restored_bytes"], strict=True)
+    ]
+    return verdict(differences, precision) | {
+        "image_sides": SIZES,
+        "batches": BATCHES,
+        "files": ["PNG", "JPEG", "gray PNG"],
+        "data": {"source": source.spec, "images": source.names[: len(images)]},
+        "tensorflow": version,
+    }
+
+
+def measured_examples(source, operator, config):
+    """The first few of a source: list of (measurement, image), [height, width, channels] each."""
+    training = config.training
+    pairs = evaluation_pairs(
+        source, operator, config.noise, config.data,
+        batch_size=training.batch_size, seed=training.seed, limit=EXAMPLES,
+    )  # fmt: skip
+    return [pair for batch in pairs.as_numpy_iterator() for pair in zip(*batch, strict=True)]
+
+
+def of_size(measurement, size, scale):
+    """Its upper left part, mirrored where it is too small, whose image has the size asked for."""
+    height, width = (max(side // scale, 1) for side in size)
+    below, right = (
+        max(wanted - present, 0)
+        for wanted, present in zip((height, width), measurement.shape[:2], strict=True)
+    )
+    padding = ((0, below), (0, right), (0, 0))
+    return np.pad(measurement, padding, mode="symmetric")[:height, :width]
+
+
+def _files(images):
+    """A PNG, a JPEG and a gray PNG of three images, which may be the same one."""
+    first, second, third = (images[index % len(images)] for index in range(3))
+    return [_file(first, "PNG", "RGB"), _file(second, "JPEG", "RGB"), _file(third, "PNG", "L")]
+
+
+def _file(image, kind, mode):
+    pixels = np.repeat(to_uint8(image), 3 // image.shape[-1], axis=-1)
+    file = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(file, kind)
+    return file.getvalue()
+
+
+def _difference(model, request, answer):
+    """The largest of any output of one request of tensors."""
+    expected = {k: v.numpy() for k, v in model.restore(request[1]["measurements"]).items()}
+    expected.setdefault("inverted", expected["restored"])
+    return max(float(np.abs(values - expected[name]).max()) for name, values in answer.items())
+
+
+def _difference_of_files(model, file, answer):
+    """The largest beyond what rounding to 8 bits changes."""
+    measurement = read_image(io.BytesIO(file), model.measured_channels)
+    expected = model.restore(measurement[np.newaxis])["restored"].numpy()[0]
+    with Image.open(io.BytesIO(answer)) as image:
+        given = from_integers(np.asarray(image)).reshape(*image.size[::-1], -1)
+    if given.shape[-1] < expected.shape[-1]:
+        expected = to_luma(expected)
+    return max(float(np.abs(given - expected).max()) - HALF_A_LEVEL, 0.0)

@@ -1,0 +1,1 @@
+"""Restorations that need no training: what a trained network has to beat."""

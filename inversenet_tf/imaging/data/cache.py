@@ -1,0 +1,93 @@
+"""Decoded images kept in memory, for sets that are small enough for it."""
+
+import numpy as np
+import psutil
+from absl import logging
+
+from inversenet_tf.imaging.data.sources import ImageSource
+from inversenet_tf.imaging.files.images import ImageReadError, from_integers, to_uint8
+
+SHARE_OF_MEMORY = 0.5  # of what is available; the training needs the rest
+MIB = 2**20
+
+
+class Cached(ImageSource):
+    """Another source, each image of which is loaded once and then kept.
+
+    Images of 8 bits are kept as bytes, a quarter of the memory, and come back with the same bits.
+    """
+
+    def __init__(self, source):
+        super().__init__(source.spec, source.names)
+        self.paired = source.paired
+        self._source = source
+        # Two threads may load the same image, with the same result; setting an item is atomic.
+        self._kept = [None] * len(source)
+
+    @property
+    def labels(self):
+        return self._source.labels  # for some sources they take long
+
+    def load(self, index):
+        return self.load_part(index, lambda height, width: (slice(0, height), slice(0, width)))
+
+    def load_part(self, index, window):
+        if self._kept[index] is None:
+            self._kept[index] = _packed(self._source.load(index), self.paired)
+        images = [_unpacked(image[window(*image.shape[:2])]) for image in self._kept[index]]
+        return tuple(images) if self.paired else images[0]
+
+
+def _packed(loaded, paired):
+    """What a source loads, as a list of arrays to be kept."""
+    return [_smallest(image) for image in (loaded if paired else [loaded])]
+
+
+def _smallest(image):
+    """An image as uint8 where that holds every bit of it, else as it is."""
+    pixels = to_uint8(image)
+    return pixels if np.array_equal(from_integers(pixels), image) else image
+
+
+def _unpacked(image):
+    return from_integers(image) if image.dtype == np.uint8 else image.copy()
+
+
+def decoded_bytes(source, sample=32):
+    """Memory that a whole source takes once it is cached, judged by some of its images.
+
+    Args:
+        source: an `ImageSource`.
+        sample: how many images to load at most, evenly spaced.
+
+    Raises:
+        ImageReadError: none of them can be read.
+    """
+    sizes = []
+    for index in np.unique(np.linspace(0, len(source) - 1, sample).round().astype(int)):
+        try:
+            images = _packed(source.load(index), source.paired)
+        except ImageReadError as error:
+            fault = error
+        else:
+            sizes.append(sum(image.nbytes for image in images))
+    if not sizes:
+        raise fault
+    return round(np.mean(sizes) * len(source))
+
+
+def cached(source):
+    """A `Cached` source, if it is going to fit into memory.
+
+    Raises:
+        ValueError: it takes more than half of the available memory.
+    """
+    needed = decoded_bytes(source)
+    allowed = psutil.virtual_memory().available * SHARE_OF_MEMORY
+    if needed > allowed:
+        raise ValueError(
+            f"Expected decoded images of at most {allowed / MIB:.0f} MiB, half of the available "
+            f"memory, to cache. Received: {source.spec} of about {needed / MIB:.0f} MiB"
+        )
+    logging.info("Caching %s: about %d MiB decoded.", source.spec, round(needed / MIB))
+    return Cached(source)

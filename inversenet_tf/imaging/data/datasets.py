@@ -1,0 +1,213 @@
+"""Where images come from: `open_source("photos" | "digits" | "folder:DIR" | "tfds:NAME" | ...)`."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from absl import logging
+
+from inversenet_tf.imaging.data.sources import (
+    HELD_OUT,
+    TRAINING,
+    Digits,
+    Idx,
+    ImageSource,
+    Joined,
+    Photos,
+)
+from inversenet_tf.imaging.files.images import (
+    PILLOW_MODES,
+    ImageReadError,
+    from_integers,
+    inspect_images,
+    list_images,
+    read_image,
+    report_other_files,
+    report_skipped,
+    to_luma,
+    usable_images,
+)
+
+
+class Folder(ImageSource):
+    """Every image below a directory; files that cannot serve are named and skipped."""
+
+    def __init__(self, directory, channels, minimum_side):
+        directory = Path(directory).expanduser()
+        paths, skipped = usable_images(list_images(directory), minimum_side)
+        report_skipped(directory, len(paths), skipped, minimum_side)
+        report_other_files(directory)
+        super().__init__(f"folder:{directory}", [str(p.relative_to(directory)) for p in paths])
+        self._paths = paths
+        self._channels = channels
+
+    def load(self, index):
+        return self.load_part(index, None)
+
+    def load_part(self, index, window):
+        return read_image(self._paths[index], self._channels, window=window)
+
+
+class Pairs(ImageSource):
+    """Sharp images and the user's own measurements of them, matched by relative name."""
+
+    paired = True
+
+    def __init__(self, sharp_directory, degraded_directory, channels, minimum_side):
+        sharp = _by_stem(sharp_directory)
+        degraded = _by_stem(degraded_directory)
+        alone = sorted(sharp.keys() ^ degraded.keys())
+        if alone:
+            raise ValueError(
+                f"Expected a partner of the same name in {sharp_directory} and "
+                f"{degraded_directory}. Received: {len(alone)} without one, the first: {alone[0]}."
+            )
+        names = sorted(sharp)
+        super().__init__(f"pairs:{sharp_directory},{degraded_directory}", names)
+        self._paths = [(sharp[name], degraded[name]) for name in names]
+        self._channels = channels
+        sizes, faults = inspect_images([path for pair in self._paths for path in pair])
+        if faults:
+            raise ValueError(f"Expected readable pairs. Received: {[*faults.values()][0]}")
+        for name, pair in zip(names, self._paths, strict=True):
+            one, other = (sizes[path] for path in pair)
+            if one != other or min(one) < minimum_side:
+                raise ValueError(
+                    f"Expected both images of the pair {name} to have one size of at least "
+                    f"{minimum_side} pixels a side. Received: {one} and {other}."
+                )
+
+    def load(self, index):
+        return self.load_part(index, None)
+
+    def load_part(self, index, window):
+        sharp, degraded = self._paths[index]
+        return (
+            read_image(sharp, self._channels, window=window),
+            read_image(degraded, self._channels, window=window),
+        )
+
+
+class Tfds(ImageSource):
+    """One split of a data set of tensorflow-datasets, by random access."""
+
+    def __init__(self, name, split, channels, minimum_side):
+        import tensorflow_datasets as tfds  # takes seconds, so only where it is used
+
+        try:
+            builder = tfds.builder(name, file_format="array_record")
+            if not builder.is_prepared():
+                logging.info("Preparing %s; without a network, use folder:DIR instead.", name)
+            builder.download_and_prepare()
+            split = split or held_out_split(builder)
+            self._examples = builder.as_data_source(split)
+        except Exception as error:  # TFDS raises many kinds, from HTTP to assertion errors
+            raise ValueError(
+                f"Cannot open {name!r} (split {split!r}) of tensorflow-datasets: {error}\n"
+                "The way out: download the images by hand and name their directory as "
+                "folder:DIR, or place the archive TFDS asks for in its manual directory."
+            ) from error
+        if "image" not in self._examples[0]:
+            raise ValueError(
+                f'Expected a data set with an "image" feature. Received: {name!r} with '
+                f"{sorted(self._examples[0])}."
+            )
+        height, width = builder.info.features["image"].shape[:2]
+        if None not in (height, width) and min(height, width) < minimum_side:
+            raise ValueError(
+                f"Expected images of at least {minimum_side} pixels a side. Received: {name!r}, "
+                f"whose images are {height}x{width}."
+            )
+        super().__init__(
+            f"tfds:{name}@{split}", [f"{split}-{i}" for i in range(len(self._examples))]
+        )
+        self._channels = channels
+        self._minimum_side = minimum_side
+
+    @property
+    def labels(self):
+        if "label" not in self._examples[0]:
+            return None
+        return np.array([example["label"] for example in self._examples])
+
+    def load(self, index):
+        image = from_integers(self._examples[int(index)]["image"])
+        if min(image.shape[:2]) < self._minimum_side:
+            raise ImageReadError(
+                f"Expected images of at least {self._minimum_side} pixels a side. "
+                f"Received: {self.spec} image {index} of {image.shape[:2]}."
+            )
+        if image.shape[-1] == self._channels:
+            return image
+        return to_luma(image) if self._channels == 1 else image.repeat(3, -1)
+
+
+def _by_stem(directory):
+    directory = Path(directory).expanduser()
+    found = {}
+    for path in list_images(directory):
+        stem = str(path.relative_to(directory).with_suffix(""))
+        if stem in found:
+            raise ValueError(
+                f"Expected one image for each name. Received: {found[stem]} and {path}."
+            )
+        found[stem] = path
+    return found
+
+
+def held_out_split(builder):
+    """The split of a TFDS builder to evaluate on where the user names none."""
+    for split in ("validation", "test"):
+        if split in builder.info.splits:
+            return split
+    raise ValueError(
+        f"Expected a held-out split. Received: {builder.name}, which has none: name parts, as in "
+        f"tfds:{builder.name}@train[:90%] for training and tfds:{builder.name}@train[90%:]."
+    )
+
+
+def open_source(spec, role, channels=3, minimum_side=1):
+    """Opens a source of images.
+
+    Args:
+        spec: `photos`, `digits` or `idx:DIR` (each with `@training` or `@held_out`, where that is
+            not `role`), `folder:DIR` or several as `folder:DIR,DIR`, `prepared:DIR` as
+            `tools/prepare_data.py` makes it, `pairs:SHARP_DIR,DEGRADED_DIR`, or
+            `tfds:NAME[@SPLIT]`.
+        role: `TRAINING` or `HELD_OUT`: the part to take where the spec names none.
+        channels: 1 or 3, of every image.
+        minimum_side: least height and width in pixels; smaller images are skipped or refused.
+
+    Raises:
+        ValueError: a spec of another form, or a source that holds nothing usable.
+    """
+    if channels not in PILLOW_MODES:
+        raise ValueError(f"Expected channels 1 or 3. Received: {channels}")
+    kind, _, place = spec.partition(":")
+    named = re.fullmatch(rf"(.+)@({TRAINING}|{HELD_OUT})", spec)
+    plain, split = named.groups() if named else (spec, role)
+    if plain == "photos":
+        return Photos(split, channels, minimum_side)
+    if plain == "digits":
+        return Digits(split, channels, minimum_side)
+    if kind == "idx" and place:
+        return Idx(plain.removeprefix("idx:"), split, channels, minimum_side)
+    if kind == "folder" and place:
+        folders = [Folder(part, channels, minimum_side) for part in place.split(",")]
+        return folders[0] if len(folders) == 1 else Joined(spec, folders)
+    if kind == "prepared" and place:
+        from inversenet_tf.imaging.data.prepared import (
+            Prepared,  # array_record does not run everywhere
+        )
+
+        return Prepared(place, channels, minimum_side)
+    if kind == "pairs" and place.count(",") == 1:
+        return Pairs(*place.split(","), channels, minimum_side)
+    if kind == "tfds" and place:
+        name, _, split = place.partition("@")
+        default = "train" if role == TRAINING else None
+        return Tfds(name, split or default, channels, minimum_side)
+    raise ValueError(
+        "Expected photos, digits, idx:DIR, folder:DIR, prepared:DIR, "
+        f"pairs:SHARP_DIR,DEGRADED_DIR or tfds:NAME[@SPLIT]. Received: {spec!r}"
+    )

@@ -1,0 +1,209 @@
+"""Images -> batches of (measurements, images), for training without end and for evaluation."""
+
+import dataclasses
+import functools
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from inversenet_tf.imaging.config import NoiseConfig
+from inversenet_tf.imaging.data.patches import central_window, draw_patch, load_part_of
+from inversenet_tf.imaging.physics.noise import add_gaussian_noise, round_to_8_bits
+from inversenet_tf.imaging.physics.operators import Identity
+
+ONE_PROCESS = tf.distribute.InputContext()
+
+
+def degrade(images, operator, noise, seed):
+    """y = N(A(x)): the operator, then storage in 8 bits, then Gaussian noise.
+
+    Args:
+        images: [batch, height, width, channels] in [0, 1].
+        operator: an `Operator`.
+        noise: a `NoiseConfig`.
+        seed: int tensor of shape [2], or [batch, 2] as for `add_gaussian_noise`.
+
+    Returns:
+        measurements, float32.
+    """
+    measurements = operator(images)
+    if noise.eight_bit:
+        measurements = round_to_8_bits(measurements)
+    if noise.gaussian_sigma > 0:
+        measurements = add_gaussian_noise(measurements, noise.gaussian_sigma, seed)
+    return measurements
+
+
+def training_pairs(
+    source, operator, noise, data, *, batch_size, seed, start=0, context=ONE_PROCESS
+):
+    """An endless stream of training batches.
+
+    Args:
+        source: an `ImageSource`.
+        operator: an `Operator`; ignored where the source is paired.
+        noise: a `NoiseConfig`; ignored where the source is paired.
+        data: a `DataConfig`.
+        batch_size: pairs a training step, over all replicas.
+        seed: fixes order, patches and noise.
+        start: training steps to leave out at the beginning, so that a resumed run goes on as if
+            it had never stopped.
+        context: `tf.distribute.InputContext` of the process. A step's pairs are the same for any
+            number of replicas; each gets its part of them, the first one the first.
+
+    Returns:
+        tf.data.Dataset of (measurements, images), float32, images of
+        [batch_size / replicas, size, size, channels], measurements as the operator makes them of
+        those; as many elements a step as the process has replicas.
+
+    Raises:
+        ValueError: the source is paired and the operator changes the size of an image.
+    """
+    share = batch_size // context.num_input_pipelines
+    first = start * batch_size + context.input_pipeline_id * share
+
+    def position_of(count):
+        step, place = count // share, count % share
+        return first + step * batch_size + place
+
+    positions = tf.data.Dataset.range(np.iinfo(np.int64).max).map(position_of)
+
+    drawn = dataclasses.replace(data, size=data.size + 2 * data.margin)
+
+    def load(position):
+        return draw_patch(source, drawn, seed, position)
+
+    def without_margin(measurements, images):
+        return _cut(measurements, data.margin // operator.scale), _cut(images, data.margin)
+
+    batch = functools.partial(
+        tf.data.Dataset.batch,
+        batch_size=context.get_per_replica_batch_size(batch_size), drop_remainder=True,
+    )  # fmt: skip
+    image_shape = (drawn.size, drawn.size, data.channels)
+    pairs = _make_pairs(positions, load, batch, source, operator, noise, image_shape, seed)
+    return (pairs.map(without_margin) if data.margin else pairs).prefetch(4)
+
+
+def evaluation_pairs(
+    source, operator, noise, data, *, batch_size, seed, limit=None, context=ONE_PROCESS
+):
+    """Every image of a source once, in order, with its measurement.
+
+    Args:
+        source, operator, noise, data, batch_size, seed: as for `training_pairs`; where
+            `data.evaluation_crop` is "whole" the images may differ in size and come one by one,
+            trimmed at the bottom and the right to multiples of the operator's scale.
+        limit: the number of images to stop after; None for all.
+        context: `tf.distribute.InputContext` of the process; several ones share the images.
+
+    Returns:
+        tf.data.Dataset of (measurements, images), float32 [batch, height, width, channels].
+
+    Raises:
+        ValueError: as `training_pairs`.
+    """
+    whole = data.evaluation_crop == "whole"
+
+    def window(height, width):
+        if not whole:
+            return central_window(height, width, source.paired, data)
+        scale = 1 if source.paired else operator.scale
+        return slice(0, height - height % scale), slice(0, width - width % scale)
+
+    def load(index):
+        return load_part_of(source, int(index), window, data.padding)
+
+    count = len(source) if limit is None else min(limit, len(source))
+    image_shape = (*((None, None) if whole else (data.size, data.size)), data.channels)
+    indices = tf.data.Dataset.range(context.input_pipeline_id, count, context.num_input_pipelines)
+    noise_seed = -1 - seed  # other noise than any training patch has
+    batch = functools.partial(tf.data.Dataset.batch, batch_size=1 if whole else batch_size)
+    pairs = _make_pairs(indices, load, batch, source, operator, noise, image_shape, noise_seed)
+    return pairs.prefetch(2)
+
+
+def training_images(source, data, *, batch_size, seed, start=0, context=ONE_PROCESS):
+    """The images of `training_pairs` alone."""
+    pairs = training_pairs(
+        source, Identity(), NoiseConfig(eight_bit=False), data,
+        batch_size=batch_size, seed=seed, start=start, context=context,
+    )  # fmt: skip
+    return pairs.map(lambda measurements, images: images)
+
+
+def evaluation_images(source, data, *, batch_size, limit=None, context=ONE_PROCESS):
+    """The images of `evaluation_pairs` alone."""
+    pairs = evaluation_pairs(
+        source, Identity(), NoiseConfig(eight_bit=False), data,
+        batch_size=batch_size, seed=0, limit=limit, context=context,
+    )  # fmt: skip
+    return pairs.map(lambda measurements, images: images)
+
+
+def _make_pairs(positions, load, batch, source, operator, noise, image_shape, seed):
+    """A dataset of positions -> one of batches of (measurements, images).
+
+    Args:
+        load: function from a position to [image] or [image, measurement], any size.
+        batch: function from a dataset of single images to one of batches.
+        source, operator, noise, seed: as for `training_pairs`.
+        image_shape: of an image, to which it is scaled down; (None, None, channels) for any.
+    """
+    measurement_shape = image_shape
+    if source.paired:
+        _check_pairs_fit(source, operator)
+    else:
+        measurement_shape = _measurement_shape(operator, image_shape)
+
+    def load_contiguous(position):
+        return [np.ascontiguousarray(image) for image in load(position)]
+
+    def load_pair(position):
+        """An image, and its measurement or, to measure it in a batch, the seed of its noise."""
+        loaded = tf.numpy_function(load_contiguous, [position], [tf.float32] * (1 + source.paired))
+        image = tf.ensure_shape(loaded[0], (None, None, image_shape[-1]))
+        image = tf.ensure_shape(_resized_down(image, image_shape[0]), image_shape)
+        if source.paired:
+            return tf.ensure_shape(loaded[1], measurement_shape), image
+        return tf.stack([tf.constant(seed, tf.int64), position]), image
+
+    def measured(seeds, images):
+        measurements = degrade(images, operator, noise, seeds)
+        return tf.ensure_shape(measurements, (None, *measurement_shape)), images
+
+    options = tf.data.Options()
+    # Autotuning makes the end of an epoch wait for a sleeping thread, up to 20 s on two cores.
+    options.autotune.enabled = False
+    pairs = batch(positions.map(load_pair, num_parallel_calls=os.cpu_count()))
+    return (pairs if source.paired else pairs.map(measured)).with_options(options)
+
+
+def _cut(images, margin):
+    """[batch, height, width, channels] without so many pixels at each side."""
+    return images[:, margin:-margin, margin:-margin]
+
+
+def _check_pairs_fit(source, operator):
+    if operator is not None and operator.scale != 1:
+        raise ValueError(
+            "Expected an operator of scale 1 with pairs, whose images and measurements have one "
+            f"size. Received: scale {operator.scale} with {source.spec}"
+        )
+
+
+def _measurement_shape(operator, image_shape):
+    """Of images of (height, width, channels), height and width None where they vary."""
+    if None not in image_shape:
+        return operator.measurement_shape(image_shape)
+    block = (operator.scale, operator.scale, image_shape[-1])
+    return (None, None, operator.measurement_shape(block)[-1])
+
+
+def _resized_down(image, size):
+    """The image itself where it has that size already, or where none is asked for."""
+    if size is not None and tf.shape(image)[0] != size:
+        image = tf.image.resize(image, (size, size), "bicubic", antialias=True)
+        image = tf.clip_by_value(image, 0.0, 1.0)
+    return image

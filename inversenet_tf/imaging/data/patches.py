@@ -1,0 +1,109 @@
+"""Which part of which image a training sees: patches, drawn by seed and position."""
+
+import functools
+
+import numpy as np
+from absl import logging
+
+from inversenet_tf.imaging.files.images import ImageReadError
+
+
+@functools.lru_cache(maxsize=2)
+def _epoch_order(seed, epoch, length):
+    return np.random.default_rng([seed, epoch]).permutation(length)
+
+
+def draw_patch(source, data, seed, position):
+    """The training patch at `position`: a pure function of its arguments.
+
+    Args:
+        source: an `ImageSource`.
+        data: a `DataConfig`; its `size`, `crop`, `crop_size`, `crop_share`, `min_scale` and
+            `augmentation` are used.
+        seed: of the run.
+        position: how many patches were drawn before this one.
+
+    Returns:
+        [image] or [image, measurement], square patches of at least `data.size` pixels; larger
+        ones are meant to be scaled down to it.
+    """
+    epoch, place = divmod(int(position), len(source))
+
+    def draw(index):
+        generator = np.random.default_rng([seed, int(position), 1])
+
+        @functools.cache  # a source may ask more than once, of an image and its measurement
+        def window(height, width):
+            if data.crop == "random":
+                return _random_window(height, width, source.paired, data, generator)
+            return central_window(height, width, source.paired, data)
+
+        patches = load_part_of(source, index, window, data.padding)
+        if source.paired:
+            return patches
+        return [_turned(patch, data.augmentation, generator.integers(8)) for patch in patches]
+
+    return _drawn_or_next(draw, source, _epoch_order(seed, epoch, len(source))[place])
+
+
+def load_part_of(source, index, window, padding):
+    """A list of an image's part and, where the source is paired, its measurement's."""
+    if padding:  # the window is one of the padded image
+        loaded = source.load(index)
+        images = [bordered(image, padding) for image in (loaded if source.paired else [loaded])]
+        return [image[window(*image.shape[:2])] for image in images]
+    loaded = source.load_part(index, window)
+    return list(loaded) if source.paired else [loaded]
+
+
+def central_window(height, width, paired, data):
+    """The central square that the config asks for."""
+    return center_window(height, width, data.size if paired else data.center_side((height, width)))
+
+
+def _random_window(height, width, paired, data, generator):
+    """A square of a random scale and place."""
+    side = data.size
+    if not paired and data.min_scale < 1:  # a pair's operator is tied to its pixels
+        scale = np.exp(generator.uniform(np.log(data.min_scale), 0.0))
+        side = min(round(data.size / scale), height, width)
+    top = int(generator.integers(height - side + 1))
+    left = int(generator.integers(width - side + 1))
+    return slice(top, top + side), slice(left, left + side)
+
+
+def _drawn_or_next(draw, source, index):
+    """An image that proves unreadable after its check costs a warning, not the run."""
+    for candidate in range(index, index + len(source)):
+        try:
+            return draw(candidate % len(source))
+        except ImageReadError as error:
+            logging.warning("Skipped: %s", error)
+    raise ImageReadError(f"Expected a readable image in {source.spec}. Received: none.")
+
+
+def _turned(image, augmentation, choice):
+    """One of the symmetries an augmentation admits; measuring comes after it."""
+    if augmentation == "none":
+        return image
+    if choice % 2:
+        image = image[:, ::-1]
+    return np.rot90(image, choice // 2) if augmentation == "dihedral" else image
+
+
+def bordered(image, padding):
+    """An image with `padding` black pixels on each of its four sides."""
+    return np.pad(image, ((padding, padding), (padding, padding), (0, 0))) if padding else image
+
+
+def center_crop(image, size):
+    """The central size x size pixels of an image."""
+    return image[center_window(*image.shape[:2], size)]
+
+
+def center_window(height, width, size):
+    """The slices of rows and columns of the central size x size pixels."""
+    if min(height, width) < size:
+        raise ValueError(f"Expected at least {size} pixels a side. Received: {height}x{width}")
+    top, left = (height - size) // 2, (width - size) // 2
+    return slice(top, top + size), slice(left, left + size)

@@ -1,0 +1,166 @@
+"""Image sets too large for loose files: the files, as they are, in a few large shards.
+
+A prepared set is a directory with `index.json` and the shards it names, ArrayRecord files with one
+image file a record, in the order of the folder they were made from. `packing.py` makes them.
+"""
+
+import hashlib
+import io
+import json
+import shlex
+import threading
+from pathlib import Path
+
+import numpy as np
+from array_record.python.array_record_module import ArrayRecordReader
+from tqdm import tqdm
+
+from inversenet_tf.imaging.data.sources import ImageSource
+from inversenet_tf.imaging.files.images import (
+    ImageReadError,
+    read_image,
+    report_skipped,
+    small_images,
+)
+
+FORMAT = 1
+INDEX_FILE = "index.json"
+PLAN_FILE = "plan.json"  # of `packing.py`
+DEFAULT_SHARD_MIB = 256
+READER_OPTIONS = "readahead_buffer_size:0,max_parallelism:0"  # for random access
+READER_BUFFER = 2**15  # bytes, for each open shard
+
+
+class Prepared(ImageSource):
+    """The images of a prepared set: names, order and pixels are those of the folder it is made of.
+
+    Of a folder so large that `Folder` reads only headers, it also lacks the truncated images.
+    """
+
+    def __init__(self, directory, channels, minimum_side):
+        directory = Path(directory).expanduser()
+        index = _read_index(directory)
+        self._shards = [Shard(directory, **described) for described in index["shards"]]
+        fault = next(filter(None, (shard.fault() for shard in self._shards)), None)
+        if fault:
+            raise ValueError(
+                f"Expected the shards that {directory / INDEX_FILE} names. Received: {fault}. "
+                f"To write it anew: {_command(directory, index)}"
+            )
+        sizes = {name: (height, width) for name, height, width in index["images"]}
+        skipped = index["skipped"] | small_images(sizes, minimum_side)
+        chosen = [place for place, name in enumerate(sizes) if name not in skipped]
+        report_skipped(directory, len(chosen), skipped, minimum_side)
+        super().__init__(f"prepared:{directory}", [name for name in sizes if name not in skipped])
+        counts = [shard.count for shard in self._shards]
+        self._shard_numbers = np.repeat(np.arange(len(counts)), counts)[chosen]
+        self._records = np.concatenate([np.arange(count) for count in counts])[chosen]
+        self._channels = channels
+
+    def load(self, index):
+        return self.load_part(index, None)
+
+    def load_part(self, index, window):
+        shard = self._shards[self._shard_numbers[index]]
+        content = shard.read(self._records[index])
+        name = f"{self.names[index]} in {shard}"
+        return read_image(io.BytesIO(content), self._channels, name, window)
+
+
+class Shard:
+    """A file of records, as the index describes it; it is opened when it is first read."""
+
+    def __init__(self, directory, file, count, bytes, sha256):
+        self.file = file
+        self.count = count
+        self._path = directory / file
+        self._bytes = bytes
+        self._sha256 = sha256
+        self._reader = None
+        self._lock = threading.Lock()  # old readers of array_record are not for several threads
+
+    def __str__(self):
+        return str(self._path)
+
+    def read(self, record):
+        """The bytes of one image file."""
+        with self._lock:
+            try:
+                self._reader = self._reader or self._opened()
+                return self._reader.read([int(record)])[0]
+            except RuntimeError as error:
+                self._reader = None  # a disk may come back
+                raise ImageReadError(f"Cannot read record {record} of {self}: {error}") from error
+
+    def fault(self):
+        """Why this cannot be what was written, as far as its length and end tell, or None."""
+        if not self._path.is_file():
+            return f"{self.file} is missing"
+        found = self._path.stat().st_size
+        if found != self._bytes:
+            return f"{self.file} of {found} bytes instead of {self._bytes}"
+        found = self._opened().num_records()  # 0 of a file that is none of records
+        if found != self.count:
+            return f"{self.file} of {found} images instead of {self.count}"
+        return None
+
+    def damage(self):
+        """Why this is not what was written, or None; all bytes are read."""
+        fault = self.fault()
+        if fault is None and sha256_of(self._path) != self._sha256:
+            fault = f"{self.file} with other bytes than were written, by their SHA-256"
+        return fault
+
+    def _opened(self):
+        return ArrayRecordReader(
+            str(self._path), READER_OPTIONS, file_reader_buffer_size=READER_BUFFER
+        )
+
+
+def damaged_shards(directory):
+    """What is wrong with the shards of a prepared set: a list, empty where all are whole.
+
+    Raises:
+        ValueError: the directory holds no prepared set.
+    """
+    directory = Path(directory).expanduser()
+    shards = [Shard(directory, **described) for described in _read_index(directory)["shards"]]
+    return [damage for shard in tqdm(shards, "verifying shards") if (damage := shard.damage())]
+
+
+def _read_index(directory):
+    path, plan = directory / INDEX_FILE, directory / PLAN_FILE
+    if not path.is_file():
+        raise ValueError(
+            f"Expected {INDEX_FILE} in {directory}, which a finished prepared set has. Received: "
+            f"none. To make it: {_command(directory, read_json(plan) if plan.is_file() else {})}"
+        )
+    index = read_json(path)
+    if index.get("format") != FORMAT:
+        raise ValueError(f"Expected format {FORMAT} of {path}. Received: {index.get('format')!r}")
+    return index
+
+
+def _command(directory, made_with):
+    """What makes a prepared set, or finishes or mends it."""
+    words = [f"--source={made_with.get('source', 'folder:DIR')}", f"--output={directory}"]
+    if made_with.get("shard_mib", DEFAULT_SHARD_MIB) != DEFAULT_SHARD_MIB:
+        words.append(f"--shard_mib={made_with['shard_mib']}")
+    return f"python tools/prepare_data.py {shlex.join(words)}"
+
+
+def sha256_of(path):
+    """The SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_json(path):
+    """What a JSON file holds; a ValueError names one that is none."""
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"Expected JSON in {path}. Received: {error}") from error

@@ -1,0 +1,207 @@
+"""What an image source is, sources made of others, and those that lie in memory.
+
+A source is an indexed, finite set of images. That makes every position of a training run a pure
+function of the seed, so that an interrupted run goes on exactly where it was.
+"""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+import sklearn.datasets
+from PIL import Image
+
+from inversenet_tf.imaging.files.images import from_integers, to_luma
+
+TRAINING, HELD_OUT = "training", "held_out"
+IDX_UNSIGNED_BYTES = b"\x00\x00\x08"
+
+
+class ImageSource:
+    """A finite, ordered set of images.
+
+    Attributes:
+        spec: the string that opens it again.
+        names: one unique name per image.
+        paired: whether `load` also returns a measurement of the user's own.
+        labels: int array [len], the class of every image, or None where it is not known.
+    """
+
+    paired = False
+    labels = None
+
+    def __init__(self, spec, names):
+        self.spec = spec
+        self.names = names
+
+    def __len__(self):
+        return len(self.names)
+
+    def load(self, index):
+        """Returns image `index`, or (image, measurement) where paired.
+
+        Each is float32 [height, width, channels] in [0, 1].
+        """
+        raise NotImplementedError
+
+    def load_part(self, index, window):
+        """A part of what `load` returns, the same one of image and measurement.
+
+        Sources override it that can spare the rest, whose faults may then go unnoticed.
+
+        Args:
+            index: of the image.
+            window: function from (height, width) to the slices of rows and columns.
+        """
+        if not self.paired:
+            return _part(self.load(index), window)
+        return tuple(_part(image, window) for image in self.load(index))
+
+
+class Joined(ImageSource):
+    """Several sources as one, the first one first; names begin with the number of their source."""
+
+    def __init__(self, spec, sources):
+        names = [f"{n}/{name}" for n, source in enumerate(sources) for name in source.names]
+        super().__init__(spec, names)
+        self._places = [(source, i) for source in sources for i in range(len(source))]
+
+    def load(self, index):
+        source, place = self._places[index]
+        return source.load(place)
+
+    def load_part(self, index, window):
+        source, place = self._places[index]
+        return source.load_part(place, window)
+
+
+class Selection(ImageSource):
+    """Some images of another source, in an order of one's own."""
+
+    def __init__(self, source, indices):
+        super().__init__(source.spec, [source.names[i] for i in indices])
+        self.paired = source.paired
+        labels = source.labels
+        self.labels = None if labels is None else labels[indices]
+        self._source = source
+        self._indices = indices
+
+    def load(self, index):
+        return self._source.load(self._indices[index])
+
+    def load_part(self, index, window):
+        return self._source.load_part(self._indices[index], window)
+
+
+class Photos(ImageSource):
+    """The colour photographs that scikit-image and scikit-learn ship, held in memory.
+
+    Chelsea the cat and the cup of coffee are held out; nothing ever trains on them.
+    """
+
+    LOADERS = {
+        TRAINING: {
+            "astronaut": skimage.data.astronaut,
+            "rocket": skimage.data.rocket,
+            "motorcycle": lambda: skimage.data.stereo_motorcycle()[0],
+            "china": lambda: sklearn.datasets.load_sample_image("china.jpg"),
+            "flower": lambda: sklearn.datasets.load_sample_image("flower.jpg"),
+        },
+        HELD_OUT: {"chelsea": skimage.data.chelsea, "coffee": skimage.data.coffee},
+    }
+
+    def __init__(self, split, channels, minimum_side):
+        loaders = self.LOADERS[split]
+        super().__init__(f"photos@{split}", list(loaders))
+        images = [from_integers(load()) for load in loaders.values()]
+        self._images = images if channels == 3 else [to_luma(image) for image in images]
+        least = min(min(image.shape[:2]) for image in images)
+        if least < minimum_side:
+            raise ValueError(
+                f"Expected images of at least {minimum_side} pixels a side. Received: {self.spec}, "
+                f"the smallest of {least} pixels."
+            )
+
+    def load(self, index):
+        return self._images[index]
+
+
+class Digits(ImageSource):
+    """The 1,797 handwritten digits of 8 x 8 pixels that scikit-learn ships, scaled up.
+
+    The last fifth is held out.
+    """
+
+    SIDE = 32
+    HELD_OUT_SHARE = 0.2
+
+    def __init__(self, split, channels, minimum_side):
+        if minimum_side > self.SIDE:
+            raise ValueError(
+                f"Expected images of at least {minimum_side} pixels a side. Received: digits, "
+                f"which have {self.SIDE}."
+            )
+        digits = sklearn.datasets.load_digits()
+        first = round(len(digits.images) * (1 - self.HELD_OUT_SHARE))
+        chosen = slice(first) if split == TRAINING else slice(first, None)
+        indices = range(len(digits.images))[chosen]
+        super().__init__(f"digits@{split}", [f"digit-{index}" for index in indices])
+        self.labels = digits.target[chosen]
+        self._images = digits.images[chosen].astype(np.float32) / digits.images.max()
+        self._channels = channels
+
+    def load(self, index):
+        image = Image.fromarray(self._images[index])
+        image = np.asarray(image.resize((self.SIDE, self.SIDE), Image.Resampling.BICUBIC))
+        return np.clip(image, 0.0, 1.0)[..., None].repeat(self._channels, -1)
+
+
+class Idx(ImageSource):
+    """MNIST and its kin, from a directory with their IDX files, gzipped or not."""
+
+    FILES = {
+        TRAINING: ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+        HELD_OUT: ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+    }
+
+    def __init__(self, directory, split, channels, minimum_side):
+        images, labels = (_read_idx(Path(directory).expanduser(), n) for n in self.FILES[split])
+        if images.ndim != 3 or len(images) != len(labels):
+            raise ValueError(
+                f"Expected as many images as labels in {directory}. Received: arrays of shape "
+                f"{images.shape} and {labels.shape}."
+            )
+        if min(images.shape[1:]) < minimum_side:
+            raise ValueError(
+                f"Expected images of at least {minimum_side} pixels a side. Received: "
+                f"{directory}, whose images are {images.shape[1]}x{images.shape[2]}."
+            )
+        names = [f"{split}-{index}" for index in range(len(images))]
+        super().__init__(f"idx:{directory}@{split}", names)
+        self.labels = labels
+        self._images = images
+        self._channels = channels
+
+    def load(self, index):
+        return from_integers(self._images[index])[..., None].repeat(self._channels, -1)
+
+
+def _part(image, window):
+    return image[window(*image.shape[:2])]
+
+
+def _read_idx(directory, name):
+    """One array of an IDX file: two zeros, type, rank, then big-endian sizes and the bytes."""
+    path = next((p for p in (directory / f"{name}.gz", directory / name) if p.is_file()), None)
+    if path is None:
+        raise ValueError(f"Expected {name} or {name}.gz in {directory}. Received: no such file.")
+    try:
+        content = (gzip.open if path.suffix == ".gz" else open)(path, "rb").read()
+    except (OSError, EOFError) as error:
+        raise ValueError(f"Cannot read {path}: {error}") from error
+    rank = content[3] if content[:3] == IDX_UNSIGNED_BYTES else 0
+    shape = np.frombuffer(content[4 : 4 + 4 * rank], ">u4")
+    if not rank or len(content) != 4 + 4 * rank + shape.prod():
+        raise ValueError(f"Expected an IDX file of bytes. Received: {path}, which is none.")
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)

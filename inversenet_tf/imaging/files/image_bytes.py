@@ -1,0 +1,78 @@
+"""Image files inside a TensorFlow graph: PNG or JPEG strings in, PNG strings out."""
+
+import tensorflow as tf
+
+from inversenet_tf.imaging.files.images import LUMA, WHITE, WHITE_16_BITS
+
+GRAY_COMPONENTS = 2  # at most: gray, and alpha
+
+
+def restored_bytes(image_bytes, restore, channels):
+    """Applies a function of images to image files, one after another, as their sizes differ.
+
+    Args:
+        image_bytes: string [batch], each a PNG of 8 or 16 bits or a JPEG, of any size.
+        restore: function from float32 [1, height, width, channels] in [0, 1] to images of any
+            size, with 1 or 3 channels, of the same range.
+        channels: 1 (luma) or 3 (RGB), what `restore` takes.
+
+    Returns:
+        string [batch] of 8-bit PNGs: gray where `restore` gives gray or where it keeps the
+        channels and the file was gray, otherwise RGB. Alpha is dropped, and nothing turned
+        upright.
+    """
+
+    def restore_one(contents):
+        image, is_gray = decoded(contents, channels)
+        result = restore(image[tf.newaxis])[0]
+        if result.shape[-1] == 3 and channels == 3:
+            return tf.cond(is_gray, lambda: encoded(to_luma(result)), lambda: encoded(result))
+        return encoded(result)
+
+    # One at a time: each already uses all cores, and memory is that of the largest.
+    return tf.map_fn(restore_one, image_bytes, fn_output_signature=tf.string, parallel_iterations=1)
+
+
+def decoded(contents, channels):
+    """A PNG or JPEG string -> (float32 [height, width, channels] in [0, 1], is it gray?).
+
+    Pixels are those of `io.read_image`, for files whose EXIF tag says that they are upright.
+    """
+    image, is_gray = tf.cond(
+        tf.io.is_jpeg(contents), lambda: _decoded_jpeg(contents), lambda: _decoded_png(contents)
+    )
+    if channels == 1:
+        # Rounded to 8 bits, as Pillow's conversion is.
+        image = tf.cond(
+            is_gray, lambda: image[..., :1], lambda: tf.round(to_luma(image) * WHITE) / WHITE
+        )
+    return tf.ensure_shape(image, (None, None, channels)), is_gray
+
+
+def _decoded_jpeg(contents):
+    is_gray = tf.io.extract_jpeg_shape(contents)[2] <= GRAY_COMPONENTS
+    # As Pillow decodes: exact arithmetic, smooth chroma.
+    pixels = tf.io.decode_jpeg(
+        contents, channels=3, dct_method="INTEGER_ACCURATE", fancy_upscaling=True
+    )
+    return tf.cast(pixels, tf.float32) / WHITE, is_gray
+
+
+def _decoded_png(contents):
+    """Also of palettes; 8 bits become 16 without loss."""
+    pixels = tf.io.decode_png(contents, dtype=tf.uint16)
+    image = tf.cast(pixels, tf.float32) / WHITE_16_BITS
+    is_gray = tf.shape(image)[-1] <= GRAY_COMPONENTS
+    image = tf.cond(is_gray, lambda: tf.repeat(image[..., :1], 3, axis=-1), lambda: image[..., :3])
+    return image, is_gray
+
+
+def encoded(image):
+    """An image [height, width, 1 or 3] in [0, 1] -> an 8-bit PNG string, rounded to nearest."""
+    pixels = tf.cast(tf.round(tf.clip_by_value(image, 0.0, 1.0) * WHITE), tf.uint8)
+    return tf.io.encode_png(pixels)
+
+
+def to_luma(image):
+    """RGB [..., 3] -> BT.601 luma [..., 1], as `io.to_luma`."""
+    return tf.tensordot(image, tf.constant(LUMA), 1)[..., tf.newaxis]

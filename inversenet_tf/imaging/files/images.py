@@ -1,0 +1,279 @@
+"""Image files to float32 arrays in [0, 1] and back: the only place where 255 appears."""
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from absl import logging
+from PIL import Image, ImageOps, UnidentifiedImageError
+from tqdm import tqdm
+
+from inversenet_tf.imaging.files.atomic import written_aside
+
+IMAGE_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k", ".avif", ".bmp", ".gif",
+    ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm",
+)  # fmt: skip
+WHITE = 255.0  # what 1.0 is in a file of 8 bits
+WHITE_16_BITS = 65535.0
+DECODED_CHECKS = 20_000
+NAMED_SKIPS = 20  # skipped files that are named one by one
+EXIF_ORIENTATION = 0x0112  # the tag; from 5 on, height and width change places
+PILLOW_MODES = {1: "L", 3: "RGB"}
+JPEG_END = b"\xff\xd9"
+JPEG_MARGIN = 2  # pixels around a part, of which its own depend
+SMALL_PART = 0.25  # of an image
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601's weights of red, green and blue
+
+
+class ImageReadError(ValueError):
+    """A file that should hold an image cannot be decoded; the message names it."""
+
+
+@contextlib.contextmanager
+def opened(file, name):
+    """Opens an image file with Pillow; whatever goes wrong while it is in use names the file.
+
+    Args:
+        file: a path, or a binary file object.
+        name: what an error calls the file.
+
+    Yields:
+        The Pillow image.
+
+    Raises:
+        ImageReadError: instead of anything else.
+    """
+    try:
+        with Image.open(file) as image:
+            yield image
+    except Exception as error:  # Pillow raises many kinds, for a damaged EXIF block a TypeError
+        reason = str(error) or type(error).__name__
+        if isinstance(error, UnidentifiedImageError):
+            reason = "not an image"
+        raise ImageReadError(f"Cannot read the image {name}: {reason}.") from error
+
+
+def read_image(file, channels=3, name=None, window=None):
+    """Decodes one image file, upright as its EXIF tag says, without its alpha.
+
+    Args:
+        file: the path of any file Pillow reads, or a binary file object; 16-bit grayscale files
+            keep their precision.
+        channels: 1 (luma) or 3 (RGB).
+        name: what an error calls the file; None for `file` itself.
+        window: function from (height, width) of the upright image to the slices of rows and
+            columns that are wanted; None for all.
+
+    Returns:
+        float32 array [height, width, channels] in [0, 1].
+
+    Raises:
+        ImageReadError: the file is missing, truncated or no image.
+    """
+    with opened(file, name or file) as image:
+        pixels = None if window is None else _jpeg_part(image, channels, window)
+        if pixels is not None:
+            return pixels.astype(np.float32) / WHITE
+        return _decoded(image, channels, window)
+
+
+def decoded_size(file, name=None):
+    """(height, width) of the image that `read_image` makes of the same file, with its errors."""
+    with opened(file, name or file) as image:
+        return _decoded(image, channels=3).shape[:2]
+
+
+def _decoded(image, channels, window=None):
+    """A Pillow image, or its part, as float32 [height, width, channels] in [0, 1]."""
+    ImageOps.exif_transpose(image, in_place=True)
+    if window is not None:  # before anything is done to every pixel
+        rows, columns = window(image.height, image.width)
+        image = image.crop((columns.start, rows.start, columns.stop, rows.stop))
+    if image.mode == "F":
+        raise ValueError("floating-point pixels, whose range is not defined")
+    if image.mode.startswith("I"):  # 16-bit grayscale
+        pixels = np.asarray(image, np.float32)[..., None] / WHITE_16_BITS
+        return np.repeat(np.clip(pixels, 0.0, 1.0), channels, axis=-1)
+    pixels = np.asarray(image.convert(PILLOW_MODES[channels]), np.float32) / WHITE
+    return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def _jpeg_part(image, channels, window):
+    """A small part of a JPEG file, decoded without the rest, with the bits that Pillow gives it.
+
+    Returns:
+        uint8 array [height, width, channels], or None where Pillow must decode the file: for its
+        kind or its faults, or because a large part is decoded no faster.
+    """
+    turned = image.getexif().get(EXIF_ORIENTATION, 1) in range(2, 9)
+    if turned or image.format != "JPEG" or image.mode != PILLOW_MODES[channels]:
+        return None
+    rows, columns = window(image.height, image.width)
+    if (rows.stop - rows.start) * (columns.stop - columns.start) > (
+        SMALL_PART * image.height * image.width
+    ):
+        return None
+    image.fp.seek(0)
+    content = image.fp.read()
+    if not content.endswith(JPEG_END):  # it may be truncated, even if below the part
+        return None
+    # Colours of halved resolution are interpolated, but not beyond what is decoded.
+    top, left = max(rows.start - JPEG_MARGIN, 0), max(columns.start - JPEG_MARGIN, 0)
+    bottom = min(rows.stop + JPEG_MARGIN, image.height)
+    right = min(columns.stop + JPEG_MARGIN, image.width)
+    try:
+        pixels = tf.io.decode_and_crop_jpeg(
+            content, (top, left, bottom - top, right - left), channels,
+            dct_method="INTEGER_ACCURATE",
+        ).numpy()  # fmt: skip
+    except tf.errors.InvalidArgumentError:
+        return None
+    return pixels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
+
+
+def _upright_size(path):
+    """(height, width) of an image file, from its header alone."""
+    with opened(path, path) as image:
+        width, height = image.size
+        turned = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
+    return (width, height) if turned else (height, width)
+
+
+def to_integers(images, dtype):
+    """float images in [0, 1] -> uint8 or uint16, rounded to nearest; values outside are clipped."""
+    return np.round(np.clip(images, 0.0, 1.0) * np.float32(np.iinfo(dtype).max)).astype(dtype)
+
+
+def from_integers(images):
+    """uint8 or uint16 images -> float32 in [0, 1]."""
+    images = np.asarray(images)
+    return images.astype(np.float32) / np.float32(np.iinfo(images.dtype).max)
+
+
+def to_uint8(images):
+    """float images in [0, 1] -> uint8, rounded to nearest; values outside are clipped."""
+    return to_integers(images, np.uint8)
+
+
+def to_luma(images):
+    """RGB [..., 3] -> BT.601 luma [..., 1], as Pillow's mode "L" has it."""
+    return (images @ LUMA)[..., None]
+
+
+def write_image(path, image):
+    """Writes one image [height, width, 1 or 3] in [0, 1] as 8-bit PNG, whole or not at all."""
+    pixels = to_uint8(image)
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    with written_aside(path) as partial:
+        picture.save(partial, "PNG")
+
+
+def _is_named_image(path):
+    # Names that begin with a dot are other programs' notes about an image, or what a kill left.
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def list_images(directory):
+    """All image files below `directory`, recursively, sorted by their relative path.
+
+    Raises:
+        ValueError: the directory is missing or holds no file with an image's suffix.
+    """
+    directory = Path(directory).expanduser()
+    if not directory.is_dir():
+        raise ValueError(f"Expected a directory of images. Received: {directory}, which is none.")
+    paths = sorted(path for path in directory.rglob("*") if _is_named_image(path))
+    if not paths:
+        raise ValueError(
+            f"Expected images ({' '.join(IMAGE_SUFFIXES)}) below {directory}. Received: none."
+        )
+    return paths
+
+
+def inspect_images(paths):
+    """Reads every file once, on all cores, so that a broken one is named before training.
+
+    Of more than `DECODED_CHECKS` files only the headers are read, which takes seconds instead of
+    hours and does not find a truncated one.
+
+    Args:
+        paths: image files.
+
+    Returns:
+        (sizes, faults): a dict from each readable path to its (height, width), and one from each
+        other path to what is wrong with it.
+    """
+    size_of = decoded_size if len(paths) <= DECODED_CHECKS else _upright_size
+
+    def size_or_fault(path):
+        try:
+            return size_of(path)
+        except ImageReadError as error:
+            return str(error)
+
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(size_or_fault, paths)
+        found = tqdm(found, "checking images", len(paths), leave=False, delay=2.0)
+        found = dict(zip(paths, found, strict=True))
+    sizes = {path: size for path, size in found.items() if isinstance(size, tuple)}
+    faults = {path: fault for path, fault in found.items() if isinstance(fault, str)}
+    return sizes, faults
+
+
+def usable_images(paths, minimum_side):
+    """The images of at least `minimum_side` pixels a side, and why the others are left out.
+
+    Returns:
+        (usable, skipped): a list of paths, and a dict from each other path to the reason.
+    """
+    sizes, faults = inspect_images(paths)
+    skipped = faults | small_images(sizes, minimum_side)
+    return [path for path in paths if path not in skipped], skipped
+
+
+def small_images(sizes, minimum_side):
+    """{name: reason} for the images with a side of less than `minimum_side` pixels.
+
+    Args:
+        sizes: a dict from a name or path to its (height, width).
+        minimum_side: in pixels.
+    """
+    return {
+        name: f"{name} is {height}x{width}, smaller than {minimum_side} pixels."
+        for name, (height, width) in sizes.items()
+        if min(height, width) < minimum_side
+    }
+
+
+def report_skipped(place, used, skipped, minimum_side):
+    """Logs which images of a place are left out and why, the first few by name.
+
+    Args:
+        place: where the images are.
+        used: the number of those that are not left out.
+        skipped: {name: reason} of those that are.
+        minimum_side: in pixels, what was asked of them.
+
+    Raises:
+        ValueError: all are.
+    """
+    reasons = list(skipped.values())
+    if not used:
+        raise ValueError(
+            f"Expected images of at least {minimum_side} pixels a side below {place}. "
+            f"Received: {len(reasons)} files, none usable; the first: {reasons[0]}"
+        )
+    for reason in reasons[:NAMED_SKIPS]:
+        logging.warning("Skipped: %s", reason)
+    if reasons:
+        logging.warning("%s: %d images used, %d skipped.", place, used, len(reasons))
+
+
+def report_other_files(directory):
+    """Logs how many files below a directory `list_images` does not take for images."""
+    others = sum(p.is_file() and not _is_named_image(p) for p in Path(directory).rglob("*"))
+    if others:
+        logging.warning("%s: %d files without an image's suffix ignored.", directory, others)

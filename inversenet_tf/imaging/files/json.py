@@ -1,0 +1,39 @@
+"""JSON files: written whole or not at all, and read with errors that name the file."""
+
+import json
+import math
+
+from inversenet_tf.imaging.files.atomic import written_aside
+
+
+def write_json(path, content):
+    """Writes `content` as JSON, whole or not at all."""
+    text = json.dumps(_finite(content), indent=2, allow_nan=False)
+    with written_aside(path) as partial:
+        partial.write_text(text + "\n")
+
+
+def _finite(content):
+    """JSON knows no infinity, the PSNR of two equal images: it is written as "inf"."""
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return str(content)
+    return content
+
+
+def read_json(path):
+    """The dict in a JSON file.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"Expected JSON in {path}. Received: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"Expected a JSON object in {path}. Received: {content!r}")
+    return content

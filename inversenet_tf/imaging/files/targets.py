@@ -1,0 +1,96 @@
+"""Which results belong to which images, settled before any work is done."""
+
+from pathlib import Path
+
+from inversenet_tf.imaging.files.atomic import check_writable
+from inversenet_tf.imaging.files.images import list_images, report_other_files
+
+
+def pair_with_targets(source, output, overwrite=False):
+    """Pairs an image file, or all images below a directory, with PNG files of the same names.
+
+    Results that lie below `output` are not restored again where `output` is inside the source.
+
+    Args:
+        source: file or directory.
+        output: directory for the results; subdirectories of the source are kept.
+        overwrite: whether a result that exists may be replaced.
+
+    Returns:
+        List of (path, target), both `Path`, sorted by path.
+
+    Raises:
+        ValueError: nothing to restore, two images with one result, a result that exists or that
+            would replace one of the images; raised before anything is written.
+    """
+    source, output = Path(source).expanduser(), Path(output).expanduser()
+    check_writable(output)
+    if source.is_dir():
+        if source.resolve() == output.resolve():
+            # A second call could not tell results from images.
+            raise ValueError(
+                f"Expected an output other than the input. Received: {output} as both."
+            )
+        report_other_files(source)
+        pairs = _pairs(_images_outside(source, output), source, output)
+    elif source.exists():
+        pairs = _pairs([source], source.parent, output)
+    else:
+        raise ValueError(f"Expected a readable image or directory. Received: {source}.")
+    _check_distinct(pairs)
+    check_replaceable([target for _, target in pairs], [path for path, _ in pairs], overwrite)
+    return pairs
+
+
+def check_replaceable(results, images, overwrite):
+    """Raises ValueError where a file to be written exists and is an image, or not to be replaced.
+
+    Args:
+        results: list of the `Path` of every file to be written.
+        images: list of the `Path` of every image that is read.
+        overwrite: whether others may be replaced.
+    """
+    existing = [result for result in results if result.exists()]
+    if existing and not overwrite:
+        raise ValueError(
+            f"Expected results that do not exist yet, or --overwrite. Received: {existing[0]} "
+            f"and {len(existing) - 1} more."
+        )
+    directories = [result for result in existing if result.is_dir()]
+    if directories:
+        raise ValueError(f"Expected results to be files. Received: {directories[0]}, a directory.")
+    originals = {_identity(image) for image in images}
+    for result in existing:
+        if _identity(result) in originals:
+            raise ValueError(
+                "Expected results that replace none of the images. Received an output that puts a "
+                f"result at {result}."
+            )
+
+
+def _identity(path):
+    """The same for every name of one file, also where upper and lower case are one."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _images_outside(source, output):
+    """The images below `source`, without the results of an earlier call that are among them."""
+    paths = list_images(source)
+    if source.resolve() in output.resolve().parents:
+        results = output.resolve()
+        paths = [path for path in paths if not path.resolve().is_relative_to(results)]
+    if not paths:
+        raise ValueError(f"Expected images below {source}. Received: none but those in {output}.")
+    return paths
+
+
+def _pairs(paths, root, output):
+    return [(path, (output / path.relative_to(root)).with_suffix(".png")) for path in paths]
+
+
+def _check_distinct(pairs):
+    targets = [target for _, target in pairs]
+    if len(set(targets)) < len(targets):
+        twice = sorted({str(target) for target in targets if targets.count(target) > 1})
+        raise ValueError(f"Expected files that differ in more than their suffix. Received: {twice}")

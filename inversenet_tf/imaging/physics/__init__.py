@@ -1,0 +1,1 @@
+"""Measurements y = N(A(x)): forward operators, blur kernels, noise and upsampling."""

@@ -1,0 +1,178 @@
+"""Convolution kernels: parametric, seeded, or from a file, float32.
+
+Blur kernels are non-negative and of sum 1; the edge kernel is signed and of sum 0.
+
+The paper shows its kernels as pictures only (Figs. 11-13), so the parametric ones stand in for
+them; `from_file` takes any other.
+"""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import scipy.io
+import scipy.ndimage
+from scipy.ndimage import gaussian_filter
+
+from inversenet_tf.imaging.files.images import read_image
+
+CHROMATIC_SIGMAS = (0.75, 1.0, 1.25)  # of red, green and blue, in units of the given sigma
+
+
+def _normalised(kernel):
+    return (kernel / kernel.sum(axis=(0, 1))).astype(np.float32)
+
+
+def _drawn(points, size):
+    """Adds unit mass at each (row, column) point, shared bilinearly by its four neighbours."""
+    kernel = np.zeros((size + 1, size + 1))
+    corner = np.floor(points).astype(int)
+    fraction = points - corner
+    for row in (0, 1):
+        for column in (0, 1):
+            weight = np.abs(1 - row - fraction[:, 0]) * np.abs(1 - column - fraction[:, 1])
+            np.add.at(kernel, (corner[:, 0] + row, corner[:, 1] + column), weight)
+    return _normalised(kernel[:size, :size])
+
+
+def linear_motion(size=9, angle=45.0):
+    """Uniform motion along a line that spans the kernel.
+
+    Args:
+        size: side in pixels.
+        angle: degrees, counter-clockwise from the horizontal.
+
+    Returns:
+        [size, size] kernel.
+    """
+    direction = np.array([-np.sin(np.radians(angle)), np.cos(np.radians(angle))])
+    reach = (size - 1) / 2 / np.abs(direction).max()
+    steps = np.linspace(-reach, reach, 16 * size + 1)
+    points = (size - 1) / 2 + steps[:, None] * direction
+    return _drawn(np.clip(points, 0, size - 1), size)
+
+
+def camera_shake(size=9, seed=0):
+    """A smooth random trajectory, as a hand-held exposure draws it.
+
+    Args:
+        size: side in pixels.
+        seed: the same seed gives the same kernel.
+
+    Returns:
+        [size, size] kernel.
+    """
+    generator = np.random.default_rng(seed)
+    acceleration = gaussian_filter(generator.normal(size=(512, 2)), (24, 0))
+    path = np.cumsum(np.cumsum(acceleration, axis=0), axis=0)
+    path -= (path.max(axis=0) + path.min(axis=0)) / 2
+    path *= (size - 1) / 2 / np.abs(path).max()
+    return _drawn(path + (size - 1) / 2, size)
+
+
+def gaussian(size=9, sigma=2.0):
+    """An isotropic Gaussian of standard deviation `sigma` pixels: [size, size]."""
+    offsets = np.arange(size) - (size - 1) / 2
+    profile = np.exp(-(offsets**2) / (2 * sigma**2))
+    return _normalised(np.outer(profile, profile))
+
+
+def chromatic(size=9, sigma=2.0):
+    """One Gaussian a channel, sharpest in red, widest in blue: [size, size, 3], each of sum 1.
+
+    It stands in for the three kernels of Fig. 13, which differ between the channels.
+    """
+    return np.stack([gaussian(size, share * sigma) for share in CHROMATIC_SIGMAS], axis=-1)
+
+
+def flat(size=7):
+    """A box: every one of its size x size values the same."""
+    return _normalised(np.ones((size, size)))
+
+
+def sobel():
+    """The 3 x 3 kernel of vertical edges that blind inversion is tested on (its Section 3.1)."""
+    return np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]], np.float32)
+
+
+def misjudged(kernel, degrees=10.0):
+    """What a user who reads a motion's direction wrongly takes a kernel for: it, turned."""
+    turned = scipy.ndimage.rotate(kernel, degrees, reshape=False, order=1)
+    return _normalised(np.maximum(turned, 0.0))
+
+
+def from_file(path, index=0):
+    """A kernel from `.png` (or any image), `.npy` or `.mat` (v5 and v7.3), scaled to sum 1.
+
+    An array of [height, width, 3] is one kernel a channel, each scaled to sum 1.
+
+    Args:
+        path: the file.
+        index: which kernel of a file that holds several (`.mat`).
+
+    Returns:
+        [height, width] or [height, width, 3] kernel.
+
+    Raises:
+        ValueError: no such file or kernel, or values that make no blur kernel.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise ValueError(f"Expected a kernel file (.png, .npy or .mat). Received: {path}.")
+    try:
+        if path.suffix == ".npy":
+            kernels = [np.load(path, allow_pickle=False)]
+        elif path.suffix == ".mat":
+            kernels = _mat_kernels(path)
+        else:
+            kernels = [read_image(path, channels=1)[..., 0]]
+    except Exception as error:  # each format's reader has its own kinds
+        raise ValueError(f"Expected a kernel in {path}. Received: {error}") from error
+    if not 0 <= index < len(kernels):
+        raise ValueError(f"{path} holds {len(kernels)} kernels. Received: index={index}.")
+    kernel = np.asarray(kernels[index], np.float64)
+    is_kernel = kernel.size and (kernel.ndim == 2 or kernel.shape[2:] == (3,))
+    if not is_kernel or not _is_distribution(kernel):
+        least = kernel.min() if kernel.size else "none"
+        raise ValueError(
+            f"Expected a matrix, or three, of non-negative values with a positive sum in {path}. "
+            f"Received: shape {kernel.shape}, least value {least}."
+        )
+    return _normalised(kernel)
+
+
+def _is_distribution(kernel):
+    """Whether a kernel, or each of three, can be scaled to sum 1."""
+    return np.isfinite(kernel).all() and kernel.min() >= 0 and np.all(kernel.sum((0, 1)) > 0)
+
+
+def _mat_kernels(path):
+    """Every matrix of a MATLAB file, cell arrays unpacked, in the file's order."""
+    if not h5py.is_hdf5(path):
+        variables = [v for k, v in scipy.io.loadmat(path).items() if not k.startswith("__")]
+        cells = [v.ravel() if v.dtype == object else [v] for v in variables]
+        return [cell for variable in cells for cell in variable]
+    kernels = []
+    with h5py.File(path) as file:
+        for name in file:
+            if name.startswith("#") or not isinstance(file[name], h5py.Dataset):
+                continue
+            values = file[name][()]
+            # MATLAB stores columns first, so every matrix arrives transposed.
+            if values.dtype == object:
+                kernels += [file[reference][()].T for reference in values.ravel()]
+            else:
+                kernels.append(values.T)
+    return kernels
+
+
+KERNELS = {
+    "linear_motion": lambda c: linear_motion(c.kernel_size, c.kernel_angle),
+    "camera_shake": lambda c: camera_shake(c.kernel_size, c.kernel_seed),
+    "gaussian": lambda c: gaussian(c.kernel_size, c.kernel_sigma),
+    "chromatic": lambda c: chromatic(c.kernel_size, c.kernel_sigma),
+    "flat": lambda c: flat(c.kernel_size),
+    "sobel": lambda c: sobel(),
+    "file": lambda c: from_file(c.kernel_file, c.kernel_index),
+}
+SIGNED_KERNELS = ("sobel",)

@@ -1,0 +1,32 @@
+"""What happens to a measurement after the operator: storage as 8 bits, then sensor noise."""
+
+import tensorflow as tf
+
+from inversenet_tf.imaging.files.images import WHITE
+
+
+def round_to_8_bits(measurements):
+    """Clips to [0, 1] and rounds to the nearest of the 256 values a stored image can hold."""
+    return tf.round(tf.clip_by_value(measurements, 0.0, 1.0) * WHITE) / WHITE
+
+
+def add_gaussian_noise(measurements, sigma, seed):
+    """Adds white Gaussian noise; the result is not clipped.
+
+    Args:
+        measurements: float32 in [0, 1].
+        sigma: standard deviation, in the units of [0, 1].
+        seed: int tensor of shape [2]; the same seed gives the same noise. Or one of
+            [batch, 2]: each image then has the noise it would have alone.
+    """
+
+    def noise(seed, shape):
+        return tf.random.stateless_normal(shape, seed, stddev=sigma)
+
+    seed, shape = tf.convert_to_tensor(seed), tf.shape(measurements)
+    if len(seed.shape) == 1:
+        return measurements + noise(seed, shape)
+    signature = tf.TensorSpec(measurements.shape[1:], tf.float32)
+    return measurements + tf.map_fn(
+        lambda own: noise(own, shape[1:]), seed, fn_output_signature=signature
+    )

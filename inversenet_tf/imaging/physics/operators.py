@@ -1,0 +1,255 @@
+"""Forward operators: measurements = A(images), each with its adjoint.
+
+Images and measurements are float32 [batch, height, width, channels]. Operators are linear, made
+of stateless TensorFlow ops and so run eagerly, in `tf.data` and in a training step alike.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from inversenet_tf.imaging.physics.kernels import KERNELS
+
+BOUNDARIES = ("circular", "reflect")
+
+
+class Operator:
+    """A linear map A from images to measurements.
+
+    Subclasses implement `__call__`; one that changes the size or the bands of an image also
+    declares `scale` or overrides `measurement_shape`.
+
+    Attributes:
+        scale: how many image pixels, along each side, one measurement pixel stands for.
+        phase: measurement pixel i is centred at image pixel i * scale + phase.
+        kernel: the [height, width(, channels)] point spread function, or None.
+    """
+
+    scale = 1
+    phase = 0
+    kernel = None
+
+    def __call__(self, images):
+        """Returns A(images)."""
+        raise NotImplementedError
+
+    def measurement_shape(self, image_shape):
+        """(height, width, channels) of the measurement of an image of that shape."""
+        height, width, channels = image_shape
+        return (height // self.scale, width // self.scale, channels)
+
+    def adjoint(self, measurements, image_shape):
+        """Returns A^T(measurements), of the given (height, width, channels).
+
+        For a linear A the vector-Jacobian product is the adjoint, wherever it is taken.
+        """
+        zeros = tf.zeros([tf.shape(measurements)[0], *image_shape])
+        with tf.GradientTape() as tape:
+            tape.watch(zeros)
+            measured = self(zeros)
+        return tape.gradient(measured, zeros, output_gradients=measurements)
+
+    def validate(self, image_shape):
+        """Raises ValueError where images of (height, width, channels) cannot be measured."""
+
+
+class Identity(Operator):
+    """A(x) = x: for denoising."""
+
+    def __call__(self, images):
+        return images
+
+    def adjoint(self, measurements, image_shape):
+        return measurements
+
+
+class Blur(Operator):
+    """Convolution with a point spread function, one for all channels or one for each.
+
+    Args:
+        kernel: [height, width] or [height, width, channels]; its centre is at (height // 2,
+            width // 2).
+        boundary: "circular", the paper's block-circulant matrix (Appendix D.1), or "reflect".
+    """
+
+    def __init__(self, kernel, boundary="circular"):
+        if boundary not in BOUNDARIES:
+            raise ValueError(f"Expected boundary in {BOUNDARIES}. Received: {boundary!r}")
+        self.kernel = np.asarray(kernel, np.float32)
+        self.boundary = boundary
+        height, width = self.kernel.shape[:2]
+        self._centre = (height // 2, width // 2)
+        self._reach = (height - 1 - height // 2, width - 1 - width // 2)
+
+    def __call__(self, images):
+        # TensorFlow's convolution is a correlation, hence the flipped kernel.
+        return self._correlate(images, self.kernel[::-1, ::-1], self._reach, self._centre)
+
+    def adjoint(self, measurements, image_shape):
+        if self.boundary != "circular":
+            return super().adjoint(measurements, image_shape)
+        return self._correlate(measurements, self.kernel, self._centre, self._reach)
+
+    def _correlate(self, images, kernel, before, after):
+        channels = images.shape[-1]
+        kernel = kernel if kernel.ndim == 3 else np.repeat(kernel[..., None], channels, axis=-1)
+        padded = extended(images, before, after, self.boundary)
+        return tf.nn.depthwise_conv2d(padded, kernel[..., None], [1, 1, 1, 1], "VALID")
+
+    def validate(self, image_shape):
+        height, width, channels = image_shape
+        if self.kernel.shape[0] > height or self.kernel.shape[1] > width:
+            raise ValueError(
+                "Expected a kernel no larger than the image. "
+                f"Received: kernel {self.kernel.shape[:2]}, image {(height, width)}."
+            )
+        if self.kernel.ndim == 3 and self.kernel.shape[-1] != channels:
+            raise ValueError(
+                f"Expected one kernel per channel. Received: {self.kernel.shape[-1]} kernels, "
+                f"{channels} channels."
+            )
+
+
+class Decimation(Operator):
+    """Keeps one pixel of every scale x scale block: S of Appendix D.2.
+
+    Args:
+        scale: d of the paper; the pixel kept is the one at (scale // 2, scale // 2) of its block,
+            where a kernel of that size has its centre.
+    """
+
+    def __init__(self, scale):
+        if scale < 1:
+            raise ValueError(f"Expected scale >= 1. Received: {scale}")
+        self.scale = scale
+        self.phase = scale // 2
+
+    def __call__(self, images):
+        return images[:, self.phase :: self.scale, self.phase :: self.scale]
+
+    def adjoint(self, measurements, image_shape):
+        """Every measurement at its place in the image, zeros around it."""
+        around = [self.phase, self.scale - 1 - self.phase]
+        blocks = tf.pad(
+            measurements[:, :, None, :, None], [[0, 0], [0, 0], around, [0, 0], around, [0, 0]]
+        )
+        return tf.reshape(blocks, [-1, *image_shape])
+
+    def validate(self, image_shape):
+        if image_shape[0] % self.scale or image_shape[1] % self.scale:
+            raise ValueError(
+                f"Expected images with sides that are multiples of the scale {self.scale}. "
+                f"Received: {tuple(image_shape[:2])}"
+            )
+
+
+class SpectralMean(Operator):
+    """The mean over the channels, one grey channel: L of Appendix D.3."""
+
+    def __call__(self, images):
+        return tf.reduce_mean(images, axis=-1, keepdims=True)
+
+    def measurement_shape(self, image_shape):
+        return (*image_shape[:2], 1)
+
+    def adjoint(self, measurements, image_shape):
+        return tf.repeat(measurements, image_shape[-1], axis=-1) / image_shape[-1]
+
+
+class Compose(Operator):
+    """Operators applied one after the other, the first one first.
+
+    Its `kernel` is that of the first part that has one.
+    """
+
+    def __init__(self, *operators):
+        self.operators = operators
+        for part in operators:
+            self.phase += self.scale * part.phase
+            self.scale *= part.scale
+        self.kernel = next((part.kernel for part in operators if part.kernel is not None), None)
+
+    def __call__(self, images):
+        for part in self.operators:
+            images = part(images)
+        return images
+
+    def measurement_shape(self, image_shape):
+        return self._shapes(image_shape)[-1]
+
+    def adjoint(self, measurements, image_shape):
+        shapes = self._shapes(image_shape)[:-1]
+        for part, shape in zip(reversed(self.operators), reversed(shapes), strict=True):
+            measurements = part.adjoint(measurements, shape)
+        return measurements
+
+    def validate(self, image_shape):
+        for part, shape in zip(self.operators, self._shapes(image_shape)[:-1], strict=True):
+            part.validate(shape)
+
+    def _shapes(self, image_shape):
+        """(height, width, channels) of the image and of what each part makes of it."""
+        shapes = [tuple(image_shape)]
+        for part in self.operators:
+            shapes.append(part.measurement_shape(shapes[-1]))
+        return shapes
+
+
+def extended(images, before, after, boundary):
+    """Extends height and width by `before` and `after` pixels, wrapped around or mirrored.
+
+    Args:
+        images: [batch, height, width, channels], at least as large as what is added to a side.
+        before, after: (pixels of the height, pixels of the width).
+        boundary: one of `BOUNDARIES`.
+    """
+    if boundary == "reflect":
+        paddings = [[0, 0], [before[0], after[0]], [before[1], after[1]], [0, 0]]
+        return tf.pad(images, paddings, "REFLECT")
+    # Slices rather than one gather, whose gradient is a slow scatter on CPUs.
+    top, bottom = images[:, tf.shape(images)[1] - before[0] :], images[:, : after[0]]
+    images = tf.concat([top, images, bottom], axis=1)
+    left, right = images[:, :, tf.shape(images)[2] - before[1] :], images[:, :, : after[1]]
+    return tf.concat([left, images, right], axis=2)
+
+
+def folded(positions, size, boundary):
+    """Which of an axis' pixels stand at positions that may be beyond it, however far.
+
+    Args:
+        positions: int tensor.
+        size: of the axis, an int or a scalar tensor.
+        boundary: one of `BOUNDARIES`.
+    """
+    if boundary == "circular":
+        return positions % size
+    period = tf.maximum(2 * size - 2, 1)  # there and back; the border pixel stands once
+    places = positions % period
+    return tf.minimum(places, period - places)
+
+
+def blur(config):
+    """The `Blur` that an `OperatorConfig` describes."""
+    return Blur(KERNELS[config.kernel](config), config.boundary)
+
+
+def downsampling(config):
+    """A = S H of Appendix D.2: blurred, then decimated."""
+    return Compose(blur(config), Decimation(config.scale))
+
+
+def joint(config):
+    """A = L S H of Appendix D.3: blurred, decimated and grey."""
+    return Compose(blur(config), Decimation(config.scale), SpectralMean())
+
+
+OPERATORS = {
+    "blur": blur,
+    "identity": lambda config: Identity(),
+    "downsampling": downsampling,
+    "joint": joint,
+}
+
+
+def build_operator(config):
+    """The operator that an `OperatorConfig` describes."""
+    return OPERATORS[config.name](config)

@@ -1,0 +1,74 @@
+"""Bicubic upsampling of measurements to the grid of their images."""
+
+import numpy as np
+import tensorflow as tf
+
+from inversenet_tf.imaging.physics.operators import folded
+
+BICUBIC_REACH = 2  # measurement pixels that the interpolation takes in on either side
+
+
+def bicubic(measurements, scale, phase=None, boundary=None, clip=True):
+    """Bicubic interpolation to `scale` times the height and width.
+
+    Args:
+        measurements: [batch, height, width, channels] of any size.
+        scale: image pixels, along each side, to a measurement pixel.
+        phase: measurement pixel i stands at image pixel i * scale + phase, as an operator's `phase`
+            says. None: at the centre of its block, as `tf.image.resize` has it.
+        boundary: how the image goes on beyond its borders, one of `BOUNDARIES`. None: not at all.
+        clip: whether the result, which overshoots at edges, is clipped to [0, 1].
+
+    Returns:
+        float32 images [batch, scale * height, scale * width, channels].
+    """
+    measurements = tf.cast(measurements, tf.float32)
+    height, width = measurements.shape[1:3]
+    phase = (scale - 1) / 2 if phase is None else phase
+    if boundary is None:
+        resized = _interpolated(measurements, scale, phase)
+    else:
+        resized = _interpolated_beyond(measurements, scale, phase, boundary)
+    resized = tf.ensure_shape(
+        resized, [None, height and scale * height, width and scale * width, measurements.shape[-1]]
+    )
+    return tf.clip_by_value(resized, 0.0, 1.0) if clip else resized
+
+
+def _interpolated(measurements, scale, phase):
+    """By TensorFlow's operation, which leaves out what is beyond the borders."""
+    return tf.raw_ops.ScaleAndTranslate(
+        images=measurements,
+        size=scale * tf.shape(measurements)[1:3],
+        scale=tf.fill([2], float(scale)),
+        # The op counts from the corner of a pixel, not from its centre.
+        translation=tf.fill([2], phase + 0.5 - scale / 2),
+        kernel_type="keyscubic",
+        antialias=False,
+    )
+
+
+def _interpolated_beyond(measurements, scale, phase, boundary):
+    """The same of an image that goes on: one kernel for each of the new pixels of an old one.
+
+    A convolution is what LiteRT has, too, and on CPUs it takes half of the operation's time.
+    """
+    channels = measurements.shape[-1]
+    for axis in (1, 2):
+        size = tf.shape(measurements)[axis]
+        places = tf.range(size + 2 * BICUBIC_REACH) - BICUBIC_REACH
+        measurements = tf.gather(measurements, folded(places, size, boundary), axis=axis)
+    taps = _cubic_taps(scale, phase)
+    kernel = np.einsum("yt,xu,io->tuiyxo", taps, taps, np.eye(channels))
+    kernel = kernel.reshape(*kernel.shape[:3], -1).astype(np.float32)
+    pixels = tf.nn.conv2d(measurements, kernel, 1, "VALID")
+    return pixels if scale == 1 else tf.nn.depth_to_space(pixels, scale)
+
+
+def _cubic_taps(scale, phase):
+    """Keys' kernel, a = -1/2: [scale, 2 * BICUBIC_REACH + 1], for each new pixel of an old one."""
+    offsets = (np.arange(scale)[:, np.newaxis] - phase) / scale
+    distances = np.abs(offsets - np.arange(-BICUBIC_REACH, BICUBIC_REACH + 1))
+    near = (1.5 * distances - 2.5) * distances**2 + 1.0
+    far = ((-0.5 * distances + 2.5) * distances - 4.0) * distances + 2.0
+    return np.where(distances < 1, near, np.where(distances < 2, far, 0.0))

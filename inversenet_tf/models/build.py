@@ -1,0 +1,151 @@
+"""Which network takes which part of an InverseNet; any may take either (Section 1).
+
+An inverter maps the signed measurement to a signed first estimate. Its attributes `scale` (how
+much it enlarges its input; 1: it wants the measurement enlarged to the image's size) and
+`multiple` (what the image's sides must be a multiple of) may be left out where they are 1. A
+denoiser maps that estimate z, or [z, y], to the signed restored image; of it, too, `multiple` is
+asked. Both are Keras models with defined inputs.
+"""
+
+import keras
+import tensorflow as tf
+
+from inversenet_tf.models.dae import DAE
+from inversenet_tf.models.discriminator import Discriminator
+from inversenet_tf.models.dncnn import DnCNN
+from inversenet_tf.models.inversenet import InverseNet
+from inversenet_tf.models.neural_deblur import NeuralDeblur
+from inversenet_tf.models.srresnet import SRResNet
+from inversenet_tf.models.unet import UNet
+
+CUSTOM = "custom"  # the caller's own Keras model
+NONE = "none"
+
+
+def _unet(config):
+    return UNet(
+        config.depth,
+        config.data.channels,
+        config.network.global_skip,
+        config.measured_channels,
+        dtype=config.training.precision,
+        name="unet",
+    )
+
+
+def _srresnet(config):
+    network = config.network
+    return SRResNet(
+        config.operator.scale,
+        config.data.channels,
+        network.residual_blocks,
+        network.residual_width,
+        network.global_skip,
+        config.measured_channels,
+        config.operator.boundary,
+        dtype=config.training.precision,
+        name="srresnet",
+    )
+
+
+def _neural_deblur(config):
+    return NeuralDeblur(config.data.channels, dtype=config.training.precision, name="neural_deblur")
+
+
+def _dae(config):
+    network = config.network
+    return DAE(
+        network.dae_factor,
+        config.data.channels,
+        network.dae_condition,
+        config.measured_channels,
+        network.global_skip,
+        network.paper_literal,
+        config.training.precision,
+        name="dae",
+    )
+
+
+def _dncnn(config):
+    layers, dtype = config.network.dncnn_layers, config.training.precision
+    return DnCNN(config.data.channels, layers, dtype=dtype, name="dncnn")
+
+
+INVERTERS = {"unet": _unet, "srresnet": _srresnet, "neural_deblur": _neural_deblur}
+DENOISERS = {"dae": _dae, "dncnn": _dncnn}
+
+
+def rebuilt(part, network):
+    """The caller's network once more, its variables now of the present strategy's scope.
+
+    Args:
+        part: "inverter" or "denoiser".
+        network: a Keras model, or None.
+
+    Raises:
+        ValueError: it does not come back from its config as it was, as it would have to from a
+            file.
+    """
+    if network is None:
+        return None
+    try:
+        copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(network))
+        copy.set_weights(network.get_weights())
+    except (TypeError, NotImplementedError) as error:
+        raise ValueError(f"Expected {part} to be a model that Keras can save. {error}") from error
+    for name in ("scale", "multiple"):
+        was, now = getattr(network, name, 1), getattr(copy, name, 1)
+        if was != now:
+            raise ValueError(
+                f"Expected {part}.{name} to be an attribute of its class, which a saved network "
+                f"keeps. Received: {was}, and {now} once saved"
+            )
+    return copy
+
+
+def build_model(config, inverter=None, denoiser=None, with_discriminator=True):
+    """The untrained networks of a config, built.
+
+    Args:
+        config: a `Config`.
+        inverter, denoiser: the caller's own networks, where the config says "custom".
+        with_discriminator: False where the model is only to be used.
+    """
+    network, operator = config.network, config.operator
+    if network.inverter != CUSTOM:
+        inverter = INVERTERS[network.inverter](config)
+    if network.denoiser != CUSTOM:
+        denoiser = None if network.denoiser == NONE else DENOISERS[network.denoiser](config)
+    discriminator = None
+    if with_discriminator and config.loss.adversarial_weight > 0:
+        width, dtype = network.discriminator_width, config.training.precision
+        discriminator = Discriminator(config.data.channels, width, dtype, name="discriminator")
+    return InverseNet(inverter, denoiser, discriminator, operator.scale, operator.boundary)
+
+
+def check_networks(model, config):
+    """Raises ValueError where a model does not fit its config's images.
+
+    A single measurement of zeros goes through it, which a caller's own networks may not survive.
+    """
+    size, channels, scale = config.data.size, config.data.channels, config.operator.scale
+    for part in ("inverter", "denoiser"):
+        multiple = getattr(getattr(model, part), "multiple", 1)
+        if size % multiple:
+            raise ValueError(
+                f"Expected data.size to be a multiple of {multiple}, as network.{part} needs. "
+                f"Received: {size}"
+            )
+    measurement = tf.zeros((1, size // scale, size // scale, config.measured_channels))
+    try:
+        shapes = {name: tuple(output.shape) for name, output in model(measurement).items()}
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        raise ValueError(
+            f"Expected networks for measurements of {measurement.shape[1:]} and images of "
+            f"{(size, size, channels)}. Received: {error}"
+        ) from error
+    for name, shape in shapes.items():
+        if shape != (1, size, size, channels):
+            raise ValueError(
+                f"Expected {name} images of {(size, size, channels)}. Received: {shape[1:]}"
+            )

@@ -1,0 +1,109 @@
+"""The denoising auto-encoder of Table 4: first estimate z (and y) -> restored image."""
+
+import keras
+
+from inversenet_tf.engine.layers import (
+    BatchNorm,
+    PixelShuffle,
+    PixelUnshuffle,
+    convolution,
+    last_stddev,
+)
+
+CONDITIONS = ("none", "inner", "shuffled")
+
+
+@keras.saving.register_keras_serializable("inversenet_tf")
+class DAE(keras.Model):
+    """Denoising auto-encoder without a bottleneck, on a pixel-shuffled grid.
+
+    Works on [-1, 1].
+
+    Args:
+        factor: r of the pixel shuffling; 4 in Table 4.
+        channels: of the images, 1 or 3.
+        condition: how the measurement joins in the middle: "inner", it already has the size of
+            the inner grid (super-resolution by r, Table 4); "shuffled", it has the size of the
+            image and is pixel-shuffled to the inner grid; or "none" ("if desired", Section 3.2).
+        measurement_channels: of the measurement; the image's where None.
+        global_skip: adds the input to the output. Paper: off.
+        paper_literal: ends with Table 4's batch norm and ReLU, which cannot output a value below
+            the middle of the range; else with tanh.
+        dtype: Keras dtype or policy of the hidden layers; the output is float32.
+
+    Input: z [batch, height, width, channels], sides a multiple of `factor`, or [z, y] where
+    conditioned. Output: the shape of z.
+    """
+
+    def __init__(
+        self,
+        factor=4,
+        channels=3,
+        condition="none",
+        measurement_channels=None,
+        global_skip=False,
+        paper_literal=False,
+        dtype=None,
+        **kwargs,
+    ):
+        if condition not in CONDITIONS:
+            raise ValueError(f"Expected condition in {CONDITIONS}. Received: {condition!r}")
+        measurement_channels = measurement_channels or channels
+
+        def conv_norm_relu(x, filters, index):
+            x = convolution(filters, dtype=dtype, name=f"conv{index}")(x)
+            x = BatchNorm(dtype=dtype, name=f"norm{index}")(x)
+            return keras.layers.ReLU(dtype=dtype, name=f"relu{index}")(x)
+
+        # === Functional graph ===
+        inverted = keras.Input((None, None, channels), name="inverted")
+        inputs = inverted
+        x = PixelUnshuffle(factor, dtype=dtype, name="unshuffle")(inverted)
+        for index, filters in enumerate((128, 64, 32), start=1):
+            x = conv_norm_relu(x, filters, index)
+        if condition != "none":
+            measurements = keras.Input((None, None, measurement_channels), name="measurements")
+            inputs = [inverted, measurements]
+            y = measurements
+            if condition == "shuffled":
+                y = PixelUnshuffle(factor, dtype=dtype, name="unshuffle_measurements")(y)
+            x = keras.layers.Concatenate(dtype=dtype, name="concatenate")([x, y])
+        for index, filters in enumerate((64, 128), start=4):
+            x = conv_norm_relu(x, filters, index)
+        if paper_literal:
+            x = conv_norm_relu(x, factor * factor * channels, 6)
+        else:
+            # Paper: Conv-BN-ReLU; here: linear, then tanh, because the images are signed.
+            stddev, filters = last_stddev(global_skip), factor * factor * channels
+            x = convolution(filters, stddev=stddev, dtype=dtype, name="conv6")(x)
+        x = PixelShuffle(factor, dtype="float32", name="shuffle")(x)
+        outputs = x if paper_literal else keras.layers.Activation("tanh", dtype="float32")(x)
+        if global_skip:
+            outputs = keras.layers.Add(dtype="float32", name="global_skip")([inverted, outputs])
+        super().__init__(inputs, outputs, **kwargs)
+
+        # === Config ===
+        self.factor = factor
+        self.channels = channels
+        self.condition = condition
+        self.measurement_channels = measurement_channels
+        self.global_skip = global_skip
+        self.paper_literal = paper_literal
+        self.hidden_dtype = dtype
+
+    @property
+    def multiple(self):
+        """What height and width of the image must be a multiple of."""
+        return self.factor
+
+    def get_config(self):
+        return {
+            "factor": self.factor,
+            "channels": self.channels,
+            "condition": self.condition,
+            "measurement_channels": self.measurement_channels,
+            "global_skip": self.global_skip,
+            "paper_literal": self.paper_literal,
+            "dtype": self.hidden_dtype,
+            "name": self.name,
+        }

@@ -1,0 +1,257 @@
+"""InverseNet: the two networks, and Algorithm 1 as a training step."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from inversenet_tf.engine.adversarial import AdversarialModel
+from inversenet_tf.engine.layers import Enlarge
+from inversenet_tf.imaging.metrics import MetricProfile, psnr, ssim
+from inversenet_tf.models.losses import discriminator_loss, generator_loss, squared_distance
+from inversenet_tf.models.padding import crop_to, pad_to_multiple
+
+NETWORKS = ("discriminator", "inverter", "denoiser")
+
+
+def to_signed(images):
+    """[0, 1] -> [-1, 1], the range of the networks' tanh."""
+    return images * 2.0 - 1.0
+
+
+def from_signed(signed):
+    """[-1, 1] -> [0, 1]."""
+    return (signed + 1.0) / 2.0
+
+
+@keras.saving.register_keras_serializable("inversenet_tf")
+class InverseNet(AdversarialModel):
+    """measurements -> inverted (z, by the inverter) -> restored (by the denoiser), Fig. 2.
+
+    The paper's inverter is the U-Net of Table 3, its denoiser the DAE of Table 4; see
+    `models/build.py` for what else may take either part.
+
+    Args:
+        inverter: network from signed measurements to signed z.
+        denoiser: network from z, or [z, y], to the signed restored image; None restores with the
+            inverter alone (pix2pix, Section 4.1).
+        discriminator: network from signed images to one logit each; None where the model is
+            only to be used, or trained without.
+        scale: how much larger the image is than the measurement, along each side.
+        boundary: how a measurement whose size does not fit the networks is extended, see
+            `pad_to_multiple`: the operator's.
+
+    Input: [batch, height, width, channels] in [0, 1], of any height and width. Output: a dict of
+    `restored` and, with a denoiser, `inverted`, [batch, height * scale, width * scale, channels]
+    of the same range (not clipped to it).
+    """
+
+    def __init__(
+        self, inverter, denoiser=None, discriminator=None, scale=1, boundary="circular", **kwargs
+    ):
+        super().__init__(**kwargs)
+        self.inverter = inverter
+        self.denoiser = denoiser
+        self.discriminator = discriminator
+        self.scale = scale
+        self.boundary = boundary
+        self._enlarge = Enlarge(scale, boundary, dtype="float32")
+        self.built = True
+
+    @property
+    def networks(self):
+        """The networks that take part, by name, in the order of Algorithm 1."""
+        found = {name: getattr(self, name) for name in NETWORKS}
+        return {name: network for name, network in found.items() if network is not None}
+
+    @property
+    def measured_channels(self):
+        """Of a measurement."""
+        return self.inverter.inputs[0].shape[-1]
+
+    @property
+    def image_channels(self):
+        """Of a restored image."""
+        return self.inverter.outputs[0].shape[-1]
+
+    @property
+    def multiple(self):
+        """What height and width of a measurement are extended to a multiple of."""
+        asked = [getattr(n, "multiple", 1) for n in (self.inverter, self.denoiser)]
+        return math.lcm(self.scale, *asked) // self.scale
+
+    def call(self, measurements, training=False):
+        padded = to_signed(pad_to_multiple(measurements, self.multiple, self.boundary))
+        inverted = self._invert(padded, training)
+        outputs = {"restored": inverted}
+        if self.denoiser is not None:
+            restored = self._denoise(inverted, padded, training)
+            outputs = {"inverted": inverted, "restored": restored}
+        scale, size = self.scale, tf.shape(measurements)[1:3] * self.scale
+        return {name: crop_to(from_signed(image), size, scale) for name, image in outputs.items()}
+
+    def restore(self, measurements):
+        """The model in use: as a call, with the outputs clipped to [0, 1]."""
+        outputs = self(measurements, training=False)
+        return {name: tf.clip_by_value(images, 0.0, 1.0) for name, images in outputs.items()}
+
+    def _invert(self, measurements, training):
+        """Section 3.1: "we initially apply the bicubic interpolation", where y is smaller."""
+        if getattr(self.inverter, "scale", 1) != self.scale:
+            measurements = self._enlarge(measurements)
+        inverter = self.inverter if training else self.in_use("inverter")
+        return inverter(measurements, training=training)
+
+    def _denoise(self, inverted, measurements, training):
+        denoiser = self.denoiser if training else self.in_use("denoiser")
+        inputs = [inverted, measurements] if len(denoiser.inputs) == 2 else inverted
+        return denoiser(inputs, training=training)
+
+    def compile(
+        self,
+        *,
+        optimizers,
+        losses,
+        clip_norm=5.0,
+        discriminator_steps=1,
+        pretraining_steps=0,
+        comparator=None,
+        profile=None,
+        rate_factor=None,
+        average=0.0,
+    ):
+        """Sets up training by Algorithm 1.
+
+        Args:
+            optimizers, clip_norm, rate_factor: as for `AdversarialModel.compile` (A.1).
+            average: the same, of inverter and denoiser.
+            losses: a `LossConfig`: the weights and labels of Eqs. 9 to 12.
+            discriminator_steps: K.
+            pretraining_steps: of each network, on the squared distance alone.
+            comparator: callable from images in [0, 1] to features, frozen; None for off.
+            profile: `MetricProfile` of the validation's PSNR and SSIM.
+        """
+        averaged = [name for name in self.networks if name != "discriminator"]
+        super().compile(
+            optimizers=optimizers, clip_norm=clip_norm, rate_factor=rate_factor,
+            average=average, averaged=averaged,
+        )  # fmt: skip
+        self.losses_config = losses
+        self.discriminator_steps = discriminator_steps
+        self.pretraining_steps = pretraining_steps
+        self.comparator = comparator
+        self.profile = profile or MetricProfile()
+
+    @property
+    def next_step(self):
+        return self.pretrain_step if self.step < self.pretraining_steps else self.train_step
+
+    def train_step(self, data):
+        """One turn of Algorithm 1 on a batch of (measurements, images)."""
+        images, estimates, tapes = self._estimate(data)
+        logs = {}
+        if self.discriminator is not None:
+            for _ in range(self.discriminator_steps):
+                logs |= self._train_discriminator(images, estimates.values())
+        features = None if self.comparator is None else self.comparator(from_signed(images))
+
+        def loss(estimate):  # of the discriminator as it is after its update
+            return self._generator_loss(estimate, images, features)
+
+        return logs | self._train_generators(estimates, tapes, loss)
+
+    def pretrain_step(self, data):
+        """One step of inverter and denoiser on the squared distance alone, as SRGAN begins."""
+        images, estimates, tapes = self._estimate(data)
+        weights = self.losses_config
+
+        def loss(estimate):
+            distance = squared_distance(estimate, images, weights.reduction)
+            return weights.reconstruction_weight * distance
+
+        return self._train_generators(estimates, tapes, loss)
+
+    def _estimate(self, data):
+        """Signed images, and by network its signed estimate of them and the tape of it."""
+        measurements, images, _ = keras.utils.unpack_x_y_sample_weight(data)
+        measurements, images = to_signed(measurements), to_signed(images)
+        tapes, estimates = {"inverter": tf.GradientTape()}, {}
+        with tapes["inverter"]:
+            estimates["inverter"] = inverted = self._invert(measurements, training=True)
+        # Eq. 12 trains the DAE alone. Algorithm 1 would recompute z after the U-Net's update;
+        # here all three updates share one z, because that differs by a single Adam step only.
+        if self.denoiser is not None:
+            tapes["denoiser"] = tf.GradientTape()
+            with tapes["denoiser"]:
+                estimates["denoiser"] = self._denoise(
+                    tf.stop_gradient(inverted), measurements, training=True
+                )
+        return images, estimates, tapes
+
+    def _train_discriminator(self, images, estimates):
+        weights = self.losses_config
+        with tf.GradientTape() as tape:
+            real = self.discriminator(images, training=True)
+            fakes = [self.discriminator(tf.stop_gradient(e), training=True) for e in estimates]
+            loss = discriminator_loss(real, fakes, weights.real_label, weights.fake_label)
+        scores = {
+            "real_score": tf.reduce_mean(tf.sigmoid(real)),
+            "generated_score": tf.reduce_mean(tf.sigmoid(tf.concat(fakes, 0))),
+        }
+        return self.update("discriminator", tape, loss) | scores
+
+    def _train_generators(self, estimates, tapes, loss):
+        """Eqs. 11 and 12, each of its network alone: the end of a step."""
+        logs = {}
+        for name, tape in tapes.items():
+            with tape:  # which goes on recording
+                loss_of_network = loss(estimates[name])
+            logs |= self.update(name, tape, loss_of_network)
+        self.steps_taken.assign_add(1)
+        self.update_averages()
+        return logs
+
+    def _generator_loss(self, estimates, images, features):
+        weights, logits, compared = self.losses_config, None, None
+        if self.discriminator is not None:
+            logits = self.discriminator(estimates, training=True)
+        if features is not None:
+            compared = self.comparator(from_signed(estimates))
+        return generator_loss(
+            logits,
+            estimates,
+            images,
+            real_label=weights.real_label,
+            adversarial_weight=weights.adversarial_weight,
+            reconstruction_weight=weights.reconstruction_weight,
+            estimated_features=compared,
+            true_features=features,
+            feature_weight=weights.feature_weight,
+            reduction=weights.reduction,
+        )
+
+    def test_step(self, data):
+        """Mean PSNR and SSIM of the outputs on a batch of (measurements, images)."""
+        measurements, images, _ = keras.utils.unpack_x_y_sample_weight(data)
+        scores = {}
+        for name, estimates in self(measurements, training=False).items():
+            scores[f"psnr_{name}"] = tf.reduce_mean(psnr(estimates, images, self.profile))
+            scores[f"ssim_{name}"] = tf.reduce_mean(ssim(estimates, images, self.profile))
+        return scores
+
+    def get_config(self):
+        networks = {name: getattr(self, name) for name in NETWORKS}
+        return {
+            name: None if network is None else keras.saving.serialize_keras_object(network)
+            for name, network in networks.items()
+        } | {"scale": self.scale, "boundary": self.boundary, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        """Rebuilds the model from `get_config`."""
+        networks = {
+            name: keras.saving.deserialize_keras_object(config[name])
+            for name in NETWORKS
+            if config[name] is not None
+        }
+        return cls(**config | networks)

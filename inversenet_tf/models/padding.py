@@ -1,0 +1,52 @@
+"""Any image size for networks that halve it: extend to a multiple, crop back."""
+
+import tensorflow as tf
+
+from inversenet_tf.imaging.physics.operators import BOUNDARIES, folded
+
+
+def pad_to_multiple(images, multiple, boundary="circular"):
+    """Extends images beyond their borders until height and width are multiples of `multiple`.
+
+    Half goes on either side. Works for images smaller than the padding, which then repeats.
+
+    Args:
+        images: [batch, height, width, channels].
+        multiple: positive integer.
+        boundary: "circular" goes on with the opposite border, "reflect" with the mirror image.
+            The operator's own is the right one: extended like that, a measurement looks near the
+            border as it does inside.
+
+    Returns:
+        [batch, height', width', channels], height' and width' the next multiples.
+    """
+    if boundary not in BOUNDARIES:
+        raise ValueError(f"Expected boundary in {BOUNDARIES}. Received: {boundary!r}")
+    for axis in (1, 2):
+        if images.shape[axis] is not None and images.shape[axis] % multiple == 0:
+            continue
+        positions = extended_positions(tf.shape(images)[axis], multiple, boundary)
+        images = tf.gather(images, positions, axis=axis)
+    return images
+
+
+def extended_positions(size, multiple, boundary):
+    """Which pixel of one axis stands at each place of the extended one: int tensor [size'].
+
+    Args:
+        size: of the axis, an int or a scalar tensor.
+        multiple, boundary: as for `pad_to_multiple`.
+    """
+    extra = -size % multiple
+    return folded(tf.range(size + extra) - extra // 2, size, boundary)
+
+
+def crop_to(images, size, scale=1):
+    """Undoes `pad_to_multiple`, also of what has since become `scale` times as large.
+
+    Args:
+        images: [batch, height, width, channels].
+        size: [height, width] of what remains, a multiple of `scale`.
+    """
+    top, left = tf.unstack((tf.shape(images)[1:3] - size) // scale // 2 * scale)
+    return images[:, top : top + size[0], left : left + size[1]]

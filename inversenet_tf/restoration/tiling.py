@@ -1,0 +1,183 @@
+"""Images of any size in bounded memory: overlapping tiles, blended where they overlap.
+
+A tile's border lacks neighbours that the image has, and the networks see it. So tiles overlap by
+`OVERLAP`, of which the outer part at each side counts for nothing and the rest fades from one tile
+into the next. They start at multiples of what the networks halve the image by, and the image
+is extended as the networks themselves would do it; so a tile differs from the whole only by what is
+too far away to be seen. One difference remains: networks that continue an image themselves where it
+ends, as on a circle, continue a tile at the image's border with the tile's other side.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from inversenet_tf.imaging.files.images import from_integers, to_integers
+from inversenet_tf.models.padding import extended_positions
+
+# Pixels of the image, at least. Tiled against whole, on a photograph of 512x512 and the networks
+# for deblurring of two cores' minutes: with 128 pixels up to 4.1 / 255 apart, with 192 up to 1.0.
+OVERLAP = 192
+LEFT_OUT = 0.375  # share of the overlap at a tile's border that counts for nothing
+# A photograph and its result as a caller holds them: as arrays, as Pillow's images, and once more
+# while a file is decoded or encoded.
+COPIES = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Axis:
+    """The tiles along one side of an image.
+
+    Attributes:
+        starts: first pixel of each tile.
+        side: of every tile.
+        weights: [tiles, side * scale], how much each pixel of a tile counts; over all tiles
+            the weights of a pixel sum to 1.
+    """
+
+    starts: list
+    side: int
+    weights: np.ndarray
+
+
+def restore_pixels(restorer, pixels, max_memory=None, report=None):
+    """Restores one image of integers, in tiles where it would otherwise take too much memory.
+
+    Args:
+        restorer: a `Restorer` or an `ExportedRestorer`.
+        pixels: uint8 or uint16 [height, width, measured channels].
+        max_memory: bytes, beyond what the process takes already; None for no limit.
+        report: callable of the share of the image that is done, called after every row of tiles.
+
+    Returns:
+        [height * scale, width * scale, image channels], of the same type.
+
+    Raises:
+        ValueError: not even the smallest tiles fit into `max_memory`.
+    """
+    spec = restorer.spec
+    height, width = pixels.shape[:2]
+    rows, columns = (
+        extended_positions(size, spec.multiple, spec.boundary).numpy() for size in (height, width)
+    )
+    tile = (len(rows), len(columns))
+    if max_memory is not None:
+        tile = tile_shape(tile, spec, max_memory, pixels.dtype.itemsize)
+    if tile == (len(rows), len(columns)):
+        restored = restorer(from_integers(pixels)[np.newaxis])["restored"][0]
+        return to_integers(restored, pixels.dtype)
+    extended = _restore_extended(restorer, pixels, rows, columns, tile, report)
+    top, left = (
+        (len(positions) - size) // 2 * spec.scale
+        for positions, size in ((rows, height), (columns, width))
+    )
+    return extended[top : top + height * spec.scale, left : left + width * spec.scale]
+
+
+def tile_shape(extended, spec, max_memory, bytes_per_value):
+    """The tiles that fit and make least work: (height, width) in pixels of the measurement.
+
+    Args:
+        extended: (height, width) of the measurement, extended to multiples.
+        spec: an `ImageSpec`.
+        max_memory: bytes.
+        bytes_per_value: 1 or 2, of the image's pixels.
+
+    Raises:
+        ValueError: none fit.
+    """
+    height, width = extended
+    values = height * width * (spec.measured_channels + spec.image_channels * spec.scale**2)
+    left = max_memory - COPIES * values * bytes_per_value
+    if left >= height * width * spec.bytes_per_pixel:
+        return extended
+    # The rows of tiles are put together as float32: one row of them, and what reaches below it.
+    per_row = 3 * 4 * width * spec.image_channels * spec.scale**2
+    overlap = overlap_of(spec.multiple, spec.scale)
+    least = tuple(min(overlap + spec.multiple, size) for size in extended)
+    found = []
+    for tile_height in range(least[0], height + 1, spec.multiple):
+        fits = (left / tile_height - per_row) / spec.bytes_per_pixel
+        tile_width = min(int(fits) // spec.multiple * spec.multiple, width)
+        if tile_width >= least[1]:
+            found.append((tile_height, tile_width))
+    if not found:
+        needed = max_memory - left + least[0] * (per_row + least[1] * spec.bytes_per_pixel)
+        raise ValueError(
+            f"Expected a max_memory of at least {math.ceil(needed / 2**20)} MiB for an image of "
+            f"{height}x{width} pixels, extended to multiples of {spec.multiple}. Received: "
+            f"{max_memory / 2**20:.0f} MiB"
+        )
+    return min(found, key=lambda tile: _work(extended, tile, overlap))
+
+
+def _work(extended, tile, overlap):
+    """Pixels that go through the networks."""
+    counts = [
+        1 if side == size else math.ceil((size - overlap) / (side - overlap))
+        for size, side in zip(extended, tile, strict=True)
+    ]
+    return math.prod(counts) * math.prod(tile)
+
+
+def overlap_of(multiple, scale):
+    """How far tiles reach into each other, in pixels of the measurement, a multiple."""
+    return -(-OVERLAP // (scale * multiple)) * multiple
+
+
+def axis_of(size, side, multiple, scale):
+    """Tiles of `side` pixels that cover `size` pixels, both multiples, as an `Axis`."""
+    overlap = overlap_of(multiple, scale)
+    starts = [0]
+    while starts[-1] + side < size:
+        starts.append(min(starts[-1] + side - overlap, size - side))
+    place = np.arange(side * scale) + 0.5
+    fade = overlap * scale * (1.0 - 2.0 * LEFT_OUT)
+    rising = np.clip((place - overlap * scale * LEFT_OUT) / fade, 0.0, 1.0)
+    total, weights = np.zeros(size * scale), []
+    for start in starts:
+        weight = np.ones(side * scale)
+        if start > 0:
+            weight *= rising
+        if start + side < size:
+            weight *= rising[::-1]
+        weights.append(weight)
+        total[start * scale : (start + side) * scale] += weight
+    for start, weight in zip(starts, weights, strict=True):
+        weight /= total[start * scale : (start + side) * scale]
+    return Axis(starts, side, np.float32(weights))
+
+
+def _restore_extended(restorer, pixels, rows, columns, tile, report=None):
+    """The result over all of `rows` and `columns`, one row of tiles after another."""
+    spec, scale = restorer.spec, restorer.spec.scale
+    down = axis_of(len(rows), tile[0], spec.multiple, scale)
+    across = axis_of(len(columns), tile[1], spec.multiple, scale)
+    result = np.empty((len(rows) * scale, len(columns) * scale, spec.image_channels), pixels.dtype)
+    reaching_below = np.zeros((0, *result.shape[1:]), np.float32)
+    ends = [*down.starts[1:], len(rows)]  # where a row of tiles is done
+    for start, end, weights in zip(down.starts, ends, down.weights, strict=True):
+        strip = pixels[rows[start : start + down.side]]
+        restored = _restore_strip(restorer, strip, columns, across)
+        restored *= weights[:, np.newaxis, np.newaxis]
+        restored[: len(reaching_below)] += reaching_below
+        done = (end - start) * scale
+        result[start * scale : end * scale] = to_integers(restored[:done], pixels.dtype)
+        reaching_below = restored[done:]
+        if report:
+            report(end / len(rows))
+    return result
+
+
+def _restore_strip(restorer, strip, columns, across):
+    """One row of tiles: float32 [tile's height, whole width, channels], as large as the result."""
+    scale = restorer.spec.scale
+    height, width = strip.shape[0] * scale, len(columns) * scale
+    restored = np.zeros((height, width, restorer.spec.image_channels), np.float32)
+    for start, weights in zip(across.starts, across.weights, strict=True):
+        tile = from_integers(strip[:, columns[start : start + across.side]])
+        tile = restorer(tile[np.newaxis])["restored"][0]
+        tile *= weights[:, np.newaxis]
+        restored[:, start * scale : (start + across.side) * scale] += tile
+    return restored

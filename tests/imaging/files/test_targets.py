@@ -1,0 +1,68 @@
+"""Images and their results, paired before any work."""
+
+import pytest
+
+from inversenet_tf.imaging.files.targets import pair_with_targets
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """An image, one in a subdirectory, and a file that is none."""
+    for name in ("b.jpg", "sub/a.PNG", "notes.txt"):
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "images"
+
+
+def test_a_folder_keeps_its_shape(folder, tmp_path):
+    output = tmp_path / "results"
+    assert pair_with_targets(folder, output) == [
+        (folder / "b.jpg", output / "b.png"),
+        (folder / "sub" / "a.PNG", output / "sub" / "a.png"),
+    ]
+    assert not output.exists()
+
+
+def test_a_file_alone(folder, tmp_path):
+    pairs = pair_with_targets(folder / "b.jpg", tmp_path)
+    assert pairs == [(folder / "b.jpg", tmp_path / "b.png")]
+
+
+def test_results_inside_the_source_are_not_restored_again(folder):
+    output = folder / "results"
+    first = pair_with_targets(folder, output)
+    for _, target in first:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.touch()
+    assert pair_with_targets(folder, output, overwrite=True) == first
+
+
+def test_a_relative_output_inside_the_source(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "results").mkdir()
+    (folder / "results" / "old.png").touch()
+    paths = [path.name for path, _ in pair_with_targets(folder, "results")]
+    assert paths == ["b.jpg", "a.PNG"]
+
+
+def test_results_that_exist_are_refused(folder, tmp_path):
+    (tmp_path / "b.png").touch()
+    with pytest.raises(ValueError, match=r"or --overwrite. Received: .*b.png and 0 more"):
+        pair_with_targets(folder, tmp_path)
+    assert len(pair_with_targets(folder, tmp_path, overwrite=True)) == 2
+
+
+def test_images_that_differ_only_in_their_suffix_are_refused(folder, tmp_path):
+    (folder / "b.png").touch()
+    with pytest.raises(ValueError, match="differ in more than their suffix. Received: .*b.png"):
+        pair_with_targets(folder, tmp_path / "results")
+
+
+def test_nothing_to_restore(folder, tmp_path):
+    with pytest.raises(ValueError, match="readable image or directory. Received: .*absent"):
+        pair_with_targets(tmp_path / "absent", tmp_path)
+    with pytest.raises(ValueError, match="Expected images .* Received: none"):
+        pair_with_targets(tmp_path, tmp_path / "images")
+    with pytest.raises(ValueError, match="directory to write to. Received: .*b.jpg"):
+        pair_with_targets(folder, folder / "b.jpg")

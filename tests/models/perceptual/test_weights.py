@@ -1,0 +1,355 @@
+import functools
+import hashlib
+import io
+import os
+import pickle
+import pickletools
+import subprocess
+import sys
+from pathlib import Path
+
+import convert_torchvision
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from inversenet_tf.models.perceptual.weights import (
+    TORCHVISION_LAYERS,
+    assign,
+    fetch,
+    from_torchvision,
+    read_weights,
+    write_h5,
+)
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def weights():
+    """Of `network()`, with a layer more."""
+    generator = np.random.default_rng(0)
+    shapes = {"conv1": (3, 3, 2, 4), "fire/fc": (4, 5), "fc7": (5, 6)}
+    return {
+        name: [generator.normal(size=s).astype(np.float32) for s in (shape, shape[-1:])]
+        for name, shape in shapes.items()
+    }
+
+
+def network():
+    inputs = keras.Input((8, 8, 2))
+    x = keras.layers.Conv2D(4, 3, name="conv1")(inputs)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, keras.layers.Dense(5, name="fire_fc")(x), name="small")
+
+
+def assert_same(found, expected):
+    assert list(found) == list(expected)
+    for name, arrays in expected.items():
+        assert len(found[name]) == len(arrays)
+        for ours, theirs in zip(found[name], arrays, strict=True):
+            assert ours.dtype == np.float32
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def write_npy(path, content, protocol=4):
+    """As numpy.save writes an object, with a choice of the pickle's protocol."""
+    header = {"descr": "|O", "fortran_order": False, "shape": ()}
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        pickle.dump(np.array(content, object), file, protocol)
+    return path
+
+
+# How Python 2 and NumPy 1 saved {"fc": [[[1, -2], [3, 0.5]], [7, 8]]}: bytes as strings, names of
+# numpy.core; written by hand after pickletools.dis of the file that is known as bvlc_alexnet.npy.
+PYTHON_2 = b"".join([
+    b"\x80\x02cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nq\x02K\x00\x85U\x01b\x87R",
+    b"(K\x01)cnumpy\ndtype\nq\x03U\x02O8K\x00K\x01\x87R",
+    b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK?tb\x89]}U\x02fc](",
+    b"h\x01h\x02K\x00\x85U\x01b\x87R(K\x01K\x02K\x02\x86h\x03U\x02f4K\x00K\x01\x87R",
+    b"(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tbq\x04\x89",
+    b"U\x10" + np.array([1, -2, 3, 0.5], "<f4").tobytes() + b"tb",
+    b"h\x01h\x02K\x00\x85U\x01b\x87R(K\x01K\x02\x85h\x04\x89",
+    b"U\x08" + np.array([7, 8], "<f4").tobytes() + b"tbesatb.",
+])  # fmt: skip
+
+
+def test_npy_of_python_2(tmp_path):
+    pickletools.dis(PYTHON_2, out=io.StringIO())  # the stream above is well formed
+    path = tmp_path / "old.npy"
+    with open(path, "wb") as file:
+        header = {"descr": "|O", "fortran_order": False, "shape": ()}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(PYTHON_2)
+    expected = {"fc": [np.float32([[1, -2], [3, 0.5]]), np.float32([7, 8])]}
+    assert_same(read_weights(path), expected)
+    original = np.load(path, allow_pickle=True, encoding="latin1").item()
+    np.testing.assert_array_equal(original["fc"][0], expected["fc"][0])
+
+
+def test_npy_as_numpy_saves_it(tmp_path, weights):
+    np.save(tmp_path / "weights.npy", weights)
+    assert_same(read_weights(tmp_path / "weights.npy"), weights)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_npy_of_every_protocol(tmp_path, weights, protocol):
+    path = write_npy(tmp_path / "weights.npy", weights, protocol)
+    assert_same(read_weights(path), weights)
+
+
+def test_npy_of_other_orders_and_types(tmp_path):
+    values = np.arange(6.0).reshape(2, 3)
+    stored = [np.asfortranarray(values), values.astype(">f8"), values.astype(np.int16)]
+    for protocol in (2, 5):
+        path = write_npy(tmp_path / "weights.npy", {"a": stored}, protocol)
+        assert_same(read_weights(path), {"a": [values] * 3})
+
+
+class Malicious:
+    """Unpickled, it makes a file; or calls whatever else it is given."""
+
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+def test_malicious_pickles_are_refused(tmp_path):
+    made = tmp_path / "made"
+    attacks = {
+        "os.system|posix.system": Malicious(os.system, f"touch {made}"),
+        "builtins.open|io.open": Malicious(open, str(made), "w"),
+        "builtins.eval": Malicious(eval, f"open({str(made)!r}, 'w')"),
+        "numpy.fromfile|fromfile": Malicious(np.fromfile, __file__),
+        "memmap": Malicious(np.memmap, str(made), "u1", "w+", 0, (4,)),
+    }
+    for name, attack in attacks.items():
+        path = write_npy(tmp_path / "weights.npy", {"conv1": [attack]})
+        with pytest.raises(ValueError, match=f"weights.npy.*Received: .*({name})"):
+            read_weights(path)
+        assert not made.exists()
+    np.load(write_npy(path, {"a": [attacks["builtins.eval"]]}), allow_pickle=True)
+    assert made.exists()  # the attack itself works
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"a": 1}, {"a": [1.0]}, {"a": ["x"]}, {"a": [np.array(["text"])]}, {"a": [np.array([{}])]},
+     {"a": {"weights": np.zeros(2)}}, [1], "text", None],
+)  # fmt: skip
+def test_npy_without_lists_of_numbers_is_refused(tmp_path, content):
+    with pytest.raises(ValueError, match=r"weights.npy.*Received"):
+        read_weights(write_npy(tmp_path / "weights.npy", content))
+
+
+def test_crafted_array_states_are_refused(tmp_path, weights):
+    """A type that lies about its content must not reach NumPy's own unpickling."""
+    path = write_npy(tmp_path / "weights.npy", weights)
+    whole = path.read_bytes()
+    for old, new in ((b"f4", b"O8"), (b"f4", b"V4"), (b"f4", b"U1"), (b"f4", b"f9")):
+        path.write_bytes(whole.replace(old, new))
+        with pytest.raises(ValueError, match=r"weights.npy.*Expected arrays of numbers"):
+            read_weights(path)
+
+
+def test_plain_arrays_and_damaged_files_are_refused(tmp_path, weights):
+    path = tmp_path / "weights.npy"
+    np.save(path, np.zeros(3))
+    with pytest.raises(ValueError, match="one pickled dict. Received: float64"):
+        read_weights(path)
+    whole = write_npy(path, weights).read_bytes()
+    for damaged in (b"", b"text", whole[:60], whole[:300], whole[:-2]):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"Cannot read the weights in .*weights\.npy"):
+            read_weights(path)
+
+
+def test_h5_is_written_and_read(tmp_path, weights):
+    write_h5(tmp_path / "new" / "weights.h5", weights)
+    assert_same(read_weights(tmp_path / "new" / "weights.h5"), weights)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["weights.h5"]
+
+
+def test_written_h5_is_keras_legacy_layout(tmp_path, weights):
+    del weights["fc7"]
+    write_h5(tmp_path / "weights.h5", weights)
+    loaded = network()
+    loaded.load_weights(tmp_path / "weights.h5")
+    for ours, theirs in zip(loaded.get_weights(), sum(weights.values(), []), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_whole_legacy_model_file(tmp_path):
+    model = network()
+    model.save(tmp_path / "model.h5")
+    arrays = model.get_weights()
+    assert_same(read_weights(tmp_path / "model.h5"), {"conv1": arrays[:2], "fire_fc": arrays[2:]})
+
+
+def test_published_squeezenet(shared_data):
+    path = shared_data / "weights" / "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
+    weights = read_weights(path)
+    assert len(weights) == 25
+    assert [a.shape for a in weights["fire9/expand3x3"]] == [(3, 3, 64, 256), (256,)]
+
+
+def test_other_h5_files_are_refused(tmp_path):
+    network().save_weights(tmp_path / "keras_3.weights.h5")
+    with pytest.raises(ValueError, match=r"keras_3.*legacy layout.*Received: groups .*layers"):
+        read_weights(tmp_path / "keras_3.weights.h5")
+    (tmp_path / "text.h5").write_text("no HDF5")
+    with pytest.raises(ValueError, match=r"Cannot read the weights in .*text\.h5"):
+        read_weights(tmp_path / "text.h5")
+    with h5py.File(tmp_path / "torn.h5", "w") as file:
+        file.attrs["layer_names"] = [b"conv1"]
+    with pytest.raises(ValueError, match=r"torn\.h5.*conv1"):
+        read_weights(tmp_path / "torn.h5")
+
+
+def test_other_suffixes_are_refused():
+    with pytest.raises(ValueError, match=r"Expected .*\.npy.* Received: alexnet.pth"):
+        read_weights("alexnet.pth")
+
+
+def test_assign_sets_by_name_and_ignores_more(weights):
+    model = network()
+    assign(model, weights)
+    expected = weights["conv1"] + weights["fire/fc"]
+    for ours, theirs in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_assign_refuses_missing_layers_and_wrong_shapes(weights):
+    model = network()
+    before = model.get_weights()
+    wrong = weights | {"fire/fc": [weights["fc7"][0], weights["fc7"][1]]}
+    with pytest.raises(ValueError, match=r"'fire_fc'.*\(4, 5\), \(5,\).*Received: .*\(5, 6\)"):
+        assign(model, wrong)
+    with pytest.raises(ValueError, match=r"'fire_fc'.*Received: \[\(4, 5\)\]"):
+        assign(model, weights | {"fire/fc": weights["fire/fc"][:1]})
+    del weights["fire/fc"]
+    with pytest.raises(ValueError, match=r"'fire_fc' of 'small'.*Received: .*conv1, fc7"):
+        assign(model, weights)
+    for ours, theirs in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.fixture
+def hashed(tmp_path):
+    """A file and its SHA-256."""
+    path = tmp_path / "some weights.npy"
+    path.write_bytes(b"content")
+    return path, hashlib.sha256(b"content").hexdigest()
+
+
+def test_fetch_of_a_path(hashed, monkeypatch):
+    path, sha256 = hashed
+    assert fetch(path) == fetch(str(path), sha256) == fetch(path, sha256.upper()) == path
+    monkeypatch.setenv("HOME", str(path.parent))
+    assert fetch(f"~/{path.name}") == path
+
+
+def test_fetch_says_what_is_wrong_and_what_helps(hashed, tmp_path):
+    path, sha256 = hashed
+    with pytest.raises(ValueError, match=rf"SHA-256 {'0' * 64}. Received: {sha256}. Try there"):
+        fetch(path, "0" * 64, "Try there.")
+    for missing in (tmp_path / "none.npy", tmp_path, ""):
+        with pytest.raises(ValueError, match=rf"Expected a weight file.*{missing}.*Try there"):
+            fetch(missing, advice="Try there.")
+    with pytest.raises(ValueError, match="64 hexadecimal digits. Received: 'abc'"):
+        fetch(path, "abc")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """Keras' cache, moved to where it does not outlive the test."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    moved = functools.partial(keras.utils.get_file, cache_dir=folder)
+    monkeypatch.setattr(keras.utils, "get_file", moved)
+    return folder
+
+
+def test_fetch_of_a_url(hashed, cache):
+    path, sha256 = hashed
+    found = fetch(path.as_uri(), sha256.upper())
+    assert found.read_bytes() == b"content"
+    assert found.is_relative_to(cache) and found.suffix == ".npy"
+    path.unlink()
+    assert fetch(path.as_uri(), sha256) == found  # from the cache
+
+
+def test_fetch_refuses_a_download_that_fails_or_is_another(hashed, cache):
+    url, sha256 = hashed[0].as_uri(), hashed[1]
+    with pytest.raises(ValueError, match=rf"{'0' * 64} at {url}.*does not match.* Try there"):
+        fetch(url, "0" * 64, "Try there.")
+    with pytest.raises(ValueError, match=rf"{sha256} at {url}x. Received: .*No such.* Try there"):
+        fetch(f"{url}x", sha256, "Try there.")
+    with pytest.raises(ValueError, match=f"Expected the SHA-256 .* Received: none for {url}"):
+        fetch(url)
+
+
+def torchvision_state():
+    """Of the shapes of torchvision's AlexNet to classifier.1; zeros but for a few values."""
+    state = {}
+    for source, shape in TORCHVISION_LAYERS.values():
+        state[f"{source}.weight"] = np.zeros(shape, np.float32)
+        state[f"{source}.bias"] = np.zeros(shape[0], np.float32)
+    return state
+
+
+def test_torchvision_axes_are_permuted():
+    state = torchvision_state()
+    state["features.0.weight"][5, 2, 7, 9] = 1.0
+    state["classifier.1.weight"][11, 200 * 36 + 4 * 6 + 3] = 2.0  # channel 200, row 4, column 3
+    weights = from_torchvision(state | {"classifier.6.bias": np.zeros(1000)})
+    assert list(weights) == ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6"]
+    assert weights["conv1"][0][7, 9, 2, 5] == 1.0
+    assert weights["fc6"][0][(4 * 6 + 3) * 256 + 200, 11] == 2.0
+    assert all(a.flags["C_CONTIGUOUS"] for arrays in weights.values() for a in arrays)
+
+
+def test_other_checkpoints_are_refused():
+    state = torchvision_state()
+    with pytest.raises(ValueError, match=r"features.0 .*\(64, 3, 11, 11\).*\(64, 3, 3, 3\)"):
+        from_torchvision(state | {"features.0.weight": np.zeros((64, 3, 3, 3))})
+    del state["classifier.1.bias"]
+    with pytest.raises(ValueError, match=r"classifier.1 .*Received: .*None"):
+        from_torchvision(state)
+
+
+def convert(checkpoint, output):
+    tool = [sys.executable, "tools/convert_torchvision.py"]
+    arguments = [f"--input={checkpoint}", f"--output={output}"]
+    return subprocess.run([*tool, *arguments], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_tool_without_pytorch_says_so(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ValueError, match="pip install torch"):
+        convert_torchvision.read_checkpoint(tmp_path / "alexnet.pth")
+
+
+def test_tool_converts_a_checkpoint(tmp_path):
+    torch = pytest.importorskip("torch")
+    state = torchvision_state()
+    state["classifier.1.bias"][:] = np.arange(4096)
+    torch.save({name: torch.from_numpy(a) for name, a in state.items()}, tmp_path / "alexnet.pth")
+    converted = convert(tmp_path / "alexnet.pth", tmp_path / "alexnet.h5")
+    assert converted.returncode == 0, converted.stderr
+    assert_same(read_weights(tmp_path / "alexnet.h5"), from_torchvision(state))
+
+
+def test_tool_refuses_what_is_no_checkpoint(tmp_path):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "other.pth"
+    path.write_text("text")
+    with pytest.raises(ValueError, match=r"Expected a state dict in .*other\.pth"):
+        convert_torchvision.read_checkpoint(path)
+    torch.save([1, 2], path)
+    with pytest.raises(ValueError, match=r"Expected a state dict in .*other\.pth"):
+        convert_torchvision.read_checkpoint(path)

@@ -1,0 +1,279 @@
+import numpy as np
+import psutil
+import pytest
+import tensorflow as tf
+from fake_restorers import FakeRestorer
+from PIL import Image
+
+from inversenet_tf.imaging.files.images import read_image
+from inversenet_tf.imaging.files.photographs import Photograph
+from inversenet_tf.restoration import photographs
+from inversenet_tf.restoration.photographs import (
+    memory_limit,
+    restore_files,
+    restore_photograph,
+    side_by_side,
+    to_channels,
+)
+from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.training import build_model
+
+
+@pytest.fixture
+def restorer(small_config):
+    """Of a network that was not trained."""
+    return Restorer(build_model(small_config, with_discriminator=False))
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+
+
+def test_a_folder_is_restored_file_by_file(restorer, image_folder, tmp_path, warned):
+    (image_folder / "deep").mkdir()
+    Image.new("L", (33, 21), 100).save(image_folder / "deep" / "gray.jpg")
+    (image_folder / "broken.png").write_text("no image")
+    restored, skipped = restore_files(restorer, image_folder, tmp_path / "out")
+    assert len(restored) == 7 and list(skipped) == [str(image_folder / "broken.png")]
+    assert warned().count("broken.png") == 1
+    with Image.open(tmp_path / "out" / "deep" / "gray.png") as image:
+        assert image.mode == "L" and image.size == (33, 21)
+    expected = restorer(read_image(image_folder / "0.png")[None])["restored"][0]
+    np.testing.assert_allclose(read_image(tmp_path / "out" / "0.png"), expected, atol=0.51 / 255)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (37, 53), (3, 5)])
+def test_any_size_is_restored(restorer, tmp_path, shape):
+    Image.fromarray(np.full((*shape, 3), 99, np.uint8)).save(tmp_path / "a.png")
+    restore_files(restorer, tmp_path / "a.png", tmp_path / "out", compare=True)
+    assert read_image(tmp_path / "out" / "a.png").shape == (*shape, 3)
+
+
+def test_results_are_not_overwritten_unasked(image_folder, tmp_path):
+    target = tmp_path / "out" / "0.png"
+    target.parent.mkdir()
+    target.write_text("precious")
+    with pytest.raises(ValueError, match="--overwrite"):
+        restore_files(FakeRestorer(), image_folder / "0.png", tmp_path / "out")
+    assert target.read_text() == "precious"
+    restore_files(FakeRestorer(), image_folder / "0.png", tmp_path / "out", overwrite=True)
+    assert read_image(target).shape == (40, 48, 3)
+
+
+def test_comparisons_are_not_overwritten_unasked(image_folder, tmp_path):
+    precious = tmp_path / "out" / "comparisons" / "3.png"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("precious")
+    with pytest.raises(ValueError, match="results that do not exist.*3.png and 0 more"):
+        restore_files(FakeRestorer(), image_folder, tmp_path / "out", compare=True)
+    assert precious.read_text() == "precious" and not (tmp_path / "out" / "0.png").exists()
+    restore_files(FakeRestorer(), image_folder, tmp_path / "out", overwrite=True, compare=True)
+    assert read_image(precious).shape == (40, 2 * 48 + photographs.GAP, 3)
+
+
+def test_results_inside_the_source_are_not_restored_again(image_folder):
+    for _ in range(2):
+        restored, _ = restore_files(
+            FakeRestorer(), image_folder, image_folder / "out", overwrite=True, compare=True
+        )
+        assert len(restored) == 6
+    assert len(list((image_folder / "out").rglob("*.png"))) == 12
+
+
+def test_results_may_lie_above_the_source(image_folder, tmp_path, monkeypatch):
+    restored, _ = restore_files(FakeRestorer(), image_folder, tmp_path)
+    assert len(restored) == 6
+    monkeypatch.chdir(image_folder)
+    restored, _ = restore_files(FakeRestorer(), "0.png", "..", overwrite=True)
+    assert [str(path) for path in restored] == ["../0.png"]
+
+
+@pytest.mark.parametrize("option", [{}, {"overwrite": True}, {"skip_existing": True}])
+def test_no_result_replaces_a_photograph(image_folder, tmp_path, monkeypatch, option):
+    before = {path: path.read_bytes() for path in image_folder.iterdir()}
+    monkeypatch.chdir(image_folder)
+    with pytest.raises(ValueError, match="output other than the input"):
+        restore_files(FakeRestorer(gain=0.5), image_folder, ".", **option)
+    with pytest.raises(ValueError, match="--overwrite|replace none of the images"):
+        restore_files(FakeRestorer(gain=0.5), "0.png", ".", **option)
+    nested = image_folder / image_folder.name / "0.png"  # its result would take 0.png's place
+    nested.parent.mkdir()
+    Image.new("RGB", (5, 5)).save(nested)
+    with pytest.raises(ValueError, match="--overwrite|replace none of the images"):
+        restore_files(FakeRestorer(gain=0.5), image_folder, tmp_path, **option)
+    assert all(path.read_bytes() == content for path, content in before.items())
+
+
+def test_a_directory_called_comparisons(image_folder, tmp_path):
+    """Among the photographs, it would have results where comparisons come to lie."""
+    (image_folder / "comparisons").mkdir()
+    (image_folder / "0.png").rename(image_folder / "comparisons" / "1.png")
+    restored, _ = restore_files(FakeRestorer(), image_folder, tmp_path / "out")
+    assert tmp_path / "out" / "comparisons" / "1.png" in restored
+    with pytest.raises(ValueError, match="Received a result at .*comparisons/1.png"):
+        restore_files(FakeRestorer(), image_folder, tmp_path / "new", compare=True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_nothing_to_restore_is_an_error(image_folder, tmp_path):
+    with pytest.raises(ValueError, match="readable image"):
+        restore_files(FakeRestorer(), tmp_path / "nowhere.png", tmp_path / "out")
+    for path in image_folder.iterdir():
+        path.write_text("no image")
+    with pytest.raises(ValueError, match="images that can be restored.*0.png"):
+        restore_files(FakeRestorer(), image_folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_that_would_share_a_result_are_refused(image_folder, tmp_path):
+    Image.new("RGB", (8, 8)).save(image_folder / "0.jpg")
+    with pytest.raises(ValueError, match="differ in more than their suffix"):
+        restore_files(FakeRestorer(), image_folder, tmp_path / "out")
+
+
+@pytest.mark.parametrize("compare", [False, True])
+def test_an_interrupted_call_goes_on(image_folder, tmp_path, monkeypatch, compare):
+    """As whole as if nothing had happened, and what was made is not made again."""
+    options = {"compare": compare, "skip_existing": True}
+    restore_files(FakeRestorer(gain=0.5), image_folder, tmp_path / "whole", compare=compare)
+    writes, write = [], photographs.write_photograph
+
+    def killed(path, *args, **kwargs):
+        if len(writes) == 5:
+            raise KeyboardInterrupt
+        writes.append(path)
+        write(path, *args, **kwargs)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(photographs, "write_photograph", killed)
+        restore_files(FakeRestorer(gain=0.5), image_folder, tmp_path / "out", **options)
+    times = {path: path.stat().st_mtime_ns for path in writes}
+    restorer = FakeRestorer(gain=0.5)
+    restored, _ = restore_files(restorer, image_folder, tmp_path / "out", **options)
+    assert len(restored) == len(restorer.shapes) == (4 if compare else 1)
+    assert {path: path.stat().st_mtime_ns for path in writes} == times
+    contents = [
+        {path.relative_to(tmp_path / name): path.read_bytes() for path in found if path.is_file()}
+        for name in ("whole", "out")
+        for found in [list((tmp_path / name).rglob("*"))]
+    ]
+    assert contents[0] == contents[1] and len(contents[0]) == (12 if compare else 6)
+    assert restore_files(restorer, image_folder, tmp_path / "out", **options) == ([], {})
+    with pytest.raises(ValueError, match="both"):
+        restore_files(restorer, image_folder, tmp_path / "out", overwrite=True, **options)
+
+
+@pytest.mark.parametrize("error", [
+    MemoryError(), tf.errors.ResourceExhaustedError(None, None, "oom")
+])  # fmt: skip
+def test_what_does_not_fit_into_memory_is_skipped(image_folder, tmp_path, monkeypatch, error):
+    Image.new("RGB", (100, 90)).save(image_folder / "large.png")
+
+    def restore_pixels(restorer, pixels, max_memory, report):
+        assert max_memory == 1234
+        if pixels.shape[0] == 90:
+            raise error
+        return pixels
+
+    monkeypatch.setattr(photographs, "restore_pixels", restore_pixels)
+    restored, skipped = restore_files(
+        FakeRestorer(), image_folder, tmp_path / "out", max_memory=1234
+    )
+    assert len(restored) == 6
+    [(name, reason)] = skipped.items()
+    assert name.endswith("large.png") and "large.png" in reason and "--max_memory" in reason
+
+
+def test_an_image_that_needs_more_than_allowed_is_skipped(image_folder, tmp_path):
+    Image.new("RGB", (600, 500)).save(image_folder / "large.png")
+    restored, skipped = restore_files(
+        FakeRestorer(), image_folder, tmp_path / "out", max_memory=2**20
+    )
+    assert len(restored) == 6
+    assert (
+        "large.png: Expected a max_memory of at least" in skipped[str(image_folder / "large.png")]
+    )
+
+
+def test_a_full_disk_ends_the_call(image_folder, tmp_path, monkeypatch):
+    def full(*args, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        restore_files(FakeRestorer(), image_folder, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("measured, image, gives", [(3, 3, 1), (1, 1, 1), (1, 3, 3)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_gray_stays_gray_unless_it_is_to_be_coloured(measured, image, gives, dtype):
+    gray = np.arange(0, 250, dtype=dtype).reshape(10, 25, 1) * (np.iinfo(dtype).max // 255)
+    found = restore_photograph(FakeRestorer(measured, image), Photograph(gray))
+    assert found.shape == (10, 25, gives) and found.dtype == dtype
+    np.testing.assert_array_equal(found[..., :1], gray)
+    if gives == 3:
+        np.testing.assert_allclose(found[..., 1:2], gray / 2, atol=0.6)
+        assert not found[..., 2].any()
+
+
+@pytest.mark.parametrize("measured, image, gives", [(3, 3, 3), (1, 1, 1), (1, 3, 3)])
+def test_colours_are_kept_or_found(pixels, measured, image, gives):
+    found = restore_photograph(FakeRestorer(measured, image), Photograph(pixels))
+    assert found.shape == (20, 30, gives)
+    luma = np.asarray(Image.fromarray(pixels).convert("L"))
+    expected = pixels[..., 0] if measured == 3 else luma
+    np.testing.assert_array_equal(found[..., 0], expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_luma_of_gray_is_gray(dtype):
+    gray = np.arange(0, np.iinfo(dtype).max + 1, dtype=dtype).reshape(16, -1, 1)
+    repeated = to_channels(gray, 3)
+    assert repeated.shape == (*gray.shape[:2], 3)
+    np.testing.assert_array_equal(to_channels(repeated, 1), gray)
+
+
+def test_luma_is_pillows(pixels):
+    expected = np.asarray(Image.fromarray(pixels).convert("L"))
+    np.testing.assert_array_equal(to_channels(pixels, 1)[..., 0], expected)
+    deep = to_channels(pixels.astype(np.uint16) * 257, 1)[..., 0]
+    np.testing.assert_allclose(deep / 257, expected, atol=0.51)
+
+
+def test_a_comparison_shows_measurement_and_result(pixels):
+    gap = photographs.GAP
+    large = pixels.repeat(2, 0).repeat(2, 1)
+    found = side_by_side(pixels, 255 - large)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found[:, :60], large)
+    assert (found[:, 60 : 60 + gap] == 255).all()
+    np.testing.assert_array_equal(found[:, 60 + gap :], 255 - large)
+    coloured = side_by_side(pixels[..., :1], pixels)
+    np.testing.assert_array_equal(coloured[:, :30], pixels[..., :1].repeat(3, -1))
+    deep = side_by_side(pixels[..., :1].astype(np.uint16) * 257, pixels[..., :1])
+    assert deep.shape == (20, 60 + gap, 1)
+    np.testing.assert_array_equal(deep[:, :30], pixels[..., :1])
+
+
+def test_a_comparison_beside_larger_results(image_folder, tmp_path):
+    restore_files(FakeRestorer(scale=2), image_folder, tmp_path / "out", compare=True)
+    shown = read_image(tmp_path / "out" / "comparisons" / "0.png")
+    assert shown.shape == (80, 2 * 96 + photographs.GAP, 3)
+    np.testing.assert_array_equal(shown[:, :96], shown[:, -96:])
+
+
+def test_memory_in_words(monkeypatch):
+    words = {
+        "1GiB": 2**30, "500MB": 500_000_000, " 1.5 kib ": 1536, "123456": 123_456,
+        "2tb": 2 * 10**12,
+    }  # fmt: skip
+    for text, expected in words.items():
+        assert memory_limit(text) == expected
+    for text in ("", "0", "much", "1 GiBs", "-1GB", "1e9", "GB", "nan"):
+        with pytest.raises(ValueError, match="like 1GiB, 500MB.*Received"):
+            memory_limit(text)
+    free = psutil.virtual_memory()._replace(available=1000)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    assert memory_limit() == 500

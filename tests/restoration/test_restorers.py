@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from inversenet_tf.exporting.inversenet import export_model
+from inversenet_tf.models.dae import DAE
+from inversenet_tf.models.inversenet import InverseNet
+from inversenet_tf.models.unet import UNet
+from inversenet_tf.restoration.restorers import ExportedRestorer, Restorer
+from inversenet_tf.serving.saved_models import write_version
+
+
+@pytest.fixture
+def model():
+    return InverseNet(UNet(3, global_skip=True), DAE(global_skip=True))
+
+
+def test_any_size_is_restored_to_its_size(model):
+    restorer = Restorer(model)
+    for shape in [(1, 32, 32, 3), (2, 37, 53, 3), (1, 255, 257, 3)]:
+        measurements = np.random.default_rng(0).random(shape).astype(np.float32)
+        outputs = restorer(measurements)
+        assert outputs["restored"].shape == shape
+        expected = np.clip(model(measurements)["restored"], 0, 1)
+        np.testing.assert_allclose(outputs["restored"], expected, atol=1e-5)
+
+
+def test_an_export_restores_as_the_model_does(model, tmp_path):
+    export_model(model, tmp_path)
+    exported, own = ExportedRestorer(tmp_path), Restorer(model)
+    assert exported.spec == own.spec == ExportedRestorer(tmp_path / "1").spec
+    measurements = np.random.default_rng(0).random((2, 37, 53, 3)).astype(np.float32)
+    for name, images in own(measurements).items():
+        np.testing.assert_allclose(exported(measurements)[name], images, atol=1e-5)
+
+
+def test_the_latest_version_is_used(model, tmp_path):
+    measurements = np.full((1, 8, 8, 3), 0.3, np.float32)
+    export_model(model, tmp_path)
+    for weight in model.denoiser.trainable_weights:
+        weight.assign(weight + 0.1)
+    export_model(model, tmp_path)
+    first, latest = (
+        ExportedRestorer(place)(measurements)["restored"] for place in (tmp_path / "1", tmp_path)
+    )
+    np.testing.assert_allclose(latest, Restorer(model)(measurements)["restored"], atol=1e-5)
+    assert np.abs(latest - first).max() > 0.01
+
+
+def test_what_restores_no_images(tmp_path):
+    with pytest.raises(ValueError, match="Expected a SavedModel"):
+        ExportedRestorer(tmp_path)
+    spec = tf.TensorSpec((None,), tf.float32, "latents")
+    signatures = {"serving_default": (lambda latents: {"images": latents}, [spec])}
+    write_version(tmp_path, signatures, {"model": "generator"}, [])
+    with pytest.raises(ValueError, match="export of an InverseNet .* Received: one of a generator"):
+        ExportedRestorer(tmp_path)

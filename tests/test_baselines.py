@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+import scipy.ndimage
+
+from inversenet_tf.baselines import RIVALS, rival, usual_rivals
+from inversenet_tf.config import Config
+from inversenet_tf.imaging.metrics import psnr
+from inversenet_tf.imaging.physics.kernels import KERNELS
+from inversenet_tf.imaging.physics.noise import round_to_8_bits
+from inversenet_tf.imaging.physics.operators import build_operator
+
+
+def configured(name="blur", scale=1, kernel="linear_motion"):
+    config = Config()
+    config.operator.name, config.operator.scale, config.operator.kernel = name, scale, kernel
+    return config
+
+
+def names(config, **options):
+    rivals = usual_rivals(build_operator(config.operator), config, **options)
+    shape = (1, 16, 16, config.measured_channels)
+    return [name for method in rivals for name in method(np.full(shape, 0.5, np.float32))]
+
+
+def scores_of(images, config):
+    """Mean PSNR of every rival for a blur, by name."""
+    operator = build_operator(config.operator)
+    measurements = round_to_8_bits(operator(images)).numpy()
+    return {
+        name: float(np.mean(psnr(method(measurements, operator, config), images, config.metrics)))
+        for name, method in RIVALS.items()
+    }
+
+
+def test_the_degraded_image_is_the_measurement(images):
+    config = configured()
+    found = rival("degraded", build_operator(config.operator), config)(images)
+    assert list(found) == ["degraded"]
+    np.testing.assert_array_equal(found["degraded"], images)
+
+
+def test_who_takes_part_depends_on_the_operator():
+    assert names(configured()) == ["degraded", "wiener"]
+    assert names(configured(), is_known=False) == ["degraded"]
+    assert names(configured("identity")) == ["degraded"]
+    assert names(configured("downsampling", 4)) == ["bicubic"]
+    assert names(configured("joint", 2)) == ["bicubic"]
+
+
+def test_to_know_the_kernel_is_worth_something(images):
+    scores = scores_of(images, configured())
+    assert scores["wiener"] > scores["degraded"] + 5
+    assert scores["tv_l1"] > scores["degraded"] + 5
+    assert scores["wiener_misjudged"] < scores["wiener"] - 3
+
+
+def test_wiener_misjudged_is_given_the_turned_kernel(images):
+    """A measurement made with the turned kernel is the one it restores."""
+    config = configured(kernel="camera_shake")
+    kernel = KERNELS["camera_shake"](config.operator)
+    turned = scipy.ndimage.rotate(kernel, 10, reshape=False, order=1).clip(0)
+    turned /= turned.sum()
+    measurements = scipy.ndimage.convolve(images, turned[None, ..., None], mode="wrap")
+    operator = build_operator(config.operator)
+    found = {
+        name: float(
+            np.mean(psnr(RIVALS[name](measurements, operator, config), images, config.metrics))
+        )
+        for name in ("wiener", "wiener_misjudged")
+    }
+    assert found["wiener_misjudged"] > found["wiener"] + 3
+
+
+def test_noise_makes_the_rivals_cautious(images):
+    config = configured()
+    operator = build_operator(config.operator)
+    noisy = images + np.random.default_rng(0).normal(0, 0.05, images.shape).astype(np.float32)
+    for name in ("wiener", "tv_l1"):
+        config.noise.gaussian_sigma = 0.0
+        bold = RIVALS[name](operator(noisy).numpy(), operator, config)
+        config.noise.gaussian_sigma = 0.05
+        cautious = RIVALS[name](operator(noisy).numpy(), operator, config)
+        assert np.abs(np.diff(cautious, axis=1)).mean() < np.abs(np.diff(bold, axis=1)).mean()
+
+
+@pytest.mark.parametrize(("name", "scale"), [("downsampling", 4), ("joint", 2)])
+def test_bicubic_has_the_size_and_colours_of_the_image(images, name, scale):
+    """At the pixels that the operator kept it agrees with the measurement: no shift."""
+    config = configured(name, scale, "flat")
+    operator = build_operator(config.operator)
+    measurements = operator(images).numpy()
+    found = rival("bicubic", operator, config)(measurements)["bicubic"]
+    assert found.shape == images.shape
+    kept = found[:, scale // 2 :: scale, scale // 2 :: scale]
+    np.testing.assert_allclose(kept, np.broadcast_to(measurements, kept.shape), atol=1e-5)
