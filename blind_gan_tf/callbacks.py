@@ -63,8 +63,9 @@ class PriorLog(keras.callbacks.Callback):
             logging.warning(
                 "Step %d: the generator collapses: its samples differ %.2f times as much as real "
                 "images do. A smaller learning rate or a wider generator may help.",
-                self.model.step, diversity,
-            )  # fmt: skip
+                self.model.step,
+                diversity,
+            )
 
     def on_train_end(self, logs=None):
         self._writer.close()

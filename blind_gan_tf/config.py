@@ -21,6 +21,7 @@ from inversenet_tf.imaging.config import (
 from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.metrics import MetricProfile
 from inversenet_tf.imaging.physics.operators import BOUNDARIES
+from inversenet_tf.imaging.renamed import Renamed
 
 NONLINEARITIES = ("abs", "none")
 TASKS = ("restoration", "separation")
@@ -124,8 +125,8 @@ class SearchConfig:
     rounds: int = 100  # T
     surrogate_steps: int = 50  # T1 of every round
     latent_steps: int = 50  # T2 of every round
-    surrogate_rate: float = 4e-3  # lambda_1, of Adam
-    latent_rate: float = 3e-4  # lambda_2, of Adam
+    surrogate_learning_rate: float = 4e-3  # lambda_1, of Adam
+    latent_learning_rate: float = 3e-4  # lambda_2, of Adam
     schedule: str = "constant"  # of both rates; or "cosine": down to zero at the last round
     perceptual_weight: float = 1e-4  # alpha
     random_starts: int = 1  # surrogates with random weights
@@ -135,12 +136,17 @@ class SearchConfig:
     identity_rounds: int = 3
     patience: int = 0  # rounds without progress of any start to stop after; 0: never
     least_progress: float = 1e-3  # of the residual, relative, to count as progress
-    # Beyond the paper, blind_gan_tf/library.py:
-    trial_rounds: int = 0  # rounds of a trial of all starts, with a library for latent steps
-    finalists: int = 1  # starts of each operator that go on after the trial
-    library: int = 500  # random latents in a library
+    # Beyond the paper, blind_gan_tf/random_candidates.py:
+    screening_rounds: int = 0  # rounds of the screening of all starts, without latent steps
+    survivors: int = 1  # starts of each operator that go on after the screening
+    random_candidates: int = 500  # random latents that a screening tries for each measurement
     candidates: int = 1  # latents that are followed for each measurement under one surrogate
     renew_every: int = 0  # rounds after which all candidates but the best begin anew; 0: never
+    surrogate_rate = Renamed("surrogate_learning_rate")
+    latent_rate = Renamed("latent_learning_rate")
+    trial_rounds = Renamed("screening_rounds")
+    finalists = Renamed("survivors")
+    library = Renamed("random_candidates")
 
     @property
     def starts(self):
@@ -150,18 +156,33 @@ class SearchConfig:
     def validate(self):
         """Raises ValueError for a value outside its range."""
         check_choice("search.schedule", self.schedule, ("constant", "cosine"))
-        for field in ("rounds", "latent_steps", "candidates", "starts", "library", "finalists"):
+        for field in (
+            "rounds",
+            "latent_steps",
+            "candidates",
+            "starts",
+            "random_candidates",
+            "survivors",
+        ):
             check_at_least(f"search.{field}", getattr(self, field), 1)
-        for field in ("surrogate_steps", "random_starts", "identity_starts", "identity_rounds",
-                      "patience", "least_progress", "perceptual_weight", "trial_rounds",
-                      "renew_every"):  # fmt: skip
+        for field in (
+            "surrogate_steps",
+            "random_starts",
+            "identity_starts",
+            "identity_rounds",
+            "patience",
+            "least_progress",
+            "perceptual_weight",
+            "screening_rounds",
+            "renew_every",
+        ):
             check_at_least(f"search.{field}", getattr(self, field), 0)
         if self.renew_every and self.candidates == 1:
             raise ValueError(
                 "Expected search.candidates of at least 2 with search.renew_every: the best is "
                 "kept. Received: 1"
             )
-        for field in ("surrogate_rate", "latent_rate"):
+        for field in ("surrogate_learning_rate", "latent_learning_rate"):
             check_positive(f"search.{field}", getattr(self, field))
 
 
@@ -231,16 +252,16 @@ class ProblemConfig:
                 "Expected problem.operator.scale 1: the surrogates keep an image's size. "
                 f"Received: {self.operator.scale} for {self.operator.name!r}"
             )
-        if self.signed and self.noise.eight_bit:
+        if self.signed and self.noise.quantize:
             raise ValueError(
-                "Expected problem.noise.eight_bit False with problem.signed: 8 bits store [0, 1] "
+                "Expected problem.noise.quantize False with problem.signed: 8 bits store [0, 1] "
                 "only. Received: both"
             )
 
 
 @dataclasses.dataclass(slots=True)
 class InversionConfig:
-    """A blind inversion, with the rivals it is held against."""
+    """A blind inversion, with the baselines it is held against."""
 
     prior: str = ""  # a `prior.keras`, or the work directory of its training
     precision: str = "float32"  # of the prior's hidden layers; or "mixed_bfloat16"
@@ -248,9 +269,10 @@ class InversionConfig:
     surrogate: SurrogateConfig = dataclasses.field(default_factory=SurrogateConfig)
     search: SearchConfig = dataclasses.field(default_factory=SearchConfig)
     methods: tuple = tuple(METHODS)  # of those, the ones that the problem admits
-    judge: str = ""  # a classifier that says which separated digits can be read; "": none
+    classifier: str = ""  # a classifier that says which separated digits can be read; "": none
     metrics: MetricProfile = dataclasses.field(default_factory=MetricProfile)
     seed: int = 0  # of the search
+    judge = Renamed("classifier")
 
     def validate(self):
         """Raises ValueError, naming the field, for any value that cannot be searched with."""

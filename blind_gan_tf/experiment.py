@@ -8,8 +8,8 @@ import numpy as np
 from absl import logging
 
 from blind_gan_tf import figures, operator_report
+from blind_gan_tf.classifier import load_classifier, read_digits
 from blind_gan_tf.inversion import check_fit
-from blind_gan_tf.judge import load_judge, read_digits
 from blind_gan_tf.methods import METHODS, admitted
 from blind_gan_tf.prior import load_prior, prior_file
 from blind_gan_tf.problems import measured, simulated, stacked
@@ -22,7 +22,7 @@ from inversenet_tf.imaging.files.images import write_image
 from inversenet_tf.imaging.files.json import write_json
 
 # What may change between two calls for one work directory: no search depends on it.
-SCORING_FIELDS = ("methods", "judge", "metrics")
+SCORING_FIELDS = ("methods", "classifier", "metrics")
 INPUTS_FILE = "inputs.json"
 MEASUREMENTS_FILE = "measurements.npy"
 RECOVERED = "recovered"  # directory of the images found
@@ -30,7 +30,7 @@ SURROGATES = "surrogate"  # directory of the operators found, one Keras file a g
 
 
 def run_inversion(config, workdir, measurements=None):
-    """Recovers images and operators, holds them against the rivals, and writes what it found.
+    """Recovers images and operators, holds them against the baselines, and writes what it found.
 
     The same call goes on where an earlier one was interrupted.
 
@@ -50,16 +50,20 @@ def run_inversion(config, workdir, measurements=None):
     """
     config.validate()
     prior = load_prior(config.prior, config.precision)
-    judge = load_judge(config.judge) if config.judge else None
+    classifier = load_classifier(config.classifier) if config.classifier else None
     if measurements is None:
         problem = simulated(config, prior)
     else:
         problem = measured(measurements, config, prior.image_shape[-1])
     check_fit(
-        problem.measurements, prior.generator, prior.latents, config.search,
-        config.problem.sources, problem.group_size,
-    )  # fmt: skip
-    _check_scoring(config, prior, judge)
+        problem.measurements,
+        prior.generator,
+        prior.latents,
+        config.search,
+        config.problem.sources,
+        problem.group_size,
+    )
+    _check_scoring(config, prior, classifier)
     methods = admitted(problem, prior, config)
     inputs = {
         "prior_sha256": hashlib.sha256(prior_file(config.prior).read_bytes()).hexdigest(),
@@ -84,7 +88,7 @@ def run_inversion(config, workdir, measurements=None):
         "number_of_images": len(problem.names),
         "metrics": _stamp(config),
         "versions": versions(),
-        "methods": _scores(problem, outputs, config, judge),
+        "methods": _scores(problem, outputs, config, classifier),
     }
     if found is not None:
         results["blind"] = _of_the_search(problem, found, workdir, prior)
@@ -93,7 +97,7 @@ def run_inversion(config, workdir, measurements=None):
     return results
 
 
-def _check_scoring(config, prior, judge):
+def _check_scoring(config, prior, classifier):
     """What would else come to light only when all searches have ended."""
     height, width, channels = prior.image_shape
     least = min(height, width) - 2 * config.metrics.crop
@@ -108,19 +112,21 @@ def _check_scoring(config, prior, judge):
             "Expected a prior of gray images for a separation. Received: one of "
             f"{channels} channels"
         )
-    if judge is not None and tuple(judge.input_shape[1:]) != prior.image_shape:
+    if classifier is not None and tuple(classifier.input_shape[1:]) != prior.image_shape:
         raise ValueError(
-            f"Expected a judge of images {prior.image_shape}. Received: one of "
-            f"{tuple(judge.input_shape[1:])}"
+            f"Expected a classifier of images {prior.image_shape}. Received: one of "
+            f"{tuple(classifier.input_shape[1:])}"
         )
 
 
 def _keep_inputs(workdir, inputs, problem):
     """Writes the measurements without loss; a resumed search must have the same inputs."""
     path = workdir / INPUTS_FILE
-    if path.exists() and json.loads(path.read_text()) != inputs and any(
-        (workdir / CHECKPOINTS).glob("*/step-*")
-    ):  # fmt: skip
+    if (
+        path.exists()
+        and json.loads(path.read_text()) != inputs
+        and any((workdir / CHECKPOINTS).glob("*/step-*"))
+    ):
         raise ValueError(
             f"Expected the prior and the measurements that {workdir} began with. Received: others. "
             "Choose another --workdir."
@@ -140,8 +146,8 @@ def _stamp(config):
     return stamp
 
 
-def _scores(problem, outputs, config, judge):
-    """{method: {psnr, ssim, per_image}}; with a judge also the share of digits it reads rightly.
+def _scores(problem, outputs, config, classifier):
+    """{method: {psnr, ssim, per_image}}; with a classifier also its accuracy on the digits.
 
     Separated images are matched to their sources in place.
     """
@@ -159,8 +165,8 @@ def _scores(problem, outputs, config, judge):
             )
             for metric in (metrics.psnr, metrics.ssim)
         }
-        if judge is not None and problem.labels is not None:
-            classes, _ = read_digits(judge, _flat(images))
+        if classifier is not None and problem.labels is not None:
+            classes, _ = read_digits(classifier, _flat(images))
             per_source["read"] = np.reshape(classes, truth.shape[:2]) == problem.labels
         means = {metric: values.mean(1) for metric, values in per_source.items()}
         per_image = [
@@ -209,7 +215,7 @@ def _of_the_search(problem, found, workdir, prior):
     return {
         "residual_per_value": float(found.residuals.mean() / problem.measurements[0].size),
         "rounds": len(found.history),
-        "trial": found.trial,
+        "screening": found.screening,
         "history": found.history,
         "operators": operators,
     }
@@ -220,8 +226,12 @@ def _write_operator(workdir, index, surrogate, response, truth):
         surrogate.save(partial)
     with written_aside(workdir / "operator" / f"{index:03d}.npy") as partial:
         np.save(partial, response)
-    figures.operator_figure(workdir / "operator" / f"{index:03d}.png", response, truth,
-                            f"group {index}: response to one bright pixel")  # fmt: skip
+    figures.operator_figure(
+        workdir / "operator" / f"{index:03d}.png",
+        response,
+        truth,
+        f"group {index}: response to one bright pixel",
+    )
 
 
 def _write_pictures(workdir, problem, outputs, found, results, config):
@@ -234,7 +244,7 @@ def _write_pictures(workdir, problem, outputs, found, results, config):
     scores = {name: score.get("per_image") for name, score in results["methods"].items()}
     scores = scores if problem.images is not None else None
     footer = (
-        f"{problem.source}; {config.search.trial_rounds} rounds of trial, at most "
+        f"{problem.source}; {config.search.screening_rounds} rounds of screening, at most "
         f"{config.search.rounds} of {config.search.surrogate_steps} + "
         f"{config.search.latent_steps} steps; seed {config.seed}"
     )
@@ -249,7 +259,7 @@ def _write_pictures(workdir, problem, outputs, found, results, config):
 def format_table(methods):
     """The scores of `results.json` as lines of text."""
     columns = [name for name in ("psnr", "ssim", "read") if name in next(iter(methods.values()))]
-    heads = {"psnr": "PSNR (dB)", "ssim": "SSIM", "read": "read rightly"}
+    heads = {"psnr": "PSNR (dB)", "ssim": "SSIM", "read": "classified correctly"}
     lines = [f"{'method':<12}" + "".join(f"{heads[column]:>14}" for column in columns)]
     for name, scores in methods.items():
         lines.append(f"{name:<12}" + "".join(f"{scores[column]:>14.3f}" for column in columns))

@@ -111,9 +111,12 @@ def export_surrogate(workdir, output, group=None, verified=False, python=None):
         "verification": None,
     }
     return write_version(
-        output, {SERVING_DEFAULT: (measure, [spec])}, metadata, warmup=requests,
+        output,
+        {SERVING_DEFAULT: (measure, [spec])},
+        metadata,
+        warmup=requests,
         check=_check(measure, requests, "float32", python) if verified else None,
-    )  # fmt: skip
+    )
 
 
 def _check(function, requests, precision, python):

@@ -1,4 +1,4 @@
-"""The paper's figures: observed, estimated corruption, rivals, recovered, original."""
+"""The paper's figures: observed, estimated corruption, baselines, recovered, original."""
 
 import numpy as np
 
@@ -44,8 +44,9 @@ def restoration_figure(path, problem, outputs, estimates, scores, footer):
         for images, caption in zip(together, measured, strict=True)
     ]
     for name in (name for name in outputs if name not in ("degraded", "random")):
-        captions = [name if scores is None else f"{name} {scores[name][i]['psnr']:.1f} dB"
-                    for i in columns]  # fmt: skip
+        captions = [
+            name if scores is None else f"{name} {scores[name][i]['psnr']:.1f} dB" for i in columns
+        ]
         rows.append([(outputs[name][i, 0], captions[i]) for i in columns])
     if problem.images is not None:
         rows.append([(problem.images[i, 0], "original") for i in columns])

@@ -7,7 +7,7 @@ import numpy as np
 
 from blind_gan_tf.forward import FixedOperator, SurrogateBank
 from blind_gan_tf.latents import Latents
-from blind_gan_tf.library import RenewingSearch, Trial
+from blind_gan_tf.random_candidates import RenewingSearch, Screening
 from blind_gan_tf.search import FrozenPrior, Search
 
 
@@ -23,7 +23,7 @@ class Inversion:
         surrogates: one Keras model for each group of measurements.
         start: [groups], which start the surrogate is of; the identity starts come last.
         history: list of dicts, one a round.
-        trial: the same of the trial that chose among the starts, where there was one.
+        screening: the same of the screening that chose among the starts, where there was one.
     """
 
     latents: np.ndarray
@@ -33,7 +33,7 @@ class Inversion:
     surrogates: list
     start: np.ndarray
     history: list
-    trial: list
+    screening: list
 
 
 def invert(
@@ -66,7 +66,7 @@ def invert(
         group_size: how many consecutive measurements share one operator; 0: all of them.
         seed: of the surrogates' and the latents' first values; fixes the result.
         on_start: callable of (`Search`, stage), before the first round of a stage: a place to
-            resume from; returns the history so far. Stages are "trial" and "search".
+            resume from; returns the history so far. Stages are "screening" and "search".
         on_round: callable of (`Search`, history, stage) after every round.
 
     Returns:
@@ -97,9 +97,16 @@ def invert(
 
     def build(kind, forward, identity, candidates):
         return kind(
-            grouped, prior, forward, config, sources=sources, seed=seed,
-            starts=len(identity), candidates=candidates, identity=identity,
-        )  # fmt: skip
+            grouped,
+            prior,
+            forward,
+            config,
+            sources=sources,
+            seed=seed,
+            starts=len(identity),
+            candidates=candidates,
+            identity=identity,
+        )
 
     def run(search, stage, rounds):
         history = on_start(search, stage) if on_start else []
@@ -112,14 +119,14 @@ def invert(
     # Identity starts come last among the starts of each group.
     identity = [False] * config.random_starts + [True] * config.identity_starts
     kind = RenewingSearch if config.candidates > 1 else Search
-    if not config.trial_rounds:
+    if not config.screening_rounds:
         search = build(kind, forward, identity, config.candidates)
         return conclude(search, run(search, "search", config.rounds))
-    trial = build(Trial, forward, identity, candidates=1)
-    first = run(trial, "trial", config.trial_rounds)
-    chosen = trial.mean_residuals().argsort(1)[:, : config.finalists]
+    screening = build(Screening, forward, identity, candidates=1)
+    first = run(screening, "screening", config.screening_rounds)
+    chosen = screening.mean_residuals().argsort(1)[:, : config.survivors]
     search = build(kind, forward.kept(chosen), [False] * chosen.shape[1], config.candidates)
-    search.begin_with(trial.latents_of(chosen))
+    search.begin_with(screening.latents_of(chosen))
     return conclude(search, run(search, "search", config.rounds), first, chosen)
 
 
@@ -179,14 +186,14 @@ def has_stalled(history, config):
     return bool((lately > before * (1.0 - config.least_progress)).all())
 
 
-def conclude(search, history, trial=(), finalists=None):
+def conclude(search, history, screening=(), survivors=None):
     """Keeps of each group the best surrogate, and of each measurement the best latents under it."""
     best = search.mean_residuals().argmin(1)
     found = [search.outcome(group, start) for group, start in enumerate(best)]
-    if finalists is not None:  # a place among them -> the start it was
-        best = finalists[np.arange(len(best)), best]
+    if survivors is not None:  # a place among them -> the start it was
+        best = survivors[np.arange(len(best)), best]
     surrogates, *rest = zip(*found, strict=True)
     arrays = (np.concatenate(parts) for parts in rest)
     return Inversion(
-        *arrays, surrogates=list(surrogates), start=best, history=history, trial=list(trial)
+        *arrays, surrogates=list(surrogates), start=best, history=history, screening=list(screening)
     )

@@ -1,4 +1,4 @@
-"""The blind inversion and its rivals by name: problem -> recovered images (Sections 3.1, 3.2)."""
+"""The blind inversion and its baselines by name: problem -> recovered images (Section 3)."""
 
 import dataclasses
 

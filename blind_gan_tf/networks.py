@@ -97,9 +97,7 @@ class DCGANDiscriminator(PriorNetwork):
         x = _shrunk(x, 2 * width, dtype)  # 16
         x = _shrunk(x, 4 * width, dtype)  # 8
         x = _shrunk(x, 8 * width, dtype)  # 4
-        super().__init__(
-            inputs, _logit(x, dtype), channels, width, latent_size, dtype, **kwargs
-        )  # fmt: skip
+        super().__init__(inputs, _logit(x, dtype), channels, width, latent_size, dtype, **kwargs)
 
 
 @keras.saving.register_keras_serializable("blind_gan_tf")
@@ -134,9 +132,7 @@ class DigitDiscriminator(PriorNetwork):
         x = _shrunk(x, 2 * width, dtype)  # 8
         x = _shrunk(x, 4 * width, dtype, strides=1)
         x = _shrunk(x, 4 * width, dtype)  # 4
-        super().__init__(
-            inputs, _logit(x, dtype), channels, width, latent_size, dtype, **kwargs
-        )  # fmt: skip
+        super().__init__(inputs, _logit(x, dtype), channels, width, latent_size, dtype, **kwargs)
 
 
 # name: (generator, discriminator, side of the images in pixels)

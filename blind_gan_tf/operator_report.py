@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 # The paper's 25 measurements for the 2,400 weights of its surrogate (Section 3.1).
 WEIGHTS_PER_MEASUREMENT = 100
 WIDER_BY = 8  # pixels that are looked at beyond the receptive field
-TOLD_SHARE = 0.1  # of the residual's variance that pixels beyond the receptive field may explain
+TOLD_FRACTION = 0.1  # of the residual's variance that pixels beyond the receptive field may explain
 SAMPLES = 20_000  # pixels that the regression looks at
 
 
@@ -152,7 +152,7 @@ def warnings_of(surrogate, images, measurements, estimates):
             "with wrong images; use more measurements or a smaller surrogate."
         )
     share = told_beyond(surrogate, images, measurements, estimates)
-    if share > TOLD_SHARE:
+    if share > TOLD_FRACTION:
         height, width = receptive_field(surrogate, images.shape[1])
         found.append(
             f"The operator does not fit into the surrogate's receptive field of {height}x{width} "

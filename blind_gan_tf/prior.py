@@ -66,12 +66,19 @@ class Prior(AdversarialModel):
         return {"discriminator": self.discriminator, "generator": self.generator}
 
     def compile(
-        self, *, optimizers, real_label=1.0, average=0.0, seed=0, config=None, rate_factor=None
+        self,
+        *,
+        optimizers,
+        real_label=1.0,
+        average=0.0,
+        seed=0,
+        config=None,
+        learning_rate_factor=None,
     ):
         """Sets up training.
 
         Args:
-            optimizers, rate_factor: as for `AdversarialModel.compile`.
+            optimizers, learning_rate_factor: as for `AdversarialModel.compile`.
             real_label: of real images, below 1 for one-sided label smoothing.
             average: decay of the exponential moving average of the generator's weights, 0 for
                 none.
@@ -79,7 +86,10 @@ class Prior(AdversarialModel):
             config: dict of what the training is known by.
         """
         super().compile(
-            optimizers=optimizers, rate_factor=rate_factor, average=average, averaged=["generator"]
+            optimizers=optimizers,
+            learning_rate_factor=learning_rate_factor,
+            average=average,
+            averaged=["generator"],
         )
         self.real_label = real_label
         self.seed = seed

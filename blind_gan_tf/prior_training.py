@@ -10,7 +10,7 @@ from blind_gan_tf.callbacks import PriorLog, PriorSaver
 from blind_gan_tf.networks import NETWORKS
 from blind_gan_tf.prior import PRIOR_FILE, Prior, save_prior
 from inversenet_tf.engine.callbacks import SaturationAlarm
-from inversenet_tf.engine.optimizers import build_adam, new_rate_factor
+from inversenet_tf.engine.optimizers import build_adam, new_learning_rate_factor
 from inversenet_tf.engine.session import is_finished, resume, train_on
 from inversenet_tf.engine.strategies import build_strategy
 from inversenet_tf.engine.workdir import LOGS, fix_randomness, learned_from, open_workdir
@@ -76,7 +76,7 @@ def train_prior(config, workdir):
 
 def compile_prior(prior, config):
     """Gives a prior its optimizers; call it in the strategy's scope."""
-    training, factor = config.training, new_rate_factor()
+    training, factor = config.training, new_learning_rate_factor()
 
     def adam():
         return build_adam(
@@ -93,7 +93,7 @@ def compile_prior(prior, config):
         average=training.average,
         seed=training.seed,
         config=dataclasses.asdict(config),
-        rate_factor=factor,
+        learning_rate_factor=factor,
     )
 
 
@@ -116,9 +116,13 @@ def _train_on(prior, strategy, config, source, held_out, workdir):
 
     def batches(context):
         return training_images(
-            source, data,
-            batch_size=batch_size, seed=training.seed, start=prior.step, context=context,
-        )  # fmt: skip
+            source,
+            data,
+            batch_size=batch_size,
+            seed=training.seed,
+            start=prior.step,
+            context=context,
+        )
 
     def validation(context=ONE_PROCESS):
         limit = data.validation_limit
@@ -128,11 +132,16 @@ def _train_on(prior, strategy, config, source, held_out, workdir):
 
     examples = np.concatenate(list(validation().as_numpy_iterator()))[:EXAMPLES]
     train_on(
-        prior, strategy, workdir, batches, validation, config,
-        rate_field="training.learning_rate",
+        prior,
+        strategy,
+        workdir,
+        batches,
+        validation,
+        config,
+        learning_rate_field="training.learning_rate",
         callbacks=[
             SaturationAlarm("A narrower discriminator or training.real_label=0.9 may help."),
             PriorLog(workdir, workdir / LOGS, examples, training.seed),
             PriorSaver(workdir / PRIOR_FILE),
         ],
-    )  # fmt: skip
+    )

@@ -12,17 +12,17 @@ def restore_faces():
     # Paper: 5 and Glorot's own; here: 21 pixels together, which hold the blur, from a small start.
     config.surrogate.kernel_size = 11
     config.surrogate.initial_scale = 0.1
-    config.search.surrogate_rate = 1e-3  # Paper: 4e-3, too much for kernels of this size
-    config.search.latent_rate = 3e-2  # Paper: 3e-4
+    config.search.surrogate_learning_rate = 1e-3  # Paper: 4e-3, too much for kernels of this size
+    config.search.latent_learning_rate = 3e-2  # Paper: 3e-4
     config.search.schedule = "cosine"
     config.search.rounds = 14  # Paper: 100, at constant rates
-    # Beyond the paper: two kinds of starts side by side, after a few rounds with a library.
+    # Beyond the paper: two kinds of starts side by side, and a screening of them.
     config.search.random_starts = 1
     config.search.identity_starts = 1
     config.search.identity_rounds = 1
-    config.search.trial_rounds = 5
-    config.search.finalists = 2
-    config.search.library = 100
+    config.search.screening_rounds = 5
+    config.search.survivors = 2
+    config.search.random_candidates = 100
     config.precision = "mixed_bfloat16"
     return config
 
@@ -36,15 +36,15 @@ def separate_digits(mixtures):
     config.problem.mixing.mixtures = mixtures
     # Mixtures have no upper bound, and so cannot be rounded to 8 bits.
     config.problem.signed = True
-    config.problem.noise.eight_bit = False
+    config.problem.noise.quantize = False
     config.surrogate.name = "mixing"
-    config.search.latent_rate = 3e-2  # Paper: 3e-4
+    config.search.latent_learning_rate = 3e-2  # Paper: 3e-4
     config.search.perceptual_weight = 0.0  # Paper: 1e-4; here: left out, for time
-    # Beyond the paper: gradients do not turn one digit into another. A trial of several starts
+    # Beyond the paper: gradients do not turn one digit into another. A screening of several starts
     # chooses a surrogate, and a second candidate for each mixture begins anew from time to time.
     config.search.rounds = 32  # Paper: 100
     config.search.random_starts = 6
-    config.search.trial_rounds = 6
+    config.search.screening_rounds = 6
     config.search.candidates = 2
     config.search.renew_every = 8
     config.precision = "mixed_bfloat16"

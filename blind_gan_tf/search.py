@@ -5,7 +5,7 @@ measurement; all of them go through the generator in one batch. Letters in shape
 
     c  copies: surrogates, groups x starts               n  measurements in a group
     p  candidates: latents tried for one measurement     s  sources in one measurement
-    T  entries of a latent vector                        l  latents in a library
+    T  entries of a latent vector                        l  latents in a set of random candidates
 """
 
 import dataclasses
@@ -72,10 +72,12 @@ class Search:
         self.starts = starts
         shape = (groups * starts, per_group, candidates, sources)
         self.latents = keras.Variable(prior.latents.draw(shape, [seed, 0]), name="latents")
-        self._latent_optimizer = build_adam(config.latent_rate, config.latent_steps, config)
+        self._latent_optimizer = build_adam(
+            config.latent_learning_rate, config.latent_steps, config
+        )
         self._latent_optimizer.build([self.latents])
         self._surrogate_optimizer = build_adam(
-            config.surrogate_rate, config.surrogate_steps, config
+            config.surrogate_learning_rate, config.surrogate_steps, config
         )
         self._surrogate_optimizer.build(list(forward.variables))
         self.round = keras.Variable(0, dtype="int64", trainable=False, name="round")
@@ -263,8 +265,8 @@ def finite(loss, place):
     if not np.isfinite(loss):
         raise SearchDiverged(
             f"The residual became {float(loss)} in the {place}; the state of the round before is "
-            "kept. The same search would end here again: use a smaller search.latent_rate or "
-            "search.surrogate_rate."
+            "kept. The same search would end here again: use a smaller "
+            "search.latent_learning_rate or search.surrogate_learning_rate."
         )
     return float(loss)
 

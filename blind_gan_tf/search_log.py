@@ -27,7 +27,7 @@ class SearchLog:
     def __init__(self, workdir, method, config, problem):
         self._workdir = workdir
         self._method = method
-        self._rounds = {"trial": config.trial_rounds, "search": config.rounds}
+        self._rounds = {"screening": config.screening_rounds, "search": config.rounds}
         self._problem = problem
         self._bar = self._writer = None
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from blind_gan_tf.surrogate import LinearConvolution, MixingNetwork
-from inversenet_tf.imaging.physics.operators import extended
+from inversenet_tf.imaging.physics.operators import pad
 
 AT_ONCE = 2**24  # values of a hidden layer: 64 MiB
 BLOCK = 4  # pixels: 4 x 4 of 3 channels are 48, of which processors make better use than of 3
@@ -87,11 +87,11 @@ class LinearConvolutions:
         return tf.reshape(placed, [copies, reach, reach, block * inputs, block * outputs])
 
     def arranged(self, images):
-        """Extended and in blocks: [c, b, rows, columns, channels]."""
+        """Padded and in blocks: [c, b, rows, columns, channels]."""
         copies, batch = images.shape[:2]
         flat = tf.reshape(images, [-1, *images.shape[2:]])
         reach = (self._size - 1, self._size - 1)
-        wide = extended(flat, reach, reach, self._boundary)
+        wide = pad(flat, reach, reach, self._boundary)
         # Whole blocks; what is beyond the image's end is cut off again.
         missing = [-side % BLOCK for side in wide.shape[1:3]]
         if any(missing):

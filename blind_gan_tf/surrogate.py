@@ -6,7 +6,7 @@ measurements [batch, height, width, measured channels]; the paper's two are here
 
 import keras
 
-from inversenet_tf.imaging.physics.operators import extended
+from inversenet_tf.imaging.physics.operators import pad
 
 
 def glorot(seed, scale):
@@ -25,13 +25,22 @@ class LinearConvolution(keras.Model):
         channels: of the measurements.
         filters: of the first convolution.
         kernel_size: side of both kernels in pixels, odd.
-        boundary: how images are extended, "circular" or "reflect". Paper: not said.
+        boundary: how images are padded, "circular" or "reflect". Paper: not said.
         seed: of the first weights.
         initial_scale: of the first weights, times Glorot's.
     """
 
-    def __init__(self, image_channels=3, channels=3, filters=16, kernel_size=5,
-                 boundary="circular", seed=0, initial_scale=1.0, **kwargs):  # fmt: skip
+    def __init__(
+        self,
+        image_channels=3,
+        channels=3,
+        filters=16,
+        kernel_size=5,
+        boundary="circular",
+        seed=0,
+        initial_scale=1.0,
+        **kwargs,
+    ):
         if kernel_size % 2 == 0:
             raise ValueError(f"Expected an odd kernel_size. Received: {kernel_size}")
         # === Layers ===
@@ -78,7 +87,7 @@ class BoundaryPadding(keras.layers.Layer):
 
     def call(self, images):
         reach = (self.width, self.width)
-        return extended(images, reach, reach, self.boundary)
+        return pad(images, reach, reach, self.boundary)
 
     def get_config(self):
         return super().get_config() | {"width": self.width, "boundary": self.boundary}

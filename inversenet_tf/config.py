@@ -18,6 +18,7 @@ from inversenet_tf.imaging.config import (
 )
 from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.metrics import SSIM_WINDOW, MetricProfile
+from inversenet_tf.imaging.renamed import Renamed
 from inversenet_tf.models.build import CUSTOM, DENOISERS, INVERTERS, NONE
 from inversenet_tf.models.losses import REDUCTIONS
 from inversenet_tf.models.perceptual.comparator import COMPARATORS
@@ -50,7 +51,7 @@ class LossConfig:
     reconstruction_weight: float = 0.5  # lambda_r
     feature_weight: float = 0.5  # lambda_f
     adversarial_weight: float = 1.0  # of the soft GAN loss; 0: no discriminator
-    pretraining_share: float = 0.0  # of the steps, the squared distance alone, as SRGAN begins
+    pretraining_fraction: float = 0.0  # of the steps, the squared distance alone, as SRGAN begins
     comparator: str = "none"  # C, one of COMPARATORS, or "custom". Paper: alexnet
     comparator_weights: str = ""  # a file or URL of its pre-trained weights
     comparator_sha256: str = ""  # of that file; required for a URL
@@ -59,6 +60,7 @@ class LossConfig:
     reduction: str = "sum"  # of the squared norms; "mean" weighs them less
     real_label: float = 0.99
     fake_label: float = 0.01
+    pretraining_share = Renamed("pretraining_fraction")
 
 
 @dataclasses.dataclass(slots=True)
@@ -67,12 +69,13 @@ class OptimizerConfig:
 
     learning_rate: float = 1e-4
     schedule: str = "constant"  # or "cosine": down to zero at the last step
-    warmup_share: float = 0.0  # of the steps, from zero up to the rate. Paper: none
+    warmup_fraction: float = 0.0  # of the steps, from zero up to the rate. Paper: none
     beta_1: float = 0.5
     beta_2: float = 0.999
     epsilon: float = 1e-8
     clip_norm: float = 5.0  # of each network's gradient
     discriminator_steps: int = 1  # K of Algorithm 1
+    warmup_share = Renamed("warmup_fraction")
 
 
 @dataclasses.dataclass(slots=True)
@@ -191,10 +194,13 @@ class Config:
         check_choice("optimizer.schedule", optimizer.schedule, SCHEDULES)
         check_choice("training.precision", training.precision, PRECISIONS)
         for field in (
-            "reconstruction_weight", "feature_weight", "adversarial_weight", "comparator_size",
-        ):  # fmt: skip
+            "reconstruction_weight",
+            "feature_weight",
+            "adversarial_weight",
+            "comparator_size",
+        ):
             check_at_least(f"loss.{field}", getattr(loss, field), 0)
-        for field in ("real_label", "fake_label", "pretraining_share"):
+        for field in ("real_label", "fake_label", "pretraining_fraction"):
             check_fraction(f"loss.{field}", getattr(loss, field))
         check_at_least("training.seed", training.seed, 0)
         check_fraction("training.average", training.average)
@@ -208,7 +214,7 @@ class Config:
                 raise ValueError(
                     f"Expected 0 <= optimizer.{field} < 1. Received: {getattr(optimizer, field)}"
                 )
-        check_fraction("optimizer.warmup_share", optimizer.warmup_share)
+        check_fraction("optimizer.warmup_fraction", optimizer.warmup_fraction)
         if training.steps % training.steps_per_epoch:
             raise ValueError(
                 "Expected training.steps to be a multiple of training.steps_per_epoch. "

@@ -1,4 +1,4 @@
-"""Evaluation: a trained run against its rivals, every number with how it was made."""
+"""Evaluation: a trained run against its baselines, every number with how it was made."""
 
 import dataclasses
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from inversenet_tf.baselines import usual_rivals
+from inversenet_tf.baselines import usual_baselines
 from inversenet_tf.engine.workdir import versions
 from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.data.pairs import evaluation_pairs
@@ -40,8 +40,8 @@ def evaluate(workdir, data=None, limit=None, which="best"):
     model, config, step = load_trained(workdir, which)
     operator = kept_operator(workdir, config)
     source = open_held_out(data or config.data.validation, operator, config)
-    rivals = usual_rivals(operator, config, is_known=not source.paired)
-    scores, examples = score([*rivals, Restorer(model)], source, operator, config, limit)
+    baselines = usual_baselines(operator, config, is_known=not source.paired)
+    scores, examples = score([*baselines, Restorer(model)], source, operator, config, limit)
     results = {
         "config": dataclasses.asdict(config),
         "checkpoint": {"which": which, "step": step},
@@ -86,9 +86,14 @@ def score(methods, source, operator, config, limit=None):
         method, "measurement" and "truth" to image.
     """
     pairs = evaluation_pairs(
-        source, operator, config.noise, config.data,
-        batch_size=config.training.batch_size, seed=config.training.seed, limit=limit,
-    )  # fmt: skip
+        source,
+        operator,
+        config.noise,
+        config.data,
+        batch_size=config.training.batch_size,
+        seed=config.training.seed,
+        limit=limit,
+    )
     scores, examples = {}, []
     with tqdm(total=_count(source, limit), desc="evaluating", unit="image") as progress:
         for measurements, images in pairs.as_numpy_iterator():
@@ -125,7 +130,7 @@ def degradation_of(config):
         parts.append(f"{operator.kernel}{size}, {operator.boundary}")
     if operator.scale > 1:
         parts.append(f"1/{operator.scale}")
-    if noise.eight_bit:
+    if noise.quantize:
         parts.append("8 bits")
     return ", ".join([*parts, f"noise {noise.gaussian_sigma:g}"])
 

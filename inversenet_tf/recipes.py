@@ -1,4 +1,4 @@
-"""The experiments of the paper as configs: tasks, rivals, and a recipe for two CPU cores.
+"""The experiments of the paper as configs: tasks, baselines, and a recipe for two CPU cores.
 
 The files of `configs/inversenet/` and `tools/reproduce.py` both begin here. A task is `Config`,
 the paper's constants, with what the paper says of that task; what takes a config changes it in
@@ -55,11 +55,11 @@ def for_two_cores(config):
     # Paper: a constant 1e-4 and batches of 36.
     config.optimizer.learning_rate = 2e-3
     config.optimizer.schedule = "cosine"
-    config.optimizer.warmup_share = 0.03
+    config.optimizer.warmup_fraction = 0.03
     # Paper: the weights of the last step; here: an average, 1 to 2 dB better while rates are high.
     config.training.average = 0.99
     # Paper: 0; here: without the discriminator a step takes 0.6 of the time and teaches as much.
-    config.loss.pretraining_share = 0.9
+    config.loss.pretraining_fraction = 0.9
     config.training.batch_size = 16
     config.training.steps = 4000
     config.training.steps_per_epoch = 400
@@ -97,12 +97,12 @@ def compared_by_squeezenet(config, weights):
 
 
 def pix2pix(config):
-    """The rival of Table 1: the U-Net, the discriminator and the comparator without the DAE."""
+    """The baseline of Table 1: the U-Net, the discriminator and the comparator without the DAE."""
     config.network.denoiser = NONE
 
 
 def srgan(config):
-    """The rival of Fig. 10 (Ledig et al. 2017), first on the squared distance alone.
+    """The baseline of Fig. 10 (Ledig et al. 2017), first on the squared distance alone.
 
     SRGAN then drops that distance; here it stays, as in every other row. Its 16 residual blocks
     of width 64 are the defaults of `NetworkConfig`.
@@ -112,11 +112,11 @@ def srgan(config):
     # SRGAN: 1e-3 beside a mean over all values; here, beside their weighted sum, as much.
     values = config.data.size**2 * config.data.channels
     config.loss.adversarial_weight = 1e-3 * config.loss.reconstruction_weight * values
-    config.loss.pretraining_share = 0.5
+    config.loss.pretraining_fraction = 0.5
 
 
 def neural_deblur(config):
-    """The rival of Table 1 by Chakrabarti (2016), trained on the squared distance alone."""
+    """The baseline of Table 1 by Chakrabarti (2016), trained on the squared distance alone."""
     config.network.inverter = "neural_deblur"
     config.network.denoiser = NONE
     config.loss.adversarial_weight = 0.0

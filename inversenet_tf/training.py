@@ -13,7 +13,7 @@ from inversenet_tf.config import Config
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.adversarial import average_of, check_layers
 from inversenet_tf.engine.callbacks import SaturationAlarm
-from inversenet_tf.engine.optimizers import build_adam, new_rate_factor
+from inversenet_tf.engine.optimizers import build_adam, new_learning_rate_factor
 from inversenet_tf.engine.session import LAST, is_finished, resume, train_on
 from inversenet_tf.engine.strategies import build_strategy
 from inversenet_tf.engine.workdir import (
@@ -40,20 +40,23 @@ EXAMPLES = 8  # images in TensorBoard
 EXAMPLE_SIDE = 256  # at most
 
 
-def build_optimizer(config, updates, rate_factor):
+def build_optimizer(config, updates, learning_rate_factor):
     """One Adam, its learning rate constant or a cosine that ends at zero after `updates`."""
     optimizer = config.optimizer
-    rate, warmup_steps = optimizer.learning_rate, int(optimizer.warmup_share * updates)
+    rate, warmup_steps = optimizer.learning_rate, int(optimizer.warmup_fraction * updates)
     if warmup_steps:
         rate = keras.optimizers.schedules.CosineDecay(
-            0.0, max(1, updates - warmup_steps), warmup_target=rate, warmup_steps=warmup_steps,
+            0.0,
+            max(1, updates - warmup_steps),
+            warmup_target=rate,
+            warmup_steps=warmup_steps,
             alpha=0.0 if optimizer.schedule == "cosine" else 1.0,  # what it ends at, of the rate
-        )  # fmt: skip
+        )
     elif optimizer.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, updates)
     return build_adam(
         rate,
-        rate_factor,
+        learning_rate_factor,
         config.training.precision,
         beta_1=optimizer.beta_1,
         beta_2=optimizer.beta_2,
@@ -64,11 +67,11 @@ def build_optimizer(config, updates, rate_factor):
 def compile_model(model, config, comparator=None):
     """Gives a model its optimizers and losses; call it in the strategy's scope."""
     steps, optimizer = config.training.steps, config.optimizer
-    pretraining_steps = int(config.loss.pretraining_share * steps)
+    pretraining_steps = int(config.loss.pretraining_fraction * steps)
     updates = dict.fromkeys(model.networks, steps)
     if "discriminator" in updates:
         updates["discriminator"] = max(1, steps - pretraining_steps) * optimizer.discriminator_steps
-    factor = new_rate_factor()
+    factor = new_learning_rate_factor()
     model.compile(
         optimizers={n: build_optimizer(config, count, factor) for n, count in updates.items()},
         losses=config.loss,
@@ -77,7 +80,7 @@ def compile_model(model, config, comparator=None):
         pretraining_steps=pretraining_steps,
         comparator=comparator,
         profile=config.metrics,
-        rate_factor=factor,
+        learning_rate_factor=factor,
         average=config.training.average,
     )
 
@@ -251,15 +254,20 @@ def _train_on(model, strategy, config, operator, images, held_out, workdir):
 
     examples = example_batch(held_out, operator, config)
     train_on(
-        model, strategy, workdir, batches, validation, config,
-        rate_field="optimizer.learning_rate",
+        model,
+        strategy,
+        workdir,
+        batches,
+        validation,
+        config,
+        learning_rate_field="optimizer.learning_rate",
         callbacks=[
             SaturationAlarm("A smaller loss.adversarial_weight may help."),
             callbacks.TensorBoardLog(workdir / LOGS, *examples),
             callbacks.AnnealingSnapshots(workdir / ANNEALING, *examples),
             callbacks.BestCheckpoint(workdir / CHECKPOINTS / "best"),
         ],
-    )  # fmt: skip
+    )
 
 
 def example_batch(source, operator, config):
@@ -272,12 +280,17 @@ def example_batch(source, operator, config):
         side = min(EXAMPLE_SIDE, *(min(shape[:2]) for shape in shapes))
         side -= side % operator.scale
         data = dataclasses.replace(
-            data, evaluation_crop="center", size=side, crop_size=0, crop_share=0.0
+            data, evaluation_crop="center", size=side, crop_size=0, crop_fraction=0.0
         )
     pairs = evaluation_pairs(
-        source, operator, config.noise, data,
-        batch_size=count, seed=config.training.seed, limit=count,
-    )  # fmt: skip
+        source,
+        operator,
+        config.noise,
+        data,
+        batch_size=count,
+        seed=config.training.seed,
+        limit=count,
+    )
     return next(iter(pairs.as_numpy_iterator()))
 
 

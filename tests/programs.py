@@ -17,12 +17,18 @@ def run(tool, *arguments):
 def training_arguments(workdir, folder, *overrides):
     """Of a run of tools/train.py of seconds: 32-pixel patches, two steps of batch 4."""
     return (
-        f"--config={ROOT}/configs/inversenet/quickstart.py", f"--workdir={workdir}",
-        f"--config.data.train=folder:{folder}", f"--config.data.validation=folder:{folder}",
-        "--config.data.size=32", "--config.data.margin=4", "--config.network.discriminator_width=4",
-        "--config.training.batch_size=4", "--config.training.steps=2",
-        "--config.training.steps_per_epoch=2", *overrides,
-    )  # fmt: skip
+        f"--config={ROOT}/configs/inversenet/quickstart.py",
+        f"--workdir={workdir}",
+        f"--config.data.train=folder:{folder}",
+        f"--config.data.validation=folder:{folder}",
+        "--config.data.size=32",
+        "--config.data.margin=4",
+        "--config.network.discriminator_width=4",
+        "--config.training.batch_size=4",
+        "--config.training.steps=2",
+        "--config.training.steps_per_epoch=2",
+        *overrides,
+    )
 
 
 def train(workdir, folder, *overrides):

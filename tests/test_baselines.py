@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from inversenet_tf.baselines import RIVALS, rival, usual_rivals
+from inversenet_tf.baselines import BASELINES, baseline, usual_baselines
 from inversenet_tf.config import Config
 from inversenet_tf.imaging.metrics import psnr
 from inversenet_tf.imaging.physics.kernels import KERNELS
@@ -17,24 +17,24 @@ def configured(name="blur", scale=1, kernel="linear_motion"):
 
 
 def names(config, **options):
-    rivals = usual_rivals(build_operator(config.operator), config, **options)
+    baselines = usual_baselines(build_operator(config.operator), config, **options)
     shape = (1, 16, 16, config.measured_channels)
-    return [name for method in rivals for name in method(np.full(shape, 0.5, np.float32))]
+    return [name for method in baselines for name in method(np.full(shape, 0.5, np.float32))]
 
 
 def scores_of(images, config):
-    """Mean PSNR of every rival for a blur, by name."""
+    """Mean PSNR of every baseline for a blur, by name."""
     operator = build_operator(config.operator)
     measurements = round_to_8_bits(operator(images)).numpy()
     return {
         name: float(np.mean(psnr(method(measurements, operator, config), images, config.metrics)))
-        for name, method in RIVALS.items()
+        for name, method in BASELINES.items()
     }
 
 
 def test_the_degraded_image_is_the_measurement(images):
     config = configured()
-    found = rival("degraded", build_operator(config.operator), config)(images)
+    found = baseline("degraded", build_operator(config.operator), config)(images)
     assert list(found) == ["degraded"]
     np.testing.assert_array_equal(found["degraded"], images)
 
@@ -51,10 +51,10 @@ def test_to_know_the_kernel_is_worth_something(images):
     scores = scores_of(images, configured())
     assert scores["wiener"] > scores["degraded"] + 5
     assert scores["tv_l1"] > scores["degraded"] + 5
-    assert scores["wiener_misjudged"] < scores["wiener"] - 3
+    assert scores["wiener_mismatched"] < scores["wiener"] - 3
 
 
-def test_wiener_misjudged_is_given_the_turned_kernel(images):
+def test_wiener_mismatched_is_given_the_turned_kernel(images):
     """A measurement made with the turned kernel is the one it restores."""
     config = configured(kernel="camera_shake")
     kernel = KERNELS["camera_shake"](config.operator)
@@ -64,22 +64,22 @@ def test_wiener_misjudged_is_given_the_turned_kernel(images):
     operator = build_operator(config.operator)
     found = {
         name: float(
-            np.mean(psnr(RIVALS[name](measurements, operator, config), images, config.metrics))
+            np.mean(psnr(BASELINES[name](measurements, operator, config), images, config.metrics))
         )
-        for name in ("wiener", "wiener_misjudged")
+        for name in ("wiener", "wiener_mismatched")
     }
-    assert found["wiener_misjudged"] > found["wiener"] + 3
+    assert found["wiener_mismatched"] > found["wiener"] + 3
 
 
-def test_noise_makes_the_rivals_cautious(images):
+def test_noise_makes_the_baselines_cautious(images):
     config = configured()
     operator = build_operator(config.operator)
     noisy = images + np.random.default_rng(0).normal(0, 0.05, images.shape).astype(np.float32)
     for name in ("wiener", "tv_l1"):
         config.noise.gaussian_sigma = 0.0
-        bold = RIVALS[name](operator(noisy).numpy(), operator, config)
+        bold = BASELINES[name](operator(noisy).numpy(), operator, config)
         config.noise.gaussian_sigma = 0.05
-        cautious = RIVALS[name](operator(noisy).numpy(), operator, config)
+        cautious = BASELINES[name](operator(noisy).numpy(), operator, config)
         assert np.abs(np.diff(cautious, axis=1)).mean() < np.abs(np.diff(bold, axis=1)).mean()
 
 
@@ -89,7 +89,7 @@ def test_bicubic_has_the_size_and_colours_of_the_image(images, name, scale):
     config = configured(name, scale, "flat")
     operator = build_operator(config.operator)
     measurements = operator(images).numpy()
-    found = rival("bicubic", operator, config)(measurements)["bicubic"]
+    found = baseline("bicubic", operator, config)(measurements)["bicubic"]
     assert found.shape == images.shape
     kept = found[:, scale // 2 :: scale, scale // 2 :: scale]
     np.testing.assert_allclose(kept, np.broadcast_to(measurements, kept.shape), atol=1e-5)

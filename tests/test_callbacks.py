@@ -16,7 +16,7 @@ def model(small_config):
 
 def test_the_best_checkpoint_is_that_of_the_best_validation(model, tmp_path):
     for step, psnr in [(1, 20.0), (2, 22.0), (3, 21.0), (4, 22.0)]:
-        keeper = callbacks.BestCheckpoint(tmp_path / "best")  # of any sitting
+        keeper = callbacks.BestCheckpoint(tmp_path / "best")  # of any session
         keeper.set_model(model)
         keeper.on_train_begin()
         model.steps_taken.assign(step)

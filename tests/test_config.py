@@ -19,9 +19,15 @@ def test_the_defaults_are_the_papers():
     config.validate()
     assert config.depth == 6
     assert dataclasses.asdict(config.optimizer) == {
-        "learning_rate": 1e-4, "schedule": "constant", "beta_1": 0.5, "beta_2": 0.999,
-        "epsilon": 1e-8, "clip_norm": 5.0, "discriminator_steps": 1, "warmup_share": 0.0,
-    }  # fmt: skip
+        "learning_rate": 1e-4,
+        "schedule": "constant",
+        "beta_1": 0.5,
+        "beta_2": 0.999,
+        "epsilon": 1e-8,
+        "clip_norm": 5.0,
+        "discriminator_steps": 1,
+        "warmup_fraction": 0.0,
+    }
     assert (config.training.batch_size, config.training.average) == (36, 0.0)
     assert (config.loss.reconstruction_weight, config.loss.feature_weight) == (0.5, 0.5)
     assert (config.loss.real_label, config.loss.fake_label) == (0.99, 0.01)
@@ -58,17 +64,17 @@ IMPOSSIBLE = {
     "network.residual_blocks": 0,
     "network.dncnn_layers": 2,
     "operator.scale": 2,
-    "data.crop_share": 1.5,
+    "data.crop_fraction": 1.5,
     "loss.comparator": "resnet",
     "loss.adversarial_weight": -1.0,
-    "loss.pretraining_share": -1.0,
+    "loss.pretraining_fraction": -1.0,
     "loss.comparator_size": -1,
     "loss.reduction": "max",
     "loss.real_label": float("nan"),
     "optimizer.learning_rate": 0.0,
     "optimizer.schedule": "steps",
     "optimizer.discriminator_steps": 0,
-    "optimizer.warmup_share": -0.5,
+    "optimizer.warmup_fraction": -0.5,
     "training.average": 1.5,
     "data.margin": -1,
     "training.batch_size": 0,
@@ -223,12 +229,12 @@ def test_a_field_that_an_old_config_lacks_stands_at_its_default(tmp_path):
     workdir = open_workdir(tmp_path / "run", config)
     (workdir / CHECKPOINTS / "last" / "step-00000001").mkdir(parents=True)
     kept = json.loads((workdir / CONFIG_FILE).read_text())
-    del kept["loss"]["pretraining_share"], kept["network"]["inverter"]
+    del kept["loss"]["pretraining_fraction"], kept["network"]["inverter"]
     (workdir / CONFIG_FILE).write_text(json.dumps(kept))
     assert open_workdir(workdir, config) == workdir
     assert read_config(workdir, Config) == config
-    config.loss.pretraining_share = 0.5
-    with pytest.raises(ValueError, match="loss.pretraining_share: 0.0 there, 0.5 here"):
+    config.loss.pretraining_fraction = 0.5
+    with pytest.raises(ValueError, match="loss.pretraining_fraction: 0.0 there, 0.5 here"):
         open_workdir(workdir, config)
 
 

@@ -72,7 +72,7 @@ def test_srgan_begins_with_the_squared_distance_alone():
     config = recipes.super_resolution()
     recipes.for_two_cores(config)
     recipes.srgan(config)
-    assert config.loss.pretraining_share == 0.5
+    assert config.loss.pretraining_fraction == 0.5
     # Eq. 3 of SRGAN: 1e-3 beside the mean; here the distance is half the sum over all values.
     assert config.loss.adversarial_weight == pytest.approx(1e-3 * 0.5 * 256 * 256 * 3)
 

@@ -53,9 +53,12 @@ def ending(shared_image_folder, tmp_path_factory):
         if (replicas, flags) not in models:
             workdir = root / str(len(models))
             done = run(
-                "train", f"--config={config}", f"--workdir={workdir}",
-                f"--config.runtime.replicas={replicas}", *flags,
-            )  # fmt: skip
+                "train",
+                f"--config={config}",
+                f"--workdir={workdir}",
+                f"--config.runtime.replicas={replicas}",
+                *flags,
+            )
             assert done.returncode == 0, done.stderr
             models[replicas, flags] = restored(workdir)
         return models[replicas, flags]

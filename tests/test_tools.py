@@ -52,9 +52,10 @@ def test_bad_input_ends_in_one_line(tmp_path, image_folder):
 def test_a_killed_run_resumes_to_the_same_bits(tmp_path, image_folder):
     """SIGKILL in mid-epoch, the same command again, against a run that nothing disturbed."""
     options = (
-        "--config.training.deterministic=True", "--config.training.steps=60",
+        "--config.training.deterministic=True",
+        "--config.training.steps=60",
         "--config.training.steps_per_epoch=20",
-    )  # fmt: skip
+    )
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert train(whole, image_folder, *options).returncode == 0
     process = start_training(killed, image_folder, *options)
@@ -97,15 +98,23 @@ def test_every_config_is_valid(path):
 def test_train_a_prior_and_invert(tmp_path):
     sizes = "--config.latents.size=8 --config.network.generator_width=2 --config.training.steps=2"
     run(
-        "train", "--config=configs/blind_gan/prior_digits.py", f"--workdir={tmp_path / 'prior'}",
-        *sizes.split(), "--config.training.steps_per_epoch=2", "--config.training.batch_size=4",
-    )  # fmt: skip
-    short = "rounds=1 random_starts=2 trial_rounds=1 library=5 surrogate_steps=2 latent_steps=2"
+        "train",
+        "--config=configs/blind_gan/prior_digits.py",
+        f"--workdir={tmp_path / 'prior'}",
+        *sizes.split(),
+        "--config.training.steps_per_epoch=2",
+        "--config.training.batch_size=4",
+    )
+    short = "rounds=1 random_starts=2 screening_rounds=1 random_candidates=5 "
+    short += "surrogate_steps=2 latent_steps=2"
     output = run(
-        "invert", "--config=configs/blind_gan/separate_over.py", f"--workdir={tmp_path / 'run'}",
-        f"--config.prior={tmp_path / 'prior'}", "--config.problem.number=2",
+        "invert",
+        "--config=configs/blind_gan/separate_over.py",
+        f"--workdir={tmp_path / 'run'}",
+        f"--config.prior={tmp_path / 'prior'}",
+        "--config.problem.number=2",
         *(f"--config.search.{setting}" for setting in short.split()),
-    ).stdout  # fmt: skip
+    ).stdout
     assert "2 measurements of digits@held_out" in output
     for method in ("pgd_known", "naive", "ica", "blind"):
         assert method in output

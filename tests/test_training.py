@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from inversenet_tf import training
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.divergence import REPORT_FILE, TrainingDiverged
-from inversenet_tf.engine.optimizers import new_rate_factor
+from inversenet_tf.engine.optimizers import new_learning_rate_factor
 from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE
 from inversenet_tf.models.inversenet import NETWORKS, InverseNet
 from inversenet_tf.recipes import compared_by_squeezenet
@@ -36,13 +36,21 @@ def test_a_run_leaves_config_checkpoints_and_logs(small_config, tmp_path):
     logs.Reload()
     written = set(logs.Tags()["tensors"])
     assert {
-        "training/discriminator_loss", "training/inverter_loss", "training/denoiser_loss",
-        "validation/psnr_inverted", "validation/psnr_restored",
-        "validation/ssim_inverted", "validation/ssim_restored", "examples",
-        "training/discriminator_gradient_norm", "training/inverter_gradient_norm",
-        "annealing/images - inverted", "annealing/images - restored",
-        "annealing/mean of images - inverted", "annealing/variance of images - restored",
-    } <= written  # fmt: skip
+        "training/discriminator_loss",
+        "training/inverter_loss",
+        "training/denoiser_loss",
+        "validation/psnr_inverted",
+        "validation/psnr_restored",
+        "validation/ssim_inverted",
+        "validation/ssim_restored",
+        "examples",
+        "training/discriminator_gradient_norm",
+        "training/inverter_gradient_norm",
+        "annealing/images - inverted",
+        "annealing/images - restored",
+        "annealing/mean of images - inverted",
+        "annealing/variance of images - restored",
+    } <= written
     steps = [event.step for event in logs.Tensors("annealing/images - restored")]
     assert steps == [0, 2, 4]
 
@@ -178,7 +186,7 @@ def test_a_damaged_checkpoint_is_named(small_config, tmp_path):
 
 def test_the_learning_rate_schedule_ends_at_zero(small_config):
     small_config.optimizer.schedule = "cosine"
-    factor = new_rate_factor()
+    factor = new_learning_rate_factor()
     rate = training.build_optimizer(small_config, 100, factor)._learning_rate
     for lowered in (1.0, 0.5):
         factor.assign(lowered)
@@ -188,8 +196,8 @@ def test_the_learning_rate_schedule_ends_at_zero(small_config):
 
 
 def test_the_learning_rate_warms_up(small_config):
-    small_config.optimizer.schedule, small_config.optimizer.warmup_share = "cosine", 0.2
-    rate = training.build_optimizer(small_config, 100, new_rate_factor())._learning_rate
+    small_config.optimizer.schedule, small_config.optimizer.warmup_fraction = "cosine", 0.2
+    rate = training.build_optimizer(small_config, 100, new_learning_rate_factor())._learning_rate
     expected = {0: 0.0, 10: 5e-5, 20: 1e-4, 60: 5e-5, 100: 0.0}
     assert {step: float(rate(step)) for step in expected} == pytest.approx(expected, abs=1e-9)
 

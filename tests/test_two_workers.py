@@ -13,13 +13,17 @@ from inversenet_tf.engine.interruption import EXIT_STATUS
 from inversenet_tf.engine.session import LAST
 from inversenet_tf.engine.workdir import CHECKPOINTS
 
-# A large epsilon keeps Adam from enlarging the rounding noise of gradients that are zero in truth.
+# A large epsilon keeps Adam from upsampling the rounding noise of gradients that are zero in truth.
 SETTINGS = (
-    "--config.training.precision=float32", "--config.training.steps=16",
-    "--config.training.steps_per_epoch=4", "--config.optimizer.schedule=constant",
-    "--config.optimizer.epsilon=1.0", "--config.optimizer.learning_rate=0.1",
-    "--config.optimizer.clip_norm=1.0", "--config.network.depth=2",
-)  # fmt: skip
+    "--config.training.precision=float32",
+    "--config.training.steps=16",
+    "--config.training.steps_per_epoch=4",
+    "--config.optimizer.schedule=constant",
+    "--config.optimizer.epsilon=1.0",
+    "--config.optimizer.learning_rate=0.1",
+    "--config.optimizer.clip_norm=1.0",
+    "--config.network.depth=2",
+)
 PATIENCE = 240  # seconds
 WEIGHTS = re.compile("(inverter|denoiser|discriminator)(_optimizer/_trainable_variables)?/")
 

@@ -5,7 +5,7 @@ python tools/benchmark.py --output=runs/benchmark
 python tools/benchmark.py --output=runs/benchmark --sections=training_step,restoration --rounds=40
 
 Writes benchmark.json and benchmark.md into the directory. What is there already is kept: the same
-command goes on after a kill, case by case.
+command goes on after a kill, comparison by comparison.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from pathlib import Path
 from absl import flags, logging
 
 from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
-from benchmarks import machine, report, turns
+from benchmarks import interleaved_runs, machine, report
 
 from inversenet_tf.engine.workdir import versions
 from inversenet_tf.imaging.files.json import read_json, write_json
@@ -34,7 +34,9 @@ OUTPUT = flags.DEFINE_string("output", None, "Directory for the results.", requi
 CHOSEN = flags.DEFINE_list("sections", list(SECTIONS), f"Of {', '.join(SECTIONS)}.")
 ROUNDS = flags.DEFINE_integer("rounds", 20, "Rounds that are timed.", lower_bound=1)
 WORKDIR = flags.DEFINE_string("workdir", "", "Of a trained run to restore with; else untrained.")
-ONLY = flags.DEFINE_string("only", "", "Part of the names of the cases to measure; empty: all.")
+ONLY = flags.DEFINE_string(
+    "only", "", "Part of the names of the comparisons to measure; empty: all."
+)
 TINY = flags.DEFINE_boolean("tiny", False, "Sizes of seconds, to try whether it runs.")
 flags.register_validator(
     "sections", lambda chosen: set(chosen) <= set(SECTIONS), f"Expected some of {list(SECTIONS)}."
@@ -49,15 +51,15 @@ def main():
         settings = dict(section.TINY) if TINY.value else {}
         if WORKDIR.value and name in ("restoration", "tiles"):
             settings["workdir"] = WORKDIR.value
-        cases = results["sections"].setdefault(SECTIONS[name], [])
-        for case in section.cases(settings):
-            if ONLY.value not in case.name:
+        comparisons = results["sections"].setdefault(SECTIONS[name], [])
+        for comparison in section.comparisons(settings):
+            if ONLY.value not in comparison.name:
                 continue
-            if case.name in [measured["name"] for measured in cases]:
-                logging.info("%s is there already.", case.name)
+            if comparison.name in [measured["name"] for measured in comparisons]:
+                logging.info("%s is there already.", comparison.name)
                 continue
-            logging.info("Measuring: %s", case.name)
-            cases.append(turns.measure(case, ROUNDS.value))
+            logging.info("Measuring: %s", comparison.name)
+            comparisons.append(interleaved_runs.measure(comparison, ROUNDS.value))
             write_json(output / "benchmark.json", results)
             (output / "benchmark.md").write_text(report.markdown(results))
     print(report.markdown(results))
@@ -71,7 +73,7 @@ def begun(path):
     """
     about = {
         "machine": machine.description(),
-        "versions": versions() | machine.versions_of_peers(),
+        "versions": versions() | machine.versions_of_baselines(),
         "rounds": ROUNDS.value,
         "workdir": WORKDIR.value,
         "tiny": TINY.value,

@@ -23,16 +23,19 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required
 OUTPUT = flags.DEFINE_string("output", None, "Directory of the model's versions.", required=True)
 WHICH = flags.DEFINE_enum("which", "best", ["best", "last"], "Checkpoint of an InverseNet.")
 PRECISION = flags.DEFINE_enum(
-    "precision", "float32", PRECISIONS,
+    "precision",
+    "float32",
+    PRECISIONS,
     "Of the hidden layers; mixed_bfloat16 is faster where the server's CPU has it.",
-)  # fmt: skip
+)
 GROUP = flags.DEFINE_integer(
     "group", None, "Of a blind inversion with several operators, whose to export."
 )
 VERIFY = flags.DEFINE_bool(
-    "verify", False,
+    "verify",
+    False,
     "Load the export in a fresh process and compare it with the Python model before it appears.",
-)  # fmt: skip
+)
 DATA = flags.DEFINE_string(
     "data", None, "Images to verify an InverseNet with; by default those of its validation."
 )

@@ -18,9 +18,11 @@ from blind_gan_tf.experiment import format_table, run_inversion
 CONFIG = config_flags.DEFINE_config_file("config", lock_config=True)
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the experiment.")
 MEASUREMENTS = flags.DEFINE_string(
-    "measurements", None, "Directory of your own measurements, images or .npy arrays; by default "
-    "held-out images are measured as the config says."
-)  # fmt: skip
+    "measurements",
+    None,
+    "Directory of your own measurements, images or .npy arrays; by default "
+    "held-out images are measured as the config says.",
+)
 flags.mark_flags_as_required(["config", "workdir"])
 
 

@@ -17,13 +17,13 @@ from pathlib import Path
 from absl import flags
 
 from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
-from inversenet_tf.paper.image_sets import DATA_SETS
+from inversenet_tf.paper.image_sets import IMAGE_SETS
 from inversenet_tf.paper.measure import reproduce
 from inversenet_tf.paper.tables import TABLES
 from inversenet_tf.paper.trainings import Conditions
 
 TABLE = flags.DEFINE_enum("table", None, list(TABLES), "Which table.", required=True)
-DATA = flags.DEFINE_list("data", None, f"Of {', '.join(DATA_SETS)}.", required=True)
+DATA = flags.DEFINE_list("data", None, f"Of {', '.join(IMAGE_SETS)}.", required=True)
 ROOT = flags.DEFINE_string("root", None, "Directory of image folders; by default TFDS is asked.")
 MINUTES = flags.DEFINE_float("budget_minutes", 30.0, "Of each training, on this machine alone.", 0)
 OUTPUT = flags.DEFINE_string("output", "runs/reproduce", "Directory of everything written.")

@@ -21,10 +21,11 @@ SKIP_EXISTING = flags.DEFINE_bool(
     "skip_existing", False, "Leave results that exist and make the others: go on after a kill."
 )
 MAX_MEMORY = flags.DEFINE_string(
-    "max_memory", None,
+    "max_memory",
+    None,
     "What restoring one image may take, as 2GiB, 500MB or bytes; larger images are restored in "
     "tiles. By default half of the memory that is free.",
-)  # fmt: skip
+)
 COMPARE = flags.DEFINE_bool(
     "compare", False, "Write input and result side by side, too, into OUTPUT/comparisons."
 )
@@ -42,9 +43,14 @@ def main():
     restorer.spec  # noqa: B018 (worked out now, as what follows is measured)
     idle, _ = resident_bytes()
     restored, skipped = restore_files(
-        restorer, INPUT.value, OUTPUT.value, OVERWRITE.value, max_memory, COMPARE.value,
+        restorer,
+        INPUT.value,
+        OUTPUT.value,
+        OVERWRITE.value,
+        max_memory,
+        COMPARE.value,
         SKIP_EXISTING.value,
-    )  # fmt: skip
+    )
     print(f"{len(restored)} images restored into {OUTPUT.value}, {len(skipped)} skipped.")
     _, peak = resident_bytes()
     if peak is not None:

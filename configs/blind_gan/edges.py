@@ -26,5 +26,5 @@ def get_config():
     config = restore_faces()
     config.problem.operator.kernel = "sobel"
     config.problem.signed = True
-    config.problem.noise.eight_bit = False
+    config.problem.noise.quantize = False
     return config

@@ -9,7 +9,7 @@ One gray band of 32 x 32 to colours of 64 x 64 (celeba), of 64 x 64 to 128 x 128
 """
 
 from inversenet_tf import recipes
-from inversenet_tf.paper.image_sets import data_set
+from inversenet_tf.paper.image_sets import image_set
 
 SIZES = {"celeba": 64, "cub": 128}  # Section 4.3; 64 for others
 
@@ -17,5 +17,5 @@ SIZES = {"celeba": 64, "cub": 128}  # Section 4.3; 64 for others
 def get_config(data="celeba"):
     """Three kernels of 9 x 9, stride 2, with what the paper leaves open as the recipe says."""
     config = recipes.joint(SIZES.get(data, 64))
-    data_set(data).apply(config)
+    image_set(data).apply(config)
     return config

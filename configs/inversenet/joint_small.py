@@ -8,12 +8,12 @@ guessed from a few photographs.
 """
 
 from inversenet_tf import recipes
-from inversenet_tf.paper.image_sets import data_set
+from inversenet_tf.paper.image_sets import image_set
 
 
 def get_config(data="celeba"):
     """Departs from joint.py as the recipe for two cores says."""
     config = recipes.joint(64)
-    data_set(data).apply(config)
+    image_set(data).apply(config)
     recipes.for_two_cores(config)
     return config

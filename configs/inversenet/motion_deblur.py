@@ -18,12 +18,12 @@ dB and 0.9738 on other faces with another kernel (Table 1). On the first 100 of 
 """
 
 from inversenet_tf import recipes
-from inversenet_tf.paper.image_sets import data_set
+from inversenet_tf.paper.image_sets import image_set
 
 
 def get_config(data="celeba"):
     """The paper's constants are the defaults of `Config`; the recipe says what they leave open."""
     config = recipes.motion_deblur()
-    data_set(data).apply(config)
+    image_set(data).apply(config)
     config.training.steps = 1500  # Paper: not given
     return config

@@ -11,11 +11,11 @@ super_resolution_small.py is for them.
 """
 
 from inversenet_tf import recipes
-from inversenet_tf.paper.image_sets import data_set
+from inversenet_tf.paper.image_sets import image_set
 
 
 def get_config(data="imagenet"):
     """The flat 7 x 7 kernel, with what the paper leaves open as the recipe says."""
     config = recipes.super_resolution(kernel_size=7)
-    data_set(data).apply(config)
+    image_set(data).apply(config)
     return config

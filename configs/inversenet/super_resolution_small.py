@@ -3,7 +3,7 @@
   python tools/train.py --config=configs/inversenet/super_resolution_small.py --workdir=runs/sr
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
 
-Learns 16 x 16 to 64 x 64 from the embedded photographs, and enlarges images of any size.
+Learns 16 x 16 to 64 x 64 from the embedded photographs, and upsamples images of any size.
 """
 
 from inversenet_tf import recipes

@@ -18,13 +18,15 @@ class AdversarialModel(keras.Model):
         """The trained networks by name."""
         raise NotImplementedError
 
-    def compile(self, *, optimizers, clip_norm=None, rate_factor=None, average=0.0, averaged=()):
+    def compile(
+        self, *, optimizers, clip_norm=None, learning_rate_factor=None, average=0.0, averaged=()
+    ):
         """Sets up training; call it in the strategy's scope.
 
         Args:
             optimizers: dict of one Keras optimizer for each of `networks`.
             clip_norm: each network's gradient is scaled down to this global norm; None: not.
-            rate_factor: the variable that all learning rates are multiplied by, see
+            learning_rate_factor: the variable that all learning rates are multiplied by, see
                 `optimizers.py`; None where they cannot be lowered.
             average: decay of the exponential moving average of weights, 0 for none.
             averaged: names of the networks it is kept of.
@@ -34,7 +36,7 @@ class AdversarialModel(keras.Model):
         for name, optimizer in optimizers.items():
             optimizer.build(getattr(self, name).trainable_variables)
         self.clip_norm = clip_norm
-        self.rate_factor = rate_factor
+        self.learning_rate_factor = learning_rate_factor
         self.average = average
         names = averaged if average else ()
         self.averages = {name: twin(getattr(self, name)) for name in names}
@@ -58,8 +60,8 @@ class AdversarialModel(keras.Model):
         The position in the data is the step, whose batch is a function of it and of the seed.
         """
         state = {"steps_taken": self.steps_taken, "epochs_ended": self.epochs_ended}
-        if self.rate_factor is not None:
-            state["rate_factor"] = self.rate_factor
+        if self.learning_rate_factor is not None:
+            state["rate_factor"] = self.learning_rate_factor  # its name in checkpoints
         for name, network in self.networks.items():
             state[name] = network
             state[f"{name}_optimizer"] = self.optimizers[name]
@@ -182,8 +184,9 @@ def check_layers(model, replicas):
         if _random_states(network):
             logging.warning(
                 "The %s has random layers, which draw the same in every replica: what is learned "
-                "depends on the number of replicas.", name,
-            )  # fmt: skip
+                "depends on the number of replicas.",
+                name,
+            )
 
 
 def _layers(network):

@@ -88,5 +88,8 @@ class SaturationAlarm(keras.callbacks.Callback):
         if real is not None and real > SATURATED_REAL and generated < SATURATED_GENERATED:
             logging.warning(
                 "Step %d: the discriminator saturates: D(real) = %.3f, D(generated) = %.3f. %s",
-                self.model.step, real, generated, self._advice,
-            )  # fmt: skip
+                self.model.step,
+                real,
+                generated,
+                self._advice,
+            )

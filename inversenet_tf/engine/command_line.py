@@ -14,6 +14,7 @@ import tensorflow
 from absl import app, flags, logging
 
 from inversenet_tf.engine.interruption import EXIT_STATUS, Interrupted
+from inversenet_tf.imaging.renamed import with_present_names_of_flags
 
 KEYBOARD_STATUS = 130  # of a program that Ctrl-C ended
 # What a user can mend: values, files and directories, and a learning rate.
@@ -66,7 +67,7 @@ def _is_ours(record):
 
 def _parse(arguments):
     try:
-        return flags.FLAGS(arguments)
+        return flags.FLAGS(with_present_names_of_flags(arguments))
     except KeyError as error:  # how config flags report a field that the config lacks
         sys.exit(f"Error: {error.args[0]}")
     except flags.Error as error:

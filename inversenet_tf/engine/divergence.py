@@ -21,17 +21,17 @@ class TrainingDiverged(FloatingPointError):
 class RollBack(keras.callbacks.Callback):
     """Keeps the last good state in memory, on every worker.
 
-    It is that of the last epoch's end, or the one that this sitting began with.
+    It is that of the last epoch's end, or the one that this session began with.
 
     Args:
         directory: where the report of a divergence is written to; None for nowhere.
-        rate_field: the config's name of the learning rate, for the advice to lower it.
+        learning_rate_field: the config's name of the learning rate, for the advice to lower it.
     """
 
-    def __init__(self, directory, rate_field):
+    def __init__(self, directory, learning_rate_field):
         super().__init__()
         self._directory = directory
-        self._rate_field = rate_field
+        self._rate_field = learning_rate_field
         self._recent = collections.deque(maxlen=RECENT)
 
     def on_train_begin(self, logs=None):
@@ -56,7 +56,7 @@ class RollBack(keras.callbacks.Callback):
             TrainingDiverged: this is the second divergence.
         """
         model = self.model
-        step, factor = model.step, model.rate_factor
+        step, factor = model.step, model.learning_rate_factor
         is_second = factor is None or float(factor.numpy()) < 1.0
         for variable, value in zip(model.state_variables, self._good, strict=True):
             variable.assign(value)
@@ -70,8 +70,11 @@ class RollBack(keras.callbacks.Callback):
         factor.assign(LOWERED)
         logging.warning(
             "%s at step %d: back to step %d, with learning rates times %g.",
-            fault, step, model.step, LOWERED,
-        )  # fmt: skip
+            fault,
+            step,
+            model.step,
+            LOWERED,
+        )
 
     def _report(self, fault, step, is_second):
         if self._directory is None:

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from inversenet_tf.imaging.physics.operators import Decimation
+from inversenet_tf.imaging.physics.operators import Downsampling
 from inversenet_tf.imaging.physics.upsampling import bicubic
 
 # The DCGAN and pix2pix convention of the paper's day; the paper names no initialisation.
@@ -27,16 +27,14 @@ def convolution(
     """Conv(4, 4, ., filters) of Tables 3 and 4 and of DCGAN, initialised from N(0, stddev)."""
     layer = keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D
     if (kernel_size, strides, transposed, padding) == (4, 2, False, "same"):
-        layer = Conv2D
+        layer = HalvingConv2D
     initializer = keras.initializers.RandomNormal(stddev=stddev)
     return layer(filters, kernel_size, strides, padding, kernel_initializer=initializer, **kwargs)
 
 
-@keras.saving.register_keras_serializable("inversenet_tf")
-class Conv2D(keras.layers.Conv2D):
+@keras.saving.register_keras_serializable("inversenet_tf", name="Conv2D")  # as in older files
+class HalvingConv2D(keras.layers.Conv2D):
     """Keras' layer for 4 x 4 kernels, stride 2 and padding "same", with a faster gradient.
-
-    It has Keras' name because files of Keras models find weights by the names of layers' classes.
 
     oneDNN's gradient by such a kernel runs at half the rate of a matrix product in bfloat16 once
     there are many channels, which made a quarter of the paper's training step on a CPU.
@@ -50,6 +48,11 @@ class Conv2D(keras.layers.Conv2D):
         if not slow or tf.config.list_physical_devices("GPU"):
             return super().convolution_op(inputs, kernel)
         return _halving_convolution(inputs, kernel)
+
+
+# Keras finds the weights in a file of a model by the names of the layers' classes, and files from
+# before this class existed hold those of Keras' own layer.
+HalvingConv2D.__name__ = "Conv2D"
 
 
 @tf.custom_gradient
@@ -151,9 +154,9 @@ class PixelShuffle(keras.layers.Layer):
         return super().get_config() | {"factor": self.factor}
 
 
-@keras.saving.register_keras_serializable("inversenet_tf")
-class Enlarge(keras.layers.Layer):
-    """Bicubic interpolation of what `Decimation(scale)` kept back to the image's grid.
+@keras.saving.register_keras_serializable("inversenet_tf", name="Enlarge")  # as in older files
+class Upsample(keras.layers.Layer):
+    """Bicubic interpolation of what `Downsampling(scale)` kept back to the image's grid.
 
     [b, h, w, c] -> [b, h * scale, w * scale, c], signed values in [-1, 1].
     """
@@ -166,7 +169,7 @@ class Enlarge(keras.layers.Layer):
     def call(self, signed):
         if self.scale == 1:
             return signed
-        phase = Decimation(self.scale).phase
+        phase = Downsampling(self.scale).phase
         return bicubic(signed, self.scale, phase, self.boundary, clip=False)
 
     def get_config(self):

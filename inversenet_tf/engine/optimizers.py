@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 
-def new_rate_factor():
+def new_learning_rate_factor():
     """The variable that a training's learning rates are multiplied by; in the strategy's scope."""
     return tf.Variable(1.0, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
 
@@ -14,7 +14,7 @@ def build_adam(rate, factor, precision, **moments):
 
     Args:
         rate: learning rate, or a Keras schedule of it.
-        factor: of `new_rate_factor`.
+        factor: of `new_learning_rate_factor`.
         precision: one of `PRECISIONS`; float16's gradients would underflow without loss scaling.
         **moments: of `keras.optimizers.Adam`: beta_1, beta_2, epsilon.
     """

@@ -1,4 +1,4 @@
-"""One sitting of a training: from its last checkpoint to its end, a signal or a divergence."""
+"""One session of a training: from its last checkpoint to its end, a signal or a divergence."""
 
 from absl import logging
 
@@ -24,7 +24,7 @@ def resume(model, strategy, workdir):
     take_from_chief(strategy, model.state_variables)
 
 
-def train_on(model, strategy, workdir, batches, validation, config, rate_field, callbacks):
+def train_on(model, strategy, workdir, batches, validation, config, learning_rate_field, callbacks):
     """Trains a model from its present step to the config's last.
 
     Args:
@@ -32,7 +32,7 @@ def train_on(model, strategy, workdir, batches, validation, config, rate_field, 
             anew after a divergence.
         workdir: of the run; only the chief writes to it.
         config: has the sections `training` and `runtime`.
-        rate_field: the config's name of the learning rate.
+        learning_rate_field: the config's name of the learning rate.
         callbacks: Keras callbacks of the chief.
 
     Raises:
@@ -43,7 +43,7 @@ def train_on(model, strategy, workdir, batches, validation, config, rate_field, 
     chief = is_chief(strategy)
     if model.step:
         logging.info("Resumed at step %d of %d.", model.step, training.steps)
-    roll_back = RollBack(workdir if chief else None, rate_field)
+    roll_back = RollBack(workdir if chief else None, learning_rate_field)
     last = LastCheckpoints(workdir / CHECKPOINTS / LAST, runtime.kept_checkpoints)
     shown = [f"{name}_loss" for name in model.networks]
     # The last state comes last: where it is, all else of its epoch is.
@@ -52,10 +52,16 @@ def train_on(model, strategy, workdir, batches, validation, config, rate_field, 
         while True:
             try:
                 interrupted = fit(
-                    model, strategy, batches, validation,
-                    steps=training.steps, steps_per_epoch=training.steps_per_epoch,
-                    callbacks=[roll_back, *of_chief], interruption=interruption, xla=runtime.xla,
-                )  # fmt: skip
+                    model,
+                    strategy,
+                    batches,
+                    validation,
+                    steps=training.steps,
+                    steps_per_epoch=training.steps_per_epoch,
+                    callbacks=[roll_back, *of_chief],
+                    interruption=interruption,
+                    xla=runtime.xla,
+                )
                 break
             except NotFinite as fault:
                 roll_back.after(fault)

@@ -90,7 +90,7 @@ def fit(
                 if interrupted:
                     return True
             scores, interrupted = _validate(test_step, validation, strategy, is_interrupted)
-            if interrupted:  # the next sitting begins with this validation
+            if interrupted:  # the next session begins with this validation
                 return True
             model.epochs_ended.assign_add(1)
             callbacks.on_epoch_end(

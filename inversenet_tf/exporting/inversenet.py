@@ -89,7 +89,7 @@ def export_model(model, output, metadata=None, check=None):
 def signatures_of(model):
     """The signatures of an `InverseNet`, as `write_version` takes them.
 
-    Padding and bicubic enlargement are inside their graphs, which need nothing of this package:
+    Padding and bicubic upsampling are inside their graphs, which need nothing of this package:
 
     - `serving_default`: `measurements`, float32 [batch, height, width, channels] in [0, 1] ->
       `restored`, [batch, height * scale, width * scale, image channels] of the same range;

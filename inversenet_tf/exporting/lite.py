@@ -128,7 +128,7 @@ def _metadata_of_export(saved_model):
 def converted(saved_model, quantize=NONE):
     """The content of a `.tflite` file for the signature `serving_default`.
 
-    Only LiteRT's builtin operations are used. Its Select TensorFlow operations would enlarge a
+    Only LiteRT's builtin operations are used. Its Select TensorFlow operations would upsample a
     device's interpreter by most of TensorFlow, and the one that comes with TensorFlow has none, so
     that nothing could be compared.
 
@@ -192,7 +192,7 @@ def check(restorer, saved_model, metadata, quantize=NONE, data=None):
         "metrics": config.metrics.stamp(),
         "data": {"source": source.spec, "images": source.names[: len(examples)]},
     }
-    _judge(result, quantize)
+    _classifier(result, quantize)
     return result
 
 
@@ -210,7 +210,7 @@ def _mean_psnr(restored, truths, profile):
     return float(np.mean([psnr(*pair, profile).numpy() for pair in pairs]))
 
 
-def _judge(result, quantize):
+def _classifier(result, quantize):
     largest, least = result["largest_difference"], result["least_psnr_against_export"]
     if quantize == NONE and not largest <= TOLERANCE:
         raise VerificationFailed(

@@ -75,9 +75,14 @@ def measured_examples(source, operator, config):
     """The first few of a source: list of (measurement, image), [height, width, channels] each."""
     training = config.training
     pairs = evaluation_pairs(
-        source, operator, config.noise, config.data,
-        batch_size=training.batch_size, seed=training.seed, limit=EXAMPLES,
-    )  # fmt: skip
+        source,
+        operator,
+        config.noise,
+        config.data,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        limit=EXAMPLES,
+    )
     return [pair for batch in pairs.as_numpy_iterator() for pair in zip(*batch, strict=True)]
 
 

@@ -12,6 +12,7 @@ from inversenet_tf.imaging.checks import (
 from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.physics.kernels import KERNELS, SIGNED_KERNELS
 from inversenet_tf.imaging.physics.operators import BOUNDARIES, OPERATORS
+from inversenet_tf.imaging.renamed import Renamed
 
 AUGMENTATIONS = ("none", "flip", "dihedral")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -33,7 +34,9 @@ class DataConfig:
     channels: int = 3  # 1 or 3
     crop: str = "center"  # training patches: "center" or "random"
     crop_size: int = 0  # side of the central crop, scaled down to `size`; 0: `size` itself
-    crop_share: float = 0.0  # the same as a share of the image's short side; 0: `crop_size` decides
+    crop_fraction: float = (
+        0.0  # the same as a fraction of the image's short side; 0: `crop_size` decides
+    )
     # Pixels around a random patch that are measured with it and then cut off, so that nothing is
     # learned from a blur that went round the patch's border. Paper: none
     margin: int = 0
@@ -41,17 +44,18 @@ class DataConfig:
     augmentation: str = "none"  # of training patches: "flip" left and right, "dihedral" all eight
     evaluation_crop: str = "center"  # "center" (size x size) or "whole" images
     validation_limit: int = 100  # images looked at after every epoch
+    crop_share = Renamed("crop_fraction")
 
     def center_side(self, image_shape):
         """Side in pixels of the central crop of an image of (height, width, ...)."""
-        if self.crop_share:
-            return round(self.crop_share * min(image_shape[:2]))
+        if self.crop_fraction:
+            return round(self.crop_fraction * min(image_shape[:2]))
         return self.crop_size or self.size
 
     @property
     def minimum_side(self):
         """Least side in pixels of an image whose central crop need not be scaled up."""
-        share, drawn = self.crop_share or 1.0, self.size + 2 * self.margin
+        share, drawn = self.crop_fraction or 1.0, self.size + 2 * self.margin
         return max(1, math.ceil((self.crop_size or drawn) / share) - 2 * self.padding)
 
     def validate(self):
@@ -74,17 +78,17 @@ class DataConfig:
                 f"Expected data.crop_size of 0 or at least data.size = {self.size}. "
                 f"Received: {self.crop_size}"
             )
-        check_fraction("data.crop_share", self.crop_share)
-        if self.crop_share and self.crop_size:
+        check_fraction("data.crop_fraction", self.crop_fraction)
+        if self.crop_fraction and self.crop_size:
             raise ValueError(
-                "Expected data.crop_share or data.crop_size, the other one 0. "
-                f"Received: {self.crop_share} and {self.crop_size}"
+                "Expected data.crop_fraction or data.crop_size, the other one 0. "
+                f"Received: {self.crop_fraction} and {self.crop_size}"
             )
         pairs = "pairs:" in (self.train[:6], self.validation[:6])
-        if pairs and (self.crop_share or self.crop_size not in (0, self.size)):
+        if pairs and (self.crop_fraction or self.crop_size not in (0, self.size)):
             raise ValueError(
-                "Expected data.crop_size and data.crop_share 0 for pairs, whose operator is tied "
-                f"to their pixels. Received: {self.crop_size} and {self.crop_share}"
+                "Expected data.crop_size and data.crop_fraction 0 for pairs, whose operator is "
+                f"tied to their pixels. Received: {self.crop_size} and {self.crop_fraction}"
             )
         if not 0 < self.min_scale <= 1:
             raise ValueError(f"Expected 0 < data.min_scale <= 1. Received: {self.min_scale}")
@@ -144,8 +148,9 @@ class OperatorConfig:
 class NoiseConfig:
     """What follows the operator."""
 
-    eight_bit: bool = True  # a stored image has 256 levels
+    quantize: bool = True  # a stored image has 256 levels
     gaussian_sigma: float = 0.0  # added after rounding, in the units of [0, 1]
+    eight_bit = Renamed("quantize")
 
     def validate(self):
         """Raises ValueError for negative noise."""
@@ -156,7 +161,7 @@ class NoiseConfig:
 class RuntimeConfig:
     """What a training runs on. What is learned does not depend on it, but for rounding.
 
-    So every sitting of a training may have another one. (Random layers of networks of the caller's
+    So every session of a training may have another one. (Random layers of networks of the caller's
     own do depend on the number of replicas.)
     """
 

@@ -1,10 +1,15 @@
 """Config dataclasses from what JSON files hold of them."""
 
+import dataclasses
+from typing import Any
+
 import dacite
 
+from inversenet_tf.imaging.renamed import old_names
 
-def config_from_dict(config_class, values):
-    """Rebuilds a config dataclass from its dict form.
+
+def config_from_dict(config_class: type, values: dict[str, Any]) -> Any:
+    """Rebuilds a config dataclass from its dict form; fields may have the names they had before.
 
     Raises:
         ValueError: an unknown field or a wrong type.
@@ -13,6 +18,21 @@ def config_from_dict(config_class, values):
     # JSON has lists where a config has tuples.
     rules = dacite.Config(strict=True, type_hooks=whole_numbers_are_floats, cast=[tuple])
     try:
-        return dacite.from_dict(config_class, values, rules)
+        return dacite.from_dict(config_class, with_present_names(config_class, values), rules)
     except dacite.DaciteError as error:
         raise ValueError(f"Expected a {config_class.__name__}. Received: {error}") from error
+
+
+def with_present_names(config_class: type, values: dict[str, Any]) -> dict[str, Any]:
+    """The dict form of a config with every renamed field under its present name."""
+    sections = {field.name: field.type for field in dataclasses.fields(config_class)}
+    renamed = old_names(config_class)
+    result = {}
+    for name, value in values.items():
+        if name in renamed:
+            renamed[name].say()
+            name = renamed[name].new
+        if isinstance(value, dict) and dataclasses.is_dataclass(sections.get(name)):
+            value = with_present_names(sections[name], value)
+        result[name] = value
+    return result

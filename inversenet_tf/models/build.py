@@ -1,7 +1,7 @@
 """Which network takes which part of an InverseNet; any may take either (Section 1).
 
 An inverter maps the signed measurement to a signed first estimate. Its attributes `scale` (how
-much it enlarges its input; 1: it wants the measurement enlarged to the image's size) and
+much it upsamples its input; 1: it wants the measurement upsampled to the image's size) and
 `multiple` (what the image's sides must be a multiple of) may be left out where they are 1. A
 denoiser maps that estimate z, or [z, y], to the signed restored image; of it, too, `multiple` is
 asked. Both are Keras models with defined inputs.

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from inversenet_tf.engine.adversarial import AdversarialModel
-from inversenet_tf.engine.layers import Enlarge
+from inversenet_tf.engine.layers import Upsample
 from inversenet_tf.imaging.metrics import MetricProfile, psnr, ssim
 from inversenet_tf.models.losses import discriminator_loss, generator_loss, squared_distance
 from inversenet_tf.models.padding import crop_to, pad_to_multiple
@@ -38,7 +38,7 @@ class InverseNet(AdversarialModel):
         discriminator: network from signed images to one logit each; None where the model is
             only to be used, or trained without.
         scale: how much larger the image is than the measurement, along each side.
-        boundary: how a measurement whose size does not fit the networks is extended, see
+        boundary: how a measurement whose size does not fit the networks is padded, see
             `pad_to_multiple`: the operator's.
 
     Input: [batch, height, width, channels] in [0, 1], of any height and width. Output: a dict of
@@ -55,7 +55,7 @@ class InverseNet(AdversarialModel):
         self.discriminator = discriminator
         self.scale = scale
         self.boundary = boundary
-        self._enlarge = Enlarge(scale, boundary, dtype="float32")
+        self._upsample = Upsample(scale, boundary, dtype="float32")
         self.built = True
 
     @property
@@ -76,7 +76,7 @@ class InverseNet(AdversarialModel):
 
     @property
     def multiple(self):
-        """What height and width of a measurement are extended to a multiple of."""
+        """What height and width of a measurement are padded to a multiple of."""
         asked = [getattr(n, "multiple", 1) for n in (self.inverter, self.denoiser)]
         return math.lcm(self.scale, *asked) // self.scale
 
@@ -98,7 +98,7 @@ class InverseNet(AdversarialModel):
     def _invert(self, measurements, training):
         """Section 3.1: "we initially apply the bicubic interpolation", where y is smaller."""
         if getattr(self.inverter, "scale", 1) != self.scale:
-            measurements = self._enlarge(measurements)
+            measurements = self._upsample(measurements)
         inverter = self.inverter if training else self.in_use("inverter")
         return inverter(measurements, training=training)
 
@@ -117,13 +117,13 @@ class InverseNet(AdversarialModel):
         pretraining_steps=0,
         comparator=None,
         profile=None,
-        rate_factor=None,
+        learning_rate_factor=None,
         average=0.0,
     ):
         """Sets up training by Algorithm 1.
 
         Args:
-            optimizers, clip_norm, rate_factor: as for `AdversarialModel.compile` (A.1).
+            optimizers, clip_norm, learning_rate_factor: as for `AdversarialModel.compile` (A.1).
             average: the same, of inverter and denoiser.
             losses: a `LossConfig`: the weights and labels of Eqs. 9 to 12.
             discriminator_steps: K.
@@ -133,9 +133,9 @@ class InverseNet(AdversarialModel):
         """
         averaged = [name for name in self.networks if name != "discriminator"]
         super().compile(
-            optimizers=optimizers, clip_norm=clip_norm, rate_factor=rate_factor,
+            optimizers=optimizers, clip_norm=clip_norm, learning_rate_factor=learning_rate_factor,
             average=average, averaged=averaged,
-        )  # fmt: skip
+        )
         self.losses_config = losses
         self.discriminator_steps = discriminator_steps
         self.pretraining_steps = pretraining_steps

@@ -1,4 +1,4 @@
-"""Neural motion deblurring (Chakrabarti 2016), the paper's rival [6], as an inversion network.
+"""Neural motion deblurring (Chakrabarti 2016), the paper's baseline [6], as an inversion network.
 
 For every overlapping patch a network predicts the complex Fourier coefficients of the filter that
 deconvolves it. Chakrabarti then estimates one kernel from all patches and deconvolves the whole
@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from inversenet_tf.imaging.physics.operators import extended
+from inversenet_tf.imaging.physics.operators import pad
 
 PATCH = 32  # pixels a side. Chakrabarti: 65, for photographs
 CENTER = 16  # of a patch, what is kept of it, weighted by a Hann window. Chakrabarti: 33
@@ -26,7 +26,7 @@ def patches_of(images):
     PATCH].
     """
     margin = (PATCH - STRIDE) // 2
-    padded = extended(images, (margin, margin), (margin, margin), "circular")
+    padded = pad(images, (margin, margin), (margin, margin), "circular")
     sizes, strides = [1, PATCH, PATCH, 1], [1, STRIDE, STRIDE, 1]
     found = tf.image.extract_patches(padded, sizes, strides, [1, 1, 1, 1], "VALID")
     batch, rows, columns, _ = tf.unstack(tf.shape(found))

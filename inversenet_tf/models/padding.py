@@ -14,7 +14,7 @@ def pad_to_multiple(images, multiple, boundary="circular"):
         images: [batch, height, width, channels].
         multiple: positive integer.
         boundary: "circular" goes on with the opposite border, "reflect" with the mirror image.
-            The operator's own is the right one: extended like that, a measurement looks near the
+            The operator's own is the right one: padded like that, a measurement looks near the
             border as it does inside.
 
     Returns:
@@ -25,13 +25,13 @@ def pad_to_multiple(images, multiple, boundary="circular"):
     for axis in (1, 2):
         if images.shape[axis] is not None and images.shape[axis] % multiple == 0:
             continue
-        positions = extended_positions(tf.shape(images)[axis], multiple, boundary)
+        positions = padded_positions(tf.shape(images)[axis], multiple, boundary)
         images = tf.gather(images, positions, axis=axis)
     return images
 
 
-def extended_positions(size, multiple, boundary):
-    """Which pixel of one axis stands at each place of the extended one: int tensor [size'].
+def padded_positions(size, multiple, boundary):
+    """Which pixel of one axis stands at each place of the padded one: int tensor [size'].
 
     Args:
         size: of the axis, an int or a scalar tensor.

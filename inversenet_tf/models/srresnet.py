@@ -6,7 +6,7 @@ import keras
 
 from inversenet_tf.engine.layers import (
     BatchNorm,
-    Enlarge,
+    Upsample,
     PixelShuffle,
     convolution,
     last_stddev,
@@ -24,9 +24,9 @@ class SRResNet(keras.Model):
         channels: of the images, 1 or 3.
         blocks: residual blocks; 16 in the paper of SRGAN.
         width: features; 64 in that paper.
-        global_skip: adds the enlarged measurement to the output. SRGAN: off.
+        global_skip: adds the upsampled measurement to the output. SRGAN: off.
         measurement_channels: of the measurement; the image's where None.
-        boundary: the operator's, for that enlargement.
+        boundary: the operator's, for that upsampling.
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 
     Input: [batch, height, width, measurement_channels]. Output: [batch, height * scale,
@@ -71,8 +71,8 @@ class SRResNet(keras.Model):
         x = convolution(channels, kernel_size=9, stddev=stddev, dtype=dtype, name="last")(x)
         outputs = keras.layers.Activation("tanh", dtype="float32", name="tanh")(x)
         if global_skip:
-            enlarged = Enlarge(scale, boundary, dtype="float32", name="enlarged")(inputs)
-            outputs = keras.layers.Add(dtype="float32", name="global_skip")([enlarged, outputs])
+            upsampled = Upsample(scale, boundary, dtype="float32", name="upsampled")(inputs)
+            outputs = keras.layers.Add(dtype="float32", name="global_skip")([upsampled, outputs])
         super().__init__(inputs, outputs, **kwargs)
 
         # === Config ===

@@ -42,12 +42,12 @@ def seconds_per_step(config):
     batches = tf.data.Dataset.from_tensors(batch).repeat()
     iterator = iter(strategy.distribute_datasets_from_function(lambda context: batches))
     train_step = TrainStep(model, strategy, config.runtime.xla)
-    share = config.loss.pretraining_share
+    share = config.loss.pretraining_fraction
     seconds = 0.0
-    for first, share_of_steps in ((0, share), (model.pretraining_steps, 1.0 - share)):
-        if share_of_steps:
+    for first, fraction_of_steps in ((0, share), (model.pretraining_steps, 1.0 - share)):
+        if fraction_of_steps:
             model.steps_taken.assign(first)
-            seconds += share_of_steps * _least_seconds(train_step, iterator)
+            seconds += fraction_of_steps * _least_seconds(train_step, iterator)
     return seconds
 
 

@@ -7,21 +7,21 @@ from inversenet_tf.imaging.checks import check_choice
 
 
 @dataclasses.dataclass(frozen=True)
-class DataSet:
+class ImageSet:
     """Where a set of images comes from, and which part of each image is used.
 
     Attributes:
         train, held_out: specs of tensorflow-datasets; empty where it has none.
         train_folders, held_out_folders: below the root of the user's folders.
-        crop_share: side of the central square, scaled down to the training size, as a share of the
-            image's short side; 0 for random patches at several scales.
+        crop_fraction: side of the central square, scaled down to the training size, as a fraction
+            of the image's short side; 0 for random patches at several scales.
     """
 
     train: str = ""
     held_out: str = ""
     train_folders: tuple[str, ...] = ()
     held_out_folders: tuple[str, ...] = ()
-    crop_share: float = 1.0
+    crop_fraction: float = 1.0
 
     def train_source(self, root=None):
         """The training images' spec for `open_source`: folders below `root`, or TFDS.
@@ -44,7 +44,7 @@ class DataSet:
         """Makes `config` train and validate on this set."""
         config.data.train = self.train_source(root)
         self.apply_held_out(config, root)
-        if not self.crop_share:
+        if not self.crop_fraction:
             config.data.crop = "random"
             config.data.min_scale = 0.3
             config.data.augmentation = "flip"
@@ -52,7 +52,7 @@ class DataSet:
     def apply_held_out(self, config, root=None):
         """Makes `config` measure this set."""
         config.data.validation = self.held_out_source(root)
-        config.data.crop_share = self.crop_share or 1.0
+        config.data.crop_fraction = self.crop_fraction or 1.0
 
 
 def _source(spec, folders, root):
@@ -79,33 +79,35 @@ def _halves(name):
     return {"train_folders": (f"{name}/train",), "held_out_folders": (f"{name}/val",)}
 
 
-DATA_SETS = {
-    "cub": DataSet("tfds:caltech_birds2011@train", "tfds:caltech_birds2011@test", **_halves("cub")),
-    # The face: 128 of the 178 pixels of an aligned face's width.
-    "celeba": DataSet(
-        "tfds:celeb_a@train", "tfds:celeb_a@validation", **_halves("celeba"), crop_share=0.72
+IMAGE_SETS = {
+    "cub": ImageSet(
+        "tfds:caltech_birds2011@train", "tfds:caltech_birds2011@test", **_halves("cub")
     ),
-    "voc": DataSet("tfds:voc/2012@train", "tfds:voc/2012@validation", **_halves("voc")),
-    "imagenet": DataSet(
+    # The face: 128 of the 178 pixels of an aligned face's width.
+    "celeba": ImageSet(
+        "tfds:celeb_a@train", "tfds:celeb_a@validation", **_halves("celeba"), crop_fraction=0.72
+    ),
+    "voc": ImageSet("tfds:voc/2012@train", "tfds:voc/2012@validation", **_halves("voc")),
+    "imagenet": ImageSet(
         "tfds:imagenet2012@train", "tfds:imagenet2012@validation", **_halves("imagenet")
     ),
-    "tiny_imagenet": DataSet(**_halves("tiny_imagenet")),
+    "tiny_imagenet": ImageSet(**_halves("tiny_imagenet")),
     # Natural images that stand in for VOC, in random patches because they are few.
-    "natural": DataSet(
+    "natural": ImageSet(
         train_folders=("bsds500/train", "imagenet/train"),
         held_out_folders=("imagenet/val",),
-        crop_share=0.0,
+        crop_fraction=0.0,
     ),
-    "bsds500": DataSet(**_halves("bsds500")),
-    "set5": DataSet(held_out_folders=("set5",)),
+    "bsds500": ImageSet(**_halves("bsds500")),
+    "set5": ImageSet(held_out_folders=("set5",)),
 }
 
 
-def data_set(name):
-    """One of `DATA_SETS`.
+def image_set(name):
+    """One of `IMAGE_SETS`.
 
     Raises:
         ValueError: there is none of that name.
     """
-    check_choice("the data set", name, DATA_SETS)
-    return DATA_SETS[name]
+    check_choice("the data set", name, IMAGE_SETS)
+    return IMAGE_SETS[name]

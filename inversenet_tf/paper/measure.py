@@ -4,11 +4,11 @@ import dataclasses
 
 from absl import logging
 
-from inversenet_tf.baselines import rival
+from inversenet_tf.baselines import baseline
 from inversenet_tf.evaluation import degradation_of, describe, draw, score
 from inversenet_tf.imaging.physics.operators import build_operator
 from inversenet_tf.paper.annealing import annealing_figure
-from inversenet_tf.paper.image_sets import data_set
+from inversenet_tf.paper.image_sets import image_set
 from inversenet_tf.paper.report import write_report
 from inversenet_tf.paper.steadiness import steadiness
 from inversenet_tf.paper.tables import TABLES
@@ -22,7 +22,7 @@ class Measured:
 
     Attributes:
         title: names the images and what was special.
-        data: of `DATA_SETS`.
+        data: of `IMAGE_SETS`.
         scores: {method: {psnr, ssim, per_image}}, as `evaluation.score` has it.
         provenance: data, degradation, metrics, versions, trainings and their steadiness.
     """
@@ -38,7 +38,7 @@ def reproduce(table, names, conditions):
 
     Args:
         table: of `TABLES`.
-        names: of `DATA_SETS`.
+        names: of `IMAGE_SETS`.
         conditions: `Conditions`.
 
     Returns:
@@ -73,11 +73,11 @@ def _open(column, conditions):
     for training in column.trainings.values():
         training.config()
     config = next(iter(column.trainings.values())).config()
-    data_set(column.data).apply_held_out(config, conditions.root)
+    image_set(column.data).apply_held_out(config, conditions.root)
     if column.side is None:
         config.data.evaluation_crop = "whole"
     elif column.side:
-        config.data.size, config.data.crop_share = column.side, 0.0
+        config.data.size, config.data.crop_fraction = column.side, 0.0
     try:
         source = open_held_out(config.data.validation, build_operator(config.operator), config)
     except ValueError as error:
@@ -93,7 +93,7 @@ def _measure(table, column, config, source, conditions):
     for training in column.trainings.values():
         training.run()
     operator = build_operator(config.operator)
-    methods = [rival(name, operator, config) for name in column.rivals]
+    methods = [baseline(name, operator, config) for name in column.baselines]
     methods += [_as_method(name, training) for name, training in column.trainings.items()]
     scores, examples = score(methods, source, operator, config, conditions.limit)
     provenance = describe(source, config, conditions.limit)

@@ -11,19 +11,25 @@ PAPER = {
         "wiener": {"cub": (22.42, 0.6572), "celeba": (20.92, 0.7020), "imagenet": (20.44, 0.6357)},
         "tv_l1": {"cub": (25.03, 0.7459), "celeba": (25.06, 0.8052), "imagenet": (23.37, 0.7283)},
         "neural_deblur": {
-            "cub": (25.73, 0.8853), "celeba": (25.76, 0.9649), "imagenet": (24.74, 0.9074),
+            "cub": (25.73, 0.8853),
+            "celeba": (25.76, 0.9649),
+            "imagenet": (24.74, 0.9074),
         },
         "pix2pix": {"cub": (23.67, 0.7554), "celeba": (23.59, 0.8553), "imagenet": (22.05, 0.7335)},
         "restored": {
-            "cub": (28.39, 0.9421), "celeba": (34.02, 0.9738), "imagenet": (28.87, 0.9446),
+            "cub": (28.39, 0.9421),
+            "celeba": (34.02, 0.9738),
+            "imagenet": (28.87, 0.9446),
         },
     },
     "2": {
         "restored": {
-            "cub": (25.65, 0.9105), "celeba": (27.90, 0.9373), "imagenet": (28.52, 0.9303),
+            "cub": (25.65, 0.9105),
+            "celeba": (27.90, 0.9373),
+            "imagenet": (28.52, 0.9303),
         }
     },
-}  # fmt: skip
+}
 LIKE = {"tiny_imagenet": "imagenet"}  # our columns that stand for one of the paper's
 NOTE = (
     "PSNR in dB / SSIM, means over the images; networks with the weights of their last step. "
@@ -48,13 +54,14 @@ def write_report(table, names, measured, conditions):
     text = "\n\n".join(parts)
     content = {
         "table": table,
-        "conditions": dataclasses.asdict(conditions) | {
+        "conditions": dataclasses.asdict(conditions)
+        | {
             "output": str(conditions.output),
             "root": None if conditions.root is None else str(conditions.root),
         },
         "columns": [dataclasses.asdict(column) for column in measured],
         "paper": PAPER.get(table),
-    }  # fmt: skip
+    }
     write_json(conditions.output / f"{name}.json", content)
     with written_aside(conditions.output / f"{name}.md") as partial:
         partial.write_text(text + "\n")

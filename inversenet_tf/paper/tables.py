@@ -6,7 +6,7 @@ each set of images. Nothing is trained or read here; `measure.py` does that.
 
 import dataclasses
 
-from inversenet_tf.paper.image_sets import data_set
+from inversenet_tf.paper.image_sets import image_set
 from inversenet_tf.paper.trainings import Training
 
 NATURAL = "natural"  # what Table 2 and super-resolution train on, as the paper does on VOC
@@ -21,10 +21,10 @@ class Column:
 
     Attributes:
         name: of the column's files.
-        data: of `DATA_SETS`: the images, its held-out part.
+        data: of `IMAGE_SETS`: the images, its held-out part.
         trainings: {method: `Training`}; the method "inversenet" shows both its outputs, as
             "inverted" and "restored".
-        rivals: of `rivals.RIVALS`: the methods that need no training.
+        baselines: of `baselines.BASELINES`: the methods that need no training.
         side: of the central square that is measured at full resolution; 0: the square that the
             task trains on; None: whole images.
         note: what is special, for the title.
@@ -33,7 +33,7 @@ class Column:
     name: str
     data: str
     trainings: dict
-    rivals: tuple
+    baselines: tuple
     side: int | None = 0
     note: str = ""
 
@@ -41,19 +41,19 @@ class Column:
 def table_1(conditions, names):
     """Table 1 and Fig. 3: motion deblurring."""
     methods = ("neural_deblur", "pix2pix", "inversenet")
-    rivals = ("degraded", "wiener", "wiener_misjudged", "tv_l1")
+    baselines = ("degraded", "wiener", "wiener_mismatched", "tv_l1")
     return [
-        Column(name, name, {m: Training("deblur", name, m, conditions) for m in methods}, rivals)
+        Column(name, name, {m: Training("deblur", name, m, conditions) for m in methods}, baselines)
         for name in names
     ]
 
 
 def table_2(conditions, names):
     """Table 2 and Fig. 5: trained on natural images, measured on the other sets; Figs. 8 and 9."""
-    known = data_set(NATURAL).train_folders
+    known = image_set(NATURAL).train_folders
     columns = []
     for name in names:
-        if name == NATURAL or set(data_set(name).train_folders) & set(known):
+        if name == NATURAL or set(image_set(name).train_folders) & set(known):
             raise ValueError(
                 f"Expected --data that {NATURAL!r} ({', '.join(known)}) is not trained on. "
                 f"Received: {name!r}"
@@ -65,9 +65,9 @@ def table_2(conditions, names):
         columns.append(Column(name, name, trainings, ("degraded",), note=f"trained on {NATURAL}"))
     large = {"inversenet": Training("deblur", NATURAL, "inversenet", conditions, size=128)}
     for side in LARGE_SIDES:
-        name, rivals = f"{LARGE_IMAGES}-{side}", ("degraded", "wiener")
+        name, baselines = f"{LARGE_IMAGES}-{side}", ("degraded", "wiener")
         note = f"{side}x{side}, trained at 128x128"
-        columns.append(Column(name, LARGE_IMAGES, large, rivals, side, note))
+        columns.append(Column(name, LARGE_IMAGES, large, baselines, side, note))
     return columns
 
 
@@ -85,11 +85,13 @@ def table_joint(conditions, names):
     """Section 4.3 and Fig. 7: x2 and colours from one band."""
     return [
         Column(
-            name, name, {"inversenet": Training("joint", name, "inversenet", conditions)},
+            name,
+            name,
+            {"inversenet": Training("joint", name, "inversenet", conditions)},
             ("bicubic",),
         )
         for name in names
-    ]  # fmt: skip
+    ]
 
 
 def table_denoiser(conditions, names):

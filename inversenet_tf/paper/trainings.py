@@ -12,7 +12,7 @@ from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE, open_workdir, read_config
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.paper.budget import seconds_per_step, steps_within
-from inversenet_tf.paper.image_sets import data_set
+from inversenet_tf.paper.image_sets import image_set
 from inversenet_tf.training import train
 
 SPEEDS_FILE = "seconds_per_step.json"
@@ -52,7 +52,7 @@ class Training:
 
     Attributes:
         task: of `TASKS`.
-        data: of `DATA_SETS`.
+        data: of `IMAGE_SETS`.
         method: of `recipes.TRAINED`.
         conditions: `Conditions`.
         size: of the training images or patches; 0: the task's own.
@@ -91,7 +91,7 @@ class Training:
         recipes.for_two_cores(config)
         if self.conditions.comparator_weights:
             recipes.compared_by_squeezenet(config, self.conditions.comparator_weights)
-        data_set(self.data).apply(config, self.conditions.root)
+        image_set(self.data).apply(config, self.conditions.root)
         config.noise.gaussian_sigma = self.conditions.noise
         config.training.seed = self.seed
         config.training.steps = steps or config.training.steps

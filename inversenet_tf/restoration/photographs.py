@@ -28,9 +28,17 @@ COMPARISONS = "comparisons"  # the directory below that of the results
 CGROUP = Path("/sys/fs/cgroup")  # of the process, in a container
 GAP = 8  # white pixels between the two halves of a comparison
 UNITS = {
-    "": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12,
-    "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40,
-}  # fmt: skip
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+}
 
 
 @dataclasses.dataclass(frozen=True)

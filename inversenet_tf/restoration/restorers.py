@@ -21,7 +21,7 @@ class ImageSpec:
         measured_channels: 1 or 3, of a measurement.
         image_channels: 1 or 3, of a restored image.
         scale: how much larger the image is, along each side.
-        multiple: what a measurement's sides are extended to a multiple of.
+        multiple: what a measurement's sides are padded to a multiple of.
         boundary: how, one of `BOUNDARIES`.
         bytes_per_pixel: memory that restoring takes, for each pixel of the measurement.
     """

@@ -3,7 +3,7 @@
 A tile's border lacks neighbours that the image has, and the networks see it. So tiles overlap by
 `OVERLAP`, of which the outer part at each side counts for nothing and the rest fades from one tile
 into the next. They start at multiples of what the networks halve the image by, and the image
-is extended as the networks themselves would do it; so a tile differs from the whole only by what is
+is padded as the networks themselves would do it; so a tile differs from the whole only by what is
 too far away to be seen. One difference remains: networks that continue an image themselves where it
 ends, as on a circle, continue a tile at the image's border with the tile's other side.
 """
@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from inversenet_tf.imaging.files.images import from_integers, to_integers
-from inversenet_tf.models.padding import extended_positions
+from inversenet_tf.models.padding import padded_positions
 
 # Pixels of the image, at least. Tiled against whole, on a photograph of 512x512 and the networks
 # for deblurring of two cores' minutes: with 128 pixels up to 4.1 / 255 apart, with 192 up to 1.0.
@@ -59,7 +59,7 @@ def restore_pixels(restorer, pixels, max_memory=None, report=None):
     spec = restorer.spec
     height, width = pixels.shape[:2]
     rows, columns = (
-        extended_positions(size, spec.multiple, spec.boundary).numpy() for size in (height, width)
+        padded_positions(size, spec.multiple, spec.boundary).numpy() for size in (height, width)
     )
     tile = (len(rows), len(columns))
     if max_memory is not None:
@@ -67,19 +67,19 @@ def restore_pixels(restorer, pixels, max_memory=None, report=None):
     if tile == (len(rows), len(columns)):
         restored = restorer(from_integers(pixels)[np.newaxis])["restored"][0]
         return to_integers(restored, pixels.dtype)
-    extended = _restore_extended(restorer, pixels, rows, columns, tile, report)
+    padded = _restore_padded(restorer, pixels, rows, columns, tile, report)
     top, left = (
         (len(positions) - size) // 2 * spec.scale
         for positions, size in ((rows, height), (columns, width))
     )
-    return extended[top : top + height * spec.scale, left : left + width * spec.scale]
+    return padded[top : top + height * spec.scale, left : left + width * spec.scale]
 
 
-def tile_shape(extended, spec, max_memory, bytes_per_value):
+def tile_shape(padded, spec, max_memory, bytes_per_value):
     """The tiles that fit and make least work: (height, width) in pixels of the measurement.
 
     Args:
-        extended: (height, width) of the measurement, extended to multiples.
+        padded: (height, width) of the measurement, padded to multiples.
         spec: an `ImageSpec`.
         max_memory: bytes.
         bytes_per_value: 1 or 2, of the image's pixels.
@@ -87,15 +87,15 @@ def tile_shape(extended, spec, max_memory, bytes_per_value):
     Raises:
         ValueError: none fit.
     """
-    height, width = extended
+    height, width = padded
     values = height * width * (spec.measured_channels + spec.image_channels * spec.scale**2)
     left = max_memory - COPIES * values * bytes_per_value
     if left >= height * width * spec.bytes_per_pixel:
-        return extended
+        return padded
     # The rows of tiles are put together as float32: one row of them, and what reaches below it.
     per_row = 3 * 4 * width * spec.image_channels * spec.scale**2
     overlap = overlap_of(spec.multiple, spec.scale)
-    least = tuple(min(overlap + spec.multiple, size) for size in extended)
+    least = tuple(min(overlap + spec.multiple, size) for size in padded)
     found = []
     for tile_height in range(least[0], height + 1, spec.multiple):
         fits = (left / tile_height - per_row) / spec.bytes_per_pixel
@@ -106,17 +106,17 @@ def tile_shape(extended, spec, max_memory, bytes_per_value):
         needed = max_memory - left + least[0] * (per_row + least[1] * spec.bytes_per_pixel)
         raise ValueError(
             f"Expected a max_memory of at least {math.ceil(needed / 2**20)} MiB for an image of "
-            f"{height}x{width} pixels, extended to multiples of {spec.multiple}. Received: "
+            f"{height}x{width} pixels, padded to multiples of {spec.multiple}. Received: "
             f"{max_memory / 2**20:.0f} MiB"
         )
-    return min(found, key=lambda tile: _work(extended, tile, overlap))
+    return min(found, key=lambda tile: _work(padded, tile, overlap))
 
 
-def _work(extended, tile, overlap):
+def _work(padded, tile, overlap):
     """Pixels that go through the networks."""
     counts = [
         1 if side == size else math.ceil((size - overlap) / (side - overlap))
-        for size, side in zip(extended, tile, strict=True)
+        for size, side in zip(padded, tile, strict=True)
     ]
     return math.prod(counts) * math.prod(tile)
 
@@ -149,7 +149,7 @@ def axis_of(size, side, multiple, scale):
     return Axis(starts, side, np.float32(weights))
 
 
-def _restore_extended(restorer, pixels, rows, columns, tile, report=None):
+def _restore_padded(restorer, pixels, rows, columns, tile, report=None):
     """The result over all of `rows` and `columns`, one row of tiles after another."""
     spec, scale = restorer.spec, restorer.spec.scale
     down = axis_of(len(rows), tile[0], spec.multiple, scale)

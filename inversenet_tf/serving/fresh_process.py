@@ -80,8 +80,9 @@ def answers_of(saved_model, requests, python=None):
         try:
             done = subprocess.run(
                 [*command, str(saved_model), str(asked), str(answered)],
-                capture_output=True, text=True,
-            )  # fmt: skip
+                capture_output=True,
+                text=True,
+            )
         except OSError as error:
             raise VerificationFailed(f"Expected a Python interpreter. Received: {error}") from error
         if done.returncode:

@@ -21,22 +21,22 @@ def folder(tmp_path_factory):
     return str(input_pipeline.write_photographs(tmp_path_factory.mktemp("files") / "own", 5, SHAPE))
 
 
-def test_every_contestant_can_be_called():
-    cases = input_pipeline.cases(TINY)
-    assert len({case.name for case in cases}) == len(cases) == 6
-    for contestant in (contestant for case in cases for contestant in case.contestants):
-        module, function = contestant.prepare.split(":")
+def test_every_case_can_be_called():
+    comparisons = input_pipeline.comparisons(TINY)
+    assert len({comparison.name for comparison in comparisons}) == len(comparisons) == 6
+    for case in (case for comparison in comparisons for case in comparison.cases):
+        module, function = case.prepare.split(":")
         prepare = getattr(importlib.import_module(module), function)
-        inspect.signature(prepare).bind(**contestant.options)
-        assert contestant.work > 0
+        inspect.signature(prepare).bind(**case.options)
+        assert case.work > 0
 
 
 def test_of_images_the_time_per_image_is_told():
-    consumed, _, waiting, *_ = input_pipeline.cases(TINY)
-    works = {contestant.name: contestant.work for contestant in consumed.contestants}
+    consumed, _, waiting, *_ = input_pipeline.comparisons(TINY)
+    works = {case.name: case.work for case in consumed.cases}
     steps = {"training step": 64, "step of the pretraining": 64}
     assert works == {"JPEG folder": 32, "PyTorch, DataLoader": 32} | steps
-    assert [contestant.work for contestant in waiting.contestants] == [2, 2, 2]
+    assert [case.work for case in waiting.cases] == [2, 2, 2]
 
 
 def test_photographs_are_distinct_and_of_their_size(folder, tmp_path):
@@ -99,22 +99,22 @@ def test_a_quick_stream_is_hardly_waited_for(monkeypatch):
     assert 0 <= input_pipeline.waiting("quickstart", "", 2, {})()["waited"] < 0.5
 
 
-def test_the_peer_draws_the_same_kinds_of_pairs(folder, monkeypatch):
+def test_the_baseline_draws_the_same_kinds_of_pairs(folder, monkeypatch):
     torch = pytest.importorskip("torch")
-    from peers import input_pipeline as peer
+    from pytorch_baselines import input_pipeline as baseline
 
-    monkeypatch.setattr(peer, "WORKERS", 0)
+    monkeypatch.setattr(baseline, "WORKERS", 0)
     torch.manual_seed(0)
-    for drawing in input_pipeline.PEER.values():
-        patches = peer.Patches(folder, 4, **drawing)
-        measurements, images = peer.PairUp()([patches[index] for index in range(4)])
+    for drawing in input_pipeline.BASELINE.values():
+        patches = baseline.Patches(folder, 4, **drawing)
+        measurements, images = baseline.PairUp()([patches[index] for index in range(4)])
         assert images.shape == measurements.shape == (4, 3, 64, 64)
         assert float(images.min()) >= 0 and 0.5 < float(images.max()) <= 1
-        levels = measurements * peer.WHITE
+        levels = measurements * baseline.WHITE
         assert float((levels - levels.round()).abs().max()) < 1e-3
-        spectrum = np.fft.fft2(images.numpy()) * np.fft.fft2(_centred(peer.KERNEL))
+        spectrum = np.fft.fft2(images.numpy()) * np.fft.fft2(_centred(baseline.KERNEL))
         blurred = np.fft.ifft2(spectrum).real.clip(0, 1)
-        np.testing.assert_allclose(measurements.numpy(), blurred, atol=0.51 / peer.WHITE)
+        np.testing.assert_allclose(measurements.numpy(), blurred, atol=0.51 / baseline.WHITE)
 
 
 def _centred(kernel):

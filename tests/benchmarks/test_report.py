@@ -1,32 +1,41 @@
 import pytest
+from benchmarks.interleaved_runs import LIMIT
 from benchmarks.machine import OPERATIONS
 from benchmarks.report import markdown
-from benchmarks.turns import LIMIT
 
 
-def contestant(median, peer=False, told=(None, None)):
+def case(median, baseline=False, told=(None, None)):
     return {
-        "median": median, "quartiles": [median, median], "seconds": [median] * 2, "first": 2.5,
-        "peak": 3 * 2**20, "peer": peer, "told": list(told),
-    }  # fmt: skip
+        "median": median,
+        "quartiles": [median, median],
+        "seconds": [median] * 2,
+        "first": 2.5,
+        "peak": 3 * 2**20,
+        "baseline": baseline,
+        "told": list(told),
+    }
 
 
 @pytest.fixture
 def results():
-    case = {
-        "name": "a step", "precision": "float32", "settings": {"size": 64}, "load_before": 0.5,
-        "operations": OPERATIONS / 2, "operations_of_limit": OPERATIONS,
-        "contestants": {
-            "ours, slow": contestant(0.4),
-            "ours, fast": contestant(
+    comparison = {
+        "name": "a step",
+        "precision": "float32",
+        "settings": {"size": 64},
+        "load_before": 0.5,
+        "operations": OPERATIONS / 2,
+        "operations_of_limit": OPERATIONS,
+        "cases": {
+            "ours, slow": case(0.4),
+            "ours, fast": case(
                 0.2, told=[{"waited": 7.0, "loss": 1.0}, {"waited": 9.0, "loss": 1.0}]
             ),
-            "PyTorch": contestant(0.25, peer=True),
-            LIMIT: contestant(0.1),
+            "PyTorch": case(0.25, baseline=True),
+            LIMIT: case(0.1),
         },
-    }  # fmt: skip
+    }
     machine = {"processor": "abacus", "cores": 2, "system": "desk"}
-    return {"machine": machine, "versions": {"torch": "1"}, "sections": {"Steps": [case]}}
+    return {"machine": machine, "versions": {"torch": "1"}, "sections": {"Steps": [comparison]}}
 
 
 def test_the_report_says_where_and_with_what(results):
@@ -36,15 +45,18 @@ def test_the_report_says_where_and_with_what(results):
 
 
 def test_ratios_are_to_the_first_and_shares_of_the_limit(results):
-    rows = {row.split("|")[1].strip(): row.split("|")[2:-1] for row in markdown(results).split("\n")
-            if row.startswith("| ") and not row.startswith("| |")}  # fmt: skip
+    rows = {
+        row.split("|")[1].strip(): row.split("|")[2:-1]
+        for row in markdown(results).split("\n")
+        if row.startswith("| ") and not row.startswith("| |")
+    }
     cells = {name: [cell.strip() for cell in row] for name, row in rows.items()}
     rate = OPERATIONS / 2 / 0.2 / 1e9
     assert cells["ours, fast"] == ["200 (200-200)", "0.50", f"{rate:.0f}", "25%", "2.5", "3"]
     assert cells[LIMIT][1] == "0.25" and cells[LIMIT][3] == "100%"
 
 
-def test_the_best_of_ours_is_held_against_the_best_peer(results):
+def test_the_best_of_ours_is_held_against_the_best_baseline(results):
     text = markdown(results)
     assert "ours, fast / PyTorch: **0.80**" in text
     assert "- ours, fast: waited 9 (median)" in text and "loss" not in text
@@ -62,10 +74,10 @@ def test_curves_tell_how_soon_and_how_good(results):
             for n, gain in enumerate(gains, start=1)
         ]
 
-    results["sections"]["Steps"][0]["contestants"] = {
-        "ours": contestant(1.0, told=curve(3.0, 4.5)),
-        "PyTorch": contestant(1.0, peer=True, told=curve(1.0, 2.0)),
-        LIMIT: contestant(0.1),
+    results["sections"]["Steps"][0]["cases"] = {
+        "ours": case(1.0, told=curve(3.0, 4.5)),
+        "PyTorch": case(1.0, baseline=True, told=curve(1.0, 2.0)),
+        LIMIT: case(0.1),
     }
     text = markdown(results)
     assert "The measurements have 20.00 dB." in text

@@ -33,7 +33,7 @@ def restoration(tiny_prior):
 def separation(restoration):
     config = restoration
     config.problem.task, config.problem.sources, config.problem.signed = "separation", 2, True
-    config.problem.noise.eight_bit = False
+    config.problem.noise.quantize = False
     config.problem.mixing.mixtures = 3
     config.surrogate.name = "mixing"
     return config

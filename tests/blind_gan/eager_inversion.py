@@ -23,8 +23,8 @@ def eager_inversion(measurements, generator, discriminator, surrogate, latents, 
         latents [N, S, T].
     """
     latents = tf.Variable(latents)
-    surrogate_adam = keras.optimizers.Adam(config.surrogate_rate)
-    latent_adam = keras.optimizers.Adam(config.latent_rate)
+    surrogate_adam = keras.optimizers.Adam(config.surrogate_learning_rate)
+    latent_adam = keras.optimizers.Adam(config.latent_learning_rate)
     surrogate_adam.build(surrogate.trainable_variables)
     latent_adam.build([latents])
 

@@ -17,8 +17,13 @@ def test_a_restoration_leaves_all_it_promises(restoration, tmp_path):
     workdir = tmp_path / "run"
     results = run_inversion(restoration, workdir)
     assert list(results["methods"]) == [
-        "degraded", "random", "pgd", "wiener", "pgd_known", "blind",
-    ]  # fmt: skip
+        "degraded",
+        "random",
+        "pgd",
+        "wiener",
+        "pgd_known",
+        "blind",
+    ]
     assert json.loads(json.dumps(results)) == json.loads((workdir / "results.json").read_text())
     for scores in results["methods"].values():
         assert len(scores["per_image"]) == 3
@@ -31,8 +36,10 @@ def test_a_restoration_leaves_all_it_promises(restoration, tmp_path):
     assert {"relative_error", "correlation", "receptive_field"} <= operator.keys()
     assert len(results["blind"]["history"]) == 3
     assert sorted(p.name for p in (workdir / "recovered").iterdir()) == [
-        "000.png", "001.png", "002.png",
-    ]  # fmt: skip
+        "000.png",
+        "001.png",
+        "002.png",
+    ]
     assert np.load(workdir / "operator" / "000.npy").shape == (1, 32, 32, 1)
     surrogate = keras.models.load_model(workdir / "surrogate" / "000.keras")
     assert surrogate(np.zeros((1, 32, 32, 1))).shape == (1, 32, 32, 1)
@@ -42,14 +49,24 @@ def test_a_restoration_leaves_all_it_promises(restoration, tmp_path):
 
 
 def test_a_separation_is_matched_and_judged(separation, tmp_path):
-    judge = keras.Sequential([keras.Input((32, 32, 1)), keras.layers.Flatten(),
-                              keras.layers.Dense(10, activation="softmax")])  # fmt: skip
-    judge.save(tmp_path / "judge.keras")
-    separation.judge = str(tmp_path / "judge.keras")
+    classifier = keras.Sequential(
+        [
+            keras.Input((32, 32, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    classifier.save(tmp_path / "classifier.keras")
+    separation.classifier = str(tmp_path / "classifier.keras")
     results = run_inversion(separation, tmp_path / "run")
     assert list(results["methods"]) == [
-        "degraded", "random", "pgd_known", "naive", "ica", "blind",
-    ]  # fmt: skip
+        "degraded",
+        "random",
+        "pgd_known",
+        "naive",
+        "ica",
+        "blind",
+    ]
     assert all(0 <= scores["read"] <= 1 for scores in results["methods"].values())
     assert "matching" in results["metrics"]
     recovered = {p.name for p in (tmp_path / "run" / "recovered").iterdir()}
@@ -59,7 +76,7 @@ def test_a_separation_is_matched_and_judged(separation, tmp_path):
 def test_an_interrupted_search_ends_as_an_undisturbed_one(separation, tmp_path, monkeypatch):
     separation.methods = ("blind",)
     separation.search.random_starts, separation.search.candidates = 2, 2
-    separation.search.trial_rounds, separation.search.library = 2, 5
+    separation.search.screening_rounds, separation.search.random_candidates = 2, 5
     whole = run_inversion(separation, tmp_path / "whole")
     seen = []
     save = search_log.checkpoints.save
@@ -67,7 +84,7 @@ def test_an_interrupted_search_ends_as_an_undisturbed_one(separation, tmp_path, 
     def cut(*args):
         save(*args)
         seen.append(args)
-        if len(seen) in (1, 4):  # in the trial, and in the search
+        if len(seen) in (1, 4):  # in the screening, and in the search
             raise KeyboardInterrupt
 
     monkeypatch.setattr(search_log.checkpoints, "save", cut)
@@ -102,7 +119,7 @@ def test_signed_measurements_are_read_and_stored_without_loss(restoration, tmp_p
         np.save(folder / f"{index}.npy", array)
     with pytest.raises(ValueError, match=r"Expected values from 0 to 1.*problem.signed"):
         measured(folder, restoration, 1)
-    restoration.problem.signed, restoration.problem.noise.eight_bit = True, False
+    restoration.problem.signed, restoration.problem.noise.quantize = True, False
     restoration.methods = ("blind",)
     run_inversion(restoration, tmp_path / "run", folder)
     np.testing.assert_array_equal(np.load(tmp_path / "run" / "measurements.npy")[..., 0], edges)
@@ -156,8 +173,8 @@ def test_scoring_may_change_but_the_search_may_not(restoration, tmp_path):
     restoration.methods, restoration.metrics.rounding = ("pgd", "blind"), False
     again = run_inversion(restoration, tmp_path / "run")
     assert again["blind"] == first["blind"] and "pgd" in again["methods"]
-    restoration.search.latent_rate = 0.5
-    with pytest.raises(ValueError, match="search.latent_rate"):
+    restoration.search.latent_learning_rate = 0.5
+    with pytest.raises(ValueError, match="search.latent_learning_rate"):
         run_inversion(restoration, tmp_path / "run")
 
 
@@ -172,10 +189,10 @@ def test_what_could_not_be_scored_is_refused_first(restoration, separation, tmp_
     with pytest.raises(ValueError, match="metrics.crop"):
         run_inversion(separation, tmp_path / "run")
     separation.metrics.crop = 0
-    judge = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten()])
-    judge.save(tmp_path / "judge.keras")
-    separation.judge = str(tmp_path / "judge.keras")
-    with pytest.raises(ValueError, match="Expected a judge of images"):
+    classifier = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten()])
+    classifier.save(tmp_path / "classifier.keras")
+    separation.classifier = str(tmp_path / "classifier.keras")
+    with pytest.raises(ValueError, match="Expected a classifier of images"):
         run_inversion(separation, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -208,12 +225,12 @@ def test_groups_are_measured_by_their_own_operator(separation, tiny_prior):
     [
         ("search", "rounds", 0, "search.rounds >= 1"),
         ("search", "random_starts", 0, "search.starts >= 1"),
-        ("search", "latent_rate", float("nan"), "search.latent_rate"),
+        ("search", "latent_learning_rate", float("nan"), "search.latent_learning_rate"),
         ("search", "renew_every", 3, "search.candidates of at least 2"),
         ("surrogate", "kernel_size", 4, "odd surrogate.kernel_size"),
         ("problem", "group_size", 2, "multiple of problem.group_size"),
         ("problem", "sources", 2, "several problem.sources"),
-        ("problem", "signed", True, "eight_bit False"),
+        ("problem", "signed", True, "quantize False"),
         ("surrogate", "kernel_size", 33, "surrogate.kernel_size of at most 32"),
         ("problem", "operator", OperatorConfig(kernel_size=40), "Expected a kernel no larger"),
         ("problem", "number", 900, "at least 900 images"),

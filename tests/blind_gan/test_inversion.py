@@ -47,7 +47,9 @@ def planted(count, seed=1, size=6):
 def test_a_known_operator_gives_back_planted_latents():
     generator, latents, images = planted(5)
     operator = Blur(KERNEL)
-    config = SearchConfig(rounds=12, latent_steps=100, latent_rate=2e-2, perceptual_weight=0.0)
+    config = SearchConfig(
+        rounds=12, latent_steps=100, latent_learning_rate=2e-2, perceptual_weight=0.0
+    )
     config.schedule = "cosine"
     found = invert(operator(images).numpy(), generator, None, FixedOperator([operator]), config)
     np.testing.assert_allclose(found.latents[:, 0], latents, atol=1e-2)
@@ -59,7 +61,9 @@ def test_an_unknown_kernel_is_found_with_the_latents():
     # the kernel's sum and with it the scale of the latents.
     generator, latents, images = planted(12)
     measurements = Blur(KERNEL)(images).numpy()
-    config = SearchConfig(rounds=120, latent_rate=1e-2, surrogate_rate=2e-3, random_starts=2)
+    config = SearchConfig(
+        rounds=120, latent_learning_rate=1e-2, surrogate_learning_rate=2e-3, random_starts=2
+    )
     config.schedule, config.perceptual_weight = "cosine", 0.0
     found = invert(measurements, generator, None, OneConvolution, config)
     np.testing.assert_allclose(found.latents[:, 0], latents, atol=1e-3)
@@ -77,13 +81,17 @@ def test_a_callers_model_is_where_the_surrogate_begins_and_stays_as_it_is():
     config = SearchConfig(rounds=1, surrogate_steps=1, latent_steps=1, perceptual_weight=0.0)
     found = invert(images, generator, None, model, config)
     gain = float(np.squeeze(found.surrogates[0].get_weights()[0]))
-    assert abs(gain - 0.7) == pytest.approx(config.surrogate_rate, rel=1e-2)  # Adam's first step
+    assert abs(gain - 0.7) == pytest.approx(
+        config.surrogate_learning_rate, rel=1e-2
+    )  # Adam's first step
     np.testing.assert_array_equal(model.get_weights()[0], np.float32(0.7))
 
 
 def test_latents_end_inside_the_projection():
     generator, _, images = planted(3)
-    config = SearchConfig(rounds=2, latent_steps=40, latent_rate=0.5, perceptual_weight=0.0)
+    config = SearchConfig(
+        rounds=2, latent_steps=40, latent_learning_rate=0.5, perceptual_weight=0.0
+    )
     white = np.ones_like(images)  # asks for latents far outside
     found = invert(white, generator, None, FixedOperator([tf.identity]), config)
     assert np.abs(found.latents).max() == 1.0
@@ -94,7 +102,7 @@ def test_the_compiled_loops_compute_what_the_plain_loop_does(sources):
     generator, _ = linear_generator()
     discriminator = mean_discriminator()
     measurements = np.random.default_rng(2).uniform(0, 1, (3, SIDE, SIDE, 2)).astype(np.float32)
-    config = SearchConfig(rounds=2, surrogate_steps=3, latent_steps=4, latent_rate=1e-2)
+    config = SearchConfig(rounds=2, surrogate_steps=3, latent_steps=4, latent_learning_rate=1e-2)
     config.perceptual_weight = 0.5
     first, kept = [], []
 
@@ -119,13 +127,21 @@ def test_the_compiled_loops_compute_what_the_plain_loop_does(sources):
 
 def test_a_seed_gives_the_same_answer_twice_and_another_seed_another():
     generator, _, images = planted(4)
-    config = SearchConfig(rounds=2, surrogate_steps=2, latent_steps=2, random_starts=2, library=9)
-    config.perceptual_weight, config.candidates, config.trial_rounds = 0.0, 2, 1
+    config = SearchConfig(
+        rounds=2, surrogate_steps=2, latent_steps=2, random_starts=2, random_candidates=9
+    )
+    config.perceptual_weight, config.candidates, config.screening_rounds = 0.0, 2, 1
     answers = [
-        invert(images, generator, None, lambda s: LinearConvolution(1, 1, 4, 3, seed=s), config,
-               seed=seed)
+        invert(
+            images,
+            generator,
+            None,
+            lambda s: LinearConvolution(1, 1, 4, 3, seed=s),
+            config,
+            seed=seed,
+        )
         for seed in (3, 3, 4)
-    ]  # fmt: skip
+    ]
     np.testing.assert_array_equal(answers[0].latents, answers[1].latents)
     assert np.abs(answers[0].latents - answers[2].latents).max() > 0.01
 
@@ -134,7 +150,9 @@ def test_groups_have_operators_of_their_own():
     generator, _, images = planted(6)
     operators = [lambda x: 0.3 * x, lambda x: 0.9 * x]
     measurements = np.concatenate([operators[0](images[:3]), operators[1](images[3:])])
-    config = SearchConfig(rounds=60, latent_rate=1e-2, perceptual_weight=0.0, random_starts=2)
+    config = SearchConfig(
+        rounds=60, latent_learning_rate=1e-2, perceptual_weight=0.0, random_starts=2
+    )
 
     def surrogate(seed):
         return LinearConvolution(1, 1, filters=2, kernel_size=1, seed=seed)
@@ -162,7 +180,7 @@ def test_the_best_start_is_kept_for_a_group_and_the_best_latents_for_a_measureme
 def test_identity_starts_first_fit_the_measurements_themselves():
     generator, latents, images = planted(3)
     config = SearchConfig(rounds=2, random_starts=1, identity_starts=1, identity_rounds=1)
-    config.perceptual_weight, config.latent_steps, config.latent_rate = 0.0, 200, 2e-2
+    config.perceptual_weight, config.latent_steps, config.latent_learning_rate = 0.0, 200, 2e-2
     distances = []
 
     def watch(search, history, stage):
@@ -195,7 +213,7 @@ def test_a_search_stops_when_no_start_makes_progress():
     assert not has_stalled([record(5.0, 9.0), record(5.0, 8.0), record(5.0, 7.0)], config)
     assert not has_stalled([record(5.0)] * 9, dataclasses.replace(config, patience=0))
     generator, _, images = planted(2)
-    config = SearchConfig(rounds=50, latent_steps=1, latent_rate=1e-9, patience=3)
+    config = SearchConfig(rounds=50, latent_steps=1, latent_learning_rate=1e-9, patience=3)
     config.perceptual_weight = 0.0
     found = invert(images, generator, None, FixedOperator([tf.identity]), config)
     assert len(found.history) == 4
@@ -215,7 +233,7 @@ def test_nan_says_where_and_the_state_before_is_kept():
     with pytest.raises(SearchDiverged, match="surrogate steps of round 4") as raised:
         invert(images, generator, None, OneConvolution, config, on_round=watch)
     assert np.isfinite(states[-1]).all() and len(states) == 3
-    assert "latent_rate" in str(raised.value)
+    assert "latent_learning_rate" in str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,7 @@ from blind_gan_tf.prior import Prior, load_prior, save_prior
 
 def small_prior(**compiled):
     keras.utils.set_random_seed(0)
-    prior = Prior(
-        DigitGenerator(width=2, latent_size=5), DigitDiscriminator(width=2), Latents(5)
-    )  # fmt: skip
+    prior = Prior(DigitGenerator(width=2, latent_size=5), DigitDiscriminator(width=2), Latents(5))
     if compiled:
         names = ("generator", "discriminator")
         optimizers = {name: keras.optimizers.Adam(2e-4, 0.5) for name in names}

@@ -24,8 +24,12 @@ def toy():
         FrozenPrior(generator, mean_discriminator(), Latents(4)),
         bank,
         SearchConfig(perceptual_weight=ALPHA),
-        sources=SOURCES, seed=0, starts=2, candidates=1, identity=[False, False],
-    )  # fmt: skip
+        sources=SOURCES,
+        seed=0,
+        starts=2,
+        candidates=1,
+        identity=[False, False],
+    )
     return search, basis, measurements[0]
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from blind_gan_tf.classifier import lenet, load_classifier, read_digits
 from blind_gan_tf.config import MixingConfig
-from blind_gan_tf.judge import lenet, load_judge, read_digits
 from blind_gan_tf.mixing import Mixing, additive, draw_mixing
 from inversenet_tf.imaging.metrics import MetricProfile, intensity_normalised, matched_to_sources
 
@@ -67,11 +67,11 @@ def test_the_judge_reads_pytorchs_layout(tmp_path):
         order = (3, 2, 0, 1) if kernel.ndim == 4 else (1, 0)
         arrays[f"net.{layer.name}.weight"] = kernel.transpose(order)
         arrays[f"net.{layer.name}.bias"] = bias
-    np.savez(tmp_path / "judge.npz", **arrays)
-    judge = load_judge(tmp_path / "judge.npz")
+    np.savez(tmp_path / "classifier.npz", **arrays)
+    classifier = load_classifier(tmp_path / "classifier.npz")
     images = np.random.default_rng(0).uniform(size=(4, 32, 32, 1)).astype(np.float32)
-    np.testing.assert_allclose(judge(images), model(images), atol=1e-6)
-    classes, probabilities = read_digits(judge, images)
+    np.testing.assert_allclose(classifier(images), model(images), atol=1e-6)
+    classes, probabilities = read_digits(classifier, images)
     np.testing.assert_array_equal(classes, model(images).numpy().argmax(-1))
     assert (probabilities >= 0.1).all()
 
@@ -79,10 +79,10 @@ def test_the_judge_reads_pytorchs_layout(tmp_path):
 def test_the_real_judge_reads_real_digits(shared_data):
     from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
 
-    judge = load_judge(shared_data / "weights" / "mnist_lenet_classifier.npz")
+    classifier = load_classifier(shared_data / "weights" / "mnist_lenet_classifier.npz")
     source = open_source(f"idx:{shared_data / 'mnist'}", HELD_OUT, channels=1)
     images = np.stack([np.pad(source.load(i), ((2, 2), (2, 2), (0, 0))) for i in range(500)])
-    classes, _ = read_digits(judge, images)
+    classes, _ = read_digits(classifier, images)
     assert np.mean(classes == source.labels[:500]) > 0.96
 
 
@@ -91,4 +91,4 @@ def test_a_judge_that_cannot_be_read_is_refused(tmp_path, name):
     if name.startswith("bad"):
         (tmp_path / name).write_bytes(b"nonsense")
     with pytest.raises(ValueError, match="classifier"):
-        load_judge(tmp_path / name)
+        load_classifier(tmp_path / name)

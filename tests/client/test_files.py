@@ -189,13 +189,21 @@ def test_the_program(server, image_folder, tmp_path):
 def test_ctrl_c_does_not_wait_for_a_silent_server(image_folder, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         process = subprocess.Popen(
-            [sys.executable, "tools/client.py", f"--server=127.0.0.1:{silent.getsockname()[1]}",
-             "--model=negative", "--timeout=600", f"--input={image_folder}",
-             f"--output={tmp_path / 'out'}"],
-            cwd=programs.ROOT, stderr=subprocess.PIPE, text=True,
+            [
+                sys.executable,
+                "tools/client.py",
+                f"--server=127.0.0.1:{silent.getsockname()[1]}",
+                "--model=negative",
+                "--timeout=600",
+                f"--input={image_folder}",
+                f"--output={tmp_path / 'out'}",
+            ],
+            cwd=programs.ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
             # Where the tests run in the background, a shell has them ignore Ctrl-C.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
+        )
         connection, _ = silent.accept()  # a request is under way
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=60)

@@ -58,9 +58,13 @@ def test_a_training_endures_a_kill(image_folder, tmp_path):
     arguments = [a for a in training_arguments("", image_folder) if "--workdir" not in a]
     output = tmp_path / "endurance"
     done = run(
-        "endurance/kill_training", *arguments, f"--output={output}", "--kills=1", "--longest=0.1",
+        "endurance/kill_training",
+        *arguments,
+        f"--output={output}",
+        "--kills=1",
+        "--longest=0.1",
         "--config.training.steps=6",
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     result = json.loads((output / "endurance.json").read_text())
     assert len(result["kills"]) == 1 and result["kills"][0]["was_running"]

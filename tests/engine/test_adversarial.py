@@ -211,9 +211,16 @@ def test_the_state_is_all_that_the_next_step_depends_on(strategy):
     """Both as what a checkpoint holds and as a list of variables."""
     model = new_pair(strategy, adam, dropout=0.5)
     assert list(model.state) == [
-        "steps_taken", "epochs_ended", "rate_factor", "first", "first_optimizer", "first_random",
-        "second", "second_optimizer", "second_random",
-    ]  # fmt: skip
+        "steps_taken",
+        "epochs_ended",
+        "rate_factor",
+        "first",
+        "first_optimizer",
+        "first_random",
+        "second",
+        "second_optimizer",
+        "second_random",
+    ]
     kept = [variable.numpy() for variable in model.state_variables]
     step = stepping(model, strategy)
     expected = [step(), step()]
@@ -223,7 +230,7 @@ def test_the_state_is_all_that_the_next_step_depends_on(strategy):
         for variable, old, new in zip(model.state_variables, kept, changed, strict=True)
         if np.array_equal(old, new)
     ]
-    assert same == [id(model.epochs_ended), id(model.rate_factor)]
+    assert same == [id(model.epochs_ended), id(model.learning_rate_factor)]
     for variable, value in zip(model.state_variables, kept, strict=True):
         variable.assign(value)
     step = stepping(model, strategy)  # from the first batch on

@@ -21,10 +21,10 @@ def begun(keeper, model):
     return keeper
 
 
-def test_seconds_are_those_of_all_sittings(clock, tmp_path):
+def test_seconds_are_those_of_all_sessions(clock, tmp_path):
     model = compiled_pair()
 
-    def sitting(steps):
+    def session(steps):
         keeper = begun(LastCheckpoints(tmp_path, keep=1), model)
         for step in steps:
             clock[0] += 7.0
@@ -32,9 +32,9 @@ def test_seconds_are_those_of_all_sittings(clock, tmp_path):
             keeper.on_epoch_end(0, {"val_error": float(step)})
         return checkpoints.scores(checkpoints.latest(tmp_path))
 
-    assert sitting([1, 2]) == {"val_error": 2.0, "seconds": 14.0}
+    assert session([1, 2]) == {"val_error": 2.0, "seconds": 14.0}
     clock[0] += 1000.0  # between them
-    assert sitting([3])["seconds"] == 21.0
+    assert session([3])["seconds"] == 21.0
 
 
 def test_a_checkpoint_from_before_seconds_were_kept_counts_none(clock, tmp_path):

@@ -245,12 +245,12 @@ def scaled_adam(factor):
 def test_a_training_comes_back_whole(tmp_path, one_device, optimizer):
     model = compiled_pair(optimizer, dropout=0.5)
     fit_pair(model, one_device)
-    model.rate_factor.assign(0.5)
+    model.learning_rate_factor.assign(0.5)
     checkpoints.save(model.state, model.step, tmp_path)
     other = compiled_pair(optimizer, dropout=0.5)
     checkpoints.restore(other.state, tmp_path)
     kept = values(model)
-    assert {"steps_taken", "epochs_ended", "rate_factor"} <= kept.keys()
+    assert {"steps_taken", "epochs_ended", "learning_rate_factor"} <= kept.keys()
     assert any("momentum" in name for name in kept) and any("seed" in name for name in kept)
     assert any("scale" in name for name in kept) == (optimizer is scaled_adam)
     for name, value in kept.items():

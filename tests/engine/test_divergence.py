@@ -10,7 +10,7 @@ from engine.toys import (
     adam,
     compiled_pair,
     fit_pair,
-    sitting,
+    session,
     terminate_at,
     values,
 )
@@ -43,7 +43,7 @@ def nan_in(step, also_when_lowered=True):
 
     def changed(model, name, loss):
         wrong = (model.steps_taken == step - 1) & (name == "second")
-        wrong &= also_when_lowered | (model.rate_factor == 1.0)
+        wrong &= also_when_lowered | (model.learning_rate_factor == 1.0)
         return loss * tf.where(wrong, math.nan, 1.0)
 
     return changed
@@ -67,12 +67,12 @@ def test_a_first_divergence_goes_back_and_on_at_half_the_rates(
     strategy, watch = request.getfixturevalue(strategy), Watch()
     with strategy.scope():
         model = compiled_pair(adam, dropout=0.5, changed=nan_in(step, also_when_lowered=False))
-    sitting(model, strategy, tmp_path, watch)
+    session(model, strategy, tmp_path, watch)
     assert [int(state["steps_taken"]) for state in watch.ended] == [2, 4, 6]
     assert len(watch.begun) == 2
     assert watch.ended[0].pop("logs")["first_loss"] > 0
     assert len(watch.ended[0]) == 3 + 2 * (5 + 9 + 1)  # networks, Adams with moments, seeds
-    assert_same(watch.begun[1], watch.ended[0] | {"rate_factor": 0.5})
+    assert_same(watch.begun[1], watch.ended[0] | {"learning_rate_factor": 0.5})
     for variable in model.state_variables:
         value = variable.value if isinstance(variable, keras.Variable) else variable
         for replica in strategy.experimental_local_results(value):
@@ -84,22 +84,22 @@ def test_a_first_divergence_goes_back_and_on_at_half_the_rates(
     assert report["then"] == "learning rates times 0.5"
 
 
-def test_it_goes_back_to_the_beginning_of_the_sitting(tmp_path, one_device):
+def test_it_goes_back_to_the_beginning_of_the_session(tmp_path, one_device):
     options = {"steps": 8, "steps_per_epoch": 4}
     with pytest.raises(Interrupted, match="at step 3"):
-        sitting(compiled_pair(adam), one_device, tmp_path, terminate_at(2), **options)
+        session(compiled_pair(adam), one_device, tmp_path, terminate_at(2), **options)
     model, watch = compiled_pair(adam, changed=nan_in(4, also_when_lowered=False)), Watch()
-    sitting(model, one_device, tmp_path, watch, **options)
-    assert_same(watch.begun[1], watch.begun[0] | {"rate_factor": 0.5})
+    session(model, one_device, tmp_path, watch, **options)
+    assert_same(watch.begun[1], watch.begun[0] | {"learning_rate_factor": 0.5})
     assert [int(state["steps_taken"]) for state in (*watch.begun, *watch.ended)] == [3, 3, 4, 8]
 
 
 def test_what_follows_is_a_training_at_half_the_rates(tmp_path, one_device):
     survivor = compiled_pair(dropout=0.5, changed=nan_in(4, also_when_lowered=False))
-    sitting(survivor, one_device, tmp_path, Watch())
+    session(survivor, one_device, tmp_path, Watch())
     expected = compiled_pair(dropout=0.5)
     fit_pair(expected, one_device, steps=2)
-    expected.rate_factor.assign(0.5)
+    expected.learning_rate_factor.assign(0.5)
     fit_pair(expected, one_device, steps=6)
     assert_same(values(survivor), values(expected))
 
@@ -116,10 +116,10 @@ def test_a_rate_that_is_too_high_is_survived(tmp_path, one_device):
     model, watch = compiled_pair(changed=parabola), Watch()
     for network in model.networks.values():
         network.get_layer("outputs").bias.assign([1e17])
-    sitting(model, one_device, tmp_path, watch, steps=20, steps_per_epoch=10)
+    session(model, one_device, tmp_path, watch, steps=20, steps_per_epoch=10)
     assert model.step == 20
     assert "inf" in report_of(tmp_path)["not_finite"].values()
-    assert float(model.rate_factor.numpy()) == 0.5
+    assert float(model.learning_rate_factor.numpy()) == 0.5
     np.testing.assert_allclose(model.first.get_layer("outputs").bias, 1e17 * 0.5**20, rtol=1e-4)
     first, last = (state["logs"]["first_loss"] for state in watch.ended)
     assert last < first < np.inf
@@ -132,7 +132,7 @@ def test_a_second_divergence_ends_the_run_with_a_report(tmp_path, one_device):
         "rate.* with a smaller some.rate.$"
     )
     with pytest.raises(TrainingDiverged, match=message):
-        sitting(model, one_device, tmp_path, watch)
+        session(model, one_device, tmp_path, watch)
     assert_same(values(model), watch.begun[1])
     assert [path.name for path in (tmp_path / CHECKPOINTS / LAST).iterdir()] == ["step-00000002"]
     report = report_of(tmp_path)
@@ -145,12 +145,12 @@ def test_a_second_divergence_ends_the_run_with_a_report(tmp_path, one_device):
 
 def test_a_lowered_rate_survives_a_resume(tmp_path, one_device):
     lowered = compiled_pair(changed=nan_in(3, also_when_lowered=False))
-    sitting(lowered, one_device, tmp_path, Watch())
+    session(lowered, one_device, tmp_path, Watch())
     model, watch = compiled_pair(changed=nan_in(8)), Watch()
     with pytest.raises(TrainingDiverged):
-        sitting(model, one_device, tmp_path, watch, steps=8)
+        session(model, one_device, tmp_path, watch, steps=8)
     [begun] = watch.begun
-    assert (int(begun["steps_taken"]), float(begun["rate_factor"])) == (6, 0.5)
+    assert (int(begun["steps_taken"]), float(begun["learning_rate_factor"])) == (6, 0.5)
 
 
 def begun(roll_back, model):
@@ -178,14 +178,14 @@ def test_workers_other_than_the_chief_go_back_but_write_nothing(tmp_path, monkey
     roll_back = begun(RollBack(None, "rate"), model)
     model.steps_taken.assign(3)
     roll_back.after(NotFinite({"first_loss": math.nan}))
-    assert model.step == 0 and float(model.rate_factor.numpy()) == 0.5
+    assert model.step == 0 and float(model.learning_rate_factor.numpy()) == 0.5
     assert list(tmp_path.iterdir()) == []
 
 
 def test_rates_that_cannot_be_lowered_end_the_run_at_once(tmp_path):
     model = Pair()
     model.compile(optimizers={name: keras.optimizers.SGD(0.1) for name in model.networks})
-    assert "rate_factor" not in model.state
+    assert "learning_rate_factor" not in model.state
     roll_back = begun(RollBack(tmp_path, "rate"), model)
     model.steps_taken.assign(3)
     with pytest.raises(TrainingDiverged, match="first_loss is nan at step 3"):

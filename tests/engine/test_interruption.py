@@ -94,9 +94,11 @@ def test_a_training_that_is_asked_to_end_is_saved_and_goes_on_to_the_same_bits(
 def test_a_program_that_is_asked_to_end_says_so_and_then_goes_on(tmp_path, image_folder):
     workdir, said = tmp_path / "run", tmp_path / "said.txt"
     options = (
-        "--config.training.steps=60", "--config.training.steps_per_epoch=60",
-        "--config.training.precision=float32", "--config.network.depth=3",
-    )  # fmt: skip
+        "--config.training.steps=60",
+        "--config.training.steps_per_epoch=60",
+        "--config.training.precision=float32",
+        "--config.network.depth=3",
+    )
     with said.open("w") as stderr:
         process = start_training(workdir, image_folder, *options, stderr=stderr)
     while not list(workdir.glob("annealing/step-*")):

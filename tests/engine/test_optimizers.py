@@ -3,13 +3,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from inversenet_tf.engine.optimizers import FusedAdam, LowerableRate, build_adam, new_rate_factor
+from inversenet_tf.engine.optimizers import (
+    FusedAdam,
+    LowerableRate,
+    build_adam,
+    new_learning_rate_factor,
+)
 from inversenet_tf.imaging.config import PRECISIONS
 
 
 @pytest.mark.parametrize("lowered", [1.0, 0.5])
 def test_a_lowered_rate_shortens_the_step(lowered):
-    factor = new_rate_factor()
+    factor = new_learning_rate_factor()
     variable = keras.Variable([1.0, 2.0])
     optimizer = keras.optimizers.SGD(LowerableRate(0.25, factor))
     step = tf.function(lambda: optimizer.apply([tf.constant([4.0, 8.0])], [variable]))
@@ -22,7 +27,7 @@ def test_a_lowered_rate_shortens_the_step(lowered):
 
 
 def test_a_schedule_is_lowered_too():
-    factor = new_rate_factor()
+    factor = new_learning_rate_factor()
     rate = LowerableRate(keras.optimizers.schedules.CosineDecay(0.2, 10), factor)
     assert [float(rate(step)) for step in (0, 5, 10)] == pytest.approx([0.2, 0.1, 0.0], abs=1e-8)
     factor.assign(0.5)
@@ -31,7 +36,9 @@ def test_a_schedule_is_lowered_too():
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_losses_are_scaled_where_gradients_would_underflow(precision):
-    optimizer = build_adam(0.1, new_rate_factor(), precision, beta_1=0.5, beta_2=0.9, epsilon=1e-3)
+    optimizer = build_adam(
+        0.1, new_learning_rate_factor(), precision, beta_1=0.5, beta_2=0.9, epsilon=1e-3
+    )
     is_scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     assert is_scaled == (precision == "mixed_float16")
     adam = optimizer.inner_optimizer if is_scaled else optimizer

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from engine.toys import Recorder, adam, compiled_pair, sitting, terminate_at, values
+from engine.toys import Recorder, adam, compiled_pair, session, terminate_at, values
 
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.interruption import Interrupted
@@ -16,17 +16,17 @@ def new_pair(strategy):
 
 
 @pytest.mark.parametrize("strategies", [(0, 0), (0, 1), (1, 0)])
-def test_a_sitting_goes_on_where_the_one_before_ended_on_any_devices(
+def test_a_session_goes_on_where_the_one_before_ended_on_any_devices(
     tmp_path, one_device, two_replicas, strategies
 ):
     first, second = [(one_device, two_replicas)[index] for index in strategies]
     options = {"steps": 8, "steps_per_epoch": 4}
     whole, recorder = new_pair(one_device), Recorder()
-    sitting(whole, one_device, tmp_path / "whole", **options)
+    session(whole, one_device, tmp_path / "whole", **options)
     with pytest.raises(Interrupted, match="^Interrupted at step 3 of 8 and saved"):
-        sitting(new_pair(first), first, tmp_path / "cut", terminate_at(2), **options)
+        session(new_pair(first), first, tmp_path / "cut", terminate_at(2), **options)
     model = new_pair(second)
-    sitting(model, second, tmp_path / "cut", recorder, **options)
+    session(model, second, tmp_path / "cut", recorder, **options)
     assert recorder.events[2] == ("batch begin", 3)
     for name, expected in values(whole).items():
         atol = 1e-6 if two_replicas in (first, second) else 0
@@ -40,13 +40,13 @@ def test_an_epoch_whose_validation_was_broken_off_is_validated(tmp_path, one_dev
     training = SimpleNamespace(**options)
     model = compiled_pair()
     with pytest.raises(Interrupted, match="at step 4 of 4"):
-        sitting(model, one_device, tmp_path, terminate_at(at_step), **options)
+        session(model, one_device, tmp_path, terminate_at(at_step), **options)
     assert not is_finished(model, training)
     last = tmp_path / CHECKPOINTS / LAST / "step-00000004"
     assert "val_error" not in checkpoints.scores(last)
     for events in (["epoch begin", "epoch end"], []):
         model, recorder = compiled_pair(), Recorder()
-        sitting(model, one_device, tmp_path, recorder, **options)
+        session(model, one_device, tmp_path, recorder, **options)
         assert [event for event, _ in recorder.events] == ["train begin", *events, "train end"]
         assert is_finished(model, training)
         assert "val_error" in checkpoints.scores(last)
@@ -55,11 +55,11 @@ def test_an_epoch_whose_validation_was_broken_off_is_validated(tmp_path, one_dev
 
 def test_a_damaged_last_checkpoint_costs_its_steps_alone(tmp_path, one_device, warned):
     whole = compiled_pair(adam)
-    sitting(whole, one_device, tmp_path)
+    session(whole, one_device, tmp_path)
     last = tmp_path / CHECKPOINTS / LAST / "step-00000006"
     (last / "state.index").write_bytes(b"")
     model, recorder = compiled_pair(adam), Recorder()
-    sitting(model, one_device, tmp_path, recorder)
+    session(model, one_device, tmp_path, recorder)
     assert "Taken instead: step-00000004" in warned()
     assert [e for e, _ in recorder.events].count("batch end") == 2
     for name, expected in values(whole).items():
@@ -68,7 +68,7 @@ def test_a_damaged_last_checkpoint_costs_its_steps_alone(tmp_path, one_device, w
 
 
 def test_without_a_readable_checkpoint_nothing_is_begun_anew(tmp_path, one_device):
-    sitting(compiled_pair(), one_device, tmp_path, steps=2)
+    session(compiled_pair(), one_device, tmp_path, steps=2)
     (tmp_path / CHECKPOINTS / LAST / "step-00000002" / "state.index").write_bytes(b"")
     with pytest.raises(OSError, match="Cannot read the checkpoint"):
-        sitting(compiled_pair(), one_device, tmp_path)
+        session(compiled_pair(), one_device, tmp_path)

@@ -29,9 +29,13 @@ def test_callbacks_are_called_as_keras_fit_calls_them(one_device):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     model.fit(
-        examples(0, 100, 4), validation_data=held_out(None), steps_per_epoch=3, epochs=2,
-        callbacks=[expected], verbose=0,
-    )  # fmt: skip
+        examples(0, 100, 4),
+        validation_data=held_out(None),
+        steps_per_epoch=3,
+        epochs=2,
+        callbacks=[expected],
+        verbose=0,
+    )
     assert not fit_pair(compiled_pair(), one_device, found, steps=6, steps_per_epoch=3)
     assert found.events == expected.events
     assert [event for event, _ in found.logs] == [event for event, _ in expected.logs]
@@ -85,10 +89,15 @@ def test_a_run_goes_on_in_the_middle_of_an_epoch(one_device):
     assert model.step == 6
     assert not fit_pair(model, one_device, recorder, **options)
     assert recorder.events == [
-        ("train begin", None), ("epoch begin", 1),
-        ("batch begin", 2), ("batch end", 2), ("batch begin", 3), ("batch end", 3),
-        ("epoch end", 1), ("train end", None),
-    ]  # fmt: skip
+        ("train begin", None),
+        ("epoch begin", 1),
+        ("batch begin", 2),
+        ("batch end", 2),
+        ("batch begin", 3),
+        ("batch end", 3),
+        ("epoch end", 1),
+        ("train end", None),
+    ]
     assert_same(whole, model)
     fit_pair(model, one_device, recorder, **options)  # which is at its end
     assert recorder.events[-2:] == [("train begin", None), ("train end", None)]
@@ -100,19 +109,23 @@ def test_the_last_epoch_may_be_shorter(one_device):
     fit_pair(model, one_device, recorder, steps=5, steps_per_epoch=3)
     assert model.step == 5
     assert recorder.events[-6:] == [
-        ("batch begin", 0), ("batch end", 0), ("batch begin", 1), ("batch end", 1),
-        ("epoch end", 1), ("train end", None),
-    ]  # fmt: skip
+        ("batch begin", 0),
+        ("batch end", 0),
+        ("batch begin", 1),
+        ("batch end", 1),
+        ("epoch end", 1),
+        ("train end", None),
+    ]
 
 
 def test_a_callback_may_stop_the_run(one_device):
     model, recorder = compiled_pair(), Recorder()
-    model.rate_factor.assign(0.0)  # so that nothing improves
+    model.learning_rate_factor.assign(0.0)  # so that nothing improves
     stopping = keras.callbacks.EarlyStopping("val_error", patience=1, mode="min")
     assert not fit_pair(model, one_device, stopping, recorder, steps=20)
     assert model.step == 4 and stopping.stopped_epoch == 1
     assert recorder.events[-2:] == [("epoch end", 1), ("train end", None)]
-    model.rate_factor.assign(1.0)
+    model.learning_rate_factor.assign(1.0)
     assert not fit_pair(model, one_device, steps=20)
     assert model.step == 20
 
@@ -121,9 +134,14 @@ def test_an_interruption_ends_the_run_after_the_next_step(one_device):
     (interruption, request), recorder = interrupting(4), Recorder()
     model = compiled_pair()
     assert fit_pair(
-        model, one_device, request, recorder,
-        steps=12, steps_per_epoch=6, interruption=interruption,
-    )  # fmt: skip
+        model,
+        one_device,
+        request,
+        recorder,
+        steps=12,
+        steps_per_epoch=6,
+        interruption=interruption,
+    )
     assert model.step == 5
     assert recorder.events[-2:] == [("batch end", 4), ("train end", None)]
     assert not any(event == "epoch end" for event, _ in recorder.events)

@@ -59,7 +59,7 @@ def test_one_process_has_nothing_to_exchange(one_device):
 @pytest.mark.parametrize("error", workers.LOST_WORKER)
 def test_a_lost_worker_interrupts_the_others(one_device, error):
     """Which one process alone cannot lose."""
-    fault = error(None, None, "connection reset by peer")
+    fault = error(None, None, "connection reset by baseline")
     with (
         pytest.raises(Interrupted, match="Another worker is gone"),
         workers.other_workers(of(WORKERS, "worker", 1)),

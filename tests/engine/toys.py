@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from inversenet_tf.engine.adversarial import AdversarialModel
-from inversenet_tf.engine.optimizers import LowerableRate, new_rate_factor
+from inversenet_tf.engine.optimizers import LowerableRate, new_learning_rate_factor
 from inversenet_tf.engine.session import resume, train_on
 from inversenet_tf.engine.training_loop import fit
 from inversenet_tf.imaging.config import RuntimeConfig
@@ -75,11 +75,11 @@ def compiled_pair(optimizer=sgd, clip_norm=None, **made):
     """A `Pair`, the same one for the same arguments; in the strategy's scope, if there is one."""
     keras.utils.set_random_seed(0)
     model = Pair(**made)
-    factor = new_rate_factor()
+    factor = new_learning_rate_factor()
     model.compile(
         optimizers={name: optimizer(factor) for name in model.networks},
         clip_norm=clip_norm,
-        rate_factor=factor,
+        learning_rate_factor=factor,
     )
     return model
 
@@ -115,12 +115,18 @@ def held_out(context):
 
 def fit_pair(model, strategy, *callbacks, steps=4, steps_per_epoch=2, **options):
     return fit(
-        model, strategy, batches_for(model), held_out,
-        steps=steps, steps_per_epoch=steps_per_epoch, callbacks=callbacks, **options,
-    )  # fmt: skip
+        model,
+        strategy,
+        batches_for(model),
+        held_out,
+        steps=steps,
+        steps_per_epoch=steps_per_epoch,
+        callbacks=callbacks,
+        **options,
+    )
 
 
-def sitting(model, strategy, workdir, *callbacks, steps=6, steps_per_epoch=2):
+def session(model, strategy, workdir, *callbacks, steps=6, steps_per_epoch=2):
     """Resumes and trains as both packages do."""
     config = SimpleNamespace(
         training=SimpleNamespace(steps=steps, steps_per_epoch=steps_per_epoch),
@@ -138,7 +144,8 @@ def terminate_at(step):
 def values(model):
     """Of all the model's state, by name, as arrays."""
     own = {
-        id(getattr(model, name)): name for name in ("steps_taken", "epochs_ended", "rate_factor")
+        id(getattr(model, name)): name
+        for name in ("steps_taken", "epochs_ended", "learning_rate_factor")
     }
     return {
         own.get(id(variable), f"{index} {variable.name.split('/')[-1]}"): variable.numpy()

@@ -140,7 +140,7 @@ def test_only_its_own_files_are_told_of(tmp_path):
             read_metadata_of(path)
 
 
-def test_an_enlarging_model(config, tmp_path):
+def test_an_upsampling_model(config, tmp_path):
     """By bicubic interpolation, before its U-Net."""
     config = dataclasses.replace(
         config,
@@ -149,7 +149,7 @@ def test_an_enlarging_model(config, tmp_path):
     )
     config.validate()
     network = random_model(config)
-    output = tmp_path / "enlarge.tflite"
+    output = tmp_path / "upsample.tflite"
     convert(written_export(network, config, tmp_path / "export"), output)
     measurements = measurements_of(SIZES[0])
     restored = LiteRestorer(output)(measurements)["restored"]

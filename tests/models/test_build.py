@@ -10,7 +10,7 @@ import tensorflow as tf
 from inversenet_tf.callbacks import AnnealingSnapshots
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.exporting.inversenet import export_model
-from inversenet_tf.engine.layers import Enlarge
+from inversenet_tf.engine.layers import Upsample
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.build import DENOISERS, INVERTERS, NONE, build_model
 from inversenet_tf.models.srresnet import SRResNet
@@ -68,7 +68,7 @@ def test_without_a_denoiser_there_is_one_output(light_config, batch):
     assert list(model(batch[0])) == ["restored"]
     assert set(model.evaluate(*batch, return_dict=True, verbose=0)) == {
         "psnr_restored", "ssim_restored",
-    }  # fmt: skip
+    }
     logs = model.train_step(batch)
     assert "inverter_loss" in logs and "denoiser_loss" not in logs
 
@@ -87,10 +87,10 @@ def test_no_adversary_no_discriminator(light_config, batch):
     model = compiled(light_config)
     assert model.discriminator is None
     assert list(model.state) == [
-        "steps_taken", "epochs_ended", "rate_factor",
+        "steps_taken", "epochs_ended", "learning_rate_factor",
         "inverter", "inverter_optimizer", "inverter_random",
         "denoiser", "denoiser_optimizer", "denoiser_random",
-    ]  # fmt: skip
+    ]
     logs = model.train_step(batch)
     assert not any("discriminator" in name for name in logs)
 
@@ -115,7 +115,7 @@ def steps_of(config, batch, number):
     for _ in range(number + 1):
         found.append(np.concatenate(
             [v.ravel() for n in ("inverter", "denoiser") for v in values(getattr(model, n))]
-        ))  # fmt: skip
+        ))
         if len(found) <= number:
             model.next_step(batch)
     return found
@@ -124,9 +124,9 @@ def steps_of(config, batch, number):
 def test_pretraining_is_on_the_squared_distance_alone(light_config, batch):
     """For that many steps of both networks; from then on the other terms count."""
     light_config.loss.feature_weight = light_config.loss.adversarial_weight = 1e4
-    light_config.loss.pretraining_share = 2 / light_config.training.steps
+    light_config.loss.pretraining_fraction = 2 / light_config.training.steps
     pretrained = steps_of(light_config, batch, 3)
-    light_config.loss.pretraining_share = 0.0
+    light_config.loss.pretraining_fraction = 0.0
     whole = steps_of(light_config, batch, 1)
     light_config.loss.feature_weight = 0.0
     light_config.loss.adversarial_weight = 1e-30
@@ -270,8 +270,8 @@ class Transparent(keras.Model):
 @pytest.mark.parametrize(("height", "width"), SIZES)
 @pytest.mark.parametrize(("scale", "channels"), [(4, 3), (2, 1)])
 def test_each_part_sees_the_measurement_on_its_grid(height, width, scale, channels):
-    """The U-Net's part sees it enlarged (at the pixels that decimation keeps it is y itself), the
-    DAE's part as it is; both also where the measurement had to be extended."""
+    """The U-Net's part sees it upsampled (at the pixels that downsampling keeps it is y itself), the
+    DAE's part as it is; both also where the measurement had to be padded."""
     model = InverseNet(
         Transparent.inverter(channels), Transparent.denoiser(channels, scale), scale=scale
     )
@@ -290,7 +290,7 @@ def test_a_measurement_whose_image_fits_is_not_extended(boundary):
     unet = UNet(3)
     y = np.random.default_rng(0).uniform(0.3, 0.7, (1, 6, 2, 3)).astype(np.float32)
     found = InverseNet(unet, scale=4, boundary=boundary)(y)["restored"]
-    expected = unet(Enlarge(4, boundary)(y * 2 - 1))
+    expected = unet(Upsample(4, boundary)(y * 2 - 1))
     np.testing.assert_allclose(found * 2 - 1, expected, atol=1e-5)
 
 
@@ -303,13 +303,13 @@ def test_the_boundary_is_the_operators(light_config, inverter):
     assert getattr(model.inverter, "boundary", "reflect") == "reflect"
 
 
-def test_a_constant_measurement_is_enlarged_to_a_constant():
+def test_a_constant_measurement_is_upsampled_to_a_constant():
     model = InverseNet(Transparent.inverter(3), scale=4)
     image = model(np.full((1, 7, 5, 3), 0.3, np.float32))["restored"]
     np.testing.assert_allclose(image, 0.3, atol=1e-6)
 
 
-def test_a_network_that_enlarges_sees_the_measurement_itself():
+def test_a_network_that_upsamples_sees_the_measurement_itself():
     """SRResNet's first estimate is then its own interpolation, not that of an interpolation."""
     network = SRResNet(4, blocks=1, width=8, global_skip=True)
     y = np.random.default_rng(0).uniform(0.3, 0.7, (1, 6, 5, 3)).astype(np.float32)
@@ -317,7 +317,7 @@ def test_a_network_that_enlarges_sees_the_measurement_itself():
     np.testing.assert_allclose(found, (network(y * 2 - 1) + 1) / 2, atol=1e-6)
 
 
-def test_an_export_enlarges_any_size(tmp_path):
+def test_an_export_upsamples_any_size(tmp_path):
     model = InverseNet(UNet(2, measurement_channels=1), DAE(2, 3, "inner", 1), scale=2)
     version = export_model(model, tmp_path / "export")
     serve = tf.saved_model.load(version).signatures["serving_default"]

@@ -7,7 +7,7 @@ from inversenet_tf.models import inversenet
 from inversenet_tf.config import LossConfig
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.discriminator import Discriminator
-from inversenet_tf.engine.optimizers import build_adam, new_rate_factor
+from inversenet_tf.engine.optimizers import build_adam, new_learning_rate_factor
 from inversenet_tf.models.inversenet import NETWORKS, InverseNet
 from inversenet_tf.models.losses import discriminator_loss, generator_loss
 from inversenet_tf.models.unet import UNet
@@ -137,7 +137,7 @@ def test_a_step_equals_the_equations_by_hand(batch):
         return generator_loss(
             d(estimates, training=True), estimates, images,
             real_label=0.99, reconstruction_weight=0.5, feature_weight=0.5,
-        )  # fmt: skip
+        )
 
     compare("inverter", unet, gradient(lambda: l_g(0), unet))
     compare("denoiser", dae, gradient(lambda: l_g(1), dae))
@@ -177,7 +177,7 @@ def test_gradients_are_averaged_over_replicas_and_then_clipped(two_replicas):
 
 def test_float16_trains_once_the_losses_are_scaled_so_that_they_fit(batch):
     """The scales begin too high: steps are left out until gradients no longer overflow."""
-    factor = new_rate_factor()
+    factor = new_learning_rate_factor()
     networks = UNet(3, dtype="mixed_float16"), DAE(condition="none", dtype="mixed_float16")
     model = InverseNet(*networks, Discriminator(width=4, dtype="mixed_float16"))
     model.compile(

@@ -64,7 +64,7 @@ def test_equations_11_and_12():
     full = losses.generator_loss(
         LOGITS, estimates, images, **weights,
         estimated_features=features, true_features=true_features,
-    )  # fmt: skip
+    )
     assert float(full) == pytest.approx(adversarial + 0.25 * l2 + 2.0 * feature, rel=1e-5)
     light = losses.generator_loss(LOGITS, estimates, images, adversarial_weight=1e-3, **weights)
     assert float(light) == pytest.approx(1e-3 * adversarial + 0.25 * l2, rel=1e-5)

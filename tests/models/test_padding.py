@@ -17,7 +17,7 @@ def test_padding_reaches_the_multiple_and_is_undone(shape, boundary):
 
 @pytest.mark.parametrize("scale", [2, 4])
 @pytest.mark.parametrize("shape", [(32, 64), (37, 53), (5, 70), (1, 1)])
-def test_padding_is_undone_of_enlarged_images(shape, scale):
+def test_padding_is_undone_of_upsampled_images(shape, scale):
     images = np.random.default_rng(0).normal(size=(2, *shape, 3)).astype(np.float32)
     padded = np.asarray(pad_to_multiple(images, 32))
     padded, expected = (x.repeat(scale, axis=1).repeat(scale, axis=2) for x in (padded, images))

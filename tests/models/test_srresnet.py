@@ -45,7 +45,7 @@ def test_it_starts_as_bicubic_interpolation(measurements, scale):
     np.testing.assert_allclose(images[:, ::scale, phase::scale], halfway, atol=1e-5)
 
 
-def test_the_enlargement_goes_on_as_the_boundary_says(measurements):
+def test_the_upsampling_goes_on_as_the_boundary_says(measurements):
     """Mirrored, the row before the first is the second."""
     network = SRResNet(2, blocks=1, width=8, global_skip=True, boundary="reflect")
     image = network(measurements).numpy()

@@ -6,18 +6,18 @@ from PIL import Image
 from inversenet_tf.config import Config
 from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
 from inversenet_tf.imaging.data.patches import draw_patch
-from inversenet_tf.paper.image_sets import DATA_SETS, data_set
+from inversenet_tf.paper.image_sets import IMAGE_SETS, image_set
 
-OF_TFDS = sorted(name for name, found in DATA_SETS.items() if found.train)
+OF_TFDS = sorted(name for name, found in IMAGE_SETS.items() if found.train)
 FOR_MEASURING = ["set5"]
-OF_FOLDERS_ALONE = sorted(DATA_SETS.keys() - OF_TFDS - set(FOR_MEASURING))
-TO_TRAIN_ON = sorted(DATA_SETS.keys() - set(FOR_MEASURING))
+OF_FOLDERS_ALONE = sorted(IMAGE_SETS.keys() - OF_TFDS - set(FOR_MEASURING))
+TO_TRAIN_ON = sorted(IMAGE_SETS.keys() - set(FOR_MEASURING))
 
 
 @pytest.fixture
 def root(tmp_path):
     """Every folder that a set asks for, each with one image of 178 x 218, CelebA's size."""
-    for found in DATA_SETS.values():
+    for found in IMAGE_SETS.values():
         for folder in found.train_folders + found.held_out_folders:
             (tmp_path / folder).mkdir(parents=True, exist_ok=True)
             pixels = np.random.default_rng(0).integers(0, 256, (218, 178, 3), np.uint8)
@@ -27,7 +27,7 @@ def root(tmp_path):
 
 def applied(name, root=None):
     config = Config()
-    data_set(name).apply(config, root)
+    image_set(name).apply(config, root)
     config.validate()
     return config
 
@@ -41,9 +41,9 @@ def test_folders_give_a_valid_config_and_patches(name, root):
         assert patch.shape[0] == patch.shape[1] >= config.data.size
 
 
-@pytest.mark.parametrize("name", DATA_SETS)
+@pytest.mark.parametrize("name", IMAGE_SETS)
 def test_no_folder_is_trained_on_and_held_out(name):
-    found = data_set(name)
+    found = image_set(name)
     assert found.held_out_folders
     assert not set(found.train_folders) & set(found.held_out_folders)
     assert not found.train or found.train != found.held_out
@@ -52,28 +52,28 @@ def test_no_folder_is_trained_on_and_held_out(name):
 @pytest.mark.parametrize("name", FOR_MEASURING)
 def test_a_set_for_measuring_is_not_trained_on(name, root):
     with pytest.raises(ValueError, match=f"Received: {name}, which is for measuring only"):
-        data_set(name).apply(Config(), root)
+        image_set(name).apply(Config(), root)
     config = Config()
-    data_set(name).apply_held_out(config, root)
+    image_set(name).apply_held_out(config, root)
     assert config.data.validation == f"folder:{root}/{name}"
 
 
 def test_an_unknown_set_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="Expected the data set in .*celeba.*Received: 'fog'"):
-        data_set("fog")
+        image_set("fog")
 
 
 @pytest.mark.parametrize("name", OF_FOLDERS_ALONE)
 def test_a_set_that_tfds_lacks_asks_for_its_folders(name):
-    with pytest.raises(ValueError, match=f"with the folders {data_set(name).train_folders[0]}"):
-        data_set(name).train_source()
+    with pytest.raises(ValueError, match=f"with the folders {image_set(name).train_folders[0]}"):
+        image_set(name).train_source()
 
 
 def test_a_missing_folder_is_named(root):
     (root / "natural").mkdir()
     (root / "bsds500" / "train").rename(root / "elsewhere")
     with pytest.raises(ValueError, match="Received no bsds500/train"):
-        data_set("natural").train_source(root)
+        image_set("natural").train_source(root)
 
 
 def test_the_face_is_128_of_178_pixels(root):
@@ -96,7 +96,7 @@ def test_natural_images_come_in_random_patches_of_several_scales(root):
 @pytest.mark.parametrize("name", OF_TFDS)
 def test_tfds_has_the_set_and_both_splits(name):
     """TFDS's own descriptions of its sets, with random images in the place of theirs."""
-    found = data_set(name)
+    found = image_set(name)
     with tfds.testing.mock_data(num_examples=2):
         for spec in (found.train, found.held_out):
             image = open_source(spec, HELD_OUT).load(0)
@@ -107,5 +107,5 @@ def test_tfds_has_the_set_and_both_splits(name):
 def test_tfds_gives_a_valid_config(name):
     config = applied(name)
     assert config.data.train.startswith("tfds:")
-    found = data_set(name)
+    found = image_set(name)
     assert (found.train, found.held_out) == (config.data.train, config.data.validation)

@@ -20,9 +20,16 @@ from inversenet_tf.paper.trainings import Conditions, Training
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (
-    "cub/train", "cub/val", "celeba/train", "celeba/val", "bsds500/train", "bsds500/val",
-    "imagenet/train", "imagenet/val", "set5",
-)  # fmt: skip
+    "cub/train",
+    "cub/val",
+    "celeba/train",
+    "celeba/val",
+    "bsds500/train",
+    "bsds500/val",
+    "imagenet/train",
+    "imagenet/val",
+    "set5",
+)
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +69,28 @@ def conditions(root, output, monkeypatch):
 
 
 ROWS = {
-    "1": ["degraded", "wiener", "wiener_misjudged", "tv_l1", "neural_deblur", "pix2pix",
-          "inverted", "restored"],
+    "1": [
+        "degraded",
+        "wiener",
+        "wiener_mismatched",
+        "tv_l1",
+        "neural_deblur",
+        "pix2pix",
+        "inverted",
+        "restored",
+    ],
     "2": ["degraded", "own", "inverted", "restored"],
     "sr": ["bicubic", "srgan", "inverted", "restored"],
     "joint": ["bicubic", "inverted", "restored"],
-    "denoiser": ["degraded", "pix2pix, seed 0", "pix2pix, seed 1", "inversenet, seed 0",
-                 "inversenet, seed 1"],
+    "denoiser": [
+        "degraded",
+        "pix2pix, seed 0",
+        "pix2pix, seed 1",
+        "inversenet, seed 0",
+        "inversenet, seed 1",
+    ],
     "networks": ["degraded", "unet", "unet + dae", "unet + dncnn", "neural_deblur + dae"],
-}  # fmt: skip
+}
 SETS = {"sr": ["set5", "bsds500"]}
 COLUMNS = {
     "2": ["cub trained on natural", "set5 256x256, trained at 128x128"],  # none of 512 pixels

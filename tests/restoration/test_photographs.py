@@ -164,9 +164,9 @@ def test_an_interrupted_call_goes_on(image_folder, tmp_path, monkeypatch, compar
         restore_files(restorer, image_folder, tmp_path / "out", overwrite=True, **options)
 
 
-@pytest.mark.parametrize("error", [
-    MemoryError(), tf.errors.ResourceExhaustedError(None, None, "oom")
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "oom")]
+)
 def test_what_does_not_fit_into_memory_is_skipped(image_folder, tmp_path, monkeypatch, error):
     Image.new("RGB", (100, 90)).save(image_folder / "large.png")
 
@@ -266,9 +266,12 @@ def test_a_comparison_beside_larger_results(image_folder, tmp_path):
 
 def test_memory_in_words(monkeypatch):
     words = {
-        "1GiB": 2**30, "500MB": 500_000_000, " 1.5 kib ": 1536, "123456": 123_456,
+        "1GiB": 2**30,
+        "500MB": 500_000_000,
+        " 1.5 kib ": 1536,
+        "123456": 123_456,
         "2tb": 2 * 10**12,
-    }  # fmt: skip
+    }
     for text, expected in words.items():
         assert memory_limit(text) == expected
     for text in ("", "0", "much", "1 GiBs", "-1GB", "1e9", "GB", "nan"):

@@ -54,14 +54,14 @@ def test_tiles_make_what_the_whole_is(photograph, size, boundary, monkeypatch):
     whole = restorer(from_integers(pixels)[None])["restored"][0]
     monkeypatch.setattr(
         "inversenet_tf.restoration.tiling.tile_shape",
-        lambda extended, *_: tuple(min(n, 208) for n in extended),
+        lambda padded, *_: tuple(min(n, 208) for n in padded),
     )
     tiled = restore_pixels(restorer, pixels, max_memory=1)
     assert tiled.shape == pixels.shape and tiled.dtype == np.uint16
     np.testing.assert_allclose(from_integers(tiled), whole, atol=2e-5)
 
 
-def test_tiles_of_what_is_enlarged(photograph, monkeypatch):
+def test_tiles_of_what_is_upsampled(photograph, monkeypatch):
     restorer = restorer_of(multiple=4, scale=2)
     pixels = photograph(150, 331)
     whole = restorer(from_integers(pixels)[None])["restored"][0]

@@ -3,7 +3,7 @@
 Random weights cost what trained ones do. Each of ours stands before PyTorch of its own precision.
 """
 
-from benchmarks.turns import Case, Contestant
+from benchmarks.interleaved_runs import Case, Comparison
 
 HERE = "benchmarks.blind_inversion"
 SETTINGS = {"number": 25, "steps": 50, "width": 64, "problems": 50, "digits_width": 32}
@@ -13,7 +13,7 @@ ALPHA = 1e-4  # of L_per, the paper's; separations go without, as in `recipes.se
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # PyTorch's name, ours
 
 
-def cases(settings):
+def comparisons(settings):
     """Restorations of images and separations of mixtures, in either precision of the prior.
 
     Args:
@@ -29,16 +29,16 @@ def cases(settings):
 def _restoration(settings, precision):
     shared = {name: settings[name] for name in ("number", "steps", "width")}
     cached = {"kind": "cached", "precision": precision}
-    peers = {"cached": cached, "cached, compiled": cached | {"compiled": True}}
+    baselines = {"cached": cached, "cached, compiled": cached | {"compiled": True}}
     if precision == "float32":
-        peers["plain"] = {"kind": "plain"}
+        baselines["plain"] = {"kind": "plain"}
     ours = shared | {"precision": precision}
-    contestants = [Contestant("ours", f"{HERE}:our_restoration", ours)] + [
-        Contestant(f"PyTorch, {name}", f"{HERE}:peer_restoration", shared | options, peer=True)
-        for name, options in peers.items()
+    cases = [Case("ours", f"{HERE}:our_restoration", ours)] + [
+        Case(f"PyTorch, {name}", f"{HERE}:baseline_restoration", shared | options, baseline=True)
+        for name, options in baselines.items()
     ]
     name = f"round of {settings['number']} blurred images, {precision}"
-    return Case(name, contestants, precision, "PyTorch, cached", shared)
+    return Comparison(name, cases, precision, "PyTorch, cached", shared)
 
 
 def _separation(settings, precision):
@@ -49,19 +49,19 @@ def _separation(settings, precision):
         "precision": precision,
     }
 
-    def contestant(whose, problems):
-        of_peer = whose == "PyTorch"
-        return Contestant(
+    def case(whose, problems):
+        of_baseline = whose == "PyTorch"
+        return Case(
             f"{whose}, {problems} at once" if problems > 1 else f"{whose}, alone",
-            f"{HERE}:{'peer' if of_peer else 'our'}_separation",
+            f"{HERE}:{'baseline' if of_baseline else 'our'}_separation",
             shared | {"problems": problems},
             work=problems,
-            peer=of_peer,
+            baseline=of_baseline,
         )
 
-    contestants = [contestant(whose, n) for whose in ("ours", "PyTorch") for n in (many, 1)]
+    cases = [case(whose, n) for whose in ("ours", "PyTorch") for n in (many, 1)]
     name = f"round of {many} mixtures of {SOURCES}, each with an operator of its own, {precision}"
-    return Case(name, contestants, precision, f"PyTorch, {many} at once", shared)
+    return Comparison(name, cases, precision, f"PyTorch, {many} at once", shared)
 
 
 def our_restoration(number, steps, width, precision):
@@ -77,9 +77,13 @@ def our_restoration(number, steps, width, precision):
         DCGANDiscriminator(width=width, dtype=precision),
     )
     return _our_round(
-        _measurements(1, number, 64, 3), *networks, lambda seed: LinearConvolution(seed=seed),
-        steps=steps, sources=1, alpha=ALPHA,
-    )  # fmt: skip
+        _measurements(1, number, 64, 3),
+        *networks,
+        lambda seed: LinearConvolution(seed=seed),
+        steps=steps,
+        sources=1,
+        alpha=ALPHA,
+    )
 
 
 def our_separation(problems, steps, width, precision):
@@ -92,9 +96,13 @@ def our_separation(problems, steps, width, precision):
 
     return _our_round(
         _measurements(problems, 1, 32, 1),
-        DigitGenerator(width=width, dtype=PRECISIONS[precision]), None,
-        lambda seed: MixingNetwork(SOURCES, seed=seed), steps=steps, sources=SOURCES, alpha=0.0,
-    )  # fmt: skip
+        DigitGenerator(width=width, dtype=PRECISIONS[precision]),
+        None,
+        lambda seed: MixingNetwork(SOURCES, seed=seed),
+        steps=steps,
+        sources=SOURCES,
+        alpha=0.0,
+    )
 
 
 def _our_round(measurements, generator, discriminator, surrogate, *, steps, sources, alpha):
@@ -108,40 +116,59 @@ def _our_round(measurements, generator, discriminator, surrogate, *, steps, sour
             network.trainable = False
     config = SearchConfig(surrogate_steps=steps, latent_steps=steps, perceptual_weight=alpha)
     search = Search(
-        measurements, FrozenPrior(generator, discriminator, Latents()),
+        measurements,
+        FrozenPrior(generator, discriminator, Latents()),
         first_surrogates(surrogate, config, len(measurements), 0, measurements.shape[-1]),
-        config, sources=sources, seed=0, starts=1, candidates=1, identity=[False],
-    )  # fmt: skip
+        config,
+        sources=sources,
+        seed=0,
+        starts=1,
+        candidates=1,
+        identity=[False],
+    )
     return lambda: {"loss": search.run_round()["latent_loss"]}
 
 
-def peer_restoration(number, steps, width, kind, **options):
-    """A round of `peers.blind_inversion`."""
-    from peers.blind_inversion import LinearConvolution
-    from peers.priors import dcgan
+def baseline_restoration(number, steps, width, kind, **options):
+    """A round of `baselines.blind_inversion`."""
+    from pytorch_baselines.blind_inversion import LinearConvolution
+    from pytorch_baselines.priors import dcgan
 
     measurements = _measurements(1, number, 64, 3)
-    return _peer_round(
-        kind, measurements, *dcgan(width=width), LinearConvolution(), sources=1, steps=steps,
-        alpha=ALPHA, **options,
-    )  # fmt: skip
+    return _baseline_round(
+        kind,
+        measurements,
+        *dcgan(width=width),
+        LinearConvolution(),
+        sources=1,
+        steps=steps,
+        alpha=ALPHA,
+        **options,
+    )
 
 
-def peer_separation(problems, steps, width, **options):
+def baseline_separation(problems, steps, width, **options):
     """The same of mixtures, each with an operator of its own."""
-    from peers.blind_inversion import MixingNetworks
-    from peers.priors import digits
+    from pytorch_baselines.blind_inversion import MixingNetworks
+    from pytorch_baselines.priors import digits
 
     generator, _ = digits(width=width)
-    return _peer_round(
-        "cached", _measurements(problems, 1, 32, 1), generator, None,
-        MixingNetworks(problems, SOURCES), sources=SOURCES, steps=steps, alpha=0.0, **options,
-    )  # fmt: skip
+    return _baseline_round(
+        "cached",
+        _measurements(problems, 1, 32, 1),
+        generator,
+        None,
+        MixingNetworks(problems, SOURCES),
+        sources=SOURCES,
+        steps=steps,
+        alpha=0.0,
+        **options,
+    )
 
 
-def _peer_round(kind, measurements, *networks, sources, **options):
+def _baseline_round(kind, measurements, *networks, sources, **options):
     import torch
-    from peers.blind_inversion import CachedInversion, PlainInversion
+    from pytorch_baselines.blind_inversion import CachedInversion, PlainInversion
 
     torch.manual_seed(0)
     latents = torch.rand(*measurements.shape[:2], sources, 100) * 2.0 - 1.0

@@ -12,24 +12,24 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.turns import Case, Contestant
+from benchmarks.interleaved_runs import Case, Comparison
 
 HERE = "benchmarks.input_pipeline"
 SETTINGS = {"photographs": 64, "batches": 20, "steps": 60, "network": {}, "folders": {}}
 TINY = {"photographs": 3, "batches": 2, "steps": 2, "network": {"discriminator_width": 4}}
 STEPS_OF_A_TURN = 4  # of the training step alone
 QUALITY = 90
-CROP_SHARE = 0.72  # as `data_sets.py` has it for CelebA
+CROP_FRACTION = 0.72  # as `image_sets.py` has it for CelebA
 PREFETCHED = 6  # batches that a stream has ready at most, or under way
 # What the names of the recipes stand for: (what is drawn, batch, photographs' height and width).
 RECIPES = {
     "quickstart": ("random patches of photographs", 16, (321, 481)),
     "paper": ("central crops of faces' size", 36, (218, 178)),
 }
-PEER = {"quickstart": {"min_scale": 0.4}, "paper": {"crop_share": CROP_SHARE}}
+BASELINE = {"quickstart": {"min_scale": 0.4}, "paper": {"crop_fraction": CROP_FRACTION}}
 
 
-def cases(settings):
+def comparisons(settings):
     """For each recipe the streams against the step, and the loop that waits for its stream."""
     settings = SETTINGS | settings
     root = Path(tempfile.mkdtemp(prefix="input_pipeline"))
@@ -45,7 +45,7 @@ def cases(settings):
 
 
 def _streams(settings, shared, scratch):
-    """The time per image, of the same work by a peer and of the step, and from other sources."""
+    """The time per image, of a baseline and of the step, and from other sources."""
     recipe, batches = shared["recipe"], settings["batches"]
     drawn, batch, _ = RECIPES[recipe]
     turn = {"folder": shared["folder"], "batches": batches}
@@ -53,18 +53,28 @@ def _streams(settings, shared, scratch):
 
     def ours(name, kind):
         options = turn | {"recipe": recipe, "scratch": scratch, "kind": kind}
-        return Contestant(name, f"{HERE}:stream", options, work=batches * batch)
+        return Case(name, f"{HERE}:stream", options, work=batches * batch)
 
-    peer = turn | {"batch_size": batch} | PEER[recipe]
+    baseline = turn | {"batch_size": batch} | BASELINE[recipe]
     step = shared | {"steps": STEPS_OF_A_TURN}
     consumed = [
         ours("JPEG folder", "folder"),
-        Contestant("PyTorch, DataLoader", f"{HERE}:peer_stream", peer, batches * batch, peer=True),
-        Contestant("training step", f"{HERE}:training", step, work=STEPS_OF_A_TURN * batch),
+        Case(
+            "PyTorch, DataLoader",
+            f"{HERE}:baseline_stream",
+            baseline,
+            batches * batch,
+            baseline=True,
+        ),
+        Case("training step", f"{HERE}:training", step, work=STEPS_OF_A_TURN * batch),
     ]
     if recipe == "quickstart":
-        early = Contestant("step of the pretraining", f"{HERE}:training",
-                           step | {"pretraining": True}, work=STEPS_OF_A_TURN * batch)  # fmt: skip
+        early = Case(
+            "step of the pretraining",
+            f"{HERE}:training",
+            step | {"pretraining": True},
+            work=STEPS_OF_A_TURN * batch,
+        )
         consumed.append(early)
     sources = [
         ours("JPEG folder", "folder"),
@@ -72,13 +82,15 @@ def _streams(settings, shared, scratch):
         ours("JPEG folder, cached", "cached"),
     ]
     return [
-        Case(f"input pipeline, {recipe}: an image, {drawn}", consumed, settings=told),
-        Case(f"input pipeline, {recipe}: an image from other sources", sources, settings=told),
+        Comparison(f"input pipeline, {recipe}: an image, {drawn}", consumed, settings=told),
+        Comparison(
+            f"input pipeline, {recipe}: an image from other sources", sources, settings=told
+        ),
     ]
 
 
 def _settings(settings, recipe):
-    """What both kinds of case tell of theirs."""
+    """What both kinds of comparison tell of theirs."""
     photographs = settings["folders"].get(recipe) or settings["photographs"]
     return {"batch": RECIPES[recipe][1], "photographs": photographs}
 
@@ -88,9 +100,9 @@ def _waiting(settings, shared):
     shared = shared | {"steps": settings["steps"]}
 
     def loop(name, prepare, **options):
-        return Contestant(name, f"{HERE}:{prepare}", shared | options, work=settings["steps"])
+        return Case(name, f"{HERE}:{prepare}", shared | options, work=settings["steps"])
 
-    return Case(
+    return Comparison(
         f"training, {shared['recipe']}: a step with its stream",
         [
             loop("from the JPEG folder", "training", streamed=True),
@@ -113,7 +125,7 @@ def write_photographs(directory, count, shape):
     generator = np.random.default_rng(0)
     for index in range(count):
         picture = Image.fromarray(photographs[index % len(photographs)])
-        # Enlarged where the part is larger than the photograph.
+        # Upsampled where the part is larger than the photograph.
         factor = max(1.0, *(a / b for a, b in zip(shape, picture.size[::-1], strict=True)))
         picture = picture.resize([round(side * factor) + 1 for side in picture.size])
         left, top = (
@@ -140,9 +152,9 @@ def config_of(recipe, network=None, pretraining=False):
     if recipe == "quickstart":
         recipes.on_embedded_photographs(config)
         recipes.for_two_cores(config)
-        config.loss.pretraining_share = 1.0 if pretraining else 0.0
+        config.loss.pretraining_fraction = 1.0 if pretraining else 0.0
     else:
-        config.data.crop_share = CROP_SHARE
+        config.data.crop_fraction = CROP_FRACTION
     for field, value in (network or {}).items():
         setattr(config.network, field, value)
     return config
@@ -180,14 +192,17 @@ def _pairs(config, folder, kind="folder", scratch=None):
     source = open_source(spec, TRAINING, data.channels, data.minimum_side)
     return training_pairs(
         cached(source) if kind == "cached" else source,
-        build_operator(config.operator), config.noise, data,
-        batch_size=training.batch_size, seed=training.seed,
-    )  # fmt: skip
+        build_operator(config.operator),
+        config.noise,
+        data,
+        batch_size=training.batch_size,
+        seed=training.seed,
+    )
 
 
-def peer_stream(folder, batches, batch_size, **drawing):
+def baseline_stream(folder, batches, batch_size, **drawing):
     """The same of PyTorch's DataLoader; its workers outlive the turn."""
-    from peers.input_pipeline import training_loader
+    from pytorch_baselines.input_pipeline import training_loader
 
     loader = training_loader(folder, batches, batch_size, **drawing)
 

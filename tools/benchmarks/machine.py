@@ -47,7 +47,7 @@ def _processor():
     return named[0] if named else platform.processor()
 
 
-def versions_of_peers():
+def versions_of_baselines():
     """Of what the package is held against."""
     found = {}
     for name in ("torch", "deepinv"):

@@ -1,6 +1,6 @@
 """A training step of the DCGAN prior: one update of the discriminator, one of the generator."""
 
-from benchmarks.turns import Case, Contestant
+from benchmarks.interleaved_runs import Case, Comparison
 
 HERE = "benchmarks.prior_step"
 SETTINGS = {"batch": 64, "width": 64}
@@ -8,7 +8,7 @@ TINY = {"batch": 2, "width": 4}
 PRECISIONS = {"bfloat16": "mixed_bfloat16", "float32": "float32"}  # PyTorch's name, ours
 
 
-def cases(settings):
+def comparisons(settings):
     """The step of `prior_celeba.py` in either precision, from a batch in memory.
 
     Args:
@@ -18,13 +18,15 @@ def cases(settings):
     found = []
     for precision in PRECISIONS:
         shared = settings | {"precision": precision}
-        contestants = [
-            Contestant("ours", f"{HERE}:ours", shared),
-            Contestant("PyTorch", f"{HERE}:peer", shared, peer=True),
-            Contestant("PyTorch, compiled", f"{HERE}:peer", shared | {"compiled": True}, peer=True),
+        cases = [
+            Case("ours", f"{HERE}:ours", shared),
+            Case("PyTorch", f"{HERE}:baseline", shared, baseline=True),
+            Case(
+                "PyTorch, compiled", f"{HERE}:baseline", shared | {"compiled": True}, baseline=True
+            ),
         ]
         name = f"DCGAN of 64 x 64 images, {precision}"
-        found.append(Case(name, contestants, precision, "PyTorch", settings))
+        found.append(Comparison(name, cases, precision, "PyTorch", settings))
     return found
 
 
@@ -55,10 +57,10 @@ def ours(batch, width, precision):
     return lambda: {"loss": float(step())}
 
 
-def peer(batch, width, precision, compiled=False):
-    """The same step by `peers.priors`."""
+def baseline(batch, width, precision, compiled=False):
+    """The same step by `baselines.priors`."""
     import torch
-    from peers.priors import GANStep, dcgan
+    from pytorch_baselines.priors import GANStep, dcgan
 
     torch.manual_seed(0)
     step = GANStep(*dcgan(width=width), precision=precision, compiled=compiled)

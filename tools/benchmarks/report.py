@@ -1,19 +1,19 @@
 """The results of a benchmark as Markdown."""
 
+from benchmarks.interleaved_runs import LIMIT
 from benchmarks.machine import SIDE
-from benchmarks.turns import LIMIT
 
 MIB = 2**20
 WANTED = 4.0  # dB above the measurements
 MARKS = 6  # of a curve that are shown
-FOR_THE_RECORD = ("loss", "middle")  # by which one sees that contestants do the same; in the JSON
+FOR_THE_RECORD = ("loss", "middle")  # by which one sees that cases do the same; in the JSON
 EXPLANATION = f"""\
-The contestants of a case have a process each and take turns, in an order that is drawn for every
-round. Seconds are medians of the timed rounds, with quartiles; `first` is the first turn, which
-traces and compiles. `x` is the time as a multiple of the first contestant's. The rate is that of
-the case's convolutions and products, counted once and the same for all; the share is of the rate of
-a product of two {SIDE}x{SIDE} matrices in the case's precision, in the same rounds. Memory is the
-peak of the process.
+The cases of a comparison have a process each and take turns, in an order that is drawn for every
+round. Seconds are medians of the timed rounds, with quartiles; `first` is the first run, which
+traces and compiles. `x` is the time as a multiple of the first case's. The rate is that of the
+comparison's convolutions and products, counted once and the same for all; the fraction is of the
+rate of a product of two {SIDE}x{SIDE} matrices in the comparison's precision, in the same rounds.
+Memory is the peak of the process.
 """
 
 
@@ -28,47 +28,52 @@ def markdown(results):
         "",
         EXPLANATION,
     ]
-    for title, cases in results["sections"].items():
+    for title, comparisons in results["sections"].items():
         lines.append(f"## {title}\n")
-        for case in cases:
-            parts = [_curves(case)] if _is_of_curves(case) else [_table(case), _conclusions(case)]
-            lines += [_heading(case), ""]
+        for comparison in comparisons:
+            parts = (
+                [_curves(comparison)]
+                if _is_of_curves(comparison)
+                else [_table(comparison), _conclusions(comparison)]
+            )
+            lines += [_heading(comparison), ""]
             for part in parts:
                 lines += [*part, ""]
     return "\n".join(lines)
 
 
-def _heading(case):
-    rounds = len(_of_limit(case)["seconds"])
-    settings = ", ".join(f"{name} {value}" for name, value in case["settings"].items())
-    return f"**{case['name']}**; {rounds} rounds; load before {case['load_before']}; {settings}"
+def _heading(comparison):
+    rounds = len(_of_limit(comparison)["seconds"])
+    settings = ", ".join(f"{name} {value}" for name, value in comparison["settings"].items())
+    load = comparison["load_before"]
+    return f"**{comparison['name']}**; {rounds} rounds; load before {load}; {settings}"
 
 
-def _table(case):
-    """One line a contestant."""
-    first = next(iter(case["contestants"].values()))["median"]
+def _table(comparison):
+    """One line a case."""
+    first = next(iter(comparison["cases"].values()))["median"]
     yield "| | ms (quartiles) | x | GFLOP/s | share | first s | MiB |"
     yield "|---|---:|---:|---:|---:|---:|---:|"
-    for name, found in case["contestants"].items():
+    for name, found in comparison["cases"].items():
         lower, upper = found["quartiles"]
-        rate = _rate(case, name)
+        rate = _rate(comparison, name)
         yield (
             f"| {name} | {_ms(found['median'])} ({_ms(lower)}-{_ms(upper)}) "
             f"| {found['median'] / first:.2f} | {'' if rate is None else f'{rate / 1e9:.0f}'} "
-            f"| {'' if rate is None else f'{rate / _rate(case, LIMIT):.0%}'} "
+            f"| {'' if rate is None else f'{rate / _rate(comparison, LIMIT):.0%}'} "
             f"| {found['first']:.1f} | {_mib(found['peak'])} |"
         )
 
 
-def _is_of_curves(case):
+def _is_of_curves(comparison):
     """Whether its turns tell how good what they trained is by now."""
-    first = next(iter(case["contestants"].values()))
+    first = next(iter(comparison["cases"].values()))
     return "gain" in (first["told"][-1] or {})
 
 
-def _curves(case):
-    """One line a contestant: how soon it was good, and its PSNR at some of the turns' ends."""
-    found = {name: c["told"] for name, c in case["contestants"].items() if name != LIMIT}
+def _curves(comparison):
+    """One line a case: how soon it was good, and its PSNR at some of the turns' ends."""
+    found = {name: c["told"] for name, c in comparison["cases"].items() if name != LIMIT}
     first = next(iter(found.values()))
     turns, before = len(first), first[0]
     marks = sorted({round(turns * part / MARKS) - 1 for part in range(1, MARKS + 1)} - {-1})
@@ -83,17 +88,17 @@ def _curves(case):
         yield f"| {name} | {soon} | {told[-1]['steps']} |{scores}"
 
 
-def _conclusions(case):
-    """The best of ours against the best peer, and what the turns told."""
+def _conclusions(comparison):
+    """The best of ours against the best baseline, and what the turns told."""
     fastest = {}
-    for name, found in case["contestants"].items():
-        side = "peer" if found["peer"] else "ours"
+    for name, found in comparison["cases"].items():
+        side = "baseline" if found["baseline"] else "ours"
         if name != LIMIT and found["median"] < fastest.get(side, (float("inf"), ""))[0]:
             fastest[side] = (found["median"], name)
     if len(fastest) == 2:
-        (ours, our_name), (theirs, their_name) = fastest["ours"], fastest["peer"]
+        (ours, our_name), (theirs, their_name) = fastest["ours"], fastest["baseline"]
         yield f"{our_name} / {their_name}: **{ours / theirs:.2f}**"
-    for name, found in case["contestants"].items():
+    for name, found in comparison["cases"].items():
         for key in found["told"][-1] or {}:
             if key.endswith(FOR_THE_RECORD):
                 continue
@@ -101,17 +106,17 @@ def _conclusions(case):
             yield f"- {name}: {key} {values[len(values) // 2]:.4g} (median)"
 
 
-def _rate(case, name):
+def _rate(comparison, name):
     """Floating-point operations a second, or None where they were not counted."""
     if name == LIMIT:
-        return case["operations_of_limit"] / _of_limit(case)["median"]
-    if case["operations"] is None:
+        return comparison["operations_of_limit"] / _of_limit(comparison)["median"]
+    if comparison["operations"] is None:
         return None
-    return case["operations"] / case["contestants"][name]["median"]
+    return comparison["operations"] / comparison["cases"][name]["median"]
 
 
-def _of_limit(case):
-    return case["contestants"][LIMIT]
+def _of_limit(comparison):
+    return comparison["cases"][LIMIT]
 
 
 def _ms(seconds):

@@ -5,14 +5,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from benchmarks.turns import Case, Contestant
+from benchmarks.interleaved_runs import Case, Comparison
 
 HERE = "benchmarks.restoration"
 SIZES = (64, 256, 512)  # sides of single images, in pixels
-BATCH = 8  # of one more case, of the first size
+BATCH = 8  # of one more comparison, of the first size
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 OTHERS = ("Keras predict", "Restorer", "restore_bytes", "LiteRT")  # all of float32
-PEERS = ("eager", "folded", "frozen script", "compiled")
+BASELINES = ("eager", "folded", "frozen script", "compiled")
 COUNTED = "PyTorch, eager, float32"
 KERAS_FILE = "model.keras"
 WEIGHTS_FILE = "weights.npz"
@@ -20,7 +20,7 @@ LITERT_FILE = "model.tflite"
 TINY = {"sizes": [64], "batch": 0}
 
 
-def cases(settings):
+def comparisons(settings):
     """Single images of several sizes, and a batch; images a multiple of the networks'.
 
     Args:
@@ -32,7 +32,7 @@ def cases(settings):
     described = write_models(directory, settings.get("workdir"))
     sizes, batch = settings.get("sizes", SIZES), settings.get("batch", BATCH)
     pairs = [(size, 1) for size in sizes] + ([(sizes[0], batch)] if batch else [])
-    return [_case(str(directory), described, size, count) for size, count in pairs]
+    return [_comparison(str(directory), described, size, count) for size, count in pairs]
 
 
 def temporary_directory():
@@ -42,35 +42,37 @@ def temporary_directory():
     return directory
 
 
-def _case(directory, described, size, batch):
+def _comparison(directory, described, size, batch):
     options = {"directory": directory, "shape": [batch, size, size, described["channels"]]}
     found = [
-        Contestant(f"SavedModel, {name}", f"{HERE}:saved_model", options | {"precision": name})
+        Case(f"SavedModel, {name}", f"{HERE}:saved_model", options | {"precision": name})
         for name in reversed(PRECISIONS)
     ]
     prepared = {
-        "Keras predict": "keras_predict", "Restorer": "restorer",
-        "restore_bytes": "restore_bytes", "LiteRT": "lite_rt",
-    }  # fmt: skip
+        "Keras predict": "keras_predict",
+        "Restorer": "restorer",
+        "restore_bytes": "restore_bytes",
+        "LiteRT": "lite_rt",
+    }
     for name in OTHERS:
-        found.append(Contestant(name, f"{HERE}:{prepared[name]}", options))
-    for way in PEERS:
+        found.append(Case(name, f"{HERE}:{prepared[name]}", options))
+    for way in BASELINES:
         for precision in PRECISIONS:
             told = options | {"way": way, "precision": precision, "networks": described}
             name = f"PyTorch, {way}, {precision}"
-            found.append(Contestant(name, f"{HERE}:peer", told, peer=True))
+            found.append(Case(name, f"{HERE}:baseline", told, baseline=True))
     name = f"{size} x {size} px" + f", batch of {batch}" * (batch > 1)
     told = {"size": size, "batch": batch, "trained": described["trained"]}
-    return Case(name, found, "bfloat16", COUNTED, told)
+    return Comparison(name, found, "bfloat16", COUNTED, told)
 
 
 def write_models(directory, workdir=None):
-    """Writes what the contestants read: exports, a Keras and a LiteRT file, and the weights.
+    """Writes what the cases read: exports, a Keras and a LiteRT file, and the weights.
 
     Returns:
-        dict of the networks' arguments, for the peer.
+        dict of the networks' arguments, for the baseline.
     """
-    from peers.weights import write_weights
+    from pytorch_baselines.weights import write_weights
 
     from inversenet_tf.exporting.inversenet import export_model
     from inversenet_tf.exporting.lite import converted
@@ -86,14 +88,18 @@ def write_models(directory, workdir=None):
             (directory / LITERT_FILE).write_bytes(converted(exported))
     unet, dae = model.inverter, model.denoiser
     return {
-        "channels": unet.channels, "depth": unet.depth, "global_skip": unet.global_skip,
-        "factor": dae.factor, "condition": dae.condition, "trained": bool(workdir),
-    }  # fmt: skip
+        "channels": unet.channels,
+        "depth": unet.depth,
+        "global_skip": unet.global_skip,
+        "factor": dae.factor,
+        "condition": dae.condition,
+        "trained": bool(workdir),
+    }
 
 
 def _model(workdir, precision):
     """The run's, or of two cores' recipe with weights none of which is zero or one."""
-    from peers.weights import randomize
+    from pytorch_baselines.weights import randomize
 
     from inversenet_tf import recipes
     from inversenet_tf.models.build import build_model
@@ -212,12 +218,12 @@ def lite_rt(directory, shape):
     return _turn(lambda: restore(images)["restored"])
 
 
-def peer(directory, shape, way, precision, networks):
+def baseline(directory, shape, way, precision, networks):
     """PyTorch with the same weights."""
     import torch
-    from peers.networks import DAE, UNet
-    from peers.restoration import InverseNet, deployed
-    from peers.weights import load_weights, read_weights
+    from pytorch_baselines.networks import DAE, UNet
+    from pytorch_baselines.restoration import InverseNet, deployed
+    from pytorch_baselines.weights import load_weights, read_weights
 
     n = networks
     unet = UNet(n["depth"], n["channels"], n["global_skip"])

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from benchmarks.interleaved_runs import Case, Comparison
 from benchmarks.restoration import temporary_directory, write_models
-from benchmarks.turns import Case, Contestant
 
 HERE = "benchmarks.tiles"
 SIZES = (512, 1024)  # sides of an image, in pixels
@@ -11,19 +11,19 @@ EXPORT = "float32"  # the directory of `write_models`
 TINY = {"tiled_sizes": [512]}
 
 
-def cases(settings):
+def comparisons(settings):
     """One for each size: tiles, then the whole.
 
     Args:
         settings: dict that may hold `tiled_sizes`, and `workdir` and `directory` as for
-            `benchmarks.restoration.cases`.
+            `benchmarks.restoration.comparisons`.
     """
     directory = Path(settings.get("directory") or temporary_directory())
     write_models(directory, settings.get("workdir"))
-    return [_case(directory, size) for size in settings.get("tiled_sizes", SIZES)]
+    return [_comparison(directory, size) for size in settings.get("tiled_sizes", SIZES)]
 
 
-def _case(directory, size):
+def _comparison(directory, size):
     """Writes the photograph and what the whole of it becomes, too, for the comparison."""
     import numpy as np
 
@@ -37,12 +37,12 @@ def _case(directory, size):
     np.save(files["photograph"], pixels)
     np.save(files["whole"], restore_pixels(restorer, pixels))
     options = {"export": str(directory / EXPORT)} | files
-    contestants = [
-        Contestant("tiles", f"{HERE}:restored", options | {"max_memory": limit}),
-        Contestant("whole", f"{HERE}:restored", options),
+    cases = [
+        Case("tiles", f"{HERE}:restored", options | {"max_memory": limit}),
+        Case("whole", f"{HERE}:restored", options),
     ]
     told = {"size": size, "tile": tile, "max_memory": limit}
-    return Case(f"{size} x {size} px", contestants, settings=told)
+    return Comparison(f"{size} x {size} px", cases, settings=told)
 
 
 def _photograph(size, channels):
@@ -61,9 +61,9 @@ def memory_for_tiles(pixels, spec):
     """Half of the bytes that the whole image takes, and [height, width] of the tiles then."""
     from inversenet_tf.restoration.tiling import tile_shape
 
-    extended = [-(-side // spec.multiple) * spec.multiple for side in pixels.shape[:2]]
-    limit = int(extended[0] * extended[1] * spec.bytes_per_pixel / 2)
-    return limit, [side * spec.scale for side in tile_shape(extended, spec, limit, pixels.itemsize)]
+    padded = [-(-side // spec.multiple) * spec.multiple for side in pixels.shape[:2]]
+    limit = int(padded[0] * padded[1] * spec.bytes_per_pixel / 2)
+    return limit, [side * spec.scale for side in tile_shape(padded, spec, limit, pixels.itemsize)]
 
 
 def restored(export, photograph, whole, max_memory=None):

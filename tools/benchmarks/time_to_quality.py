@@ -7,7 +7,7 @@ compiling are. All train on batches of one input pipeline, which runs in their o
 import os
 import time
 
-from benchmarks.turns import Case, Contestant
+from benchmarks.interleaved_runs import Case, Comparison
 
 HERE = "benchmarks.time_to_quality"
 SLICE, BUDGET = 10.0, 220.0  # seconds of training, in a turn and in all
@@ -16,8 +16,8 @@ DEEPINV = {"UNet": 1e-3, "DnCNN": 1e-3}  # its networks' names for them, and lea
 CONFIGS = {"quickstart": "quickstart", "paper": "the paper's"}
 
 
-def cases(settings):
-    """One case.
+def comparisons(settings):
+    """One comparison.
 
     Args:
         settings: dict that may hold `slice` and `budget` in seconds, `size` of patches, `width`
@@ -28,19 +28,17 @@ def cases(settings):
         "slice_": slice_,
         "smaller": {name: settings[name] for name in ("size", "width") if name in settings},
     }
-    contestants = [
-        Contestant(f"ours, recipe {label}", f"{HERE}:ours", shared | {"recipe": recipe})
+    cases = [
+        Case(f"ours, recipe {label}", f"{HERE}:ours", shared | {"recipe": recipe})
         for recipe, label in CONFIGS.items()
-    ] + [Contestant("PyTorch, recipe the paper's", f"{HERE}:peer", shared, peer=True)]
+    ] + [Case("PyTorch, recipe the paper's", f"{HERE}:baseline", shared, baseline=True)]
     for name, rate in settings.get("deepinv", DEEPINV).items():
         options = shared | {"name": name, "learning_rate": rate, "budget": budget}
-        contestants.append(
-            Contestant(f"deepinv's {name}, MSE", f"{HERE}:deepinv", options, peer=True)
-        )
+        cases.append(Case(f"deepinv's {name}, MSE", f"{HERE}:deepinv", options, baseline=True))
     return [
-        Case(
+        Comparison(
             f"PSNR of two held-out photographs, {budget:g} s of training each",
-            contestants,
+            cases,
             "bfloat16",
             settings={"data": "photos", "operator": "motion blur of 9 pixels"},
             rounds=max(1, round(budget / slice_)),
@@ -140,11 +138,11 @@ def ours(recipe, slice_, smaller):
     return _turn(slice_, step, lambda: data.gain(restore))
 
 
-def peer(slice_, smaller):
-    """The paper's recipe by `peers.inversenet`."""
+def baseline(slice_, smaller):
+    """The paper's recipe by `baselines.inversenet`."""
     import torch
-    from peers.inversenet import Settings, TrainingStep, build_networks, settings_of
-    from peers.restoration import InverseNet
+    from pytorch_baselines.inversenet import Settings, TrainingStep, build_networks, settings_of
+    from pytorch_baselines.restoration import InverseNet
 
     config = config_of("paper", **smaller)
     torch.manual_seed(0)
@@ -165,7 +163,7 @@ def peer(slice_, smaller):
 
 def deepinv(name, learning_rate, budget, slice_, smaller):
     """A network of deepinv on quickstart's patches."""
-    from peers.deepinv_networks import Restoration
+    from pytorch_baselines.deepinv_networks import Restoration
 
     restoration = Restoration(name, learning_rate, autocast=True)
 

@@ -1,11 +1,11 @@
 """One turn of Algorithm 1 on a batch in memory: our training step against that in PyTorch."""
 
-from benchmarks.turns import Case, Contestant
+from benchmarks.interleaved_runs import Case, Comparison
 
 HERE = "benchmarks.training_step"
 RECIPES = ("the paper's", "for two cores")
 COMPARATORS = {"alexnet": 0, "squeezenet": 64}  # by name, the size they are used at; 0: their own
-PEERS = {"PyTorch, bfloat16": {"autocast": True}, "PyTorch, float32": {}}
+BASELINES = {"PyTorch, bfloat16": {"autocast": True}, "PyTorch, float32": {}}
 # Slower here, after minutes of compiling: shown once, with the paper's step.
 COMPILED = {"PyTorch, bfloat16, compiled": {"autocast": True, "compiled": True}}
 COUNTED = "PyTorch, float32"
@@ -25,15 +25,15 @@ def config_of(recipe, size=64, batch=0, width=0):
     config = recipes.motion_deblur()
     if recipe == "for two cores":
         recipes.for_two_cores(config)
-        # The step of Algorithm 1, which the peer takes, too.
-        config.loss.pretraining_share = config.training.average = 0.0
+        # The step of Algorithm 1, which the baseline takes, too.
+        config.loss.pretraining_fraction = config.training.average = 0.0
     config.data.size = size
     config.training.batch_size = batch or config.training.batch_size
     config.network.discriminator_width = width or config.network.discriminator_width
     return config
 
 
-def cases(settings):
+def comparisons(settings):
     """The paper's step without and with comparators, and that of the recipe for two cores.
 
     Args:
@@ -41,34 +41,34 @@ def cases(settings):
             `comparators`, of those of `COMPARATORS` that are measured.
     """
     smaller = {name: settings[name] for name in ("size", "batch", "width") if name in settings}
-    found = [_case(recipe, "none", smaller) for recipe in RECIPES]
+    found = [_comparison(recipe, "none", smaller) for recipe in RECIPES]
     for comparator in settings.get("comparators", COMPARATORS):
-        found.append(_case("the paper's", comparator, smaller))
+        found.append(_comparison("the paper's", comparator, smaller))
     return found
 
 
-def _case(recipe, comparator, smaller):
-    from peers.inversenet import settings_of
+def _comparison(recipe, comparator, smaller):
+    from pytorch_baselines.inversenet import settings_of
 
     config = config_of(recipe, **smaller)
     size, batch = config.data.size, config.training.batch_size
     ours = {"recipe": recipe, "comparator": comparator, "smaller": smaller}
-    peers = {
+    baselines = {
         "settings": settings_of(config),
         "comparator": comparator,
         "shape": [batch, size, size, config.data.channels],
     }
     shows_compiled = (recipe, comparator) == (RECIPES[0], "none")
-    contestants = [
-        Contestant(f"ours, {label}", f"{HERE}:ours", ours | {"precision": precision})
+    cases = [
+        Case(f"ours, {label}", f"{HERE}:ours", ours | {"precision": precision})
         for label, precision in (("bfloat16", "mixed_bfloat16"), ("float32", "float32"))
     ] + [
-        Contestant(name, f"{HERE}:peer", peers | options, peer=True)
-        for name, options in (PEERS | (COMPILED if shows_compiled else {})).items()
+        Case(name, f"{HERE}:baseline", baselines | options, baseline=True)
+        for name, options in (BASELINES | (COMPILED if shows_compiled else {})).items()
     ]
     used = "" if comparator == "none" else f", {comparator}"
     told = {"size": size, "batch": batch, "width": config.network.discriminator_width}
-    return Case(f"{recipe} step{used}", contestants, "bfloat16", COUNTED, told)
+    return Comparison(f"{recipe} step{used}", cases, "bfloat16", COUNTED, told)
 
 
 def _batch(shape):
@@ -118,11 +118,11 @@ def _our_comparator(name, precision):
     return Comparator(pretrained.network(size=size, dtype=precision), pretrained.preprocess)
 
 
-def peer(settings, comparator, shape, autocast=False, compiled=False):
-    """The step of `peers.inversenet`."""
+def baseline(settings, comparator, shape, autocast=False, compiled=False):
+    """The step of `baselines.inversenet`."""
     import torch
-    from peers import comparators
-    from peers.inversenet import Settings, TrainingStep, build_networks
+    from pytorch_baselines import comparators
+    from pytorch_baselines.inversenet import Settings, TrainingStep, build_networks
 
     torch.manual_seed(0)
     if comparator != "none":

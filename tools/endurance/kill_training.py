@@ -51,11 +51,13 @@ def main():
             command(output / "killed"), logs / f"kill-{number:02d}", WORKERS.value
         )
         kill = training_processes.kill_once(
-            processes, output / "killed", left,
+            processes,
+            output / "killed",
+            left,
             seconds=generator.uniform(0.0, LONGEST.value),
             while_writing=number % 3 == 2,
             victim=generator.randrange(WORKERS.value),
-        )  # fmt: skip
+        )
         if not kill["was_running"]:
             raise ValueError(f"Expected a training that outlives {KILLS.value} kills, see {logs}")
         kills.append(kill)

@@ -61,10 +61,13 @@ def peak_memory(tool, *arguments):
 
 def training_memory(source, workdir):
     return peak_memory(
-        "train.py", f"--config={CONFIG.value}", f"--workdir={workdir}",
-        f"--config.data.train={source}", f"--config.training.steps={STEPS.value}",
+        "train.py",
+        f"--config={CONFIG.value}",
+        f"--workdir={workdir}",
+        f"--config.data.train={source}",
+        f"--config.training.steps={STEPS.value}",
         f"--config.training.steps_per_epoch={STEPS.value}",
-    )  # fmt: skip
+    )
 
 
 def measure(directory):
@@ -89,14 +92,16 @@ def measure(directory):
     sets = []
     for name, spec in sources.items():
         source = open_source(spec, TRAINING, config["data"]["channels"])
-        sets.append({
-            "set": name,
-            "images": len(source),
-            "files_mib": bytes_of_files * (1 if name == "folder" else COPIES.value) / MIB,
-            "decoded_mib": decoded_bytes(source) / MIB,
-            "peak_mib": peaks[name],
-            "ratio": peaks[name] / peaks["folder"],
-        })  # fmt: skip
+        sets.append(
+            {
+                "set": name,
+                "images": len(source),
+                "files_mib": bytes_of_files * (1 if name == "folder" else COPIES.value) / MIB,
+                "decoded_mib": decoded_bytes(source) / MIB,
+                "peak_mib": peaks[name],
+                "ratio": peaks[name] / peaks["folder"],
+            }
+        )
     return sets, config
 
 

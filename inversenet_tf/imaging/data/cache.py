@@ -7,7 +7,7 @@ from absl import logging
 from inversenet_tf.imaging.data.sources import ImageSource
 from inversenet_tf.imaging.files.images import ImageReadError, from_integers, to_uint8
 
-SHARE_OF_MEMORY = 0.5  # of what is available; the training needs the rest
+FRACTION_OF_MEMORY = 0.5  # of what is available; the training needs the rest
 MIB = 2**20
 
 
@@ -54,7 +54,7 @@ def _unpacked(image):
 
 
 def decoded_bytes(source, sample=32):
-    """Memory that a whole source takes once it is cached, judged by some of its images.
+    """Memory that a whole source takes once it is cached, classified by some of its images.
 
     Args:
         source: an `ImageSource`.
@@ -83,7 +83,7 @@ def cached(source):
         ValueError: it takes more than half of the available memory.
     """
     needed = decoded_bytes(source)
-    allowed = psutil.virtual_memory().available * SHARE_OF_MEMORY
+    allowed = psutil.virtual_memory().available * FRACTION_OF_MEMORY
     if needed > allowed:
         raise ValueError(
             f"Expected decoded images of at most {allowed / MIB:.0f} MiB, half of the available "

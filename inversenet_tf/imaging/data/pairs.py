@@ -28,7 +28,7 @@ def degrade(images, operator, noise, seed):
         measurements, float32.
     """
     measurements = operator(images)
-    if noise.eight_bit:
+    if noise.quantize:
         measurements = round_to_8_bits(measurements)
     if noise.gaussian_sigma > 0:
         measurements = add_gaussian_noise(measurements, noise.gaussian_sigma, seed)
@@ -79,8 +79,9 @@ def training_pairs(
 
     batch = functools.partial(
         tf.data.Dataset.batch,
-        batch_size=context.get_per_replica_batch_size(batch_size), drop_remainder=True,
-    )  # fmt: skip
+        batch_size=context.get_per_replica_batch_size(batch_size),
+        drop_remainder=True,
+    )
     image_shape = (drawn.size, drawn.size, data.channels)
     pairs = _make_pairs(positions, load, batch, source, operator, noise, image_shape, seed)
     return (pairs.map(without_margin) if data.margin else pairs).prefetch(4)
@@ -127,18 +128,30 @@ def evaluation_pairs(
 def training_images(source, data, *, batch_size, seed, start=0, context=ONE_PROCESS):
     """The images of `training_pairs` alone."""
     pairs = training_pairs(
-        source, Identity(), NoiseConfig(eight_bit=False), data,
-        batch_size=batch_size, seed=seed, start=start, context=context,
-    )  # fmt: skip
+        source,
+        Identity(),
+        NoiseConfig(quantize=False),
+        data,
+        batch_size=batch_size,
+        seed=seed,
+        start=start,
+        context=context,
+    )
     return pairs.map(lambda measurements, images: images)
 
 
 def evaluation_images(source, data, *, batch_size, limit=None, context=ONE_PROCESS):
     """The images of `evaluation_pairs` alone."""
     pairs = evaluation_pairs(
-        source, Identity(), NoiseConfig(eight_bit=False), data,
-        batch_size=batch_size, seed=0, limit=limit, context=context,
-    )  # fmt: skip
+        source,
+        Identity(),
+        NoiseConfig(quantize=False),
+        data,
+        batch_size=batch_size,
+        seed=0,
+        limit=limit,
+        context=context,
+    )
     return pairs.map(lambda measurements, images: images)
 
 

@@ -18,7 +18,7 @@ def draw_patch(source, data, seed, position):
 
     Args:
         source: an `ImageSource`.
-        data: a `DataConfig`; its `size`, `crop`, `crop_size`, `crop_share`, `min_scale` and
+        data: a `DataConfig`; its `size`, `crop`, `crop_size`, `crop_fraction`, `min_scale` and
             `augmentation` are used.
         seed: of the run.
         position: how many patches were drawn before this one.

@@ -134,7 +134,7 @@ class Digits(ImageSource):
     """
 
     SIDE = 32
-    HELD_OUT_SHARE = 0.2
+    HELD_OUT_FRACTION = 0.2
 
     def __init__(self, split, channels, minimum_side):
         if minimum_side > self.SIDE:
@@ -143,7 +143,7 @@ class Digits(ImageSource):
                 f"which have {self.SIDE}."
             )
         digits = sklearn.datasets.load_digits()
-        first = round(len(digits.images) * (1 - self.HELD_OUT_SHARE))
+        first = round(len(digits.images) * (1 - self.HELD_OUT_FRACTION))
         chosen = slice(first) if split == TRAINING else slice(first, None)
         indices = range(len(digits.images))[chosen]
         super().__init__(f"digits@{split}", [f"digit-{index}" for index in indices])

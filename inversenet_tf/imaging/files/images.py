@@ -13,9 +13,24 @@ from tqdm import tqdm
 from inversenet_tf.imaging.files.atomic import written_aside
 
 IMAGE_SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k", ".avif", ".bmp", ".gif",
-    ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm",
-)  # fmt: skip
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".mpo",
+    ".jp2",
+    ".j2k",
+    ".avif",
+    ".bmp",
+    ".gif",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+    ".pnm",
+)
 WHITE = 255.0  # what 1.0 is in a file of 8 bits
 WHITE_16_BITS = 65535.0
 DECODED_CHECKS = 20_000
@@ -126,9 +141,11 @@ def _jpeg_part(image, channels, window):
     right = min(columns.stop + JPEG_MARGIN, image.width)
     try:
         pixels = tf.io.decode_and_crop_jpeg(
-            content, (top, left, bottom - top, right - left), channels,
+            content,
+            (top, left, bottom - top, right - left),
+            channels,
             dct_method="INTEGER_ACCURATE",
-        ).numpy()  # fmt: skip
+        ).numpy()
     except tf.errors.InvalidArgumentError:
         return None
     return pixels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]

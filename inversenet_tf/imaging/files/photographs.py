@@ -34,12 +34,23 @@ UPRIGHT = {  # what an EXIF orientation asks for
 STALE_SIZES = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
 # A TIFF keeps its EXIF among the tags that say how its own pixels lie; these say something else.
 DESCRIPTIVE_TAGS = {
-    ExifTags.Base.ImageDescription, ExifTags.Base.Make, ExifTags.Base.Model,
-    ExifTags.Base.Software, ExifTags.Base.DateTime, ExifTags.Base.Artist,
-    ExifTags.Base.HostComputer, ExifTags.Base.Copyright, ExifTags.Base.Rating,
-    ExifTags.Base.XPTitle, ExifTags.Base.XPComment, ExifTags.Base.XPAuthor,
-    ExifTags.Base.XPKeywords, ExifTags.Base.XPSubject, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo,
-}  # fmt: skip
+    ExifTags.Base.ImageDescription,
+    ExifTags.Base.Make,
+    ExifTags.Base.Model,
+    ExifTags.Base.Software,
+    ExifTags.Base.DateTime,
+    ExifTags.Base.Artist,
+    ExifTags.Base.HostComputer,
+    ExifTags.Base.Copyright,
+    ExifTags.Base.Rating,
+    ExifTags.Base.XPTitle,
+    ExifTags.Base.XPComment,
+    ExifTags.Base.XPAuthor,
+    ExifTags.Base.XPKeywords,
+    ExifTags.Base.XPSubject,
+    ExifTags.IFD.Exif,
+    ExifTags.IFD.GPSInfo,
+}
 
 
 @dataclasses.dataclass
@@ -214,7 +225,7 @@ def write_photograph(path, pixels, photograph, scale=1):
         path: of the file.
         pixels: uint8 or uint16 [height, width, 1 or 3].
         photograph: the `Photograph` whose alpha, profile, EXIF and resolution are written.
-        scale: how much larger `pixels` are than its own; the alpha is enlarged alike.
+        scale: how much larger `pixels` are than its own; the alpha is upsampled alike.
 
     Raises:
         OSError: the file cannot be written.

@@ -95,7 +95,7 @@ def sobel():
     return np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]], np.float32)
 
 
-def misjudged(kernel, degrees=10.0):
+def mismatched(kernel, degrees=10.0):
     """What a user who reads a motion's direction wrongly takes a kernel for: it, turned."""
     turned = scipy.ndimage.rotate(kernel, degrees, reshape=False, order=1)
     return _normalised(np.maximum(turned, 0.0))

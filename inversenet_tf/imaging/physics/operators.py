@@ -92,7 +92,7 @@ class Blur(Operator):
     def _correlate(self, images, kernel, before, after):
         channels = images.shape[-1]
         kernel = kernel if kernel.ndim == 3 else np.repeat(kernel[..., None], channels, axis=-1)
-        padded = extended(images, before, after, self.boundary)
+        padded = pad(images, before, after, self.boundary)
         return tf.nn.depthwise_conv2d(padded, kernel[..., None], [1, 1, 1, 1], "VALID")
 
     def validate(self, image_shape):
@@ -109,7 +109,7 @@ class Blur(Operator):
             )
 
 
-class Decimation(Operator):
+class Downsampling(Operator):
     """Keeps one pixel of every scale x scale block: S of Appendix D.2.
 
     Args:
@@ -194,7 +194,7 @@ class Compose(Operator):
         return shapes
 
 
-def extended(images, before, after, boundary):
+def pad(images, before, after, boundary):
     """Extends height and width by `before` and `after` pixels, wrapped around or mirrored.
 
     Args:
@@ -233,13 +233,13 @@ def blur(config):
 
 
 def downsampling(config):
-    """A = S H of Appendix D.2: blurred, then decimated."""
-    return Compose(blur(config), Decimation(config.scale))
+    """A = S H of Appendix D.2: blurred, then downsampled."""
+    return Compose(blur(config), Downsampling(config.scale))
 
 
 def joint(config):
-    """A = L S H of Appendix D.3: blurred, decimated and grey."""
-    return Compose(blur(config), Decimation(config.scale), SpectralMean())
+    """A = L S H of Appendix D.3: blurred, downsampled and grey."""
+    return Compose(blur(config), Downsampling(config.scale), SpectralMean())
 
 
 OPERATORS = {

@@ -65,7 +65,7 @@ COMPARATORS = {
         "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 is what keras.applications.VGG16("
         f"include_top=False) downloads to ~/.keras/models. {USE}",
     ),
-}  # fmt: skip
+}
 
 
 class Comparator:

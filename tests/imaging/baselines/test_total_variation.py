@@ -50,10 +50,10 @@ def test_flat_regions_are_recovered(blocks):
 def test_outliers_upset_wiener_alone(blocks):
     measurements = with_outliers(Blur(KERNEL)(blocks).numpy()).astype(np.float32)
     struck = score(measurements, blocks)
-    best_rival = max(score(wiener(measurements, KERNEL, s), blocks) for s in (0.01, 0.1, 0.3, 1))
+    best_baseline = max(score(wiener(measurements, KERNEL, s), blocks) for s in (0.01, 0.1, 0.3, 1))
     restored = score(tv_l1(measurements, KERNEL, weight=0.05), blocks)
     assert restored > struck + 10
-    assert restored > best_rival + 5
+    assert restored > best_baseline + 5
 
 
 def test_the_objective_falls_with_the_iterations(blocks):

@@ -1,4 +1,4 @@
-"""Files as they lie in real folders: each is read rightly, or skipped by its name."""
+"""Files as they lie in real folders: each is classified correctly, or skipped by its name."""
 
 import numpy as np
 import pytest

@@ -19,14 +19,14 @@ from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.operators import (
     Blur,
     Compose,
-    Decimation,
+    Downsampling,
     Identity,
     SpectralMean,
 )
 
 RANDOM = DataConfig(size=32, crop="random", augmentation="flip")
 NOISE = NoiseConfig(gaussian_sigma=0.05)
-JOINT = Compose(Blur(linear_motion(5)), Decimation(4), SpectralMean())
+JOINT = Compose(Blur(linear_motion(5)), Downsampling(4), SpectralMean())
 
 
 @pytest.fixture
@@ -78,9 +78,15 @@ def test_replicas_of_all_workers_share_the_batch_of_one(folder, workers, replica
 
     def make(context):
         return training_pairs(
-            folder, Blur(linear_motion(5)), NOISE, RANDOM,
-            batch_size=8, seed=1, start=start, context=context,
-        )  # fmt: skip
+            folder,
+            Blur(linear_motion(5)),
+            NOISE,
+            RANDOM,
+            batch_size=8,
+            seed=1,
+            start=start,
+            context=context,
+        )
 
     whole = take(make(ONE_PROCESS), 3)
     for expected, found in zip(whole, joined(make, workers, replicas), strict=True):
@@ -109,9 +115,15 @@ def test_workers_share_the_images_of_an_evaluation(folder, workers, limit):
 
     def make(context):
         return evaluation_pairs(
-            folder, Blur(linear_motion(5)), NOISE, DataConfig(size=32),
-            batch_size=2, seed=0, limit=limit, context=context,
-        )  # fmt: skip
+            folder,
+            Blur(linear_motion(5)),
+            NOISE,
+            DataConfig(size=32),
+            batch_size=2,
+            seed=0,
+            limit=limit,
+            context=context,
+        )
 
     def pairs_of(dataset):
         """As bytes, so that they can be sorted."""
@@ -132,7 +144,7 @@ def test_workers_share_the_images_of_an_evaluation(folder, workers, limit):
 
 def test_batches_have_their_shape_and_measurements_belong_to_images(folder):
     pairs = training_pairs(
-        folder, Blur(linear_motion(5)), NoiseConfig(eight_bit=False), RANDOM, batch_size=4, seed=0
+        folder, Blur(linear_motion(5)), NoiseConfig(quantize=False), RANDOM, batch_size=4, seed=0
     )
     measurements, images = take(pairs, 1)[0]
     assert measurements.shape == images.shape == (4, 32, 32, 3)
@@ -153,8 +165,10 @@ def test_every_epoch_shows_every_image_once_in_another_order(folder):
     data = DataConfig(size=32)
     first = [draw_patch(folder, data, 0, p)[0] for p in range(12)]
     crops = [center_crop(folder.load(i), 32) for i in range(6)]
-    orders = [[next(i for i, c in enumerate(crops) if np.array_equal(c, p)) for p in part]
-              for part in (first[:6], first[6:])]  # fmt: skip
+    orders = [
+        [next(i for i, c in enumerate(crops) if np.array_equal(c, p)) for p in part]
+        for part in (first[:6], first[6:])
+    ]
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(6))
     assert orders[0] != orders[1]
 
@@ -236,7 +250,7 @@ def test_pairs_of_the_user_are_cropped_together(image_folder):
 
 
 def test_measurements_may_be_smaller_and_grey(folder):
-    quiet = NoiseConfig(eight_bit=False)
+    quiet = NoiseConfig(quantize=False)
     streams = [
         training_pairs(folder, JOINT, quiet, RANDOM, batch_size=4, seed=0),
         evaluation_pairs(folder, JOINT, quiet, DataConfig(size=32), batch_size=4, seed=0),
@@ -269,7 +283,7 @@ def test_pairs_of_the_user_have_one_size(image_folder, make_pairs):
 @pytest.mark.parametrize("share", [0.8, 1.0])
 def test_a_central_crop_may_be_a_share_of_the_image(folder, share):
     """Of 40 x 48 pixels, 0.8 is 32 and 1 the largest square; both are scaled down to 16."""
-    data = DataConfig(size=16, crop_share=share)
+    data = DataConfig(size=16, crop_fraction=share)
     data.validate()
     side = round(40 * share)
     crops = np.stack([center_crop(folder.load(i), side) for i in range(6)])
@@ -282,27 +296,27 @@ def test_a_central_crop_may_be_a_share_of_the_image(folder, share):
 
 def test_a_share_of_images_of_any_resolution_is_the_same_part():
     """CelebA comes as 178 x 218 and halved; the face is the central 128 or 64 pixels."""
-    data = DataConfig(size=64, crop_share=0.72)
+    data = DataConfig(size=64, crop_fraction=0.72)
     assert data.center_side((218, 178, 3)) == 128
     assert data.center_side((109, 89, 3)) == 64
     assert data.minimum_side == 89
     assert dataclasses.replace(data, padding=4).minimum_side == 81
-    assert dataclasses.replace(data, crop_share=1.0).minimum_side == 64
-    assert dataclasses.replace(data, crop_share=0.0, crop_size=128).minimum_side == 128
+    assert dataclasses.replace(data, crop_fraction=1.0).minimum_side == 64
+    assert dataclasses.replace(data, crop_fraction=0.0, crop_size=128).minimum_side == 128
 
 
 @pytest.mark.parametrize(
     "fields",
     [
-        {"crop_share": 1.1},
-        {"crop_share": -0.1},
-        {"crop_share": float("nan")},
-        {"crop_share": 0.5, "crop_size": 128},
-        {"crop_share": 0.5, "train": "pairs:sharp,blurred"},
+        {"crop_fraction": 1.1},
+        {"crop_fraction": -0.1},
+        {"crop_fraction": float("nan")},
+        {"crop_fraction": 0.5, "crop_size": 128},
+        {"crop_fraction": 0.5, "train": "pairs:sharp,blurred"},
     ],
 )
 def test_impossible_shares_are_refused(fields):
-    with pytest.raises(ValueError, match="data.crop_share"):
+    with pytest.raises(ValueError, match="data.crop_fraction"):
         DataConfig(**fields).validate()
 
 

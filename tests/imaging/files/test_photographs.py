@@ -63,19 +63,27 @@ def test_upright_as_the_orientation_says(tmp_path, suffix, orientation):
     path = saved(tmp_path / f"turned.{suffix}", pixels, **options)
     found = read_photograph(path)
     turned = {
-        1: pixels, 2: pixels[:, ::-1], 3: pixels[::-1, ::-1], 4: pixels[::-1],
-        5: pixels.swapaxes(0, 1), 6: np.rot90(pixels, -1),
-        7: np.rot90(pixels, 2).swapaxes(0, 1), 8: np.rot90(pixels),
-    }  # fmt: skip
+        1: pixels,
+        2: pixels[:, ::-1],
+        3: pixels[::-1, ::-1],
+        4: pixels[::-1],
+        5: pixels.swapaxes(0, 1),
+        6: np.rot90(pixels, -1),
+        7: np.rot90(pixels, 2).swapaxes(0, 1),
+        8: np.rot90(pixels),
+    }
     np.testing.assert_allclose(found.pixels, turned[orientation], atol=2)
     check_exif(found.exif)
 
 
 def test_a_photograph_keeps_what_belongs_to_it(tmp_path):
     path = saved(
-        tmp_path / "a.png", np.dstack([COLOURS, ALPHA]),
-        exif=camera_exif(1), icc_profile=SRGB, dpi=(300, 300),
-    )  # fmt: skip
+        tmp_path / "a.png",
+        np.dstack([COLOURS, ALPHA]),
+        exif=camera_exif(1),
+        icc_profile=SRGB,
+        dpi=(300, 300),
+    )
     photograph = read_photograph(path)
     np.testing.assert_array_equal(photograph.pixels, COLOURS)
     np.testing.assert_array_equal(photograph.alpha, ALPHA)
@@ -100,9 +108,15 @@ def test_a_larger_result_has_a_larger_alpha(tmp_path):
     np.testing.assert_allclose(found.resolution, (300, 150), rtol=1e-3)
 
 
-@pytest.mark.parametrize("channels, profile, kept", [
-    (1, GRAY_PROFILE, True), (1, SRGB, False), (3, SRGB, True), (3, GRAY_PROFILE, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "channels, profile, kept",
+    [
+        (1, GRAY_PROFILE, True),
+        (1, SRGB, False),
+        (3, SRGB, True),
+        (3, GRAY_PROFILE, False),
+    ],
+)
 def test_a_profile_goes_with_its_kind_of_colours(tmp_path, channels, profile, kept):
     pixels = COLOURS[..., :channels]
     write_photograph(tmp_path / "a.png", pixels, Photograph(pixels, profile=profile))
@@ -110,9 +124,16 @@ def test_a_profile_goes_with_its_kind_of_colours(tmp_path, channels, profile, ke
         assert image.info.get("icc_profile") == (profile if kept else None)
 
 
-@pytest.mark.parametrize("mode, suffix", [
-    ("1", "png"), ("L", "png"), ("LA", "png"), ("L", "gif"), ("P", "png"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "mode, suffix",
+    [
+        ("1", "png"),
+        ("L", "png"),
+        ("LA", "png"),
+        ("L", "gif"),
+        ("P", "png"),
+    ],
+)
 def test_gray_stays_gray(tmp_path, mode, suffix):
     gray = Image.fromarray(GRAY)
     if mode == "LA":
@@ -192,9 +213,11 @@ def test_of_several_frames_the_first(tmp_path):
 
 def test_other_colours_become_srgb(tmp_path):
     lab = ImageCms.profileToProfile(
-        Image.fromarray(COLOURS), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"),
+        Image.fromarray(COLOURS),
+        ImageCms.createProfile("sRGB"),
+        ImageCms.createProfile("LAB"),
         outputMode="LAB",
-    )  # fmt: skip
+    )
     found = read_photograph(saved(tmp_path / "lab.tif", lab, icc_profile=SRGB))
     assert found.notes == ["LAB converted to sRGB"] and found.profile is None
     np.testing.assert_allclose(found.pixels, COLOURS, atol=6)

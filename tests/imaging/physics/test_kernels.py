@@ -57,13 +57,13 @@ def test_a_kernel_of_three_channels_survives_its_file(tmp_path):
     np.testing.assert_allclose(kernels.from_file(tmp_path / "scaled.npy"), kernel, rtol=1e-6)
 
 
-def test_a_misjudged_kernel_is_the_kernel_turned():
+def test_a_mismatched_kernel_is_the_kernel_turned():
     for kernel in (kernels.camera_shake(9, 3), kernels.chromatic(8, sigma=1.0)):
-        turned = kernels.misjudged(kernel)
+        turned = kernels.mismatched(kernel)
         assert turned.shape == kernel.shape and turned.dtype == np.float32
         assert turned.min() >= 0
         np.testing.assert_allclose(turned.sum(axis=(0, 1)), 1, rtol=1e-6)
-        np.testing.assert_allclose(kernels.misjudged(kernel, 90), np.rot90(kernel), atol=1e-6)
+        np.testing.assert_allclose(kernels.mismatched(kernel, 90), np.rot90(kernel), atol=1e-6)
 
 
 @pytest.mark.parametrize("angle", [20, 110])
@@ -78,7 +78,7 @@ def test_ten_degrees_are_ten_degrees(angle):
 
     kernel = kernels.linear_motion(21, angle)
     assert direction(kernel) == pytest.approx(angle, abs=0.5)
-    assert direction(kernels.misjudged(kernel)) == pytest.approx(angle + 10, abs=1)
+    assert direction(kernels.mismatched(kernel)) == pytest.approx(angle + 10, abs=1)
 
 
 def test_kernels_from_files(tmp_path):

@@ -18,15 +18,15 @@ ALL = {
     "circular, one kernel a channel": operators.Blur(generator().random((5, 5, 3))),
     "reflect": operators.Blur(generator().random((9, 9)), "reflect"),
     "reflect, even": operators.Blur(generator().random((6, 6)), "reflect"),
-    "decimation by 2": operators.Decimation(2),
-    "decimation by 4": operators.Decimation(4),
+    "downsampling by 2": operators.Downsampling(2),
+    "downsampling by 4": operators.Downsampling(4),
     "spectral mean": operators.SpectralMean(),
     "downsampling": operators.Compose(
-        operators.Blur(generator().random((7, 7))), operators.Decimation(4)
+        operators.Blur(generator().random((7, 7))), operators.Downsampling(4)
     ),
     "joint": operators.Compose(
         operators.Blur(generator().random((9, 9, 3)), "reflect"),
-        operators.Decimation(2),
+        operators.Downsampling(2),
         operators.SpectralMean(),
     ),
 }
@@ -80,7 +80,7 @@ def test_downsampling_is_scipys_convolution_sampled_at_the_phase(scale):
     """A = S H of Appendix D.2."""
     kernel = generator().random((7, 7))
     image = generator().random((24, 36)).astype(np.float32)
-    operator = operators.Compose(operators.Blur(kernel), operators.Decimation(scale))
+    operator = operators.Compose(operators.Blur(kernel), operators.Downsampling(scale))
     blurred = scipy.ndimage.convolve(image, kernel, mode="wrap")
     assert (operator.scale, operator.phase) == (scale, scale // 2)
     assert operator.measurement_shape((24, 36, 1)) == (24 // scale, 36 // scale, 1)
@@ -97,7 +97,7 @@ def test_joint_is_the_mean_of_three_convolutions():
     kernel = generator().random((9, 9, 3))
     image = generator().random((16, 20, 3)).astype(np.float32)
     operator = operators.Compose(
-        operators.Blur(kernel), operators.Decimation(2), operators.SpectralMean()
+        operators.Blur(kernel), operators.Downsampling(2), operators.SpectralMean()
     )
     bands = [scipy.ndimage.convolve(image[..., c], kernel[..., c], mode="wrap") for c in range(3)]
     measured = operator(image[None])
@@ -106,7 +106,7 @@ def test_joint_is_the_mean_of_three_convolutions():
 
 
 def test_a_composition_applies_its_parts_in_order():
-    twice = operators.Compose(operators.Decimation(2), operators.Decimation(3))
+    twice = operators.Compose(operators.Downsampling(2), operators.Downsampling(3))
     assert (twice.scale, twice.phase, twice.kernel) == (6, 1 + 2 * 1, None)
     image = generator().random((1, 12, 18, 3)).astype(np.float32)
     np.testing.assert_array_equal(twice(image), image[:, 3::6, 3::6])
@@ -115,12 +115,12 @@ def test_a_composition_applies_its_parts_in_order():
     np.testing.assert_array_equal(nothing(image), image)
 
 
-def test_impossible_decimations_are_refused():
+def test_impossible_downsamplings_are_refused():
     with pytest.raises(ValueError, match=r"multiples of the scale 4. Received: \(16, 18\)"):
-        operators.Decimation(4).validate((16, 18, 3))
+        operators.Downsampling(4).validate((16, 18, 3))
     with pytest.raises(ValueError, match="Expected scale >= 1. Received: 0"):
-        operators.Decimation(0)
-    composed = operators.Compose(operators.Decimation(2), operators.Blur(np.ones((9, 9))))
+        operators.Downsampling(0)
+    composed = operators.Compose(operators.Downsampling(2), operators.Blur(np.ones((9, 9))))
     composed.validate((18, 18, 3))
     with pytest.raises(ValueError, match=r"image \(8, 8\)"):
         composed.validate((16, 16, 3))

@@ -3,7 +3,7 @@ import pytest
 import skimage.transform
 import tensorflow as tf
 
-from inversenet_tf.imaging.physics.operators import Decimation
+from inversenet_tf.imaging.physics.operators import Downsampling
 from inversenet_tf.imaging.physics.upsampling import bicubic
 
 
@@ -25,7 +25,7 @@ def waves(side, channels=3):
 
 @pytest.mark.parametrize("scale", [2, 4])
 def test_bicubic_gives_back_the_image_that_was_sampled(scale):
-    image, operator = waves(64), Decimation(scale)
+    image, operator = waves(64), Downsampling(scale)
     measurements = operator(image)
     aligned = bicubic(measurements, scale, operator.phase, "circular")
     unaligned = bicubic(measurements, scale, boundary="circular")

@@ -12,7 +12,7 @@ from inversenet_tf.models.perceptual.weights import TORCHVISION_LAYERS, assign, 
 BVLC_SHAPES = {
     "conv1": (11, 11, 3, 96), "conv2": (5, 5, 48, 256), "conv3": (3, 3, 256, 384),
     "conv4": (3, 3, 192, 384), "conv5": (3, 3, 192, 256), "fc6": (9216, 4096),
-}  # fmt: skip
+}
 BVLC_MEAN = np.float32([104.00698793, 116.66876762, 122.67891434])  # Caffe's, BGR
 
 
@@ -189,7 +189,7 @@ def test_torchvision_alexnet_is_what_pytorch_computes(torchvision_alexnet, torch
         nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
         nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
         nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2),
-    )  # fmt: skip
+    )
     classifier = nn.Sequential(nn.Dropout(), nn.Linear(9216, 4096), nn.ReLU())
     model = nn.ModuleDict({"features": features, "classifier": classifier}).eval()
     model.load_state_dict({name: torch.from_numpy(a) for name, a in torchvision_state.items()})

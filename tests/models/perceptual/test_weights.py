@@ -73,7 +73,7 @@ PYTHON_2 = b"".join([
     b"U\x10" + np.array([1, -2, 3, 0.5], "<f4").tobytes() + b"tb",
     b"h\x01h\x02K\x00\x85U\x01b\x87R(K\x01K\x02\x85h\x04\x89",
     b"U\x08" + np.array([7, 8], "<f4").tobytes() + b"tbesatb.",
-])  # fmt: skip
+])
 
 
 def test_npy_of_python_2(tmp_path):
@@ -140,7 +140,7 @@ def test_malicious_pickles_are_refused(tmp_path):
     "content",
     [{"a": 1}, {"a": [1.0]}, {"a": ["x"]}, {"a": [np.array(["text"])]}, {"a": [np.array([{}])]},
      {"a": {"weights": np.zeros(2)}}, [1], "text", None],
-)  # fmt: skip
+)
 def test_npy_without_lists_of_numbers_is_refused(tmp_path, content):
     with pytest.raises(ValueError, match=r"weights.npy.*Received"):
         read_weights(write_npy(tmp_path / "weights.npy", content))

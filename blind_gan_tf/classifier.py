@@ -1,0 +1,64 @@
+"""A classifier that says whether a separated digit can still be read."""
+
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+
+def lenet():
+    """LeNet-5: [batch, 32, 32, 1] in [0, 1] -> probabilities [batch, 10]."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((32, 32, 1)),
+            layers.Conv2D(6, 5, activation="relu", name="c1"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(16, 5, activation="relu", name="c3"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(120, 5, activation="relu", name="c5"),
+            layers.Flatten(),
+            layers.Dense(84, activation="relu", name="f6"),
+            layers.Dense(10, activation="softmax", name="f7"),
+        ]
+    )
+
+
+def load_classifier(path):
+    """A classifier of images in [0, 1] from a file.
+
+    Args:
+        path: of a Keras model (`.keras`) that returns class probabilities, or of an `.npz` with
+            LeNet-5's weights, as PyTorch lays them out and names them (`convnet.c1.weight`, ...).
+
+    Raises:
+        ValueError: the file is missing or holds something else.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise ValueError(f"Expected a classifier, .keras or .npz. Received: no file {path}.")
+    try:
+        if path.suffix == ".keras":
+            return keras.models.load_model(path, compile=False)
+        return _lenet_from_npz(path)
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"Cannot read the classifier {path}: {error}") from error
+
+
+def _lenet_from_npz(path):
+    model = lenet()
+    arrays = {tuple(key.split(".")[-2:]): value for key, value in np.load(path).items()}
+    for layer in model.layers:
+        if layer.weights:
+            # PyTorch: [out, in(, height, width)]; Keras: [(height, width, )in, out].
+            kernel = np.transpose(arrays[layer.name, "weight"])
+            kernel = np.swapaxes(kernel, 0, 1) if kernel.ndim == 4 else kernel
+            layer.set_weights([kernel, arrays[layer.name, "bias"]])
+    return model
+
+
+def read_digits(classifier, images):
+    """(classes, probabilities), both [batch], of the class a classifier finds most probable."""
+    probabilities = classifier.predict(images, batch_size=512, verbose=0)
+    return probabilities.argmax(-1), probabilities.max(-1)

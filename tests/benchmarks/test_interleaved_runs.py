@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from benchmarks import machine
+from benchmarks.interleaved_runs import LIMIT, Case, Comparison, measure
+
+TESTS = Path(__file__).parents[1]
+COUNTER, BROKEN, PRODUCT = (f"fake_cases:{name}" for name in ("counter", "broken", "product"))
+
+
+@pytest.fixture(autouse=True)
+def fake_cases_are_found(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """Three rounds after one of two cases, one of which does four things in a turn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(TESTS))
+        cases = [
+            Case("ours", COUNTER, {"first": 10, "size": 2**26}),
+            Case("theirs", COUNTER, work=4, baseline=True),
+        ]
+        return measure(Comparison("comparison", cases, settings={"size": 1}, warm_up=1), rounds=3)
+
+
+def test_every_case_takes_every_turn_in_a_process_of_its_own(measured):
+    assert list(measured["cases"]) == ["ours", "theirs", LIMIT]
+    ours, theirs, limit = measured["cases"].values()
+    assert [told["turns"] for told in ours["told"]] == [11, 12, 13, 14]
+    assert [told["turns"] for told in theirs["told"]] == [1, 2, 3, 4]
+    assert limit["told"] == [None] * 4
+    assert [len(found["seconds"]) for found in (ours, theirs, limit)] == [3, 3, 3]
+    assert theirs["baseline"] and not ours["baseline"]
+
+
+def test_medians_are_of_the_timed_turns(measured):
+    for found in measured["cases"].values():
+        assert found["median"] == np.median(found["seconds"])
+        assert found["quartiles"][0] <= found["median"] <= found["quartiles"][1]
+        assert found["first"] > 0
+
+
+def test_memory_is_the_cases_own(measured):
+    if measured["cases"]["ours"]["peak"] is None:
+        pytest.skip("this system does not tell a process's memory")
+    ours, theirs, _ = (found["peak"] for found in measured["cases"].values())
+    assert 2**26 <= ours - theirs < 2**27
+
+
+def test_operations_are_counted_per_unit_of_work():
+    pytest.importorskip("torch")
+    case = Case("PyTorch", PRODUCT, {"side": 8}, work=4)
+    found = measure(Comparison("comparison", [case], counted="PyTorch", warm_up=0), rounds=1)
+    assert found["operations"] == 2 * 8**3 / 4
+
+
+def test_a_case_may_say_how_many_rounds_it_wants():
+    comparison = Comparison("comparison", [Case("ours", COUNTER)], rounds=2, warm_up=0)
+    assert len(measure(comparison, rounds=7)["cases"]["ours"]["seconds"]) == 2
+
+
+def test_a_case_that_breaks_off_is_named_with_its_last_words():
+    with pytest.raises(RuntimeError, match="'weak' broke off(.|\n)*out of ideas"):
+        measure(Comparison("comparison", [Case("weak", BROKEN)]), rounds=3)
+
+
+def test_the_machine_is_described():
+    found = machine.description()
+    assert found["cores"] >= 1 and found["processor"] and found["system"]

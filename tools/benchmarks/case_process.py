@@ -1,0 +1,57 @@
+"""The process of one case: it prepares itself, then takes its turns when it is told to.
+
+Requests and answers are lines of JSON on stdin and stdout. Nothing but what the case itself
+needs is imported, so that the memory of the process is the case's.
+"""
+
+import importlib
+import json
+import os
+import sys
+import time
+
+
+def main():
+    requests, answers = sys.stdin, os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is no answer
+
+    def answer(**values):
+        answers.write(json.dumps(values) + "\n")
+        answers.flush()
+
+    asked = json.loads(requests.readline())
+    begun = time.monotonic()
+    module, function = asked["prepare"].split(":")
+    prepare = getattr(importlib.import_module(module), function)
+    turn = prepare(**asked["options"])
+    answer(seconds=time.monotonic() - begun)
+    for request in requests:
+        if request.strip() == "count":
+            answer(operations=counted(turn))
+            continue
+        begun = time.monotonic()
+        told = turn()
+        answer(seconds=time.monotonic() - begun, told=told, peak=peak_memory())
+
+
+def peak_memory():
+    """Of this process in bytes, None where the system does not tell it."""
+    try:
+        with open("/proc/self/status") as status:
+            lines = dict(line.split(":", 1) for line in status)
+    except OSError:
+        return None
+    return int(lines["VmHWM"].split()[0]) * 1024
+
+
+def counted(turn):
+    """The floating-point operations of the convolutions and products of one turn in PyTorch."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        turn()
+    return counter.get_total_flops()
+
+
+if __name__ == "__main__":
+    main()
