@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from inversenet_tf.engine import layers
-from inversenet_tf.engine.layers import BatchNorm, Conv2D, convolution
+from inversenet_tf.engine.layers import BatchNorm, HalvingConv2D, convolution
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_statistics_span_the_replicas(inputs, two_replicas):
 @pytest.mark.parametrize("shape", [(2, 8, 8, 128), (3, 7, 10, 130), (1, 1, 2, 128)])
 def test_the_gradients_of_a_halving_convolution_are_tensorflows(shape):
     layer = convolution(6, strides=2, dtype="mixed_bfloat16")
-    assert type(layer) is Conv2D
+    assert type(layer) is HalvingConv2D
     generator = np.random.default_rng(0)
     images = tf.constant(generator.normal(size=shape), tf.float32)
     weights = tf.constant(generator.normal(size=(*(-(-n // 2) for n in shape[1:3]), 6)), tf.float32)
