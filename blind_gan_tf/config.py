@@ -3,8 +3,6 @@
 import dataclasses
 
 from blind_gan_tf.latents import Latents
-from blind_gan_tf.methods import METHODS
-from blind_gan_tf.networks import NETWORKS
 from inversenet_tf.imaging.checks import (
     check_at_least,
     check_choice,
@@ -12,6 +10,7 @@ from inversenet_tf.imaging.checks import (
     check_positive,
 )
 from inversenet_tf.imaging.config import (
+    BOUNDARIES,
     PRECISIONS,
     DataConfig,
     NoiseConfig,
@@ -20,9 +19,12 @@ from inversenet_tf.imaging.config import (
 )
 from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.metrics import MetricProfile
-from inversenet_tf.imaging.physics.operators import BOUNDARIES
 from inversenet_tf.imaging.renamed import Renamed
 
+# The names that a config may use; what they stand for is in `networks.NETWORKS` and
+# `methods.METHODS`, which reading a config does not import.
+IMAGE_SIDES = {"dcgan": 64, "digits": 32}  # of the images of each prior network, in pixels
+METHODS = ("degraded", "random", "pgd", "wiener", "pgd_known", "naive", "ica", "blind")
 NONLINEARITIES = ("abs", "none")
 TASKS = ("restoration", "separation")
 SURROGATES = ("linear_convolution", "mixing")
@@ -32,7 +34,7 @@ SURROGATES = ("linear_convolution", "mixing")
 class PriorNetworkConfig:
     """Generator and discriminator."""
 
-    name: str = "dcgan"  # one of NETWORKS
+    name: str = "dcgan"  # one of IMAGE_SIDES
     generator_width: int = 64  # features next to the image
     discriminator_width: int = 64
 
@@ -71,8 +73,8 @@ class PriorConfig:
         self.latents.validate()
         self.runtime.validate()
         network, training = self.network, self.training
-        check_choice("network.name", network.name, NETWORKS)
-        side = NETWORKS[network.name][2]
+        check_choice("network.name", network.name, IMAGE_SIDES)
+        side = IMAGE_SIDES[network.name]
         if self.data.size != side:
             raise ValueError(
                 f"Expected data.size {side} with network.name {network.name!r}. "
@@ -268,7 +270,7 @@ class InversionConfig:
     problem: ProblemConfig = dataclasses.field(default_factory=ProblemConfig)
     surrogate: SurrogateConfig = dataclasses.field(default_factory=SurrogateConfig)
     search: SearchConfig = dataclasses.field(default_factory=SearchConfig)
-    methods: tuple = tuple(METHODS)  # of those, the ones that the problem admits
+    methods: tuple = METHODS  # of those, the ones that the problem admits
     classifier: str = ""  # a classifier that says which separated digits can be read; "": none
     metrics: MetricProfile = dataclasses.field(default_factory=MetricProfile)
     seed: int = 0  # of the search

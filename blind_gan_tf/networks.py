@@ -137,6 +137,6 @@ class DigitDiscriminator(PriorNetwork):
 
 # name: (generator, discriminator, side of the images in pixels)
 NETWORKS = {
-    "dcgan": (DCGANGenerator, DCGANDiscriminator, 64),
-    "digits": (DigitGenerator, DigitDiscriminator, 32),
+    "dcgan": (DCGANGenerator, DCGANDiscriminator),
+    "digits": (DigitGenerator, DigitDiscriminator),
 }

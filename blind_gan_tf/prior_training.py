@@ -24,7 +24,7 @@ EXAMPLES = 64  # images in a grid
 
 def build_prior(config):
     """The untrained prior of a `PriorConfig`."""
-    generator, discriminator, _ = NETWORKS[config.network.name]
+    generator, discriminator = NETWORKS[config.network.name]
     shared = {
         "channels": config.data.channels,
         "latent_size": config.latents.size,

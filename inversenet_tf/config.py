@@ -19,12 +19,17 @@ from inversenet_tf.imaging.config import (
 from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.metrics import SSIM_WINDOW, MetricProfile
 from inversenet_tf.imaging.renamed import Renamed
-from inversenet_tf.models.build import CUSTOM, DENOISERS, INVERTERS, NONE
-from inversenet_tf.models.losses import REDUCTIONS
-from inversenet_tf.models.perceptual.comparator import COMPARATORS
-from inversenet_tf.models.unet import WIDTHS
 
+# The names that a config may use; what they stand for is in `models/`, which reading a config does
+# not import.
+CUSTOM = "custom"  # the caller's own
+NONE = "none"
+INVERTERS = ("unet", "srresnet", "neural_deblur")
+DENOISERS = ("dae", "dncnn")
+COMPARATORS = ("alexnet", "alexnet_torchvision", "vgg16", "squeezenet")
+REDUCTIONS = ("sum", "mean")
 SCHEDULES = ("constant", "cosine")
+DEEPEST = 8  # levels of the U-Net in Table 3
 
 
 @dataclasses.dataclass(slots=True)
@@ -165,11 +170,11 @@ class Config:
             )
 
     def _validate_depth(self):
-        check_choice("network.depth", self.network.depth, range(len(WIDTHS) + 1))
-        if self.depth > len(WIDTHS) or self.data.size % 2**self.depth:
+        check_choice("network.depth", self.network.depth, range(DEEPEST + 1))
+        if self.depth > DEEPEST or self.data.size % 2**self.depth:
             raise ValueError(
                 f"Expected data.size to be a multiple of 2**network.depth, depth at most "
-                f"{len(WIDTHS)}. Received: size {self.data.size}, depth {self.depth}"
+                f"{DEEPEST}. Received: size {self.data.size}, depth {self.depth}"
             )
 
     def _validate_dae(self):

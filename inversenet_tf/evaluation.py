@@ -7,13 +7,14 @@ import numpy as np
 from tqdm import tqdm
 
 from inversenet_tf.baselines import usual_baselines
+from inversenet_tf.data import open_held_out
 from inversenet_tf.engine.workdir import versions
 from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.files.grids import comparison_figure
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.restoration.restorers import Restorer
-from inversenet_tf.training import kept_operator, load_trained, open_held_out
+from inversenet_tf.trained_run import kept_operator, load_trained
 
 RESULTS_FILE = "results.json"
 FIGURE_ROWS = 6

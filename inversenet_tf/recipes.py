@@ -5,8 +5,7 @@ the paper's constants, with what the paper says of that task; what takes a confi
 place.
 """
 
-from inversenet_tf.config import Config
-from inversenet_tf.models.build import NONE
+from inversenet_tf.config import NONE, Config
 
 
 def motion_deblur():

@@ -1,17 +1,14 @@
 """Training: config -> images -> measurements -> networks -> checkpoints and logs."""
 
-import copy
-import dataclasses
 from pathlib import Path
 
 import keras
-import numpy as np
-from absl import logging
 
 from inversenet_tf import callbacks
-from inversenet_tf.config import Config
+from inversenet_tf.config import CUSTOM, NONE
+from inversenet_tf.data import example_batch, open_data
 from inversenet_tf.engine import checkpoints
-from inversenet_tf.engine.adversarial import average_of, check_layers
+from inversenet_tf.engine.adversarial import check_layers
 from inversenet_tf.engine.callbacks import SaturationAlarm
 from inversenet_tf.engine.optimizers import build_adam, new_learning_rate_factor
 from inversenet_tf.engine.session import LAST, is_finished, resume, train_on
@@ -22,22 +19,14 @@ from inversenet_tf.engine.workdir import (
     fix_randomness,
     learned_from,
     open_workdir,
-    read_config,
 )
 from inversenet_tf.engine.workers import check_agreement, is_chief, other_workers
-from inversenet_tf.imaging.data.cache import cached
-from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
 from inversenet_tf.imaging.data.pairs import evaluation_pairs, training_pairs
-from inversenet_tf.imaging.files.atomic import written_aside
-from inversenet_tf.imaging.metrics import SSIM_WINDOW
-from inversenet_tf.imaging.physics.operators import build_operator
-from inversenet_tf.models.build import CUSTOM, NONE, build_model, check_networks, rebuilt
+from inversenet_tf.models.build import build_model, check_networks, rebuilt
 from inversenet_tf.models.perceptual.comparator import build_comparator
+from inversenet_tf.trained_run import keep_kernel, keep_networks
 
-KERNEL_FILE = "kernel.npy"
 ANNEALING = "annealing"
-EXAMPLES = 8  # images in TensorBoard
-EXAMPLE_SIDE = 256  # at most
 
 
 def build_optimizer(config, updates, learning_rate_factor):
@@ -157,83 +146,12 @@ def _check_call(config, own):
             )
 
 
-def open_data(config):
-    """The forward operator, the training images and the held-out ones of a config.
-
-    Raises:
-        ValueError: a source or kernel that cannot be used.
-    """
-    data = config.data
-    operator = build_operator(config.operator)
-    operator.validate((data.size, data.size, data.channels))
-    images = open_source(data.train, TRAINING, data.channels, data.minimum_side)
-    if config.runtime.cache:
-        images = cached(images)
-    held_out = open_held_out(data.validation, operator, config)
-    if images.paired != held_out.paired:
-        logging.warning("Only one of training and validation uses pairs: their operators differ.")
-    if images.spec == held_out.spec:
-        logging.warning("The validation images are the training images: %s", images.spec)
-    return operator, images, held_out
-
-
-def open_held_out(spec, operator, config):
-    """The images of a source that are large enough to be measured and scored."""
-    side = config.data.minimum_side
-    if config.data.evaluation_crop == "whole":
-        kernel = (1,) if operator.kernel is None else operator.kernel.shape[:2]
-        side = max(SSIM_WINDOW + 2 * config.metrics.crop, *kernel)
-        side += -side % operator.scale  # what remains of an image trimmed to multiples
-    return open_source(spec, HELD_OUT, config.data.channels, side)
-
-
 def _open_workdir(workdir, config, operator, own):
     """Makes the work directory, or checks that it holds this experiment."""
     open_workdir(workdir, config, free=("runtime",))
     is_new = checkpoints.latest(workdir / CHECKPOINTS / LAST) is None
-    _keep_kernel(workdir, operator, is_new)
-    _keep_networks(workdir, own, is_new)
-
-
-def _keep_kernel(workdir, operator, is_new):
-    """A run is known by its kernel, whatever becomes of the file that the kernel came from."""
-    path = workdir / KERNEL_FILE
-    if operator.kernel is None:
-        return
-    if is_new:
-        with written_aside(path) as partial:
-            np.save(partial, operator.kernel)
-    elif path.exists() and not np.allclose(np.load(path), operator.kernel, atol=1e-6):
-        raise ValueError(
-            f"Expected the kernel that this run began with, {path}. Received: another one."
-        )
-
-
-def _keep_networks(workdir, own, is_new):
-    """The caller's own networks are kept too, so that the run can be used without the caller."""
-    for part, network in own.items():
-        if network is not None and is_new:
-            with written_aside(workdir / f"{part}.keras") as partial:
-                network.save(partial)
-
-
-def _kept_networks(workdir):
-    """{part: network} of what `_keep_networks` kept."""
-    paths = {part: Path(workdir) / f"{part}.keras" for part in ("inverter", "denoiser")}
-    return {
-        part: keras.saving.load_model(path, compile=False)
-        for part, path in paths.items()
-        if path.exists()
-    }
-
-
-def kept_operator(workdir, config):
-    """The operator of a run, with the kernel it was trained for."""
-    path = Path(workdir).expanduser() / KERNEL_FILE
-    operator = config.operator
-    if path.exists():
-        operator = dataclasses.replace(operator, kernel="file", kernel_file=str(path))
-    return build_operator(operator)
+    keep_kernel(workdir, operator, is_new)
+    keep_networks(workdir, own, is_new)
 
 
 def _train_on(model, strategy, config, operator, images, held_out, workdir):
@@ -268,60 +186,3 @@ def _train_on(model, strategy, config, operator, images, held_out, workdir):
             callbacks.BestCheckpoint(workdir / CHECKPOINTS / "best"),
         ],
     )
-
-
-def example_batch(source, operator, config):
-    """(measurements, images) of the first few images of a source, cropped to one size."""
-    data = config.data
-    count = min(EXAMPLES, len(source))
-    if data.evaluation_crop == "whole":
-        loaded = [source.load(i) for i in range(count)]
-        shapes = [(pair[0] if source.paired else pair).shape for pair in loaded]
-        side = min(EXAMPLE_SIDE, *(min(shape[:2]) for shape in shapes))
-        side -= side % operator.scale
-        data = dataclasses.replace(
-            data, evaluation_crop="center", size=side, crop_size=0, crop_fraction=0.0
-        )
-    pairs = evaluation_pairs(
-        source,
-        operator,
-        config.noise,
-        data,
-        batch_size=count,
-        seed=config.training.seed,
-        limit=count,
-    )
-    return next(iter(pairs.as_numpy_iterator()))
-
-
-def load_trained(workdir, which="best", precision=None):
-    """Loads a run's networks for use.
-
-    Args:
-        workdir: of a run of `train`.
-        which: "best" by validation PSNR, or "last".
-        precision: one of `PRECISIONS`, of the hidden layers; None for that of the training. The
-            caller's own networks keep theirs.
-
-    Returns:
-        (model, config, step): an `InverseNet` without discriminator, the resolved config, and
-        the training step the weights are of.
-
-    Raises:
-        ValueError: the directory holds no run, or one without a checkpoint.
-        OSError: none of the checkpoints can be read.
-    """
-    config = read_config(workdir, Config)
-    workdir = Path(workdir).expanduser()
-    directory = workdir / CHECKPOINTS / which
-    if checkpoints.latest(directory) is None:
-        raise ValueError(f"Expected a trained model in {workdir}. Received: no checkpoint yet.")
-    used = copy.deepcopy(config)
-    used.training.precision = precision or config.training.precision
-    model = build_model(used, **_kept_networks(workdir), with_discriminator=False)
-    kept = {
-        average_of(name) if config.training.average else name: network
-        for name, network in model.networks.items()
-    }
-    checkpoint = checkpoints.restore_part(kept, directory)
-    return model, config, checkpoints.step_of(checkpoint)

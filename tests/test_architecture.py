@@ -16,19 +16,26 @@ SERVING = "inversenet_tf.serving"
 MODELS = "inversenet_tf.models"
 RESTORATION = "inversenet_tf.restoration"
 SCHEMA = ("inversenet_tf.config", "inversenet_tf.recipes")
-RUN = ("inversenet_tf.training", "inversenet_tf.baselines", "inversenet_tf.callbacks")
+RUN = ("inversenet_tf.data", "inversenet_tf.trained_run", "inversenet_tf.baselines")
 ALLOWED = {
+    "inversenet_tf.quiet_tensorflow": (),
     IMAGING: (),
+    "inversenet_tf.command_line": (IMAGING, "inversenet_tf.quiet_tensorflow"),
     ENGINE: (IMAGING,),
     SERVING: (IMAGING,),
-    MODELS: (IMAGING, ENGINE),
+    "inversenet_tf.config": (IMAGING,),
+    MODELS: (IMAGING, ENGINE, "inversenet_tf.config"),
     RESTORATION: (IMAGING, SERVING, MODELS),
     "inversenet_tf.client": (IMAGING,),
-    "inversenet_tf.config": (IMAGING, MODELS),
-    "inversenet_tf.recipes": ("inversenet_tf.config", MODELS),
+    "inversenet_tf.recipes": ("inversenet_tf.config",),
+    "inversenet_tf.data": (IMAGING,),
+    "inversenet_tf.trained_run": (IMAGING, ENGINE, MODELS, "inversenet_tf.config"),
     "inversenet_tf.baselines": (IMAGING,),
     "inversenet_tf.callbacks": (IMAGING, ENGINE),
-    "inversenet_tf.training": (IMAGING, ENGINE, MODELS, *SCHEMA, *RUN),
+    "inversenet_tf.training": (
+        *(IMAGING, ENGINE, MODELS, *SCHEMA, *RUN),
+        "inversenet_tf.callbacks",
+    ),
     "inversenet_tf.evaluation": (IMAGING, ENGINE, RESTORATION, *SCHEMA, *RUN),
     "inversenet_tf.exporting": (
         *(IMAGING, ENGINE, SERVING, MODELS, RESTORATION, *SCHEMA, *RUN),

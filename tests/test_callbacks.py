@@ -3,8 +3,9 @@ import pytest
 
 from inversenet_tf import callbacks
 from inversenet_tf.engine import checkpoints
+from inversenet_tf.models.build import build_model
 from inversenet_tf.models.inversenet import InverseNet
-from inversenet_tf.training import build_model, compile_model, train
+from inversenet_tf.training import compile_model, train
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 import dataclasses
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -263,3 +265,37 @@ def test_a_damaged_config_is_named(tmp_path):
 def test_a_directory_without_a_run_is_refused(tmp_path):
     with pytest.raises(ValueError, match="config.json"):
         read_config(tmp_path, Config)
+
+
+def test_the_names_of_the_schemas_are_those_of_the_implementations():
+    from blind_gan_tf import config as blind_schema
+    from blind_gan_tf.methods import METHODS
+    from blind_gan_tf.networks import NETWORKS
+    from inversenet_tf import config as schema
+    from inversenet_tf.imaging import config as imaging_schema
+    from inversenet_tf.imaging.physics.kernels import KERNELS
+    from inversenet_tf.imaging.physics.operators import OPERATORS
+    from inversenet_tf.models import build, losses, unet
+    from inversenet_tf.models.perceptual.comparator import COMPARATORS
+
+    assert set(imaging_schema.OPERATORS) == OPERATORS.keys()
+    assert set(imaging_schema.KERNELS) == KERNELS.keys()
+    assert set(schema.INVERTERS) == build.INVERTERS.keys()
+    assert set(schema.DENOISERS) == build.DENOISERS.keys()
+    assert set(schema.COMPARATORS) == COMPARATORS.keys()
+    assert schema.REDUCTIONS == losses.REDUCTIONS
+    assert len(unet.WIDTHS) == schema.DEEPEST
+    assert tuple(METHODS) == blind_schema.METHODS
+    assert blind_schema.IMAGE_SIDES.keys() == NETWORKS.keys()
+
+
+def test_reading_a_config_imports_no_implementation():
+    """In a process of its own, as this one has imported everything."""
+    program = (
+        "import sys, blind_gan_tf.config, inversenet_tf.config, inversenet_tf.recipes\n"
+        "names = ('sklearn.decomposition', 'inversenet_tf.models', 'inversenet_tf.imaging.physics"
+        ".operators', 'inversenet_tf.engine', 'blind_gan_tf.methods', 'blind_gan_tf.networks')\n"
+        "print([name for name in names if name in sys.modules])"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert output.stdout.strip() == "[]", output.stderr

@@ -9,7 +9,8 @@ from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.layers import BatchNorm
 from inversenet_tf.engine.session import LAST
 from inversenet_tf.engine.workdir import CHECKPOINTS, read_config
-from inversenet_tf.training import build_model, compile_model
+from inversenet_tf.models.build import build_model
+from inversenet_tf.training import compile_model
 
 # The gradient of a ReLU jumps where its input is rounding noise around zero, which comes about
 # once in a run. Softplus has none of that, so that all that is left is the rounding.

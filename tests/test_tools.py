@@ -131,10 +131,10 @@ def test_the_benchmark_runs_and_goes_on_where_it_was(section, tmp_path):
     first = run(*command, only, "--rounds=2")
     assert first.returncode == 0, first.stderr
     results = json.loads((tmp_path / "benchmark.json").read_text())
-    [[case]] = results["sections"].values()
-    assert all(len(found["seconds"]) == 2 for found in case["contestants"].values())
+    [[comparison]] = results["sections"].values()
+    assert all(len(found["seconds"]) == 2 for found in comparison["cases"].values())
     report = (tmp_path / "benchmark.md").read_text()
-    assert all(f"| {name} |" in report for name in case["contestants"])
+    assert all(f"| {name} |" in report for name in comparison["cases"])
     again = run(*command, only, "--rounds=2")
     assert "is there already" in again.stderr
     assert json.loads((tmp_path / "benchmark.json").read_text()) == results

@@ -14,7 +14,8 @@ from inversenet_tf.engine.optimizers import new_learning_rate_factor
 from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE
 from inversenet_tf.models.inversenet import NETWORKS, InverseNet
 from inversenet_tf.recipes import compared_by_squeezenet
-from inversenet_tf.training import load_trained, train
+from inversenet_tf.trained_run import kept_operator, load_trained
+from inversenet_tf.training import train
 
 
 def all_weights(model):
@@ -172,7 +173,7 @@ def test_a_run_keeps_its_kernel(small_config, tmp_path):
     with pytest.raises(ValueError, match="the kernel that this run began with"):
         train(small_config, tmp_path / "run")
     (tmp_path / "k.npy").unlink()
-    kept = training.kept_operator(tmp_path / "run", small_config).kernel
+    kept = kept_operator(tmp_path / "run", small_config).kernel
     np.testing.assert_allclose(kept, kernel / kernel.sum(), rtol=1e-6)
 
 

@@ -15,7 +15,8 @@ from inversenet_tf.config import Config
 from inversenet_tf.engine.workdir import read_config
 from inversenet_tf.evaluation import evaluate
 from inversenet_tf.restoration.restorers import ExportedRestorer, Restorer
-from inversenet_tf.training import load_trained, train
+from inversenet_tf.trained_run import load_trained
+from inversenet_tf.training import train
 
 WRITTEN_BEFORE = Path(__file__).parent / "fixtures" / "written_before_rooms"
 

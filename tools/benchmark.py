@@ -13,7 +13,7 @@ from pathlib import Path
 
 from absl import flags, logging
 
-from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from benchmarks import interleaved_runs, machine, report
 
 from inversenet_tf.engine.workdir import versions

@@ -5,7 +5,7 @@ python tools/client.py --server=localhost:8501 --model=deblur --input=blurred/ -
 
 from absl import flags
 
-from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.client.connection import connect
 from inversenet_tf.client.files import restore_files
 

@@ -9,7 +9,7 @@ The file appears only if it does what the export does, on held-out images of sev
 
 from absl import flags
 
-from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.exporting.lite import NONE, QUANTIZATIONS, convert
 
 EXPORT = flags.DEFINE_string(

@@ -5,7 +5,7 @@ python tools/convert_torchvision.py --input=alexnet-owt-7be5be79.pth --output=al
 
 from absl import flags
 
-from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.models.perceptual.weights import from_torchvision, write_h5
 
 INPUT = flags.DEFINE_string("input", None, "Checkpoint of torchvision's AlexNet.", required=True)

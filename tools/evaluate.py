@@ -6,7 +6,7 @@ python tools/evaluate.py --workdir=runs/demo --data=folder:my/photos --limit=20
 
 from absl import flags
 
-from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.evaluation import evaluate, format_table
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)

@@ -10,7 +10,7 @@ blind inversion, of which it is the surrogate, the estimated operator.
 
 from absl import flags
 
-from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from blind_gan_tf.config import InversionConfig, PriorConfig
 from blind_gan_tf.export import export_prior, export_surrogate
 from inversenet_tf.config import Config

@@ -11,7 +11,7 @@ Every field of InversionConfig in blind_gan_tf/config.py can be set, as
 from absl import flags
 from ml_collections import config_flags
 
-from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from blind_gan_tf.config import InversionConfig
 from blind_gan_tf.experiment import format_table, run_inversion
 

@@ -10,7 +10,7 @@ on the training. --verify, alone or after packing, reads every shard and compare
 
 from absl import flags
 
-from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.imaging.data.packing import prepare
 from inversenet_tf.imaging.data.prepared import DEFAULT_SHARD_MIB, damaged_shards
 

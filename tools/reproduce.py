@@ -16,7 +16,7 @@ from pathlib import Path
 
 from absl import flags
 
-from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.paper.image_sets import IMAGE_SETS
 from inversenet_tf.paper.measure import reproduce
 from inversenet_tf.paper.tables import TABLES

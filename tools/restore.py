@@ -6,11 +6,10 @@ python tools/restore.py --export=runs/demo/export/deblur --input=photos --output
 
 from absl import flags
 
-from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.restoration.footprint import resident_bytes
 from inversenet_tf.restoration.photographs import memory_limit, restore_files
 from inversenet_tf.restoration.restorers import ExportedRestorer, Restorer
-from inversenet_tf.training import load_trained
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 EXPORT = flags.DEFINE_string("export", None, "Directory of an export, instead of a run.")
@@ -39,6 +38,8 @@ def main():
     if EXPORT.value is not None:
         restorer = ExportedRestorer(EXPORT.value)
     else:
+        from inversenet_tf.trained_run import load_trained  # an export does without the networks
+
         restorer = Restorer(load_trained(WORKDIR.value)[0])
     restorer.spec  # noqa: B018 (worked out now, as what follows is measured)
     idle, _ = resident_bytes()

@@ -14,7 +14,7 @@ worker ended it early: the same command then goes on.
 from absl import flags
 from ml_collections import config_flags
 
-from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from blind_gan_tf.config import PriorConfig
 from blind_gan_tf.prior_training import train_prior
 from inversenet_tf.config import Config

@@ -9,7 +9,13 @@ EXIT_STATUS = 138
 
 
 class Interrupted(Exception):
-    """The training ended early through no fault of its own; the same command goes on."""
+    """The training ended early through no fault of its own; the same command goes on.
+
+    Attributes:
+        exit_status: what a program ends with that lets this error out, see `command_line.run`.
+    """
+
+    exit_status = EXIT_STATUS
 
 
 class Interruption:

@@ -18,7 +18,7 @@ from inversenet_tf.imaging.files.images import PILLOW_MODES
 from inversenet_tf.imaging.files.json import read_json
 from inversenet_tf.restoration.restorers import FROM_BYTES, INTERMEDIATE, spec_of
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, new_version, write_version
-from inversenet_tf.training import load_trained
+from inversenet_tf.trained_run import load_trained
 
 WARMUP_SIDES = (64, 256)  # of images; what a server has not seen yet takes it longer, once
 

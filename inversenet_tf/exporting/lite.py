@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from inversenet_tf.config import Config
+from inversenet_tf.data import open_held_out
 from inversenet_tf.engine.workdir import versions
 from inversenet_tf.exporting.verification import SIZES, measured_examples, of_size
 from inversenet_tf.imaging.checks import check_choice
@@ -28,7 +29,6 @@ from inversenet_tf.imaging.metrics import MetricProfile, psnr
 from inversenet_tf.imaging.physics.operators import build_operator
 from inversenet_tf.serving.fresh_process import VerificationFailed
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, latest_version, read_metadata
-from inversenet_tf.training import open_held_out
 
 NONE = "none"
 DYNAMIC_RANGE = "dynamic_range"

@@ -5,12 +5,13 @@ import io
 import numpy as np
 from PIL import Image
 
+from inversenet_tf.data import open_held_out
 from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.files.images import WHITE, from_integers, read_image, to_luma, to_uint8
 from inversenet_tf.restoration.restorers import FROM_BYTES, INTERMEDIATE
 from inversenet_tf.serving.fresh_process import answers_of, verdict
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT
-from inversenet_tf.training import kept_operator, open_held_out
+from inversenet_tf.trained_run import kept_operator
 
 EXAMPLES = 5
 SIZES = ((37, 53), (64, 64), (255, 257), (512, 512))

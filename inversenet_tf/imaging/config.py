@@ -10,13 +10,17 @@ from inversenet_tf.imaging.checks import (
     check_positive,
 )
 from inversenet_tf.imaging.metrics import SSIM_WINDOW
-from inversenet_tf.imaging.physics.kernels import KERNELS, SIGNED_KERNELS
-from inversenet_tf.imaging.physics.operators import BOUNDARIES, OPERATORS
 from inversenet_tf.imaging.renamed import Renamed
 
 AUGMENTATIONS = ("none", "flip", "dihedral")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 STRATEGIES = ("auto", "default", "mirrored", "multi_worker")
+# The names that a config may use. What they stand for is in `physics.operators.OPERATORS` and
+# `physics.kernels.KERNELS`, which reading a config does not import.
+OPERATORS = ("blur", "identity", "downsampling", "joint")
+KERNELS = ("linear_motion", "camera_shake", "gaussian", "chromatic", "flat", "sobel", "file")
+SIGNED_KERNELS = ("sobel",)
+BOUNDARIES = ("circular", "reflect")
 REDUCING = ("downsampling", "joint")  # operators with fewer measured pixels than image pixels
 
 

@@ -10,6 +10,7 @@ asked. Both are Keras models with defined inputs.
 import keras
 import tensorflow as tf
 
+from inversenet_tf.config import CUSTOM, NONE
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.discriminator import Discriminator
 from inversenet_tf.models.dncnn import DnCNN
@@ -17,9 +18,6 @@ from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.neural_deblur import NeuralDeblur
 from inversenet_tf.models.srresnet import SRResNet
 from inversenet_tf.models.unet import UNet
-
-CUSTOM = "custom"  # the caller's own Keras model
-NONE = "none"
 
 
 def _unet(config):

@@ -133,8 +133,11 @@ class InverseNet(AdversarialModel):
         """
         averaged = [name for name in self.networks if name != "discriminator"]
         super().compile(
-            optimizers=optimizers, clip_norm=clip_norm, learning_rate_factor=learning_rate_factor,
-            average=average, averaged=averaged,
+            optimizers=optimizers,
+            clip_norm=clip_norm,
+            learning_rate_factor=learning_rate_factor,
+            average=average,
+            averaged=averaged,
         )
         self.losses_config = losses
         self.discriminator_steps = discriminator_steps

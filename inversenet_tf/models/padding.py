@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from inversenet_tf.imaging.physics.operators import BOUNDARIES, folded
+from inversenet_tf.imaging.config import BOUNDARIES
+from inversenet_tf.imaging.physics.operators import folded
 
 
 def pad_to_multiple(images, multiple, boundary="circular"):

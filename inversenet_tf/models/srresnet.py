@@ -6,8 +6,8 @@ import keras
 
 from inversenet_tf.engine.layers import (
     BatchNorm,
-    Upsample,
     PixelShuffle,
+    Upsample,
     convolution,
     last_stddev,
 )

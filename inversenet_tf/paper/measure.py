@@ -5,6 +5,7 @@ import dataclasses
 from absl import logging
 
 from inversenet_tf.baselines import baseline
+from inversenet_tf.data import open_held_out
 from inversenet_tf.evaluation import degradation_of, describe, draw, score
 from inversenet_tf.imaging.physics.operators import build_operator
 from inversenet_tf.paper.annealing import annealing_figure
@@ -13,7 +14,8 @@ from inversenet_tf.paper.report import write_report
 from inversenet_tf.paper.steadiness import steadiness
 from inversenet_tf.paper.tables import TABLES
 from inversenet_tf.restoration.restorers import Restorer
-from inversenet_tf.training import ANNEALING, comparator_of, load_trained, open_held_out
+from inversenet_tf.trained_run import load_trained
+from inversenet_tf.training import ANNEALING, comparator_of
 
 
 @dataclasses.dataclass

@@ -7,7 +7,6 @@ MODEL_DIR/1/assets.extra/tf_serving_warmup_requests
 
 from pathlib import Path
 
-import keras
 from absl import logging
 from filelock import FileLock
 
@@ -103,6 +102,8 @@ def write_version(directory, signatures, metadata, warmup, check=None):
     """
     directory = Path(directory).expanduser()
     new_version(directory)  # raises before the work
+    import keras  # what only reads exports does without it
+
     archive = keras.export.ExportArchive()
     for name, (function, specs) in signatures.items():
         archive.add_endpoint(name, function, input_signature=specs)

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from blind_gan_tf.config import IMAGE_SIDES
 from blind_gan_tf.latents import Latents
 from blind_gan_tf.losses import (
     discriminator_loss,
@@ -26,7 +27,8 @@ def small_prior(**compiled):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_fit_each_other(name):
-    generator, discriminator, side = NETWORKS[name]
+    generator, discriminator = NETWORKS[name]
+    side = IMAGE_SIDES[name]
     images = generator(channels=1, width=4, latent_size=7)(tf.zeros((3, 7)))
     assert images.shape == (3, side, side, 1)
     assert np.abs(images).max() <= 1

@@ -16,7 +16,7 @@ from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.unet import UNet
 from inversenet_tf.serving.fresh_process import VerificationFailed
 from inversenet_tf.serving.saved_models import WARMUP_FILE, read_metadata, versions_of
-from inversenet_tf.training import load_trained
+from inversenet_tf.trained_run import load_trained
 
 SIZES = [(1, 37, 53, 3), (5, 64, 64, 3), (1, 255, 257, 3), (5, 37, 53, 3)]
 HALF_A_LEVEL = 0.5 / 255

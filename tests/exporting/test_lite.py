@@ -9,8 +9,8 @@ from inversenet_tf.config import Config
 from inversenet_tf.exporting import lite
 from inversenet_tf.exporting.inversenet import export_model
 from inversenet_tf.exporting.lite import LiteRestorer, convert, read_metadata_of
+from inversenet_tf.models.build import build_model
 from inversenet_tf.serving.fresh_process import VerificationFailed
-from inversenet_tf.training import build_model
 
 SIZES = [(1, 37, 53, 3), (3, 64, 64, 3), (1, 1, 5, 3), (1, 130, 96, 3), (2, 37, 53, 3)]
 

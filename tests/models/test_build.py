@@ -8,14 +8,16 @@ import pytest
 import tensorflow as tf
 
 from inversenet_tf.callbacks import AnnealingSnapshots
-from inversenet_tf.models.dae import DAE
-from inversenet_tf.exporting.inversenet import export_model
+from inversenet_tf.config import NONE
 from inversenet_tf.engine.layers import Upsample
+from inversenet_tf.exporting.inversenet import export_model
+from inversenet_tf.models.build import DENOISERS, INVERTERS, build_model
+from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.inversenet import InverseNet
-from inversenet_tf.models.build import DENOISERS, INVERTERS, NONE, build_model
 from inversenet_tf.models.srresnet import SRResNet
-from inversenet_tf.training import compile_model, load_trained, train
 from inversenet_tf.models.unet import UNet
+from inversenet_tf.trained_run import load_trained
+from inversenet_tf.training import compile_model, train
 
 
 def compiled(config, comparator=None):
@@ -67,7 +69,8 @@ def test_without_a_denoiser_there_is_one_output(light_config, batch):
     model = compiled(light_config)
     assert list(model(batch[0])) == ["restored"]
     assert set(model.evaluate(*batch, return_dict=True, verbose=0)) == {
-        "psnr_restored", "ssim_restored",
+        "psnr_restored",
+        "ssim_restored",
     }
     logs = model.train_step(batch)
     assert "inverter_loss" in logs and "denoiser_loss" not in logs
@@ -87,9 +90,15 @@ def test_no_adversary_no_discriminator(light_config, batch):
     model = compiled(light_config)
     assert model.discriminator is None
     assert list(model.state) == [
-        "steps_taken", "epochs_ended", "learning_rate_factor",
-        "inverter", "inverter_optimizer", "inverter_random",
-        "denoiser", "denoiser_optimizer", "denoiser_random",
+        "steps_taken",
+        "epochs_ended",
+        "rate_factor",
+        "inverter",
+        "inverter_optimizer",
+        "inverter_random",
+        "denoiser",
+        "denoiser_optimizer",
+        "denoiser_random",
     ]
     logs = model.train_step(batch)
     assert not any("discriminator" in name for name in logs)
@@ -113,9 +122,11 @@ def steps_of(config, batch, number):
     model = compiled(config, mean_colour)
     found = []
     for _ in range(number + 1):
-        found.append(np.concatenate(
-            [v.ravel() for n in ("inverter", "denoiser") for v in values(getattr(model, n))]
-        ))
+        found.append(
+            np.concatenate(
+                [v.ravel() for n in ("inverter", "denoiser") for v in values(getattr(model, n))]
+            )
+        )
         if len(found) <= number:
             model.next_step(batch)
     return found
@@ -270,8 +281,10 @@ class Transparent(keras.Model):
 @pytest.mark.parametrize(("height", "width"), SIZES)
 @pytest.mark.parametrize(("scale", "channels"), [(4, 3), (2, 1)])
 def test_each_part_sees_the_measurement_on_its_grid(height, width, scale, channels):
-    """The U-Net's part sees it upsampled (at the pixels that downsampling keeps it is y itself), the
-    DAE's part as it is; both also where the measurement had to be padded."""
+    """The U-Net's part sees it upsampled, the DAE's part as it is, also where it had to be padded.
+
+    At the pixels that downsampling keeps, the upsampled measurement is y itself.
+    """
     model = InverseNet(
         Transparent.inverter(channels), Transparent.denoiser(channels, scale), scale=scale
     )

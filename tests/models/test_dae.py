@@ -6,8 +6,14 @@ import tensorflow as tf
 from inversenet_tf.models.dae import DAE
 
 TABLE_4 = {
-    "unshuffle": 48, "relu1": 128, "relu2": 64, "relu3": 32, "concatenate": 35,
-    "relu4": 64, "relu5": 128, "conv6": 48,
+    "unshuffle": 48,
+    "relu1": 128,
+    "relu2": 64,
+    "relu3": 32,
+    "concatenate": 35,
+    "relu4": 64,
+    "relu5": 128,
+    "conv6": 48,
 }
 
 

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from inversenet_tf.models import inversenet
 from inversenet_tf.config import LossConfig
+from inversenet_tf.engine.optimizers import build_adam, new_learning_rate_factor
+from inversenet_tf.models import inversenet
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.discriminator import Discriminator
-from inversenet_tf.engine.optimizers import build_adam, new_learning_rate_factor
 from inversenet_tf.models.inversenet import NETWORKS, InverseNet
 from inversenet_tf.models.losses import discriminator_loss, generator_loss
 from inversenet_tf.models.unet import UNet
@@ -135,8 +135,12 @@ def test_a_step_equals_the_equations_by_hand(batch):
     def l_g(index):
         estimates = outputs()[index]
         return generator_loss(
-            d(estimates, training=True), estimates, images,
-            real_label=0.99, reconstruction_weight=0.5, feature_weight=0.5,
+            d(estimates, training=True),
+            estimates,
+            images,
+            real_label=0.99,
+            reconstruction_weight=0.5,
+            feature_weight=0.5,
         )
 
     compare("inverter", unet, gradient(lambda: l_g(0), unet))

@@ -62,8 +62,12 @@ def test_equations_11_and_12():
     without = losses.generator_loss(LOGITS, estimates, images, **weights)
     assert float(without) == pytest.approx(adversarial + 0.25 * l2, rel=1e-5)
     full = losses.generator_loss(
-        LOGITS, estimates, images, **weights,
-        estimated_features=features, true_features=true_features,
+        LOGITS,
+        estimates,
+        images,
+        **weights,
+        estimated_features=features,
+        true_features=true_features,
     )
     assert float(full) == pytest.approx(adversarial + 0.25 * l2 + 2.0 * feature, rel=1e-5)
     light = losses.generator_loss(LOGITS, estimates, images, adversarial_weight=1e-3, **weights)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from inversenet_tf.imaging.physics.kernels import gaussian
 from inversenet_tf.imaging.metrics import MetricProfile, psnr
+from inversenet_tf.imaging.physics.kernels import gaussian
 from inversenet_tf.imaging.physics.operators import Blur
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.neural_deblur import (

@@ -7,6 +7,7 @@ from PIL import Image
 
 from inversenet_tf.imaging.files.images import read_image
 from inversenet_tf.imaging.files.photographs import Photograph
+from inversenet_tf.models.build import build_model
 from inversenet_tf.restoration import photographs
 from inversenet_tf.restoration.photographs import (
     memory_limit,
@@ -16,7 +17,6 @@ from inversenet_tf.restoration.photographs import (
     to_channels,
 )
 from inversenet_tf.restoration.restorers import Restorer
-from inversenet_tf.training import build_model
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def _model(workdir, precision):
 
     from inversenet_tf import recipes
     from inversenet_tf.models.build import build_model
-    from inversenet_tf.training import load_trained
+    from inversenet_tf.trained_run import load_trained
 
     if workdir:
         return load_trained(workdir, precision=precision)[0]

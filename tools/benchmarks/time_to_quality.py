@@ -65,9 +65,9 @@ class Data:
     """A config's endless batches, and its held-out photographs with their measurements."""
 
     def __init__(self, config):
+        from inversenet_tf.data import open_data
         from inversenet_tf.imaging.data.pairs import evaluation_pairs, training_pairs
         from inversenet_tf.imaging.metrics import psnr
-        from inversenet_tf.training import open_data
 
         operator, images, held_out = open_data(config)
         shared = {"seed": config.training.seed}

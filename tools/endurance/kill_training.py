@@ -20,7 +20,7 @@ from absl import flags
 from ml_collections import config_flags
 from tqdm import tqdm
 
-from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 import training_processes
 
 from inversenet_tf.engine.workdir import versions

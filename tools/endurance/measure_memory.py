@@ -17,7 +17,7 @@ from pathlib import Path
 
 from absl import flags
 
-from inversenet_tf.engine.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.engine.workdir import CONFIG_FILE, versions
 from inversenet_tf.imaging.data.cache import decoded_bytes
 from inversenet_tf.imaging.data.datasets import TRAINING, open_source

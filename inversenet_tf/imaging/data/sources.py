@@ -8,8 +8,6 @@ import gzip
 from pathlib import Path
 
 import numpy as np
-import skimage.data
-import sklearn.datasets
 from PIL import Image
 
 from inversenet_tf.imaging.files.images import from_integers, to_luma
@@ -94,13 +92,12 @@ class Selection(ImageSource):
         return self._source.load_part(self._indices[index], window)
 
 
-class Photos(ImageSource):
-    """The colour photographs that scikit-image and scikit-learn ship, held in memory.
+def _photograph_loaders():
+    """The photographs of each split by name, each as a function that reads it."""
+    import skimage.data  # both are imported here, as other sources do without them
+    import sklearn.datasets
 
-    Chelsea the cat and the cup of coffee are held out; nothing ever trains on them.
-    """
-
-    LOADERS = {
+    return {
         TRAINING: {
             "astronaut": skimage.data.astronaut,
             "rocket": skimage.data.rocket,
@@ -111,8 +108,15 @@ class Photos(ImageSource):
         HELD_OUT: {"chelsea": skimage.data.chelsea, "coffee": skimage.data.coffee},
     }
 
+
+class Photos(ImageSource):
+    """The colour photographs that scikit-image and scikit-learn ship, held in memory.
+
+    Chelsea the cat and the cup of coffee are held out; nothing ever trains on them.
+    """
+
     def __init__(self, split, channels, minimum_side):
-        loaders = self.LOADERS[split]
+        loaders = _photograph_loaders()[split]
         super().__init__(f"photos@{split}", list(loaders))
         images = [from_integers(load()) for load in loaders.values()]
         self._images = images if channels == 3 else [to_luma(image) for image in images]
@@ -142,6 +146,8 @@ class Digits(ImageSource):
                 f"Expected images of at least {minimum_side} pixels a side. Received: digits, "
                 f"which have {self.SIDE}."
             )
+        import sklearn.datasets  # whoever reads other images does without it
+
         digits = sklearn.datasets.load_digits()
         first = round(len(digits.images) * (1 - self.HELD_OUT_FRACTION))
         chosen = slice(first) if split == TRAINING else slice(first, None)

@@ -1,7 +1,6 @@
 """Many images as one: grids for TensorBoard and figures with captions for files."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from inversenet_tf.imaging.files.atomic import written_aside
 
@@ -40,6 +39,8 @@ def comparison_figure(path, rows, footer="", width=2.6):
         footer: how the figure was made.
         width: of one image, in inches.
     """
+    from matplotlib.figure import Figure  # imported by who draws, as it takes a second
+
     heights = [row[0][0].shape[0] / row[0][0].shape[1] for row in rows]
     size = (width * len(rows[0]), sum(heights) * width + 0.55 * len(rows) + 0.3)
     figure = Figure(figsize=size, layout="constrained")

@@ -175,4 +175,3 @@ KERNELS = {
     "sobel": lambda c: sobel(),
     "file": lambda c: from_file(c.kernel_file, c.kernel_index),
 }
-SIGNED_KERNELS = ("sobel",)

@@ -7,9 +7,8 @@ of stateless TensorFlow ops and so run eagerly, in `tf.data` and in a training s
 import numpy as np
 import tensorflow as tf
 
+from inversenet_tf.imaging.config import BOUNDARIES
 from inversenet_tf.imaging.physics.kernels import KERNELS
-
-BOUNDARIES = ("circular", "reflect")
 
 
 class Operator:

@@ -5,9 +5,14 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from inversenet_tf.models.perceptual.feature_networks import VGG16, AlexNet, SqueezeNet, TorchvisionAlexNet
 from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.files.images import WHITE
+from inversenet_tf.models.perceptual.feature_networks import (
+    VGG16,
+    AlexNet,
+    SqueezeNet,
+    TorchvisionAlexNet,
+)
 from inversenet_tf.models.perceptual.weights import assign, fetch, read_weights
 
 CAFFE_MEAN = (104.00698793, 116.66876762, 122.67891434)  # BGR, of the BVLC networks
@@ -46,22 +51,30 @@ class Pretrained:
 USE = "Put it anywhere and pass its path as loss.comparator_weights."
 COMPARATORS = {
     "alexnet": Pretrained(
-        AlexNet, 227, bgr_minus(CAFFE_MEAN),
+        AlexNet,
+        227,
+        bgr_minus(CAFFE_MEAN),
         "bvlc_alexnet.npy is published on the University of Toronto's page \"AlexNet "
-        f"implementation + weights in TensorFlow\" (Michael Guerzhoy). {USE}",
+        f'implementation + weights in TensorFlow" (Michael Guerzhoy). {USE}',
     ),
     "alexnet_torchvision": Pretrained(
-        TorchvisionAlexNet, 224, torchvision_normalized,
+        TorchvisionAlexNet,
+        224,
+        torchvision_normalized,
         "Download torchvision's alexnet checkpoint (IMAGENET1K_V1, alexnet-owt-7be5be79.pth) and "
         f"convert it with tools/convert_torchvision.py. {USE}",
     ),
     "squeezenet": Pretrained(
-        SqueezeNet, 224, bgr_minus(KERAS_MEAN),
+        SqueezeNet,
+        224,
+        bgr_minus(KERAS_MEAN),
         "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5 is among the releases of "
         f"rcmalli/keras-squeezenet on GitHub. {USE}",
     ),
     "vgg16": Pretrained(
-        VGG16, 224, bgr_minus(KERAS_MEAN),
+        VGG16,
+        224,
+        bgr_minus(KERAS_MEAN),
         "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5 is what keras.applications.VGG16("
         f"include_top=False) downloads to ~/.keras/models. {USE}",
     ),

@@ -6,11 +6,11 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from inversenet_tf.imaging.config import OperatorConfig
+from inversenet_tf.imaging.config import SIGNED_KERNELS, OperatorConfig
 from inversenet_tf.imaging.physics import kernels
 
 
-@pytest.mark.parametrize("name", sorted(kernels.KERNELS.keys() - {"file", *kernels.SIGNED_KERNELS}))
+@pytest.mark.parametrize("name", sorted(kernels.KERNELS.keys() - {"file", *SIGNED_KERNELS}))
 @pytest.mark.parametrize("size", [3, 8, 9])
 def test_kernels_are_distributions(name, size):
     config = dataclasses.replace(OperatorConfig(), kernel_size=size)

@@ -4,14 +4,28 @@ import pytest
 import tensorflow as tf
 from scipy.ndimage import gaussian_filter
 
-from inversenet_tf.models.perceptual.comparator import COMPARATORS, Comparator, build_comparator
-from inversenet_tf.models.perceptual.feature_networks import VGG16, AlexNet, SqueezeNet, TorchvisionAlexNet
 from inversenet_tf.imaging.files.images import read_image
-from inversenet_tf.models.perceptual.weights import TORCHVISION_LAYERS, assign, from_torchvision, write_h5
+from inversenet_tf.models.perceptual.comparator import COMPARATORS, Comparator, build_comparator
+from inversenet_tf.models.perceptual.feature_networks import (
+    VGG16,
+    AlexNet,
+    SqueezeNet,
+    TorchvisionAlexNet,
+)
+from inversenet_tf.models.perceptual.weights import (
+    TORCHVISION_LAYERS,
+    assign,
+    from_torchvision,
+    write_h5,
+)
 
 BVLC_SHAPES = {
-    "conv1": (11, 11, 3, 96), "conv2": (5, 5, 48, 256), "conv3": (3, 3, 256, 384),
-    "conv4": (3, 3, 192, 384), "conv5": (3, 3, 192, 256), "fc6": (9216, 4096),
+    "conv1": (11, 11, 3, 96),
+    "conv2": (5, 5, 48, 256),
+    "conv3": (3, 3, 256, 384),
+    "conv4": (3, 3, 192, 384),
+    "conv5": (3, 3, 192, 256),
+    "fc6": (9216, 4096),
 }
 BVLC_MEAN = np.float32([104.00698793, 116.66876762, 122.67891434])  # Caffe's, BGR
 
@@ -184,11 +198,19 @@ def test_torchvision_alexnet_is_what_pytorch_computes(torchvision_alexnet, torch
     torch = pytest.importorskip("torch")
     nn = torch.nn
     features = nn.Sequential(
-        nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2),
-        nn.Conv2d(192, 384, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(384, 256, 3, padding=1), nn.ReLU(),
-        nn.Conv2d(256, 256, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2),
+        nn.Conv2d(3, 64, 11, stride=4, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(64, 192, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(192, 384, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(384, 256, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(256, 256, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
     )
     classifier = nn.Sequential(nn.Dropout(), nn.Linear(9216, 4096), nn.ReLU())
     model = nn.ModuleDict({"features": features, "classifier": classifier}).eval()

@@ -64,16 +64,18 @@ def write_npy(path, content, protocol=4):
 
 # How Python 2 and NumPy 1 saved {"fc": [[[1, -2], [3, 0.5]], [7, 8]]}: bytes as strings, names of
 # numpy.core; written by hand after pickletools.dis of the file that is known as bvlc_alexnet.npy.
-PYTHON_2 = b"".join([
-    b"\x80\x02cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nq\x02K\x00\x85U\x01b\x87R",
-    b"(K\x01)cnumpy\ndtype\nq\x03U\x02O8K\x00K\x01\x87R",
-    b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK?tb\x89]}U\x02fc](",
-    b"h\x01h\x02K\x00\x85U\x01b\x87R(K\x01K\x02K\x02\x86h\x03U\x02f4K\x00K\x01\x87R",
-    b"(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tbq\x04\x89",
-    b"U\x10" + np.array([1, -2, 3, 0.5], "<f4").tobytes() + b"tb",
-    b"h\x01h\x02K\x00\x85U\x01b\x87R(K\x01K\x02\x85h\x04\x89",
-    b"U\x08" + np.array([7, 8], "<f4").tobytes() + b"tbesatb.",
-])
+PYTHON_2 = b"".join(
+    [
+        b"\x80\x02cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nq\x02K\x00\x85U\x01b\x87R",
+        b"(K\x01)cnumpy\ndtype\nq\x03U\x02O8K\x00K\x01\x87R",
+        b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK?tb\x89]}U\x02fc](",
+        b"h\x01h\x02K\x00\x85U\x01b\x87R(K\x01K\x02K\x02\x86h\x03U\x02f4K\x00K\x01\x87R",
+        b"(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tbq\x04\x89",
+        b"U\x10" + np.array([1, -2, 3, 0.5], "<f4").tobytes() + b"tb",
+        b"h\x01h\x02K\x00\x85U\x01b\x87R(K\x01K\x02\x85h\x04\x89",
+        b"U\x08" + np.array([7, 8], "<f4").tobytes() + b"tbesatb.",
+    ]
+)
 
 
 def test_npy_of_python_2(tmp_path):
@@ -138,8 +140,17 @@ def test_malicious_pickles_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [{"a": 1}, {"a": [1.0]}, {"a": ["x"]}, {"a": [np.array(["text"])]}, {"a": [np.array([{}])]},
-     {"a": {"weights": np.zeros(2)}}, [1], "text", None],
+    [
+        {"a": 1},
+        {"a": [1.0]},
+        {"a": ["x"]},
+        {"a": [np.array(["text"])]},
+        {"a": [np.array([{}])]},
+        {"a": {"weights": np.zeros(2)}},
+        [1],
+        "text",
+        None,
+    ],
 )
 def test_npy_without_lists_of_numbers_is_refused(tmp_path, content):
     with pytest.raises(ValueError, match=r"weights.npy.*Received"):

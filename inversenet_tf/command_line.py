@@ -6,14 +6,10 @@ import os
 import re
 import sys
 
-# Before TensorFlow is imported, which is why the tools import this module first: its C++ side
-# reports the lack of a GPU and its own retried optimisations as errors.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import tensorflow
 from absl import app, flags, logging
 
-from inversenet_tf.engine.interruption import EXIT_STATUS, Interrupted
+# The tools import this module first, and so it is this import that TensorFlow comes with.
+from inversenet_tf.quiet_tensorflow import tensorflow  # isort: skip
 from inversenet_tf.imaging.renamed import with_present_names_of_flags
 
 KEYBOARD_STATUS = 130  # of a program that Ctrl-C ended
@@ -38,17 +34,19 @@ def run(main):
             main()
         except KeyboardInterrupt:
             sys.exit(KEYBOARD_STATUS)
-        except Interrupted as interrupted:
-            logging.warning("%s", interrupted)
-            sys.exit(EXIT_STATUS)
         except MENDABLE as error:
             message = str(error)
             logging.debug("The error's origin:", exc_info=True)
         except tensorflow.errors.OpError as error:  # what went wrong inside a data pipeline
-            found = re.search(r"ImageReadError: (.+)", str(error))
-            if found is None:
+            unreadable = re.search(r"ImageReadError: (.+)", str(error))
+            if unreadable is None:
                 raise
-            message = found[1]
+            message = unreadable[1]
+        except Exception as error:
+            if not hasattr(error, "exit_status"):
+                raise
+            logging.warning("%s", error)  # as of a training that a signal ended early
+            sys.exit(error.exit_status)
         else:
             return
         # A data pipeline that failed would otherwise be waited for at exit, without end.

@@ -1,0 +1,68 @@
+"""From a config to the operator and to the sources of its training and held-out images."""
+
+import dataclasses
+
+from absl import logging
+
+from inversenet_tf.imaging.data.cache import cached
+from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
+from inversenet_tf.imaging.data.pairs import evaluation_pairs
+from inversenet_tf.imaging.metrics import SSIM_WINDOW
+from inversenet_tf.imaging.physics.operators import build_operator
+
+EXAMPLES = 8  # images in TensorBoard
+EXAMPLE_SIDE = 256  # at most
+
+
+def open_data(config):
+    """The forward operator, the training images and the held-out ones of a config.
+
+    Raises:
+        ValueError: a source or kernel that cannot be used.
+    """
+    data = config.data
+    operator = build_operator(config.operator)
+    operator.validate((data.size, data.size, data.channels))
+    images = open_source(data.train, TRAINING, data.channels, data.minimum_side)
+    if config.runtime.cache:
+        images = cached(images)
+    held_out = open_held_out(data.validation, operator, config)
+    if images.paired != held_out.paired:
+        logging.warning("Only one of training and validation uses pairs: their operators differ.")
+    if images.spec == held_out.spec:
+        logging.warning("The validation images are the training images: %s", images.spec)
+    return operator, images, held_out
+
+
+def open_held_out(spec, operator, config):
+    """The images of a source that are large enough to be measured and scored."""
+    side = config.data.minimum_side
+    if config.data.evaluation_crop == "whole":
+        kernel = (1,) if operator.kernel is None else operator.kernel.shape[:2]
+        side = max(SSIM_WINDOW + 2 * config.metrics.crop, *kernel)
+        side += -side % operator.scale  # what remains of an image trimmed to multiples
+    return open_source(spec, HELD_OUT, config.data.channels, side)
+
+
+def example_batch(source, operator, config):
+    """(measurements, images) of the first few images of a source, cropped to one size."""
+    data = config.data
+    count = min(EXAMPLES, len(source))
+    if data.evaluation_crop == "whole":
+        loaded = [source.load(i) for i in range(count)]
+        shapes = [(pair[0] if source.paired else pair).shape for pair in loaded]
+        side = min(EXAMPLE_SIDE, *(min(shape[:2]) for shape in shapes))
+        side -= side % operator.scale
+        data = dataclasses.replace(
+            data, evaluation_crop="center", size=side, crop_size=0, crop_fraction=0.0
+        )
+    pairs = evaluation_pairs(
+        source,
+        operator,
+        config.noise,
+        data,
+        batch_size=count,
+        seed=config.training.seed,
+        limit=count,
+    )
+    return next(iter(pairs.as_numpy_iterator()))

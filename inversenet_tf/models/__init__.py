@@ -1,0 +1,1 @@
+"""The networks of InverseNet, their losses, and the model that trains them jointly."""
