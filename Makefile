@@ -37,7 +37,7 @@ demo-blind: setup
 test: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile
 
 clean:
 	rm -rf $(VENV) *.egg-info

@@ -1,12 +1,30 @@
 from setuptools import find_packages, setup
 
+SHIPPED = [
+    f"inversenet_tf.{folder}"
+    for folder in (
+        "configs.inversenet",
+        "configs.blind_gan",
+        "tools",
+        "tools.benchmarks",
+        "tools.pytorch_baselines",
+        "tools.endurance",
+    )
+]
+
 setup(
     name="inversenet-tf",
     version="0.1.0",
     description="Imaging inverse problems with InverseNet and blind GAN inversion, in Keras",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=find_packages(include=["inversenet_tf*", "blind_gan_tf*"]),
+    packages=[
+        *find_packages(include=["inversenet_tf*", "blind_gan_tf*"]),
+        # The programs and the experiments are installed inside the package, see shipped.py.
+        *SHIPPED,
+    ],
+    package_dir={name: name.removeprefix("inversenet_tf.").replace(".", "/") for name in SHIPPED},
+    entry_points={"console_scripts": ["inversenet = inversenet_tf.command:main"]},
     install_requires=[
         "absl-py",
         'array_record; platform_system != "Windows"',  # for prepared sets; not made for Windows
@@ -31,7 +49,7 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]"],
         "serving": ["grpcio", "requests", "tenacity>=9", "tensorflow-serving-api"],
-        "dev": ["pytest", "ruff"],
+        "dev": ["pytest", "pytest-xdist", "ruff"],
         "bench": ["torch"],
     },
 )

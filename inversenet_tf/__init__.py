@@ -1,1 +1,50 @@
-"""InverseNet: imaging inverse problems solved by a U-Net and a denoising auto-encoder."""
+"""InverseNet: learned restoration of images in TensorFlow and Keras.
+
+What a user needs is here, whatever the rooms behind it:
+
+    import inversenet_tf as inv
+
+    restorer = inv.load("runs/mine")
+    restored = restorer(inv.read_image("blurred.jpg"))
+
+Everything is imported when it is first used, so that `import inversenet_tf` takes no time.
+"""
+
+import importlib
+
+# Where each public name comes from: a module, or an attribute of one.
+_PUBLIC = {
+    "load": "inversenet_tf.loading:load",
+    "Restorer": "inversenet_tf.restoration.restorers:Restorer",
+    "read_image": "inversenet_tf.imaging.files.images:read_image",
+    "write_image": "inversenet_tf.imaging.files.images:write_image",
+    "restore_files": "inversenet_tf.restoration.photographs:restore_files",
+    "train": "inversenet_tf.training:train",
+    "evaluate": "inversenet_tf.evaluation:evaluate",
+    "export": "inversenet_tf.exporting.inversenet:export_run",
+    "Config": "inversenet_tf.config:Config",
+    "recipes": "inversenet_tf.recipes",
+    "physics": "inversenet_tf.imaging.physics",
+    "kernels": "inversenet_tf.imaging.physics.kernels",
+    "metrics": "inversenet_tf.imaging.metrics",
+    "models": "inversenet_tf.models",
+}
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name):
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("inversenet-tf")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _PUBLIC[name].partition(":")
+    value = importlib.import_module(module)
+    value = getattr(value, attribute) if attribute else value
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

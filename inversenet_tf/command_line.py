@@ -11,6 +11,7 @@ from absl import app, flags, logging
 # The tools import this module first, and so it is this import that TensorFlow comes with.
 from inversenet_tf.quiet_tensorflow import tensorflow  # isort: skip
 from inversenet_tf.imaging.renamed import with_present_names_of_flags
+from inversenet_tf.shipped import with_config_paths
 
 KEYBOARD_STATUS = 130  # of a program that Ctrl-C ended
 # What a user can mend: values, files and directories, and a learning rate.
@@ -65,9 +66,12 @@ def _is_ours(record):
 
 def _parse(arguments):
     try:
-        return flags.FLAGS(with_present_names_of_flags(arguments))
+        arguments = with_config_paths(with_present_names_of_flags(arguments))
+        return flags.FLAGS(arguments)
     except KeyError as error:  # how config flags report a field that the config lacks
         sys.exit(f"Error: {error.args[0]}")
+    except ValueError as error:
+        sys.exit(f"Error: {error}")
     except flags.Error as error:
         # Of an error in a config file, config flags give the whole traceback as their message.
         raised = re.findall(r"^\s*ValueError: (.+)$", str(error), re.MULTILINE)

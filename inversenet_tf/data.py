@@ -14,14 +14,18 @@ EXAMPLES = 8  # images in TensorBoard
 EXAMPLE_SIDE = 256  # at most
 
 
-def open_data(config):
+def open_data(config, operator=None):
     """The forward operator, the training images and the held-out ones of a config.
+
+    Args:
+        config: a `Config`.
+        operator: the caller's own; None for the config's.
 
     Raises:
         ValueError: a source or kernel that cannot be used.
     """
     data = config.data
-    operator = build_operator(config.operator)
+    operator = operator or build_operator(config.operator)
     operator.validate((data.size, data.size, data.channels))
     images = open_source(data.train, TRAINING, data.channels, data.minimum_side)
     if config.runtime.cache:
@@ -44,7 +48,7 @@ def open_held_out(spec, operator, config):
     return open_source(spec, HELD_OUT, config.data.channels, side)
 
 
-def example_batch(source, operator, config):
+def example_batch(source, operator, config, noise=None):
     """(measurements, images) of the first few images of a source, cropped to one size."""
     data = config.data
     count = min(EXAMPLES, len(source))
@@ -59,7 +63,7 @@ def example_batch(source, operator, config):
     pairs = evaluation_pairs(
         source,
         operator,
-        config.noise,
+        noise or config.noise,
         data,
         batch_size=count,
         seed=config.training.seed,

@@ -1,6 +1,7 @@
 """Evaluation: a trained run against its baselines, every number with how it was made."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,32 @@ from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.files.grids import comparison_figure
 from inversenet_tf.imaging.files.json import write_json
-from inversenet_tf.restoration.restorers import Restorer
-from inversenet_tf.trained_run import kept_operator, load_trained
+from inversenet_tf.imaging.physics.operators import Operator
+from inversenet_tf.restoration.restorers import ModelRestorer
+from inversenet_tf.trained_run import kept_noise, kept_operator, load_trained
 
 RESULTS_FILE = "results.json"
 FIGURE_ROWS = 6
 
 
-def evaluate(workdir, data=None, limit=None, which="best"):
+class Evaluation(dict):
+    """What `results.json` holds; printed, it is the table of its methods."""
+
+    def __str__(self):
+        return f"{self['number_of_images']} images of {self['data']['source']}\n" + format_table(
+            self["methods"]
+        )
+
+
+def evaluate(
+    workdir: str | Path,
+    data: str | None = None,
+    limit: int | None = None,
+    which: str = "best",
+    *,
+    operator: Operator | None = None,
+    noise: Callable | None = None,
+) -> Evaluation:
     """Measures a run on images it has not seen; writes `results.json` and `comparison.png`.
 
     Args:
@@ -28,9 +47,10 @@ def evaluate(workdir, data=None, limit=None, which="best"):
         data: a source; by default the config's validation source.
         limit: images to stop after; None for all.
         which: checkpoint to use, "best" or "last".
+        operator, noise: the caller's own, where the run was trained with such.
 
     Returns:
-        The content of `results.json`.
+        The content of `results.json`, which prints as a table.
 
     Raises:
         ValueError: no trained run, or a source that cannot be used.
@@ -39,15 +59,21 @@ def evaluate(workdir, data=None, limit=None, which="best"):
         raise ValueError(f"Expected limit >= 1. Received: {limit}")
     workdir = Path(workdir).expanduser()
     model, config, step = load_trained(workdir, which)
-    operator = kept_operator(workdir, config)
+    operator = operator or kept_operator(workdir, config)
+    noise = noise or kept_noise(config)
     source = open_held_out(data or config.data.validation, operator, config)
     baselines = usual_baselines(operator, config, is_known=not source.paired)
-    scores, examples = score([*baselines, Restorer(model)], source, operator, config, limit)
-    results = {
-        "config": dataclasses.asdict(config),
-        "checkpoint": {"which": which, "step": step},
-    } | describe(source, config, limit)
-    results["methods"] = scores
+    restorer = ModelRestorer(model)
+
+    def run(measurements):
+        outputs = restorer.estimates(measurements)
+        return outputs if model.denoiser is not None else {"restored": outputs["restored"]}
+
+    scores, examples = score([*baselines, run], source, operator, config, limit, noise=noise)
+    results = Evaluation(
+        config=dataclasses.asdict(config), checkpoint={"which": which, "step": step}
+    )
+    results |= describe(source, config, limit) | {"methods": scores}
     write_json(workdir / RESULTS_FILE, results)
     footer = f"{source.spec}; {results['degradation']}; step {step}; PSNR in dB, SSIM"
     draw(workdir / "comparison.png", examples, scores, footer)
@@ -71,7 +97,7 @@ def describe(source, config, limit=None):
     }
 
 
-def score(methods, source, operator, config, limit=None):
+def score(methods, source, operator, config, limit=None, *, noise=None):
     """Runs methods on the same measurements of the same images.
 
     Args:
@@ -81,6 +107,7 @@ def score(methods, source, operator, config, limit=None):
         operator: an `Operator`; ignored where the source is paired.
         config: a `Config`: crops, noise, metric profile.
         limit: images to stop after; None for all.
+        noise: the caller's own; None for the config's.
 
     Returns:
         (scores, examples): {method: {psnr, ssim, per_image}}, and the first images as dicts from
@@ -89,7 +116,7 @@ def score(methods, source, operator, config, limit=None):
     pairs = evaluation_pairs(
         source,
         operator,
-        config.noise,
+        noise or config.noise,
         config.data,
         batch_size=config.training.batch_size,
         seed=config.training.seed,
@@ -102,14 +129,15 @@ def score(methods, source, operator, config, limit=None):
             for method in methods:
                 outputs |= method(measurements)
             for name, estimates in outputs.items():
-                found = scores.setdefault(name, {"psnr": [], "ssim": []})
-                found["psnr"] += metrics.psnr(estimates, images, config.metrics).numpy().tolist()
-                found["ssim"] += metrics.ssim(estimates, images, config.metrics).numpy().tolist()
+                of_method = scores.setdefault(name, {"psnr": [], "ssim": []})
+                for metric in ("psnr", "ssim"):
+                    values = getattr(metrics, metric)(estimates, images, config.metrics)
+                    of_method[metric] += values.numpy().tolist()
             shown = {"measurement": measurements} | outputs | {"truth": images}
             rows = [dict(zip(shown, row, strict=True)) for row in zip(*shown.values(), strict=True)]
             examples += rows[: FIGURE_ROWS - len(examples)]
             progress.update(len(images))
-    return {name: _summary(**found) for name, found in scores.items()}, examples
+    return {name: _summary(**values) for name, values in scores.items()}, examples
 
 
 def _count(source, limit):
@@ -143,8 +171,8 @@ def draw(path, examples, scores, footer):
         if "degraded" in images:  # which is the measurement
             images = {name: image for name, image in images.items() if name != "measurement"}
         captions = {"truth": "truth", "measurement": "measurement"}
-        for name, found in scores.items():
-            value = found["per_image"][index]
+        for name, of_method in scores.items():
+            value = of_method["per_image"][index]
             captions[name] = f"{name}\n{value['psnr']:.2f} dB  {value['ssim']:.3f}"
         rows.append([(image, captions[name]) for name, image in images.items()])
     comparison_figure(path, rows, footer)

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -11,8 +12,9 @@ from inversenet_tf.config import Config
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.adversarial import average_of
 from inversenet_tf.engine.workdir import CHECKPOINTS, read_config
+from inversenet_tf.imaging.config import CUSTOM, GIVEN, NoiseConfig
 from inversenet_tf.imaging.files.atomic import written_aside
-from inversenet_tf.imaging.physics.operators import build_operator
+from inversenet_tf.imaging.physics.operators import Blur, Operator, build_operator
 from inversenet_tf.models.build import build_model
 
 KERNEL_FILE = "kernel.npy"
@@ -83,8 +85,49 @@ def kept_networks(workdir):
     }
 
 
-def kept_operator(workdir, config):
-    """The operator of a run, with the kernel it was trained for."""
+def with_own_operator(config: Config, operator: Operator | None, noise: Callable | None) -> Config:
+    """A config that tells of the operator and the noise that its caller passes.
+
+    A `Blur` is kept with its kernel; any other operator, and noise, have to be passed again to
+    whatever measures with the run.
+    """
+    if operator is None and noise is None:
+        return config
+    config = copy.deepcopy(config)
+    config.noise.custom = noise is not None
+    if type(operator) is Blur:
+        config.operator.name, config.operator.kernel = "blur", GIVEN
+        config.operator.kernel_file, config.operator.boundary = "", operator.boundary
+    elif operator is not None:
+        config.operator.name, config.operator.scale = CUSTOM, operator.scale
+    return config
+
+
+def kept_noise(config: Config) -> NoiseConfig:
+    """The noise of a run.
+
+    Raises:
+        ValueError: the run was trained with noise of the caller's own.
+    """
+    if config.noise.custom:
+        raise ValueError(
+            "Expected the noise that this run was trained with, as noise=... in Python: it was "
+            "the caller's own, which no file holds. Received: none"
+        )
+    return config.noise
+
+
+def kept_operator(workdir: str | Path, config: Config) -> Operator:
+    """The operator of a run, with the kernel it was trained for.
+
+    Raises:
+        ValueError: the run was trained with an operator of the caller's own.
+    """
+    if config.operator.name == CUSTOM:
+        raise ValueError(
+            f"Expected the operator that {workdir} was trained with, as operator=... in Python: it "
+            "was the caller's own, which no file holds. Received: none"
+        )
     path = Path(workdir).expanduser() / KERNEL_FILE
     operator = config.operator
     if path.exists():

@@ -1,11 +1,12 @@
 """Training: config -> images -> measurements -> networks -> checkpoints and logs."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 
 from inversenet_tf import callbacks
-from inversenet_tf.config import CUSTOM, NONE
+from inversenet_tf.config import CUSTOM, NONE, Config
 from inversenet_tf.data import example_batch, open_data
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.adversarial import check_layers
@@ -22,9 +23,11 @@ from inversenet_tf.engine.workdir import (
 )
 from inversenet_tf.engine.workers import check_agreement, is_chief, other_workers
 from inversenet_tf.imaging.data.pairs import evaluation_pairs, training_pairs
+from inversenet_tf.imaging.physics.operators import Operator
 from inversenet_tf.models.build import build_model, check_networks, rebuilt
+from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.perceptual.comparator import build_comparator
-from inversenet_tf.trained_run import keep_kernel, keep_networks
+from inversenet_tf.trained_run import keep_kernel, keep_networks, with_own_operator
 
 ANNEALING = "annealing"
 
@@ -74,12 +77,25 @@ def compile_model(model, config, comparator=None):
     )
 
 
-def train(config, workdir, comparator=None, inverter=None, denoiser=None):
+def train(
+    config: Config,
+    workdir: str | Path,
+    *,
+    operator: Operator | None = None,
+    noise: Callable | None = None,
+    comparator: Callable | None = None,
+    inverter: keras.Model | None = None,
+    denoiser: keras.Model | None = None,
+) -> InverseNet:
     """Trains one experiment, or goes on with it where an earlier call was interrupted.
 
     Args:
         config: a `Config`.
         workdir: directory of the run: `config.json`, `checkpoints/`, `logs/`.
+        operator: the caller's own forward operator instead of the config's. The kernel of a `Blur`
+            is kept with the run; any other operator has to be passed to `evaluate` again.
+        noise: the caller's own noise instead of the config's, a TensorFlow function of
+            measurements [batch, height, width, channels] and int64 seeds [batch, 2].
         comparator, inverter, denoiser: the caller's own, where the config names "custom": a
             frozen callable from images in [0, 1] to features, and networks as `models/build.py`
             describes them, of which copies are trained.
@@ -94,11 +110,12 @@ def train(config, workdir, comparator=None, inverter=None, denoiser=None):
         Interrupted: SIGTERM came and the state is saved, or another worker is gone.
         TrainingDiverged: a loss or gradient was not finite, and once more at a lower rate.
     """
+    config = with_own_operator(config, operator, noise)
     config.validate()
     strategy = build_strategy(config.runtime, config.training.batch_size)
     own = {"inverter": inverter, "denoiser": denoiser}
     _check_call(config, own | {"comparator": comparator})
-    operator, images, held_out = open_data(config)
+    operator, images, held_out = open_data(config, operator)
     fix_randomness(config.training)
     check_agreement(strategy, config=learned_from(config), images=images.names)
     with other_workers(strategy), strategy.scope():
@@ -111,7 +128,8 @@ def train(config, workdir, comparator=None, inverter=None, denoiser=None):
         _open_workdir(workdir, config, operator, own)
     resume(model, strategy, workdir)
     if not is_finished(model, config.training):
-        _train_on(model, strategy, config, operator, images, held_out, workdir)
+        degradation = operator, noise or config.noise
+        _train_on(model, strategy, config, degradation, images, held_out, workdir)
     return model
 
 
@@ -154,23 +172,24 @@ def _open_workdir(workdir, config, operator, own):
     keep_networks(workdir, own, is_new)
 
 
-def _train_on(model, strategy, config, operator, images, held_out, workdir):
+def _train_on(model, strategy, config, degradation, images, held_out, workdir):
     """Algorithm 1 from the model's step to the config's last, with all that is watched."""
     data, training = config.data, config.training
+    operator, noise = degradation
     shared = {"batch_size": training.batch_size, "seed": training.seed}
 
     def batches(context):
         return training_pairs(
-            images, operator, config.noise, data, start=model.step, context=context, **shared
+            images, operator, noise, data, start=model.step, context=context, **shared
         )
 
     def validation(context):
         limit = data.validation_limit
         return evaluation_pairs(
-            held_out, operator, config.noise, data, limit=limit, context=context, **shared
+            held_out, operator, noise, data, limit=limit, context=context, **shared
         )
 
-    examples = example_batch(held_out, operator, config)
+    examples = example_batch(held_out, operator, config, noise)
     train_on(
         model,
         strategy,

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from inversenet_tf.restoration.restorers import ImageSpec
+from inversenet_tf.restoration.restorers import ImageSpec, Restorer
 
 TINT = np.array([1.0, 0.5, 0.0], np.float32)  # what colouring makes of gray
 
 
-class FakeRestorer:
+class FakeRestorer(Restorer):
     """Gives measurements back: darker, larger, gray to orange, or as they are.
 
     Args:
@@ -20,7 +20,7 @@ class FakeRestorer:
         self.gain = gain
         self.shapes = []
 
-    def __call__(self, measurements):
+    def estimates(self, measurements):
         self.shapes.append(measurements.shape)
         assert measurements.dtype == np.float32 and measurements.shape[-1] == (
             self.spec.measured_channels

@@ -20,13 +20,21 @@ RUN = ("inversenet_tf.data", "inversenet_tf.trained_run", "inversenet_tf.baselin
 ALLOWED = {
     "inversenet_tf.quiet_tensorflow": (),
     IMAGING: (),
-    "inversenet_tf.command_line": (IMAGING, "inversenet_tf.quiet_tensorflow"),
+    "inversenet_tf.shipped": (),
+    "inversenet_tf.command": ("inversenet_tf.shipped",),
+    "inversenet_tf.command_line": (
+        *(IMAGING, "inversenet_tf.quiet_tensorflow", "inversenet_tf.shipped"),
+    ),
     ENGINE: (IMAGING,),
     SERVING: (IMAGING,),
     "inversenet_tf.config": (IMAGING,),
     MODELS: (IMAGING, ENGINE, "inversenet_tf.config"),
     RESTORATION: (IMAGING, SERVING, MODELS),
-    "inversenet_tf.client": (IMAGING,),
+    "inversenet_tf.client": (IMAGING, RESTORATION),
+    "inversenet_tf.loading": (
+        *(RESTORATION, "inversenet_tf.client", "inversenet_tf.exporting"),
+        "inversenet_tf.trained_run",
+    ),
     "inversenet_tf.recipes": ("inversenet_tf.config",),
     "inversenet_tf.data": (IMAGING,),
     "inversenet_tf.trained_run": (IMAGING, ENGINE, MODELS, "inversenet_tf.config"),

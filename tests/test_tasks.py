@@ -44,7 +44,7 @@ def test_train_evaluate_restore_export(config, image_folder, tmp_path, monkeypat
     assert all(np.isfinite(scores["psnr"]) for scores in results["methods"].values())
     assert (tmp_path / "run" / "comparison.png").stat().st_size > 10_000
 
-    version = export_run(tmp_path / "run", tmp_path / "export", verified=True)
+    version = export_run(tmp_path / "run", tmp_path / "export", verify=True)
     serve = tf.saved_model.load(version).signatures["serving_default"]
     measurements = np.random.default_rng(0).random((2, 7, 9, channels)).astype(np.float32)
     restored = serve(measurements=tf.constant(measurements))["restored"]

@@ -80,12 +80,12 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, image_folder):
 
 def test_help_is_readable():
     text = run("train", "--helpshort").stdout
-    assert "--workdir" in text and "python tools/train.py" in text
+    assert "--workdir" in text and "inversenet train" in text
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tools").glob("*.py")), ids=lambda path: path.stem)
 def test_every_tool_begins_with_its_command(path):
-    assert f"python tools/{path.name}" in ast.get_docstring(ast.parse(path.read_text()))
+    assert f"inversenet {path.stem} " in ast.get_docstring(ast.parse(path.read_text()))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*/*.py")))

@@ -14,7 +14,7 @@ from blind_gan_tf.prior import load_prior
 from inversenet_tf.config import Config
 from inversenet_tf.engine.workdir import read_config
 from inversenet_tf.evaluation import evaluate
-from inversenet_tf.restoration.restorers import ExportedRestorer, Restorer
+from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer
 from inversenet_tf.trained_run import load_trained
 from inversenet_tf.training import train
 
@@ -36,12 +36,12 @@ def expected():
 def test_a_work_directory_restores_as_it_did(written, expected):
     model, config, step = load_trained(written / "run")
     assert step == 4 and config.noise.quantize and config.optimizer.warmup_fraction == 0.25
-    restored = Restorer(model)(expected["measurements"])["restored"]
+    restored = ModelRestorer(model)(expected["measurements"])
     np.testing.assert_allclose(restored, expected["restored"], atol=1e-5)
 
 
 def test_an_export_restores_as_it_did(written, expected):
-    restored = ExportedRestorer(written / "export")(expected["measurements"])["restored"]
+    restored = ExportedRestorer(written / "export")(expected["measurements"])
     np.testing.assert_allclose(restored, expected["restored"], atol=1e-5)
 
 

@@ -1,8 +1,8 @@
 """Measures the package against PyTorch and against the machine, in one run.
 
 pip install "inversenet-tf[bench]"
-python tools/benchmark.py --output=runs/benchmark
-python tools/benchmark.py --output=runs/benchmark --sections=training_step,restoration --rounds=40
+inversenet benchmark --output=runs/benchmark
+inversenet benchmark --output=runs/benchmark --sections=training_step,restoration --rounds=40
 
 Writes benchmark.json and benchmark.md into the directory. What is there already is kept: the same
 command goes on after a kill, comparison by comparison.

@@ -1,6 +1,6 @@
 """Restores an image, or every image of a folder, with a model that TensorFlow Serving serves.
 
-python tools/client.py --server=localhost:8501 --model=deblur --input=blurred/ --output=restored/
+inversenet client --server=localhost:8501 --model=deblur --input=blurred/ --output=restored/
 """
 
 from absl import flags

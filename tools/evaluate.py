@@ -1,13 +1,13 @@
 """Measures a trained run on held-out images: a table, results.json and comparison.png.
 
-python tools/evaluate.py --workdir=runs/demo
-python tools/evaluate.py --workdir=runs/demo --data=folder:my/photos --limit=20
+inversenet evaluate --workdir=runs/demo
+inversenet evaluate --workdir=runs/demo --data=folder:my/photos --limit=20
 """
 
 from absl import flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
-from inversenet_tf.evaluation import evaluate, format_table
+from inversenet_tf.evaluation import evaluate
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
 DATA = flags.DEFINE_string(
@@ -22,8 +22,7 @@ CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Which we
 
 def main():
     results = evaluate(WORKDIR.value, DATA.value, LIMIT.value, CHECKPOINT.value)
-    print(f"{results['number_of_images']} images of {results['data']['source']}")
-    print(format_table(results["methods"]))
+    print(results)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Exports a trained run as the next version of a model that TF Serving serves.
 
-python tools/export.py --workdir=runs/demo --output=models/deblur --verify
-python tools/export.py --workdir=runs/prior_digits --output=models/digits
-python tools/export.py --workdir=runs/demo_blind/four_mixtures --output=models/mixing
+inversenet export --workdir=runs/demo --output=models/deblur --verify
+inversenet export --workdir=runs/prior_digits --output=models/digits
+inversenet export --workdir=runs/demo_blind/four_mixtures --output=models/mixing
 
 The work directory may be that of an InverseNet, of a prior, whose generator is exported, or of a
 blind inversion, of which it is the surrogate, the estimated operator.
@@ -46,11 +46,17 @@ PYTHON = flags.DEFINE_string(
 
 def _export(config_class):
     """The version's path."""
-    check = {"verified": VERIFY.value, "python": PYTHON.value}
     if config_class is Config:
         return export_run(
-            WORKDIR.value, OUTPUT.value, WHICH.value, PRECISION.value, data=DATA.value, **check
+            WORKDIR.value,
+            OUTPUT.value,
+            WHICH.value,
+            PRECISION.value,
+            verify=VERIFY.value,
+            data=DATA.value,
+            python=PYTHON.value,
         )
+    check = {"verified": VERIFY.value, "python": PYTHON.value}
     if config_class is PriorConfig:
         return export_prior(WORKDIR.value, OUTPUT.value, PRECISION.value, **check)
     return export_surrogate(WORKDIR.value, OUTPUT.value, GROUP.value, **check)

@@ -1,8 +1,8 @@
 """Recovers images, and the operator that measured them, from measurements alone.
 
-python tools/invert.py --config=configs/blind_gan/deblur.py --workdir=runs/deblur \\
+inversenet invert --config=deblur --workdir=runs/deblur \\
     --config.prior=runs/prior_celeba
-python tools/invert.py --config=... --workdir=... --measurements=DIR   # your own, no truth needed
+inversenet invert --config=... --workdir=... --measurements=DIR   # your own, no truth needed
 
 Every field of InversionConfig in blind_gan_tf/config.py can be set, as
 --config.section.field=value. The same command resumes an interrupted search.

@@ -1,8 +1,8 @@
 """Makes a table of the InverseNet paper: trains what is missing, measures every method, reports.
 
-python tools/reproduce.py --table=1 --data=cub,celeba,tiny_imagenet --root=images \\
+inversenet reproduce --table=1 --data=cub,celeba,tiny_imagenet --root=images \\
     --budget_minutes=30 --output=runs/reproduce
-python tools/reproduce.py --table=1 --data=celeba --noise=0.01 ...
+inversenet reproduce --table=1 --data=celeba --noise=0.01 ...
 
 Tables: 1 (motion deblurring, with the annealing figure), 2 (trained on natural images, measured on
 others; larger images), sr (x4), joint (x2 and colours), denoiser (with and without the DAE, three

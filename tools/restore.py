@@ -1,7 +1,7 @@
 """Restores a photograph, or every one of a folder, of any kind and size, with a trained run.
 
-python tools/restore.py --workdir=runs/demo --input=blurred.jpg --output=restored/
-python tools/restore.py --export=runs/demo/export/deblur --input=photos --output=restored --compare
+inversenet restore --workdir=runs/demo --input=blurred.jpg --output=restored/
+inversenet restore --export=runs/demo/export/deblur --input=photos --output=restored --compare
 """
 
 from absl import flags
@@ -9,7 +9,7 @@ from absl import flags
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.restoration.footprint import resident_bytes
 from inversenet_tf.restoration.photographs import memory_limit, restore_files
-from inversenet_tf.restoration.restorers import ExportedRestorer, Restorer
+from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 EXPORT = flags.DEFINE_string("export", None, "Directory of an export, instead of a run.")
@@ -40,7 +40,7 @@ def main():
     else:
         from inversenet_tf.trained_run import load_trained  # an export does without the networks
 
-        restorer = Restorer(load_trained(WORKDIR.value)[0])
+        restorer = ModelRestorer(load_trained(WORKDIR.value)[0])
     restorer.spec  # noqa: B018 (worked out now, as what follows is measured)
     idle, _ = resident_bytes()
     restored, skipped = restore_files(

@@ -1,8 +1,8 @@
 """Trains the experiment of a config file; the same command resumes an interrupted run.
 
-python tools/train.py --config=configs/inversenet/quickstart.py --workdir=runs/quickstart
-python tools/train.py --config=configs/blind_gan/prior_digits.py --workdir=runs/prior_digits
-python tools/train.py --config=... --workdir=... --config.training.steps=5000
+inversenet train --config=quickstart --workdir=runs/quickstart
+inversenet train --config=prior_digits --workdir=runs/prior_digits
+inversenet train --config=... --workdir=... --config.training.steps=5000
 
 Every field of inversenet_tf/config.py or of blind_gan_tf/config.py can be set so, as
 --config.section.field=value. With several hosts, run it on each, with TF_CONFIG set.

@@ -1,6 +1,6 @@
 """Blind deblurring of faces (Section 3.1, Fig. 1a).
 
-  python tools/invert.py --config=configs/blind_gan/deblur.py --workdir=runs/deblur
+  inversenet invert --config=deblur --workdir=runs/deblur
 
 25 held-out CelebA faces, the prior of `prior_celeba.py` after 5,250 steps, two CPU cores beside
 other work, 8 minutes for all methods; PSNR in dB, SSIM:

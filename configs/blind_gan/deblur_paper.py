@@ -1,6 +1,6 @@
 """Blind deblurring with the paper's own constants (Section 3.1); slow, and kept for comparison.
 
-python tools/invert.py --config=configs/blind_gan/deblur_paper.py --workdir=runs/deblur_paper
+inversenet invert --config=deblur_paper --workdir=runs/deblur_paper
 """
 
 from blind_gan_tf.config import InversionConfig

@@ -1,6 +1,6 @@
 """Blind inversion of edge maps of faces (Section 3.1, Fig. 1b).
 
-  python tools/invert.py --config=configs/blind_gan/edges.py --workdir=runs/edges
+  inversenet invert --config=edges --workdir=runs/edges
 
 25 held-out CelebA faces, the prior of `prior_celeba.py` after 5,250 steps, two CPU cores beside
 other work, 7 minutes for all methods; PSNR in dB, SSIM:

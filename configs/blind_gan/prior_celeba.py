@@ -1,6 +1,6 @@
 """DCGAN on faces, the prior of `deblur.py` and `edges.py` (Section 3.1; Radford et al. 2016).
 
-  python tools/train.py --config=configs/blind_gan/prior_celeba.py --workdir=runs/prior_celeba
+  inversenet train --config=prior_celeba --workdir=runs/prior_celeba
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
 
 Measured: 5,250 steps (stopped there) on two CPU cores with AVX512-BF16, at three steps a second

@@ -1,6 +1,6 @@
 """A six-layer GAN in three minutes, on the handwritten digits that scikit-learn ships.
 
-  python tools/train.py --config=configs/blind_gan/prior_digits.py --workdir=runs/prior_digits
+  inversenet train --config=prior_digits --workdir=runs/prior_digits
 
 2,000 steps on two CPU cores in 3 min 13 s, beside other work. `make demo-blind` uses it.
 """

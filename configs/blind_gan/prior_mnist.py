@@ -1,6 +1,6 @@
 """A six-layer GAN on MNIST, the prior of `separate_*.py` (Section 3.2).
 
-  python tools/train.py --config=configs/blind_gan/prior_mnist.py --workdir=runs/prior_mnist
+  inversenet train --config=prior_mnist --workdir=runs/prior_mnist
   ... --config.data.train=idx:DIR --config.data.validation=idx:DIR  # from MNIST's own files
 
 10,500 steps on two CPU cores, at twelve steps a second when nothing else runs (15 minutes). A LeNet

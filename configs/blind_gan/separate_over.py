@@ -1,6 +1,6 @@
 """Four mixtures of three digits, taken apart (Section 3.2, Fig. 2b).
 
-  python tools/invert.py --config=configs/blind_gan/separate_over.py --workdir=runs/separate_over
+  inversenet invert --config=separate_over --workdir=runs/separate_over
   ... --config.classifier=CLASSIFIER.npz   # also says which digits can still be read
 
 50 sets of four mixtures of MNIST's test digits that share one mixing, the prior of

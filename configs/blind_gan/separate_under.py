@@ -1,6 +1,6 @@
 """One mixture of three digits, taken apart (Section 3.2, Fig. 2a).
 
-  python tools/invert.py --config=configs/blind_gan/separate_under.py --workdir=runs/separate_under
+  inversenet invert --config=separate_under --workdir=runs/separate_under
   ... --config.classifier=CLASSIFIER.npz   # also says which digits can still be read
 
 50 mixtures of MNIST's test digits that share one mixing, the prior of `prior_mnist.py`, two CPU

@@ -1,8 +1,8 @@
 """The trained baselines of the paper's tables, each on the task the paper shows it on.
 
-  python tools/train.py --config=configs/inversenet/baseline.py:pix2pix --workdir=runs/pix2pix
-  python tools/train.py --config=configs/inversenet/baseline.py:neural_deblur --workdir=runs/neural
-  python tools/train.py --config=configs/inversenet/baseline.py:srgan --workdir=runs/srgan
+  inversenet train --config=baseline:pix2pix --workdir=runs/pix2pix
+  inversenet train --config=baseline:neural_deblur --workdir=runs/neural
+  inversenet train --config=baseline:srgan --workdir=runs/srgan
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
   ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.npy
 

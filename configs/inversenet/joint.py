@@ -1,7 +1,7 @@
 """Joint x2 super-resolution and colorization as the paper has it: Section 4.3, Fig. 7, D.3.
 
-  python tools/train.py --config=configs/inversenet/joint.py:celeba --workdir=runs/joint_celeba
-  python tools/train.py --config=configs/inversenet/joint.py:cub --workdir=runs/joint_cub
+  inversenet train --config=joint:celeba --workdir=runs/joint_celeba
+  inversenet train --config=joint:cub --workdir=runs/joint_cub
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
   ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.npy
 

@@ -1,6 +1,6 @@
 """Joint x2 super-resolution and colorization in minutes: Section 4.3 with a recipe for two cores.
 
-  python tools/train.py --config=configs/inversenet/joint_small.py --workdir=runs/joint_small
+  inversenet train --config=joint_small --workdir=runs/joint_small
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
 
 From CelebA at 64 pixels, or from the user's own images of one kind: colours of anything cannot be

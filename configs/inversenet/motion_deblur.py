@@ -1,6 +1,6 @@
 """Motion deblurring as the paper has it: Section 4.1, Tables 1, 3 and 4, Appendix A.1.
 
-  python tools/train.py --config=configs/inversenet/motion_deblur.py:celeba --workdir=runs/celeba
+  inversenet train --config=motion_deblur:celeba --workdir=runs/celeba
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
   ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.npy
 

@@ -1,6 +1,6 @@
 """Motion deblurring in minutes: the paper's method (Section 4.1) with a recipe for two cores.
 
-  python tools/train.py --config=configs/inversenet/quickstart.py --workdir=runs/demo
+  inversenet train --config=quickstart --workdir=runs/demo
 
 On two CPU cores with AVX512-BF16: 4,000 steps in about 3.5 min. The two held-out photographs,
 whole, go from 26.36 dB (blurred) past 30.4 dB in half a minute, to 32.26 dB (restored; inverted

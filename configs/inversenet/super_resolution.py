@@ -1,6 +1,6 @@
 """x4 super-resolution against ringing as the paper has it: Section 4.2, Figs. 6 and 10, D.2.
 
-  python tools/train.py --config=configs/inversenet/super_resolution.py:imagenet --workdir=runs/sr
+  inversenet train --config=super_resolution:imagenet --workdir=runs/sr
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
   ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.npy
   ... --config.operator.kernel=gaussian --config.operator.kernel_size=3  # the mild kernel, Fig. 12

@@ -1,6 +1,6 @@
 """x4 super-resolution in minutes: Section 4.2 with a recipe for two cores, patches of 64 pixels.
 
-  python tools/train.py --config=configs/inversenet/super_resolution_small.py --workdir=runs/sr
+  inversenet train --config=super_resolution_small --workdir=runs/sr
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
 
 Learns 16 x 16 to 64 x 64 from the embedded photographs, and upsamples images of any size.

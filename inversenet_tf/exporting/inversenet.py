@@ -10,7 +10,7 @@ from PIL import Image
 
 from inversenet_tf.engine.workdir import versions
 from inversenet_tf.evaluation import RESULTS_FILE, degradation_of
-from inversenet_tf.exporting.verification import verify
+from inversenet_tf.exporting import verification
 from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.config import PRECISIONS
 from inversenet_tf.imaging.files.image_bytes import restored_bytes
@@ -24,8 +24,15 @@ WARMUP_SIDES = (64, 256)  # of images; what a server has not seen yet takes it l
 
 
 def export_run(
-    workdir, output, which="best", precision="float32", verified=False, data=None, python=None
-):
+    workdir: str | Path,
+    output: str | Path,
+    which: str = "best",
+    precision: str = "float32",
+    *,
+    verify: bool = False,
+    data: str | None = None,
+    python: str | None = None,
+) -> Path:
     """Writes a trained run as the next version of a served model, whole or not at all.
 
     Args:
@@ -33,7 +40,7 @@ def export_run(
         output: the model's directory; the version becomes `output/1`, or the next number.
         which: checkpoint, "best" or "last".
         precision: of the hidden layers in the export, one of `PRECISIONS`.
-        verified: whether the export is compared with the model before it appears in its place.
+        verify: whether the export is compared with the model before it appears in its place.
         data, python: as for `verification.verify`.
 
     Returns:
@@ -48,7 +55,7 @@ def export_run(
     model, config, step = load_trained(workdir, which, precision)
 
     def check(saved_model):
-        return verify(saved_model, model, config, workdir, precision, data, python)
+        return verification.verify(saved_model, model, config, workdir, precision, data, python)
 
     metadata = {
         "task": degradation_of(config),
@@ -57,7 +64,7 @@ def export_run(
         "config": dataclasses.asdict(config),
         "scores": _scores(workdir, which, step),
     }
-    return export_model(model, output, metadata, check if verified else None)
+    return export_model(model, output, metadata, check if verify else None)
 
 
 def export_model(model, output, metadata=None, check=None):
@@ -127,8 +134,8 @@ def _scores(workdir, which, step):
     if results.get("checkpoint") != {"which": which, "step": step}:
         return None
     means = {
-        method: {"psnr": found["psnr"], "ssim": found["ssim"]}
-        for method, found in results["methods"].items()
+        method: {"psnr": scores["psnr"], "ssim": scores["ssim"]}
+        for method, scores in results["methods"].items()
     }
     kept = ("data", "degradation", "number_of_images", "metrics", "versions")
     precision = results["config"]["training"]["precision"]

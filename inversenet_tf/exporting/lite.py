@@ -27,6 +27,7 @@ from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.metrics import MetricProfile, psnr
 from inversenet_tf.imaging.physics.operators import build_operator
+from inversenet_tf.restoration.restorers import ImageSpec, Restorer
 from inversenet_tf.serving.fresh_process import VerificationFailed
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, latest_version, read_metadata
 
@@ -43,7 +44,7 @@ BATCH = 3  # of one of the comparisons; the others are of single images
 UNROUNDED = MetricProfile(rounding=False)
 
 
-class LiteRestorer:
+class LiteRestorer(Restorer):
     """A `.tflite` file of `convert` in use, by the interpreter that comes with TensorFlow.
 
     That one is of the converter's own version and needs no further package. On a device,
@@ -63,9 +64,10 @@ class LiteRestorer:
             interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=threads)
             interpreter.allocate_tensors()
             self._run = interpreter.get_signature_runner(SERVING_DEFAULT)
+        self.spec = ImageSpec(**read_metadata_of(path)["images"])
 
-    def __call__(self, measurements):
-        """[batch, height, width, channels] -> {"restored"}: a NumPy array in [0, 1]."""
+    def estimates(self, measurements):
+        """The restored images alone: a LiteRT file has no other output."""
         return self._run(measurements=np.asarray(measurements, np.float32))
 
 
@@ -250,7 +252,7 @@ def read_metadata_of(path):
             return json.loads(archive.read(METADATA_FILE))
     except (OSError, zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"Expected a file of tools/convert_litert.py. Received: {path}: {error}"
+            f"Expected a file of `inversenet convert`. Received: {path}: {error}"
         ) from error
 
 

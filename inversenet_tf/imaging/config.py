@@ -18,6 +18,8 @@ STRATEGIES = ("auto", "default", "mirrored", "multi_worker")
 # The names that a config may use. What they stand for is in `physics.operators.OPERATORS` and
 # `physics.kernels.KERNELS`, which reading a config does not import.
 OPERATORS = ("blur", "identity", "downsampling", "joint")
+CUSTOM = "custom"  # an operator or noise that the caller passed to `train`
+GIVEN = "given"  # the kernel of a `Blur` that the caller passed, kept in the work directory
 KERNELS = ("linear_motion", "camera_shake", "gaussian", "chromatic", "flat", "sobel", "file")
 SIGNED_KERNELS = ("sobel",)
 BOUNDARIES = ("circular", "reflect")
@@ -129,10 +131,11 @@ class OperatorConfig:
 
     def validate(self):
         """Raises ValueError for a value outside its range."""
-        check_choice("operator.name", self.name, OPERATORS)
+        check_choice("operator.name", self.name, (*OPERATORS, CUSTOM))
         check_choice("operator.boundary", self.boundary, BOUNDARIES)
-        check_choice("operator.kernel", self.kernel, KERNELS)
-        if (self.scale > 1) != (self.name in REDUCING) or self.scale < 1:
+        check_choice("operator.kernel", self.kernel, (*KERNELS, GIVEN))
+        reduces = self.scale > 1 if self.name == CUSTOM else self.name in REDUCING
+        if (self.scale > 1) != reduces or self.scale < 1:
             raise ValueError(
                 f"Expected operator.scale of at least 2 for {REDUCING}, of 1 for the others. "
                 f"Received: {self.scale} for {self.name!r}"
@@ -154,6 +157,7 @@ class NoiseConfig:
 
     quantize: bool = True  # a stored image has 256 levels
     gaussian_sigma: float = 0.0  # added after rounding, in the units of [0, 1]
+    custom: bool = False  # the caller's own noise, which was passed to `train`, instead of these
     eight_bit = Renamed("quantize")
 
     def validate(self):

@@ -48,23 +48,40 @@ class MetricProfile:
         if self.channels == "y" and images.shape[-1] == 3:
             images = tf.image.rgb_to_grayscale(images)
         if self.crop:
-            images = images[:, self.crop : -self.crop, self.crop : -self.crop]
+            images = images[..., self.crop : -self.crop, self.crop : -self.crop, :]
         return images
 
 
-def psnr(estimates, images, profile):
-    """Peak signal-to-noise ratio in dB of each image: [batch]; data range 1."""
+def psnr(
+    estimates: tf.Tensor, images: tf.Tensor, profile: MetricProfile | None = None
+) -> tf.Tensor:
+    """Peak signal-to-noise ratio in dB; the data range is 1.
+
+    Args:
+        estimates, images: [batch, height, width, channels] or [height, width, channels] in [0, 1].
+        profile: how the images are made ready; by default all channels, rounded to 8 bits.
+
+    Returns:
+        One number for each image: [batch], or a scalar.
+    """
+    profile = profile or MetricProfile()
     return tf.image.psnr(profile.prepare(estimates), profile.prepare(images), max_val=1.0)
 
 
-def ssim(estimates, images, profile):
-    """Structural similarity of each image: [batch].
+def ssim(
+    estimates: tf.Tensor, images: tf.Tensor, profile: MetricProfile | None = None
+) -> tf.Tensor:
+    """Structural similarity (Wang et al. 2004) of each image.
+
+    Args, returns:
+        As `psnr`.
 
     Raises:
         ValueError: a side, after the profile's crop, is smaller than the window.
     """
+    profile = profile or MetricProfile()
     estimates, images = profile.prepare(estimates), profile.prepare(images)
-    if any(side is not None and side < SSIM_WINDOW for side in images.shape[1:3]):
+    if any(side is not None and side < SSIM_WINDOW for side in images.shape[-3:-1]):
         raise ValueError(
             f"Expected sides of at least {SSIM_WINDOW} pixels for SSIM. Received: {images.shape}"
         )

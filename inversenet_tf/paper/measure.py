@@ -13,7 +13,7 @@ from inversenet_tf.paper.image_sets import image_set
 from inversenet_tf.paper.report import write_report
 from inversenet_tf.paper.steadiness import steadiness
 from inversenet_tf.paper.tables import TABLES
-from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.restoration.restorers import ModelRestorer
 from inversenet_tf.trained_run import load_trained
 from inversenet_tf.training import ANNEALING, comparator_of
 
@@ -113,7 +113,7 @@ def _measure(table, column, config, source, conditions):
 def _as_method(name, training):
     """A finished training as a function from measurements to {method: images}."""
     model, _, _ = load_trained(training.workdir, "last")
-    restorer = Restorer(model)
+    restorer = ModelRestorer(model)
     if name == "inversenet":
         return restorer
-    return lambda measurements: {name: restorer(measurements)["restored"]}
+    return lambda measurements: {name: restorer.estimates(measurements)["restored"]}

@@ -65,7 +65,7 @@ def restore_pixels(restorer, pixels, max_memory=None, report=None):
     if max_memory is not None:
         tile = tile_shape(tile, spec, max_memory, pixels.dtype.itemsize)
     if tile == (len(rows), len(columns)):
-        restored = restorer(from_integers(pixels)[np.newaxis])["restored"][0]
+        restored = restorer.estimates(from_integers(pixels)[np.newaxis])["restored"][0]
         return to_integers(restored, pixels.dtype)
     padded = _restore_padded(restorer, pixels, rows, columns, tile, report)
     top, left = (
@@ -177,7 +177,7 @@ def _restore_strip(restorer, strip, columns, across):
     restored = np.zeros((height, width, restorer.spec.image_channels), np.float32)
     for start, weights in zip(across.starts, across.weights, strict=True):
         tile = from_integers(strip[:, columns[start : start + across.side]])
-        tile = restorer(tile[np.newaxis])["restored"][0]
+        tile = restorer.estimates(tile[np.newaxis])["restored"][0]
         tile *= weights[:, np.newaxis]
         restored[:, start * scale : (start + across.side) * scale] += tile
     return restored

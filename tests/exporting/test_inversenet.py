@@ -113,7 +113,7 @@ def test_a_verified_run_says_all_of_itself(trained, tmp_path, shared_image_folde
     monkeypatch.setattr("inversenet_tf.exporting.verification.SIZES", ((37, 53), (64, 64)))
     assert export_run(trained, tmp_path / "export") == tmp_path / "export" / "1"
     evaluate(trained, limit=2)
-    version = export_run(trained, tmp_path / "export", verified=True)
+    version = export_run(trained, tmp_path / "export", verify=True)
     assert version == tmp_path / "export" / "2"
     first, second = (read_metadata(tmp_path / "export" / number) for number in "12")
     assert first["verification"] is None and first["scores"] is None
@@ -132,10 +132,10 @@ def test_an_export_that_differs_does_not_appear(trained, tmp_path, monkeypatch):
         model.inverter.layers[1].bias.assign_add(model.inverter.layers[1].bias + 0.5)
         return verify(saved_model, model, *others)
 
-    monkeypatch.setattr("inversenet_tf.exporting.inversenet.verify", verify_other)
+    monkeypatch.setattr("inversenet_tf.exporting.verification.verify", verify_other)
     monkeypatch.setattr("inversenet_tf.exporting.verification.SIZES", ((37, 53),))
     with pytest.raises(VerificationFailed, match="at most 1e-05. Received: a difference of"):
-        export_run(trained, tmp_path / "export", verified=True)
+        export_run(trained, tmp_path / "export", verify=True)
     assert not versions_of(tmp_path / "export")
 
 

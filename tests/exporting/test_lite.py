@@ -136,7 +136,7 @@ def test_only_its_own_files_are_told_of(tmp_path):
     other = tmp_path / "other.tflite"
     other.write_bytes(b"TFL3")
     for path in (other, tmp_path / "missing.tflite"):
-        with pytest.raises(ValueError, match="convert_litert"):
+        with pytest.raises(ValueError, match="inversenet convert"):
             read_metadata_of(path)
 
 
@@ -212,7 +212,7 @@ def test_a_file_is_whole_or_absent_and_stays_unasked(
 def test_the_program_tells_what_was_compared_and_nothing_else(exported, tmp_path, image_folder):
     output = tmp_path / "model.tflite"
     arguments = (f"--export={exported}", f"--output={output}", f"--data=folder:{image_folder}")
-    done = run("convert_litert", *arguments)
+    done = run("convert", *arguments)
     assert done.returncode == 0, done.stderr
     assert "MiB" in done.stdout and "Against the true images" in done.stdout
     assert not any(word in done.stderr for word in ("XNNPACK", "loc(", "deprecated"))

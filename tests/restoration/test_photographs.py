@@ -16,13 +16,13 @@ from inversenet_tf.restoration.photographs import (
     side_by_side,
     to_channels,
 )
-from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.restoration.restorers import ModelRestorer
 
 
 @pytest.fixture
 def restorer(small_config):
     """Of a network that was not trained."""
-    return Restorer(build_model(small_config, with_discriminator=False))
+    return ModelRestorer(build_model(small_config, with_discriminator=False))
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_folder_is_restored_file_by_file(restorer, image_folder, tmp_path, war
     assert warned().count("broken.png") == 1
     with Image.open(tmp_path / "out" / "deep" / "gray.png") as image:
         assert image.mode == "L" and image.size == (33, 21)
-    expected = restorer(read_image(image_folder / "0.png")[None])["restored"][0]
+    expected = restorer(read_image(image_folder / "0.png"))
     np.testing.assert_allclose(read_image(tmp_path / "out" / "0.png"), expected, atol=0.51 / 255)
 
 

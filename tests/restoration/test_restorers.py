@@ -6,7 +6,7 @@ from inversenet_tf.exporting.inversenet import export_model
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.unet import UNet
-from inversenet_tf.restoration.restorers import ExportedRestorer, Restorer
+from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer
 from inversenet_tf.serving.saved_models import write_version
 
 
@@ -16,10 +16,10 @@ def model():
 
 
 def test_any_size_is_restored_to_its_size(model):
-    restorer = Restorer(model)
+    restorer = ModelRestorer(model)
     for shape in [(1, 32, 32, 3), (2, 37, 53, 3), (1, 255, 257, 3)]:
         measurements = np.random.default_rng(0).random(shape).astype(np.float32)
-        outputs = restorer(measurements)
+        outputs = restorer.estimates(measurements)
         assert outputs["restored"].shape == shape
         expected = np.clip(model(measurements)["restored"], 0, 1)
         np.testing.assert_allclose(outputs["restored"], expected, atol=1e-5)
@@ -27,11 +27,11 @@ def test_any_size_is_restored_to_its_size(model):
 
 def test_an_export_restores_as_the_model_does(model, tmp_path):
     export_model(model, tmp_path)
-    exported, own = ExportedRestorer(tmp_path), Restorer(model)
+    exported, own = ExportedRestorer(tmp_path), ModelRestorer(model)
     assert exported.spec == own.spec == ExportedRestorer(tmp_path / "1").spec
     measurements = np.random.default_rng(0).random((2, 37, 53, 3)).astype(np.float32)
-    for name, images in own(measurements).items():
-        np.testing.assert_allclose(exported(measurements)[name], images, atol=1e-5)
+    for name, images in own.estimates(measurements).items():
+        np.testing.assert_allclose(exported.estimates(measurements)[name], images, atol=1e-5)
 
 
 def test_the_latest_version_is_used(model, tmp_path):
@@ -40,10 +40,8 @@ def test_the_latest_version_is_used(model, tmp_path):
     for weight in model.denoiser.trainable_weights:
         weight.assign(weight + 0.1)
     export_model(model, tmp_path)
-    first, latest = (
-        ExportedRestorer(place)(measurements)["restored"] for place in (tmp_path / "1", tmp_path)
-    )
-    np.testing.assert_allclose(latest, Restorer(model)(measurements)["restored"], atol=1e-5)
+    first, latest = (ExportedRestorer(place)(measurements) for place in (tmp_path / "1", tmp_path))
+    np.testing.assert_allclose(latest, ModelRestorer(model)(measurements), atol=1e-5)
     assert np.abs(latest - first).max() > 0.01
 
 

@@ -8,7 +8,7 @@ from fake_restorers import FakeRestorer
 
 from inversenet_tf.imaging.files.images import from_integers, to_integers
 from inversenet_tf.models.inversenet import InverseNet
-from inversenet_tf.restoration.restorers import ImageSpec, Restorer
+from inversenet_tf.restoration.restorers import ImageSpec, ModelRestorer
 from inversenet_tf.restoration.tiling import (
     OVERLAP,
     axis_of,
@@ -33,7 +33,7 @@ def restorer_of(multiple=4, scale=1, boundary="reflect", channels=3):
     x = keras.layers.Conv2D(8, 5, padding="same", activation="relu")(inputs)
     x = keras.layers.Conv2D(8, 7, multiple, padding="same", activation="relu")(x)
     x = keras.layers.Conv2DTranspose(channels, 6, multiple, padding="same", activation="tanh")(x)
-    return Restorer(InverseNet(Strided(inputs, x), scale=scale, boundary=boundary))
+    return ModelRestorer(InverseNet(Strided(inputs, x), scale=scale, boundary=boundary))
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def photograph():
 def test_tiles_make_what_the_whole_is(photograph, size, boundary, monkeypatch):
     restorer = restorer_of(boundary=boundary)
     pixels = photograph(*size)
-    whole = restorer(from_integers(pixels)[None])["restored"][0]
+    whole = restorer.estimates(from_integers(pixels)[None])["restored"][0]
     monkeypatch.setattr(
         "inversenet_tf.restoration.tiling.tile_shape",
         lambda padded, *_: tuple(min(n, 208) for n in padded),
@@ -64,7 +64,7 @@ def test_tiles_make_what_the_whole_is(photograph, size, boundary, monkeypatch):
 def test_tiles_of_what_is_upsampled(photograph, monkeypatch):
     restorer = restorer_of(multiple=4, scale=2)
     pixels = photograph(150, 331)
-    whole = restorer(from_integers(pixels)[None])["restored"][0]
+    whole = restorer.estimates(from_integers(pixels)[None])["restored"][0]
     monkeypatch.setattr("inversenet_tf.restoration.tiling.tile_shape", lambda *_: (120, 128))
     tiled = restore_pixels(restorer, pixels, max_memory=1)
     assert tiled.shape == (300, 662, 3)
@@ -132,11 +132,11 @@ import numpy as np
 from inversenet_tf.config import Config
 from inversenet_tf.restoration.footprint import resident_bytes
 from inversenet_tf.models.build import build_model
-from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.restoration.restorers import ModelRestorer
 from inversenet_tf.restoration.tiling import restore_pixels
 
-restorer = Restorer(build_model(Config(), with_discriminator=False))
-restorer(np.zeros((1, 64, 64, 3), np.float32)), restorer.spec
+restorer = ModelRestorer(build_model(Config(), with_discriminator=False))
+restorer.estimates(np.zeros((1, 64, 64, 3), np.float32)), restorer.spec
 idle, _ = resident_bytes()
 pixels = np.zeros((1500, 2000, 3), np.uint8)
 restore_pixels(restorer, pixels, int(sys.argv[1]) or None)

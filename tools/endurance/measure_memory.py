@@ -75,7 +75,7 @@ def measure(directory):
     small, large, prepared = (directory / name for name in ("small", "large", "prepared"))
     link_copies(Path(FOLDER.value).expanduser(), small, 1)
     link_copies(Path(FOLDER.value).expanduser(), large, COPIES.value)
-    peak_memory("prepare_data.py", f"--source=folder:{large}", f"--output={prepared}")
+    peak_memory("prepare.py", f"--source=folder:{large}", f"--output={prepared}")
     sources = {
         "folder": f"folder:{small}",
         f"folder x{COPIES.value}": f"folder:{large}",

@@ -172,7 +172,7 @@ def open_source(spec, role, channels=3, minimum_side=1):
     Args:
         spec: `photos`, `digits` or `idx:DIR` (each with `@training` or `@held_out`, where that is
             not `role`), `folder:DIR` or several as `folder:DIR,DIR`, `prepared:DIR` as
-            `tools/prepare_data.py` makes it, `pairs:SHARP_DIR,DEGRADED_DIR`, or
+            `tools/prepare.py` makes it, `pairs:SHARP_DIR,DEGRADED_DIR`, or
             `tfds:NAME[@SPLIT]`.
         role: `TRAINING` or `HELD_OUT`: the part to take where the spec names none.
         channels: 1 or 3, of every image.

@@ -21,13 +21,15 @@ def degrade(images, operator, noise, seed):
     Args:
         images: [batch, height, width, channels] in [0, 1].
         operator: an `Operator`.
-        noise: a `NoiseConfig`.
+        noise: a `NoiseConfig`, or a function (measurements, seed) -> measurements.
         seed: int tensor of shape [2], or [batch, 2] as for `add_gaussian_noise`.
 
     Returns:
         measurements, float32.
     """
     measurements = operator(images)
+    if callable(noise):
+        return noise(measurements, seed)
     if noise.quantize:
         measurements = round_to_8_bits(measurements)
     if noise.gaussian_sigma > 0:

@@ -146,7 +146,7 @@ def _command(directory, made_with):
     words = [f"--source={made_with.get('source', 'folder:DIR')}", f"--output={directory}"]
     if made_with.get("shard_mib", DEFAULT_SHARD_MIB) != DEFAULT_SHARD_MIB:
         words.append(f"--shard_mib={made_with['shard_mib']}")
-    return f"python tools/prepare_data.py {shlex.join(words)}"
+    return f"inversenet prepare {shlex.join(words)}"
 
 
 def sha256_of(path):

@@ -171,7 +171,7 @@ def test_an_interrupted_packing_goes_on(large_files, tmp_path, monkeypatch, plac
     assert len(list(directory.glob("*.array_record"))) == 1
     with pytest.raises(ValueError) as refused:
         open_prepared(directory)
-    command = f"tools/prepare_data.py --source={spec} --output={directory} --shard_mib=2"
+    command = f"tools/prepare.py --source={spec} --output={directory} --shard_mib=2"
     assert command in str(refused.value)
 
     # As a kill leaves it: half a shard aside, and another one whole but not yet described.
@@ -344,5 +344,5 @@ def test_the_tool_packs_and_verifies(image_folder, tmp_path):
 
 
 def run_tool(*arguments):
-    command = [sys.executable, "tools/prepare_data.py", *arguments]
+    command = [sys.executable, "tools/prepare.py", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -1,7 +1,7 @@
 """Packs a folder of images into a few large files: the source `prepared:DIR` of a training.
 
-python tools/prepare_data.py --source=folder:imagenet/train --output=prepared/imagenet
-python tools/prepare_data.py --output=prepared/imagenet --verify
+inversenet prepare --source=folder:imagenet/train --output=prepared/imagenet
+inversenet prepare --output=prepared/imagenet --verify
 
 The image files are packed as they are. The same command resumes an interrupted packing, and writes
 a shard anew that was removed because it is damaged. Nothing is left out for its size: that depends

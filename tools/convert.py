@@ -1,7 +1,7 @@
 """Converts an export of an InverseNet to a LiteRT (TensorFlow Lite) file, and compares the two.
 
-python tools/convert_litert.py --export=runs/demo/export/deblur --output=deblur.tflite
-python tools/convert_litert.py --export=runs/demo/export/deblur --output=deblur8.tflite \\
+inversenet convert --export=runs/demo/export/deblur --output=deblur.tflite
+inversenet convert --export=runs/demo/export/deblur --output=deblur8.tflite \\
     --quantize=dynamic_range
 
 The file appears only if it does what the export does, on held-out images of several sizes.

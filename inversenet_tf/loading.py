@@ -1,0 +1,52 @@
+"""A restorer from wherever a trained model is: a work directory, an export, a file, a server."""
+
+import re
+from pathlib import Path
+
+from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer, Restorer
+
+LITERT_SUFFIX = ".tflite"
+
+
+def load(where: str | Path, which: str = "best") -> Restorer:
+    """Loads a trained model for use.
+
+    Args:
+        where: a work directory of `train`; an export, or its directory of versions; a LiteRT file
+            that ends in `.tflite`; or a served model as "http://host:8501/MODEL" (https, or
+            grpc://host:8500/MODEL).
+        which: of a work directory, the checkpoint: "best" by validation PSNR, or "last".
+
+    Returns:
+        A `Restorer`, a function of arrays. All kinds restore alike; a served model gets and gives
+        images of 8 bits.
+
+    Raises:
+        ValueError: there is nothing of these kinds.
+    """
+    if address := re.fullmatch(r"(https?|grpc)://([^/]+)/(.+)", str(where)):
+        return _served(*address.groups())
+    path = Path(where).expanduser()
+    if path.suffix == LITERT_SUFFIX and path.is_file():
+        from inversenet_tf.exporting.lite import LiteRestorer  # with the converter's needs
+
+        return LiteRestorer(path)
+    if (path / "config.json").is_file():
+        from inversenet_tf.trained_run import load_trained  # an export does without the networks
+
+        return ModelRestorer(load_trained(path, which)[0])
+    if path.is_dir():
+        return ExportedRestorer(path)
+    raise ValueError(
+        "Expected a work directory, an export, a .tflite file, or a served model as "
+        f"http://host:8501/MODEL. Received: {where}"
+    )
+
+
+def _served(scheme, host, model):
+    from inversenet_tf.client.connection import connect
+    from inversenet_tf.client.served_restorer import ServedRestorer
+
+    server = f"https://{host}" if scheme == "https" else host
+    model = model.removeprefix("v1/models/")
+    return ServedRestorer(connect(server, model, protocol="grpc" if scheme == "grpc" else "rest"))

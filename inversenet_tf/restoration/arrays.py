@@ -1,0 +1,69 @@
+"""The arrays that users pass and get: checked, converted and brought to batches in one place."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from inversenet_tf.imaging.files.images import from_integers, to_luma
+
+# Noise may take a measurement a little beyond [0, 1]; values on another scale go much further.
+LEAST, GREATEST = -1.0, 2.0
+
+
+def to_batch(images: np.ndarray, channels: int) -> tuple[np.ndarray, Callable]:
+    """Brings one image or a batch of them to the form in which networks take measurements.
+
+    Args:
+        images: [height, width] (gray), [height, width, channels] or [batch, height, width,
+            channels]; floating-point values in [0, 1], or unsigned integers of 8 or 16 bits.
+        channels: of the network's measurements, 1 or 3. Gray images are repeated for three.
+
+    Returns:
+        (batch, undo): float32 [batch, height, width, channels], and a function that brings the
+        restored batch back to the rank of `images`, gray where they were gray.
+
+    Raises:
+        ValueError: another rank, size, type or range, or values that are not finite.
+    """
+    images = np.asarray(images)
+    if images.ndim not in (2, 3, 4) or 0 in images.shape:
+        raise ValueError(
+            "Expected an image [height, width] or [height, width, channels], or a batch [batch, "
+            f"height, width, channels], none of them empty. Received: shape {images.shape}"
+        )
+    batch = images[np.newaxis, ..., np.newaxis] if images.ndim == 2 else images
+    batch = _to_unit_range(batch[np.newaxis] if batch.ndim == 3 else batch)
+    given = batch.shape[-1]
+    if given != channels and given != 1:
+        raise ValueError(
+            f"Expected images of {channels} {'channel' if channels == 1 else 'channels'}"
+            f"{' or gray ones' if channels == 3 else ''}. Received: shape {images.shape}"
+        )
+    was_repeated = given < channels
+
+    def undo(restored: np.ndarray) -> np.ndarray:
+        if was_repeated:
+            restored = to_luma(restored)
+        if images.ndim == 4:
+            return restored
+        return restored[0, ..., 0] if images.ndim == 2 and restored.shape[-1] == 1 else restored[0]
+
+    return np.repeat(batch, channels, axis=-1) if was_repeated else batch, undo
+
+
+def _to_unit_range(images):
+    if images.dtype in (np.uint8, np.uint16):
+        return from_integers(images)
+    if not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(
+            "Expected floating-point values in [0, 1], or unsigned integers of 8 or 16 bits. "
+            f"Received: {images.dtype}"
+        )
+    if not np.isfinite(images).all():
+        raise ValueError("Expected finite values. Received: some that are infinite or not a number")
+    if images.min() < LEAST or images.max() > GREATEST:
+        raise ValueError(
+            f"Expected values in [0, 1]. Received: from {images.min():g} to {images.max():g}; "
+            "integers of 8 or 16 bits are converted, other scales have to be divided before"
+        )
+    return images.astype(np.float32)

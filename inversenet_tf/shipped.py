@@ -1,0 +1,62 @@
+"""What is installed with the packages besides their modules: the programs and the experiments.
+
+In a checkout they lie in `tools/` and `configs/` at the top; a wheel carries both folders inside
+`inversenet_tf`.
+"""
+
+import difflib
+import re
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+def shipped_folder(name: str) -> Path:
+    """The folder `tools` or `configs`, of the installed package or of the checkout.
+
+    Raises:
+        ValueError: it is in neither place.
+    """
+    for parent in (PACKAGE, PACKAGE.parent):
+        if (parent / name).is_dir():
+            return parent / name
+    raise ValueError(f"Expected a folder {name}/ in or beside {PACKAGE}. Received: none.")
+
+
+def experiments() -> dict[str, Path]:
+    """The config files of all experiments, {name: path}, as `--config=NAME` takes them."""
+    return {path.stem: path for path in sorted(shipped_folder("configs").glob("*/*.py"))}
+
+
+def config_path(name: str) -> str:
+    """The path of an experiment's config file, with its argument where it has one.
+
+    Args:
+        name: "quickstart", "baseline:pix2pix", or a path, which stays as it is.
+
+    Raises:
+        ValueError: no experiment is called so.
+    """
+    experiment, colon, argument = name.partition(":")
+    if not re.fullmatch(r"\w+", experiment):
+        return name
+    present = experiments()
+    if experiment not in present:
+        close = difflib.get_close_matches(experiment, present, 1)
+        meant = f"; perhaps {close[0]} was meant" if close else ""
+        raise ValueError(
+            f"Expected as --config the path of a file, or one of {', '.join(present)}. "
+            f"Received: {experiment}{meant}"
+        )
+    return f"{present[experiment]}{colon}{argument}"
+
+
+def with_config_paths(arguments: list[str]) -> list[str]:
+    """Command-line arguments in which `--config=NAME` or `--config NAME` names a file instead."""
+    result = list(arguments)
+    for index, argument in enumerate(arguments):
+        if match := re.fullmatch(r"(--?config=)(.+)", argument):
+            result[index] = match[1] + config_path(match[2])
+        elif index and re.fullmatch(r"--?config", arguments[index - 1]):
+            result[index] = config_path(argument)
+    return result

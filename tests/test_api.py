@@ -1,0 +1,116 @@
+"""The Python API as a user has it: `import inversenet_tf as inv`."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import inversenet_tf as inv
+from inversenet_tf.imaging.physics.operators import Compose, Downsampling
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    program = (
+        "import sys, inversenet_tf; print({'tensorflow', 'numpy', 'keras'} & sys.modules.keys())"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert output.stdout.strip() == "set()", output.stderr
+
+
+def test_every_public_name_is_there():
+    for name in inv.__all__:
+        assert getattr(inv, name) is not None
+    assert set(inv.__all__) <= set(dir(inv))
+    with pytest.raises(AttributeError, match="no attribute 'restoer'"):
+        inv.restoer  # noqa: B018
+
+
+def test_a_run_and_its_export_restore_an_image_in_three_lines(trained, image_folder, tmp_path):
+    image = inv.read_image(image_folder / "0.png")
+    restored = inv.load(trained)(image)
+    assert restored.shape == image.shape and restored.dtype == np.float32
+    inv.write_image(tmp_path / "restored.png", restored)
+    inv.export(trained, tmp_path / "export")
+    np.testing.assert_allclose(inv.load(tmp_path / "export")(image), restored, atol=1e-5)
+
+
+def test_arrays_of_every_form_are_restored(trained):
+    restorer = inv.load(trained)
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    from_floats = restorer(pixels / 255)
+    np.testing.assert_allclose(restorer(pixels), from_floats, atol=1e-6)
+    np.testing.assert_allclose(restorer(pixels.astype(np.uint16) * 257), from_floats, atol=1e-6)
+    np.testing.assert_allclose(restorer(pixels[None])[0], from_floats, atol=1e-6)
+    assert restorer(pixels[..., 0]).shape == (20, 30)
+    assert restorer(pixels[..., :1]).shape == (20, 30, 1)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (
+            np.zeros((2, 2, 2, 2, 3)),
+            r"Expected an image \[height.*shape \(2, 2, 2, 2, 3\)",
+        ),
+        (np.zeros((0, 8, 3)), "none of them empty"),
+        (np.zeros((8, 8, 2)), "Expected images of 3 channels or gray ones"),
+        (np.full((8, 8, 3), 128.0), r"Expected values in \[0, 1\]. Received: from 128 to 128"),
+        (np.full((8, 8, 3), np.nan), "Expected finite values"),
+        (np.zeros((8, 8, 3), np.int64), "unsigned integers of 8 or 16 bits. Received: int64"),
+    ],
+)
+def test_arrays_that_are_no_images_are_refused_in_a_line(trained, images, message):
+    with pytest.raises(ValueError, match=message):
+        inv.load(trained)(images)
+
+
+def test_a_place_that_holds_no_model_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="Expected a work directory, an export"):
+        inv.load(tmp_path / "nothing")
+
+
+def test_a_run_with_a_blur_of_the_callers_own_keeps_its_kernel(small_config, tmp_path):
+    blur = inv.physics.Blur(inv.kernels.camera_shake(5, seed=1), boundary="reflect")
+    inv.train(small_config, tmp_path / "run", operator=blur)
+    results = inv.evaluate(tmp_path / "run")
+    assert results["config"]["operator"]["boundary"] == "reflect"
+    np.testing.assert_allclose(np.load(tmp_path / "run" / "kernel.npy"), blur.kernel)
+    lines = str(results).splitlines()
+    assert lines[0].startswith("6 images of folder:") and lines[-1].startswith("restored")
+
+
+def test_an_operator_and_noise_of_the_callers_own_are_asked_for_again(small_config, tmp_path):
+    class Darker(inv.physics.Operator):
+        def __call__(self, images):
+            return 0.5 * images
+
+        def adjoint(self, measurements, image_shape):
+            return 0.5 * measurements
+
+    measured = []
+
+    def noise(measurements, seeds):
+        measured.append(seeds.shape)
+        return measurements + 0.1
+
+    workdir = tmp_path / "run"
+    inv.train(small_config, workdir, operator=Darker(), noise=noise)
+    assert measured
+    with pytest.raises(ValueError, match="as operator=... in Python"):
+        inv.evaluate(workdir)
+    with pytest.raises(ValueError, match="as noise=... in Python"):
+        inv.evaluate(workdir, operator=Darker())
+    brighter = inv.evaluate(workdir, operator=Darker(), noise=lambda y, seeds: y * 2.0)
+    assert brighter["methods"]["degraded"]["psnr"] > 100  # as the noise undoes the operator
+
+
+def test_metrics_need_no_profile():
+    image = np.zeros((16, 16, 3), np.float32)
+    assert float(inv.metrics.psnr(image + 0.1, image)) == pytest.approx(20.0, abs=0.2)
+    assert inv.metrics.ssim(image[None], image[None]).shape == (1,)
+
+
+def test_physics_composes():
+    operator = Compose(inv.physics.Blur(inv.kernels.flat(3)), Downsampling(2))
+    assert operator(np.ones((1, 8, 8, 3), np.float32)).shape == (1, 4, 4, 3)

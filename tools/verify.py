@@ -1,0 +1,43 @@
+"""Compares an export with the run that it was made of, in a fresh process, on real images.
+
+inversenet verify --export=models/mine --workdir=runs/mine
+inversenet verify --export=models/mine --workdir=runs/mine --python=serving/bin/python
+"""
+
+from absl import flags
+
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.exporting.verification import verify
+from inversenet_tf.serving.saved_models import latest_version, read_metadata
+from inversenet_tf.trained_run import load_trained
+
+EXPORT = flags.DEFINE_string("export", None, "Directory of the export.", required=True)
+WORKDIR = flags.DEFINE_string("workdir", None, "Directory of its run.", required=True)
+DATA = flags.DEFINE_string("data", None, "Images to compare with; by default the validation's.")
+PYTHON = flags.DEFINE_string("python", None, "Interpreter with TensorFlow; by default this one.")
+
+
+def main():
+    version = latest_version(EXPORT.value)
+    metadata = read_metadata(version)
+    if "checkpoint" not in metadata:
+        raise ValueError(
+            f"Expected the export of an InverseNet's run in {version}. Received: one of a "
+            f"{metadata.get('model')}"
+        )
+    which, precision = metadata["checkpoint"]["which"], metadata["precision"]
+    model, config, step = load_trained(WORKDIR.value, which, precision)
+    if step != metadata["checkpoint"]["step"]:
+        raise ValueError(
+            f"Expected the run's {which} checkpoint to be of the export's step "
+            f"{metadata['checkpoint']['step']}. Received: {step}"
+        )
+    verdict = verify(version, model, config, WORKDIR.value, precision, DATA.value, PYTHON.value)
+    print(
+        f"{version} differs from {WORKDIR.value} by at most {verdict['largest_difference']:.1e}, "
+        f"computed by TensorFlow {verdict['tensorflow']}."
+    )
+
+
+if __name__ == "__main__":
+    run(main)
