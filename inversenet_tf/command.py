@@ -57,9 +57,9 @@ def usage() -> str:
         "InverseNet and blind GAN inversion: learned restoration of images.\n\n"
         "usage: inversenet COMMAND [--flag=value ...]\n\n"
         f"{listed}\n\n"
-        "inversenet COMMAND --help shows the flags of a command. A first run, of a few minutes:\n\n"
+        "inversenet COMMAND --help shows a command's flags. A run of a few minutes:\n\n"
         "  inversenet train --config=quickstart --workdir=runs/demo\n"
-        "  inversenet restore --workdir=runs/demo --input=blurred.jpg --output=restored/"
+        "  inversenet restore --workdir=runs/demo --input=blurred.jpg --output=out/"
     )
 
 

@@ -134,11 +134,11 @@ def test_the_config_tells_of_the_comparator(small_config, tmp_path):
         return tf.reduce_mean(images, axis=[1, 2])
 
     with pytest.raises(ValueError, match="loss.comparator"):
-        train(small_config, tmp_path / "run", comparator)
+        train(small_config, tmp_path / "run", comparator=comparator)
     small_config.loss.comparator = "custom"
     with pytest.raises(ValueError, match="loss.comparator"):
         train(small_config, tmp_path / "run")
-    assert train(small_config, tmp_path / "run", comparator).step == 4
+    assert train(small_config, tmp_path / "run", comparator=comparator).step == 4
 
 
 def test_training_with_the_features_of_squeezenet(small_config, shared_data, tmp_path):

@@ -5,6 +5,7 @@ inside, in the way of TensorFlow Lite's associated files: `unzip -p model.tflite
 """
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -64,7 +65,12 @@ class LiteRestorer(Restorer):
             interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=threads)
             interpreter.allocate_tensors()
             self._run = interpreter.get_signature_runner(SERVING_DEFAULT)
-        self.spec = ImageSpec(**read_metadata_of(path)["images"])
+        self._path = path
+
+    @functools.cached_property
+    def spec(self):
+        """The `ImageSpec` of the export that the file was made of."""
+        return ImageSpec(**read_metadata_of(self._path)["images"])
 
     def estimates(self, measurements):
         """The restored images alone: a LiteRT file has no other output."""
@@ -176,7 +182,10 @@ def check(restorer, saved_model, metadata, quantize=NONE, data=None):
     source = open_held_out(data or config.data.validation, operator, config)
     examples = measured_examples(source, operator, config)
     serve = tf.saved_model.load(str(saved_model)).signatures[SERVING_DEFAULT]
-    both = (restorer, lambda y: {"restored": serve(measurements=tf.constant(y))["restored"]})
+    both = (
+        restorer.estimates,
+        lambda y: {"restored": serve(measurements=tf.constant(y))["restored"]},
+    )
     measurements = [measurement[np.newaxis] for measurement, _ in examples]
     measurements += _of_all_sizes(examples, metadata["images"]["scale"])
     compared = [[np.asarray(method(y)["restored"]) for method in both] for y in measurements]

@@ -115,5 +115,5 @@ def _as_method(name, training):
     model, _, _ = load_trained(training.workdir, "last")
     restorer = ModelRestorer(model)
     if name == "inversenet":
-        return restorer
+        return restorer.estimates
     return lambda measurements: {name: restorer.estimates(measurements)["restored"]}

@@ -250,7 +250,7 @@ def test_a_training_comes_back_whole(tmp_path, one_device, optimizer):
     other = compiled_pair(optimizer, dropout=0.5)
     checkpoints.restore(other.state, tmp_path)
     kept = values(model)
-    assert {"steps_taken", "epochs_ended", "rate_factor"} <= kept.keys()
+    assert {"steps_taken", "epochs_ended", "learning_rate_factor"} <= kept.keys()
     assert any("momentum" in name for name in kept) and any("seed" in name for name in kept)
     assert any("scale" in name for name in kept) == (optimizer is scaled_adam)
     for name, value in kept.items():

@@ -82,7 +82,7 @@ def measurements_of(shape):
 
 
 def test_one_file_restores_every_size_as_the_model(files, model):
-    restore = LiteRestorer(files["none"], threads=1)
+    restore = LiteRestorer(files["none"], threads=1).estimates
     for shape in SIZES:
         measurements = measurements_of(shape)
         restored = restore(measurements)["restored"]
@@ -110,7 +110,7 @@ def test_quantised_is_smaller_and_close(files, quantize, share):
     assert quantised.stat().st_size < share * whole.stat().st_size
     measurements = measurements_of(SIZES[0])
     expected, restored = (
-        LiteRestorer(file)(measurements)["restored"] for file in (whole, quantised)
+        LiteRestorer(file).estimates(measurements)["restored"] for file in (whole, quantised)
     )
     assert 0 < np.abs(restored - expected).max() < 0.05
 
@@ -152,7 +152,7 @@ def test_an_upsampling_model(config, tmp_path):
     output = tmp_path / "upsample.tflite"
     convert(written_export(network, config, tmp_path / "export"), output)
     measurements = measurements_of(SIZES[0])
-    restored = LiteRestorer(output)(measurements)["restored"]
+    restored = LiteRestorer(output)(measurements)
     assert restored.shape == (1, 74, 106, 3)
     np.testing.assert_allclose(restored, network.restore(measurements)["restored"], atol=1e-5)
 

@@ -200,9 +200,9 @@ def keras_predict(directory, shape):
 
 def restorer(directory, shape):
     """What a user of the package calls."""
-    from inversenet_tf.restoration.restorers import Restorer
+    from inversenet_tf.restoration.restorers import ModelRestorer
 
-    restore, images = Restorer(_keras_model(directory)), _images(shape)
+    restore, images = ModelRestorer(_keras_model(directory)).estimates, _images(shape)
     return _turn(lambda: restore(images)["restored"])
 
 
@@ -213,7 +213,7 @@ def lite_rt(directory, shape):
 
     from inversenet_tf.exporting.lite import LiteRestorer
 
-    restore = LiteRestorer(Path(directory) / LITERT_FILE, os.cpu_count())
+    restore = LiteRestorer(Path(directory) / LITERT_FILE, os.cpu_count()).estimates
     images = _images(shape)
     return _turn(lambda: restore(images)["restored"])
 

@@ -171,7 +171,7 @@ def test_an_interrupted_packing_goes_on(large_files, tmp_path, monkeypatch, plac
     assert len(list(directory.glob("*.array_record"))) == 1
     with pytest.raises(ValueError) as refused:
         open_prepared(directory)
-    command = f"tools/prepare.py --source={spec} --output={directory} --shard_mib=2"
+    command = f"inversenet prepare --source={spec} --output={directory} --shard_mib=2"
     assert command in str(refused.value)
 
     # As a kill leaves it: half a shard aside, and another one whole but not yet described.
