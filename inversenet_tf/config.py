@@ -24,11 +24,12 @@ from inversenet_tf.imaging.renamed import Renamed
 # not import.
 CUSTOM = "custom"  # the caller's own
 NONE = "none"
-INVERTERS = ("unet", "srresnet", "neural_deblur")
+INVERTERS = ("unet", "solver_unet", "srresnet", "neural_deblur")
 DENOISERS = ("dae", "dncnn")
 COMPARATORS = ("alexnet", "alexnet_torchvision", "vgg16", "squeezenet")
 REDUCTIONS = ("sum", "mean")
 SCHEDULES = ("constant", "cosine")
+CLOSED_FORMS = ("blur", "downsampling", "joint")  # operators that Eq. 3 is solved for
 DEEPEST = 8  # levels of the U-Net in Table 3
 
 
@@ -78,6 +79,7 @@ class OptimizerConfig:
     beta_1: float = 0.5
     beta_2: float = 0.999
     epsilon: float = 1e-8
+    denoiser_factor: float = 1.0  # of the denoiser's learning rate; a fifth keeps its ReLUs alive
     clip_norm: float = 5.0  # of each network's gradient
     discriminator_steps: int = 1  # K of Algorithm 1
     warmup_share = Renamed("warmup_fraction")
@@ -159,10 +161,15 @@ class Config:
             raise ValueError(
                 f"Expected operator.scale to be a power of two. Received: {self.operator.scale}"
             )
-        if network.inverter == "unet":
+        if network.inverter in ("unet", "solver_unet"):
             self._validate_depth()
         if network.denoiser == "dae":
             self._validate_dae()
+        if network.inverter == "solver_unet" and self.operator.name not in CLOSED_FORMS:
+            raise ValueError(
+                f'Expected operator.name in {CLOSED_FORMS} with network.inverter "solver_unet". '
+                f"Received: {self.operator.name!r}"
+            )
         if network.inverter == "neural_deblur" and self.operator.name != "blur":
             raise ValueError(
                 'Expected operator.name "blur" with network.inverter "neural_deblur". Received: '
@@ -212,7 +219,7 @@ class Config:
         for field in ("batch_size", "steps", "steps_per_epoch"):
             check_at_least(f"training.{field}", getattr(training, field), 1)
         check_at_least("optimizer.discriminator_steps", optimizer.discriminator_steps, 1)
-        for field in ("learning_rate", "clip_norm", "epsilon"):
+        for field in ("learning_rate", "denoiser_factor", "clip_norm", "epsilon"):
             check_positive(f"optimizer.{field}", getattr(optimizer, field))
         for field in ("beta_1", "beta_2"):
             if not 0 <= getattr(optimizer, field) < 1:

@@ -9,7 +9,9 @@ from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
 from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.physics.operators import build_operator
+from inversenet_tf.imaging.physics.spectra import fit_spectrum
 
+SPECTRUM_IMAGES = 100  # that a spectrum is fitted to, at most
 EXAMPLES = 8  # images in TensorBoard
 EXAMPLE_SIDE = 256  # at most
 
@@ -36,6 +38,21 @@ def open_data(config, operator=None):
     if images.spec == held_out.spec:
         logging.warning("The validation images are the training images: %s", images.spec)
     return operator, images, held_out
+
+
+def spectrum_of(images):
+    """The `Spectrum` of a source, fitted to some of its images, which are spread over all.
+
+    Args:
+        images: an `ImageSource`.
+
+    Raises:
+        ValueError: none of them is large enough.
+    """
+    step = max(1, len(images) // SPECTRUM_IMAGES)
+    chosen = range(0, len(images), step)[:SPECTRUM_IMAGES]
+    loaded = (images.load(index) for index in chosen)
+    return fit_spectrum(image[0] if images.paired else image for image in loaded)
 
 
 def open_held_out(spec, operator, config):

@@ -14,10 +14,13 @@ from inversenet_tf.engine.adversarial import average_of
 from inversenet_tf.engine.workdir import CHECKPOINTS, read_config
 from inversenet_tf.imaging.config import CUSTOM, GIVEN, NoiseConfig
 from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.json import read_json, write_json
 from inversenet_tf.imaging.physics.operators import Blur, Operator, build_operator
-from inversenet_tf.models.build import build_model
+from inversenet_tf.imaging.physics.spectra import Spectrum
+from inversenet_tf.models.build import build_model, closed_form_of
 
 KERNEL_FILE = "kernel.npy"
+SPECTRUM_FILE = "spectrum.json"
 
 
 def load_trained(workdir, which="best", precision=None):
@@ -44,13 +47,39 @@ def load_trained(workdir, which="best", precision=None):
         raise ValueError(f"Expected a trained model in {workdir}. Received: no checkpoint yet.")
     used = copy.deepcopy(config)
     used.training.precision = precision or config.training.precision
-    model = build_model(used, **kept_networks(workdir), with_discriminator=False)
+    model = build_model(
+        used,
+        **kept_networks(workdir),
+        with_discriminator=False,
+        closed_form=closed_form_of(used, kept_kernel(workdir), kept_spectrum(workdir)),
+    )
     kept = {
         average_of(name) if config.training.average else name: network
         for name, network in model.networks.items()
     }
     checkpoint = checkpoints.restore_part(kept, directory)
     return model, config, checkpoints.step_of(checkpoint)
+
+
+def kept_kernel(workdir: str | Path) -> np.ndarray | None:
+    """The kernel that a run was trained for, or None where its operator has none."""
+    path = Path(workdir).expanduser() / KERNEL_FILE
+    return np.load(path) if path.exists() else None
+
+
+def kept_spectrum(workdir: str | Path) -> Spectrum:
+    """The spectrum of a run's training images; that of natural images where none was kept."""
+    path = Path(workdir).expanduser() / SPECTRUM_FILE
+    if not path.exists():
+        return Spectrum()
+    fields = read_json(path)
+    covariance = tuple(tuple(row) for row in fields["covariance"])
+    return Spectrum(**fields | {"mean": tuple(fields["mean"]), "covariance": covariance})
+
+
+def keep_spectrum(workdir, spectrum):
+    """Keeps it with the run, as `kept_spectrum` reads it."""
+    write_json(workdir / SPECTRUM_FILE, dataclasses.asdict(spectrum))
 
 
 def keep_kernel(workdir, operator, is_new):

@@ -7,7 +7,7 @@ import keras
 
 from inversenet_tf import callbacks
 from inversenet_tf.config import CUSTOM, NONE, Config
-from inversenet_tf.data import example_batch, open_data
+from inversenet_tf.data import example_batch, open_data, spectrum_of
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.adversarial import check_layers
 from inversenet_tf.engine.callbacks import SaturationAlarm
@@ -24,18 +24,32 @@ from inversenet_tf.engine.workdir import (
 from inversenet_tf.engine.workers import check_agreement, is_chief, other_workers
 from inversenet_tf.imaging.data.pairs import evaluation_pairs, training_pairs
 from inversenet_tf.imaging.physics.operators import Operator
-from inversenet_tf.models.build import build_model, check_networks, rebuilt
+from inversenet_tf.models.build import build_model, check_networks, closed_form_of, rebuilt
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.perceptual.comparator import build_comparator
-from inversenet_tf.trained_run import keep_kernel, keep_networks, with_own_operator
+from inversenet_tf.trained_run import (
+    SPECTRUM_FILE,
+    keep_kernel,
+    keep_networks,
+    keep_spectrum,
+    kept_spectrum,
+    with_own_operator,
+)
 
 ANNEALING = "annealing"
 
 
-def build_optimizer(config, updates, learning_rate_factor):
-    """One Adam, its learning rate constant or a cosine that ends at zero after `updates`."""
+def build_optimizer(config, updates, learning_rate_factor, factor=1.0):
+    """One Adam, its learning rate constant or a cosine that ends at zero after `updates`.
+
+    Args:
+        config: a `Config`.
+        updates: of its network, in the whole training.
+        learning_rate_factor: the variable that all learning rates are multiplied by.
+        factor: of this network's learning rate.
+    """
     optimizer = config.optimizer
-    rate, warmup_steps = optimizer.learning_rate, int(optimizer.warmup_fraction * updates)
+    rate, warmup_steps = factor * optimizer.learning_rate, int(optimizer.warmup_fraction * updates)
     if warmup_steps:
         rate = keras.optimizers.schedules.CosineDecay(
             0.0,
@@ -65,7 +79,12 @@ def compile_model(model, config, comparator=None):
         updates["discriminator"] = max(1, steps - pretraining_steps) * optimizer.discriminator_steps
     factor = new_learning_rate_factor()
     model.compile(
-        optimizers={n: build_optimizer(config, count, factor) for n, count in updates.items()},
+        optimizers={
+            name: build_optimizer(
+                config, count, factor, optimizer.denoiser_factor if name == "denoiser" else 1.0
+            )
+            for name, count in updates.items()
+        },
         losses=config.loss,
         clip_norm=optimizer.clip_norm,
         discriminator_steps=optimizer.discriminator_steps,
@@ -118,19 +137,33 @@ def train(
     operator, images, held_out = open_data(config, operator)
     fix_randomness(config.training)
     check_agreement(strategy, config=learned_from(config), images=images.names)
+    workdir = Path(workdir).expanduser()
+    spectrum = _spectrum(config, images, workdir)
     with other_workers(strategy), strategy.scope():
-        model = build_model(config, **{part: rebuilt(part, own[part]) for part in own})
+        model = build_model(
+            config,
+            **{part: rebuilt(part, own[part]) for part in own},
+            closed_form=closed_form_of(config, operator.kernel, spectrum),
+        )
         compile_model(model, config, comparator or comparator_of(config))
     check_networks(model, config)
     check_layers(model, strategy.num_replicas_in_sync)
-    workdir = Path(workdir).expanduser()
     if is_chief(strategy):
         _open_workdir(workdir, config, operator, own)
+        if spectrum is not None:
+            keep_spectrum(workdir, spectrum)
     resume(model, strategy, workdir)
     if not is_finished(model, config.training):
         degradation = operator, noise or config.noise
         _train_on(model, strategy, config, degradation, images, held_out, workdir)
     return model
+
+
+def _spectrum(config, images, workdir):
+    """The spectrum that the inverter begins with: the run's own, or fitted to its images."""
+    if config.network.inverter != "solver_unet":
+        return None
+    return kept_spectrum(workdir) if (workdir / SPECTRUM_FILE).exists() else spectrum_of(images)
 
 
 def comparator_of(config):

@@ -133,7 +133,7 @@ class PixelUnshuffle(keras.layers.Layer):
         self.factor = factor
 
     def call(self, images):
-        return tf.nn.space_to_depth(images, self.factor)
+        return images if self.factor == 1 else tf.nn.space_to_depth(images, self.factor)
 
     def get_config(self):
         return super().get_config() | {"factor": self.factor}
@@ -148,7 +148,7 @@ class PixelShuffle(keras.layers.Layer):
         self.factor = factor
 
     def call(self, images):
-        return tf.nn.depth_to_space(images, self.factor)
+        return images if self.factor == 1 else tf.nn.depth_to_space(images, self.factor)
 
     def get_config(self):
         return super().get_config() | {"factor": self.factor}

@@ -11,6 +11,8 @@ import keras
 import tensorflow as tf
 
 from inversenet_tf.config import CUSTOM, NONE
+from inversenet_tf.imaging.physics.operators import Downsampling, build_operator
+from inversenet_tf.models.closed_form import FACTORS, ClosedForm
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.discriminator import Discriminator
 from inversenet_tf.models.dncnn import DnCNN
@@ -28,6 +30,18 @@ def _unet(config):
         config.measured_channels,
         dtype=config.training.precision,
         name="unet",
+    )
+
+
+def _solver_unet(config):
+    channels = config.data.channels
+    return UNet(
+        config.depth,
+        channels,
+        True,  # it corrects the closed form
+        len(FACTORS) * channels + config.measured_channels,
+        dtype=config.training.precision,
+        name="solver_unet",
     )
 
 
@@ -69,7 +83,12 @@ def _dncnn(config):
     return DnCNN(config.data.channels, layers, dtype=dtype, name="dncnn")
 
 
-INVERTERS = {"unet": _unet, "srresnet": _srresnet, "neural_deblur": _neural_deblur}
+INVERTERS = {
+    "unet": _unet,
+    "solver_unet": _solver_unet,
+    "srresnet": _srresnet,
+    "neural_deblur": _neural_deblur,
+}
 DENOISERS = {"dae": _dae, "dncnn": _dncnn}
 
 
@@ -101,13 +120,39 @@ def rebuilt(part, network):
     return copy
 
 
-def build_model(config, inverter=None, denoiser=None, with_discriminator=True):
+def closed_form_of(config, kernel=None, spectrum=None):
+    """The `ClosedForm` that an inverter begins with, or None where it begins with the measurement.
+
+    Args:
+        config: a `Config`.
+        kernel: of the operator, where it is not the one that the config names.
+        spectrum: of the training images; by default that of natural images.
+    """
+    if config.network.inverter != "solver_unet":
+        return None
+    if kernel is None:
+        kernel = build_operator(config.operator).kernel
+    scale = config.operator.scale
+    return ClosedForm(
+        kernel,
+        config.noise.gaussian_sigma,
+        spectrum,
+        scale=scale,
+        phase=Downsampling(scale).phase if scale > 1 else 0,
+        to_gray=config.operator.name == "joint",
+        boundary=config.operator.boundary,
+        name="closed_form",
+    )
+
+
+def build_model(config, inverter=None, denoiser=None, with_discriminator=True, closed_form=None):
     """The untrained networks of a config, built.
 
     Args:
         config: a `Config`.
         inverter, denoiser: the caller's own networks, where the config says "custom".
         with_discriminator: False where the model is only to be used.
+        closed_form: what `closed_form_of` gives; by default that of the config alone.
     """
     network, operator = config.network, config.operator
     if network.inverter != CUSTOM:
@@ -118,7 +163,14 @@ def build_model(config, inverter=None, denoiser=None, with_discriminator=True):
     if with_discriminator and config.loss.adversarial_weight > 0:
         width, dtype = network.discriminator_width, config.training.precision
         discriminator = Discriminator(config.data.channels, width, dtype, name="discriminator")
-    return InverseNet(inverter, denoiser, discriminator, operator.scale, operator.boundary)
+    return InverseNet(
+        inverter,
+        denoiser,
+        discriminator,
+        operator.scale,
+        operator.boundary,
+        closed_form or closed_form_of(config),
+    )
 
 
 def check_networks(model, config):

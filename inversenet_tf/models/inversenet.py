@@ -40,6 +40,8 @@ class InverseNet(AdversarialModel):
         scale: how much larger the image is than the measurement, along each side.
         boundary: how a measurement whose size does not fit the networks is padded, see
             `pad_to_multiple`: the operator's.
+        closed_form: a `ClosedForm`, whose estimates the inverter gets before the measurement,
+            joined along the channels, and corrects; None: it gets the measurement alone.
 
     Input: [batch, height, width, channels] in [0, 1], of any height and width. Output: a dict of
     `restored` and, with a denoiser, `inverted`, [batch, height * scale, width * scale, channels]
@@ -47,7 +49,14 @@ class InverseNet(AdversarialModel):
     """
 
     def __init__(
-        self, inverter, denoiser=None, discriminator=None, scale=1, boundary="circular", **kwargs
+        self,
+        inverter,
+        denoiser=None,
+        discriminator=None,
+        scale=1,
+        boundary="circular",
+        closed_form=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.inverter = inverter
@@ -55,6 +64,7 @@ class InverseNet(AdversarialModel):
         self.discriminator = discriminator
         self.scale = scale
         self.boundary = boundary
+        self.closed_form = closed_form
         self._upsample = Upsample(scale, boundary, dtype="float32")
         self.built = True
 
@@ -67,7 +77,9 @@ class InverseNet(AdversarialModel):
     @property
     def measured_channels(self):
         """Of a measurement."""
-        return self.inverter.inputs[0].shape[-1]
+        if self.closed_form is None:
+            return self.inverter.inputs[0].shape[-1]
+        return 1 if self.closed_form.to_gray else self.image_channels
 
     @property
     def image_channels(self):
@@ -82,7 +94,7 @@ class InverseNet(AdversarialModel):
 
     def call(self, measurements, training=False):
         padded = to_signed(pad_to_multiple(measurements, self.multiple, self.boundary))
-        inverted = self._invert(padded, training)
+        inverted = self._invert(padded, self._begin(measurements), training)
         outputs = {"restored": inverted}
         if self.denoiser is not None:
             restored = self._denoise(inverted, padded, training)
@@ -95,10 +107,25 @@ class InverseNet(AdversarialModel):
         outputs = self(measurements, training=False)
         return {name: tf.clip_by_value(images, 0.0, 1.0) for name, images in outputs.items()}
 
-    def _invert(self, measurements, training):
+    def _begin(self, measurements):
+        """The signed closed forms of a measurement in [0, 1], padded to what the networks want.
+
+        They are solved for before any padding, as only the measurement itself is periodic.
+        """
+        if self.closed_form is None:
+            return []
+        multiple = self.multiple * self.scale
+        return [
+            to_signed(pad_to_multiple(estimate, multiple, self.boundary, self.scale))
+            for estimate in self.closed_form(measurements)
+        ]
+
+    def _invert(self, measurements, beginnings, training):
         """Section 3.1: "we initially apply the bicubic interpolation", where y is smaller."""
         if getattr(self.inverter, "scale", 1) != self.scale:
             measurements = self._upsample(measurements)
+        if beginnings:
+            measurements = tf.concat([*beginnings, measurements], axis=-1)
         inverter = self.inverter if training else self.in_use("inverter")
         return inverter(measurements, training=training)
 
@@ -177,10 +204,11 @@ class InverseNet(AdversarialModel):
     def _estimate(self, data):
         """Signed images, and by network its signed estimate of them and the tape of it."""
         measurements, images, _ = keras.utils.unpack_x_y_sample_weight(data)
+        beginnings = self._begin(measurements)
         measurements, images = to_signed(measurements), to_signed(images)
         tapes, estimates = {"inverter": tf.GradientTape()}, {}
         with tapes["inverter"]:
-            estimates["inverter"] = inverted = self._invert(measurements, training=True)
+            estimates["inverter"] = inverted = self._invert(measurements, beginnings, training=True)
         # Eq. 12 trains the DAE alone. Algorithm 1 would recompute z after the U-Net's update;
         # here all three updates share one z, because that differs by a single Adam step only.
         if self.denoiser is not None:
@@ -247,7 +275,12 @@ class InverseNet(AdversarialModel):
         return {
             name: None if network is None else keras.saving.serialize_keras_object(network)
             for name, network in networks.items()
-        } | {"scale": self.scale, "boundary": self.boundary, "name": self.name}
+        } | {
+            "scale": self.scale,
+            "boundary": self.boundary,
+            "closed_form": keras.saving.serialize_keras_object(self.closed_form),
+            "name": self.name,
+        }
 
     @classmethod
     def from_config(cls, config):
@@ -257,4 +290,5 @@ class InverseNet(AdversarialModel):
             for name in NETWORKS
             if config[name] is not None
         }
-        return cls(**config | networks)
+        closed_form = keras.saving.deserialize_keras_object(config.get("closed_form"))
+        return cls(**config | networks | {"closed_form": closed_form})

@@ -6,7 +6,7 @@ from inversenet_tf.imaging.config import BOUNDARIES
 from inversenet_tf.imaging.physics.operators import folded
 
 
-def pad_to_multiple(images, multiple, boundary="circular"):
+def pad_to_multiple(images, multiple, boundary="circular", scale=1):
     """Extends images beyond their borders until height and width are multiples of `multiple`.
 
     Half goes on either side. Works for images smaller than the padding, which then repeats.
@@ -17,6 +17,8 @@ def pad_to_multiple(images, multiple, boundary="circular"):
         boundary: "circular" goes on with the opposite border, "reflect" with the mirror image.
             The operator's own is the right one: padded like that, a measurement looks near the
             border as it does inside.
+        scale: the border before the images is a multiple of it, as that of a measurement that is
+            so many times smaller would become.
 
     Returns:
         [batch, height', width', channels], height' and width' the next multiples.
@@ -26,20 +28,20 @@ def pad_to_multiple(images, multiple, boundary="circular"):
     for axis in (1, 2):
         if images.shape[axis] is not None and images.shape[axis] % multiple == 0:
             continue
-        positions = padded_positions(tf.shape(images)[axis], multiple, boundary)
+        positions = padded_positions(tf.shape(images)[axis], multiple, boundary, scale)
         images = tf.gather(images, positions, axis=axis)
     return images
 
 
-def padded_positions(size, multiple, boundary):
+def padded_positions(size, multiple, boundary, scale=1):
     """Which pixel of one axis stands at each place of the padded one: int tensor [size'].
 
     Args:
         size: of the axis, an int or a scalar tensor.
-        multiple, boundary: as for `pad_to_multiple`.
+        multiple, boundary, scale: as for `pad_to_multiple`.
     """
     extra = -size % multiple
-    return folded(tf.range(size + extra) - extra // 2, size, boundary)
+    return folded(tf.range(size + extra) - extra // scale // 2 * scale, size, boundary)
 
 
 def crop_to(images, size, scale=1):

@@ -17,7 +17,7 @@ class UNet(keras.Model):
     Args:
         depth: number of levels, 1 to 8; 8 is Table 3, for training at 256 x 256.
         channels: of the images, 1 or 3.
-        global_skip: adds the input to the output. Paper: off.
+        global_skip: adds the input, or its first `channels`, to the output. Paper: off.
         measurement_channels: of the input; the image's where None.
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 
@@ -58,7 +58,8 @@ class UNet(keras.Model):
         x = convolution(channels, 2, True, stddev, dtype=dtype, name=f"d{depth}_conv")(x)
         outputs = keras.layers.Activation("tanh", dtype="float32", name=f"d{depth}")(x)
         if global_skip:
-            outputs = keras.layers.Add(dtype="float32", name="global_skip")([inputs, outputs])
+            corrected = inputs[..., :channels] if measurement_channels > channels else inputs
+            outputs = keras.layers.Add(dtype="float32", name="global_skip")([corrected, outputs])
         super().__init__(inputs, outputs, **kwargs)
 
         # === Config ===

@@ -1,0 +1,217 @@
+"""Eq. 3 in closed form: the linear estimate of least mean square error for a known operator.
+
+For images with mean mu and covariance S, and white noise of variance sigma^2,
+
+    z = mu + S A^T (A S A^T + sigma^2)^-1 (y - A mu).
+
+With a circular boundary a blur is diagonal in the Fourier domain, its downsampling by d adds d^2
+aliases, and the mean over the channels adds channels; so the inverse is a division.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from inversenet_tf.imaging.physics.operators import folded
+from inversenet_tf.imaging.physics.spectra import Spectrum
+
+ROUNDING_VARIANCE = 1.0 / 12.0 / 255.0**2  # of the error that storage in 8 bits leaves
+
+
+def solve(
+    measurements: tf.Tensor,
+    kernels: tf.Tensor,
+    noise_variance: tf.Tensor,
+    spectrum: Spectrum,
+    *,
+    scale: int = 1,
+    phase: int = 0,
+    to_gray: bool = False,
+) -> tf.Tensor:
+    """The linear estimate of images from their measurements, the boundary being circular.
+
+    Args:
+        measurements: float32 [batch, height, width, channels], of any height and width.
+        kernels: [kernel height, kernel width] for all, [kernel height, kernel width, channels], or
+            [batch, kernel height, kernel width, 1 or channels]; centred at (height // 2,
+            width // 2), and no larger than the image.
+        noise_variance: a scalar, or [batch].
+        spectrum: of the images; of their number of channels, or of one.
+        scale: image pixels, along each side, to a measurement pixel.
+        phase: the first of the pixels that downsampling keeps, see `Downsampling`.
+        to_gray: whether the measurement is the mean over three channels.
+
+    Returns:
+        float32 [batch, height * scale, width * scale, image channels], not clipped.
+    """
+    channels = 3 if to_gray else measurements.shape[-1]
+    spectrum = spectrum.for_channels(channels)
+    size = tf.shape(measurements)[1:3] * scale
+    kernels = _as_batch(kernels)
+    mean = tf.constant(spectrum.mean, tf.float32)
+    measured_mean = mean * tf.reduce_sum(kernels, axis=(1, 2), keepdims=True)
+    if to_gray:
+        measured_mean = tf.reduce_mean(measured_mean, axis=-1, keepdims=True)
+    noise = tf.reshape(tf.cast(noise_variance, tf.float32), [-1, 1, 1, 1])
+    residual = tf.cast(measurements, tf.float32) - measured_mean
+    if scale == 1 and not to_gray and kernels.shape[-1] == 1:
+        return mean + _deblurred(residual, kernels, noise, spectrum, size)
+    if to_gray:
+        return mean + _of_gray(residual, kernels, noise, spectrum, size, scale, phase)
+    return mean + _upsampled(residual, kernels, noise, spectrum, size, scale, phase)
+
+
+def _as_batch(kernels):
+    """Kernels of any of the forms that `solve` takes, as [batch, height, width, channels]."""
+    kernels = tf.convert_to_tensor(kernels, tf.float32)
+    if len(kernels.shape) == 2:
+        return kernels[tf.newaxis, ..., tf.newaxis]
+    return kernels[tf.newaxis] if len(kernels.shape) == 3 else kernels
+
+
+def centred(kernels, size):
+    """Kernels on images of zeros, their centre at the corner: [batch, channels, height, width]."""
+    sides = tf.shape(kernels)[1:3]
+    missing = size - sides
+    padded = tf.pad(kernels, [[0, 0], [0, missing[0]], [0, missing[1]], [0, 0]])
+    rolled = tf.roll(padded, [-(sides[0] // 2), -(sides[1] // 2)], axis=(1, 2))
+    return tf.transpose(rolled, [0, 3, 1, 2])
+
+
+def _channels_first(images):
+    return tf.transpose(images, [0, 3, 1, 2])
+
+
+def _channels_last(images):
+    return tf.transpose(images, [0, 2, 3, 1])
+
+
+def _deblurred(residual, kernels, noise, spectrum, size):
+    """A = H, one kernel for all channels: these are first turned so that they are uncorrelated."""
+    variances, axes = np.linalg.eigh(np.asarray(spectrum.covariance))
+    variances = np.maximum(variances, 1e-6).astype(np.float32)[:, np.newaxis, np.newaxis]
+    axes = axes.astype(np.float32)
+    transfer = tf.signal.rfft2d(centred(kernels, size))  # h, [batch, 1, height, width // 2 + 1]
+    prior = variances * spectrum.power(size[0], size[1])  # S
+    squared = tf.math.real(transfer) ** 2 + tf.math.imag(transfer) ** 2
+    gain = prior / (prior * squared + noise)
+    measured = tf.signal.rfft2d(_channels_first(tf.matmul(residual, axes)))
+    estimate = tf.math.conj(transfer) * tf.cast(gain, tf.complex64) * measured
+    images = tf.signal.irfft2d(estimate, size)
+    return tf.matmul(_channels_last(images), axes, transpose_b=True)
+
+
+def _upsampled(residual, kernels, noise, spectrum, size, scale, phase):
+    """A = S H, each channel by itself: d^2 aliases of the image add up in a frequency of y."""
+    variances = np.diag(np.asarray(spectrum.covariance)).astype(np.float32)
+    transfer = _sampled_transfer(kernels, size, scale, phase)
+    prior = variances[:, np.newaxis, np.newaxis] * spectrum.full_power(size[0], size[1])
+    squared = tf.math.real(transfer) ** 2 + tf.math.imag(transfer) ** 2
+    power = _sum_of_aliases(prior * squared, size, scale) + noise / scale**2
+    measured = tf.signal.fft2d(tf.cast(_channels_first(residual), tf.complex64))
+    weighted = _repeat_aliases(measured / tf.cast(power, tf.complex64), scale)
+    estimate = tf.cast(prior, tf.complex64) * tf.math.conj(transfer) * weighted
+    return _channels_last(tf.math.real(tf.signal.ifft2d(estimate)))
+
+
+def _of_gray(residual, kernels, noise, spectrum, size, scale, phase):
+    """A = L S H: aliases and channels add up; what a channel gets, its covariances say."""
+    covariance = np.asarray(spectrum.covariance, np.float32)
+    channels = len(covariance)
+    transfer = _sampled_transfer(kernels, size, scale, phase) / channels
+    transfer = tf.broadcast_to(
+        transfer, tf.concat([tf.shape(transfer)[:1], [channels], tf.shape(transfer)[2:]], 0)
+    )
+    prior = spectrum.full_power(size[0], size[1])
+    # R h, for R the covariance: what the measurement says of each channel.
+    seen = tf.einsum("ck,bkij->bcij", tf.cast(covariance, tf.complex64), tf.math.conj(transfer))
+    power = tf.math.real(tf.reduce_sum(transfer * seen, axis=1, keepdims=True)) * prior
+    power = _sum_of_aliases(power, size, scale) + noise / scale**2
+    measured = tf.signal.fft2d(tf.cast(_channels_first(residual), tf.complex64))
+    weighted = _repeat_aliases(measured / tf.cast(power, tf.complex64), scale)
+    estimate = tf.cast(prior, tf.complex64) * seen * weighted
+    return _channels_last(tf.math.real(tf.signal.ifft2d(estimate)))
+
+
+def _sampled_transfer(kernels, size, scale, phase):
+    """h(f) exp(2 pi i f phase) / d^2: what a frequency of the image adds to one of y."""
+    shifted = tf.roll(centred(kernels, size), [-phase, -phase], axis=(2, 3))
+    return tf.signal.fft2d(tf.cast(shifted, tf.complex64)) / scale**2
+
+
+def _sum_of_aliases(values, size, scale):
+    """[batch, channels, height, width] -> the sum over the frequencies that y cannot tell apart."""
+    if scale == 1:
+        return values
+    height, width = size[0] // scale, size[1] // scale
+    shape = tf.concat([tf.shape(values)[:2], [scale, height, scale, width]], 0)
+    return tf.reduce_sum(tf.reshape(values, shape), axis=(2, 4))
+
+
+def _repeat_aliases(values, scale):
+    return tf.tile(values, [1, 1, scale, scale]) if scale > 1 else values
+
+
+# Noise variances, as multiples of the true one, through which the border is filled in.
+LADDER = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
+
+
+def solve_without_border(
+    measurements: tf.Tensor,
+    kernels: tf.Tensor,
+    noise_variance: tf.Tensor,
+    spectrum: Spectrum,
+    factors: tuple[float, ...] = (1.0,),
+) -> list[tf.Tensor]:
+    """The same for a camera's blur, where nothing is known of the image beyond the frame.
+
+    Where the circular form would see the opposite border right behind the last pixel, and let it
+    ring through the image, the measurement goes on into a margin. What stands there is at first
+    the mirrored image, and then, rung by rung of a ladder of falling noise variances, what the
+    estimate of the rung before would have measured there.
+
+    Args:
+        measurements, kernels, noise_variance, spectrum: as for `solve`, of scale 1.
+        factors: of the noise variance, descending, at which an estimate is asked for.
+
+    Returns:
+        An estimate for each factor, float32 of the shape of the measurements.
+    """
+    kernels = _as_batch(kernels)
+    size = tf.shape(measurements)[1:3]
+    sides = kernels.shape[1:3]
+    margin = 2 * (max(sides) + max(sides) % 2) + 16
+    padded = _pad_tapered(measurements, margin)
+    transfer = tf.signal.rfft2d(centred(kernels, tf.shape(padded)[1:3]))
+    estimates = []
+    for factor in sorted({*LADDER, *factors}, reverse=True):
+        estimate = solve(padded, kernels, factor * noise_variance, spectrum)
+        if factor in factors:
+            estimates.append(estimate[:, : size[0], : size[1]])
+        measured = _channels_first(estimate)
+        measured = tf.signal.irfft2d(transfer * tf.signal.rfft2d(measured), tf.shape(measured)[2:])
+        padded = _with_frame(_channels_last(measured), measurements)
+    return estimates
+
+
+def _with_frame(padded, frame):
+    """The padded images with the frame, which is known, put back into their upper left."""
+    height, width = tf.shape(frame)[1], tf.shape(frame)[2]
+    upper = tf.concat([frame, padded[:, :height, width:]], axis=2)
+    return tf.concat([upper, padded[:, height:]], axis=1)
+
+
+def _pad_tapered(measurements, margin):
+    """Goes on below and to the right with the mirrored image, which fades into that of the start.
+
+    So the images become periodic without a jump. The mirror folds as often as a small image needs.
+    """
+    fade = 0.5 - 0.5 * np.cos(np.pi * (np.arange(margin) + 1.0) / (margin + 1.0))
+    for axis in (1, 2):
+        weights = fade.astype(np.float32).reshape([-1 if i == axis else 1 for i in range(4)])
+        size = tf.shape(measurements)[axis]
+        behind = folded(size + tf.range(margin), size, "reflect")
+        before = folded(tf.range(margin) - margin, size, "reflect")
+        behind = tf.gather(measurements, behind, axis=axis)
+        before = tf.gather(measurements, before, axis=axis)
+        measurements = tf.concat([measurements, behind + weights * (before - behind)], axis=axis)
+    return measurements

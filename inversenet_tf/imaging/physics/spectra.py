@@ -1,0 +1,134 @@
+"""The power spectrum of images: what the closed forms of `solvers.py` take for their prior.
+
+Natural images have a spectrum that falls with the frequency like a power law (Field 1987), and
+channels that are strongly correlated. Both are described by a few numbers, fitted to images.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+import scipy.optimize
+import tensorflow as tf
+
+KNEE = 0.003  # cycles per pixel below which the power law levels off
+BINS = 24  # rings of frequencies, which a fit weighs alike
+LEAST_SIDE = 16  # pixels of an image that a spectrum can be fitted to
+
+
+@dataclasses.dataclass(frozen=True)
+class Spectrum:
+    """The second moments of images: S(f) = power(f) * covariance, around a mean.
+
+    Attributes:
+        amplitude, exponent: power(f) = amplitude / (f^2 + KNEE^2)^exponent per pixel, f in cycles
+            per pixel.
+        mean: of each channel.
+        covariance: between the channels, scaled to a mean diagonal of 1.
+    """
+
+    amplitude: float = 3e-4
+    exponent: float = 1.1
+    mean: tuple[float, ...] = (0.5,)
+    covariance: tuple[tuple[float, ...], ...] = ((1.0,),)
+
+    def power(self, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+        """The power at each frequency of `tf.signal.rfft2d`: [height, width // 2 + 1]."""
+        vertical = _frequencies(height)[:, tf.newaxis]
+        horizontal = tf.range(width // 2 + 1, dtype=tf.int32)
+        horizontal = tf.cast(horizontal, tf.float32) / tf.cast(width, tf.float32)
+        return self._of(vertical**2 + horizontal**2)
+
+    def full_power(self, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+        """The power at each frequency of `tf.signal.fft2d`: [height, width]."""
+        return self._of(_frequencies(height)[:, tf.newaxis] ** 2 + _frequencies(width) ** 2)
+
+    def _of(self, squared_frequency):
+        return self.amplitude / (squared_frequency + KNEE**2) ** self.exponent
+
+    def for_channels(self, channels: int) -> "Spectrum":
+        """The same for so many channels; a spectrum of one channel takes them for uncorrelated.
+
+        Raises:
+            ValueError: it is of another number of channels, and not of one.
+        """
+        if len(self.mean) == channels:
+            return self
+        if len(self.mean) != 1:
+            raise ValueError(
+                f"Expected a spectrum of {channels} channels or of one. Received: {len(self.mean)}"
+            )
+        identity = tuple(tuple(row) for row in np.eye(channels).tolist())
+        return dataclasses.replace(self, mean=self.mean * channels, covariance=identity)
+
+
+def _frequencies(size):
+    """Those of `tf.signal.fft`, in cycles per pixel."""
+    places = tf.range(size, dtype=tf.int32)
+    places = tf.where(places > (size - 1) // 2, places - size, places)
+    return tf.cast(places, tf.float32) / tf.cast(size, tf.float32)
+
+
+def fit_spectrum(images: Iterable[np.ndarray]) -> Spectrum:
+    """Fits a `Spectrum` to images.
+
+    The periodograms, under a Hann window that keeps the borders out, are averaged over rings of
+    frequencies, and the power law is fitted to their logarithms by least squares.
+
+    Args:
+        images: each [height, width, channels] in [0, 1], of any size from 16 pixels on.
+
+    Raises:
+        ValueError: no image is large enough, or all are of one colour.
+    """
+    centres = np.geomspace(0.01, 0.5, BINS + 1)
+    sums, counts = np.zeros(BINS), np.zeros(BINS)
+    moments = []
+    for image in images:
+        if min(image.shape[:2]) < LEAST_SIDE:
+            continue
+        pixels = np.asarray(image, np.float64)
+        moments.append((pixels.mean((0, 1)), _covariance(pixels)))
+        frequency, periodogram = _periodogram(pixels - pixels.mean((0, 1)))
+        ring = np.digitize(frequency, centres) - 1
+        inside = (ring >= 0) & (ring < BINS)
+        sums += np.bincount(ring[inside], periodogram[inside], BINS)
+        counts += np.bincount(ring[inside], minlength=BINS)
+    if not moments or not sums.any():
+        raise ValueError(
+            f"Expected images of at least {LEAST_SIDE} pixels a side that are not of one colour. "
+            f"Received: {len(moments)} of that size"
+        )
+    present = counts > 0
+    frequency = np.sqrt(centres[1:] * centres[:-1])[present]
+    logarithm = np.log(sums[present] / counts[present])
+
+    def misfit(parameters):
+        return parameters[0] - parameters[1] * np.log(frequency**2 + KNEE**2) - logarithm
+
+    (amplitude, exponent) = scipy.optimize.least_squares(misfit, (-8.0, 1.1), loss="soft_l1").x
+    mean = np.mean([mean for mean, _ in moments], axis=0)
+    covariance = np.mean([covariance for _, covariance in moments], axis=0)
+    covariance /= np.trace(covariance) / len(covariance)
+    return Spectrum(
+        float(np.exp(amplitude)),
+        float(exponent),
+        tuple(mean.tolist()),
+        tuple(tuple(row) for row in covariance.tolist()),
+    )
+
+
+def _covariance(pixels):
+    """Between the channels of an image's fine detail, where a restoration is decided."""
+    detail = np.diff(pixels, axis=1).reshape(-1, pixels.shape[-1])
+    return detail.T @ detail / len(detail)
+
+
+def _periodogram(pixels):
+    """(frequency, power per pixel averaged over the channels), both flat."""
+    height, width, channels = pixels.shape
+    window = np.hanning(height + 2)[1:-1, None] * np.hanning(width + 2)[1:-1]
+    spectrum = np.fft.rfft2(pixels * window[..., None], axes=(0, 1))
+    power = (np.abs(spectrum) ** 2).sum(-1) / channels / (window**2).sum()
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
+    return frequency.ravel(), power.ravel()

@@ -1,0 +1,140 @@
+"""Against the formula with dense matrices, written with NumPy alone."""
+
+import numpy as np
+import pytest
+import skimage.data
+import tensorflow as tf
+
+from inversenet_tf.imaging.metrics import psnr
+from inversenet_tf.imaging.physics.kernels import chromatic, gaussian, linear_motion
+from inversenet_tf.imaging.physics.noise import round_to_8_bits
+from inversenet_tf.imaging.physics.operators import Blur, Compose, Downsampling, SpectralMean
+from inversenet_tf.imaging.physics.solvers import ROUNDING_VARIANCE, solve, solve_without_border
+from inversenet_tf.imaging.physics.spectra import Spectrum, fit_spectrum
+
+COVARIANCE = ((1.2, 0.9, 0.7), (0.9, 1.0, 0.8), (0.7, 0.8, 0.8))
+COLOURS = Spectrum(2e-3, 1.0, (0.4, 0.5, 0.6), COVARIANCE)
+UNCORRELATED = Spectrum(2e-3, 1.0, (0.4, 0.5, 0.6), ((1.2, 0, 0), (0, 1.0, 0), (0, 0, 0.8)))
+EVEN = np.random.default_rng(5).random((4, 2)).astype(np.float32) / 8
+NOISE = 1e-3
+
+CASES = {
+    "blur": (Blur(linear_motion(3)), COLOURS, (8, 8), {}),
+    "odd sides": (Blur(linear_motion(3)), COLOURS, (7, 9), {}),
+    "even kernel, sum not one": (Blur(EVEN), COLOURS, (7, 9), {}),
+    "a kernel a channel": (Blur(chromatic(3)), UNCORRELATED, (7, 9), {}),
+    "downsampling": (
+        Compose(Blur(gaussian(3)), Downsampling(2)),
+        UNCORRELATED,
+        (8, 6),
+        {"scale": 2, "phase": 1},
+    ),
+    "joint": (
+        Compose(Blur(chromatic(3)), Downsampling(2), SpectralMean()),
+        COLOURS,
+        (8, 6),
+        {"scale": 2, "phase": 1, "to_gray": True},
+    ),
+}
+
+
+def dense(operator, spectrum, size, measurements):
+    """mu + S A^T (A S A^T + sigma^2)^-1 (y - A mu), with S circulant between pixels."""
+    shape = (*size, 3)
+    count = int(np.prod(shape))
+    matrix = operator(np.eye(count, dtype=np.float32).reshape(count, *shape)).numpy()
+    matrix = matrix.reshape(count, -1).T.astype(np.float64)
+    power = spectrum.full_power(*size).numpy().astype(np.float64)
+    covariance = np.fft.ifft2(power).real  # of two pixels, by their offset
+    rows, columns = (grid.ravel() for grid in np.indices(size))
+    between = covariance[(rows[:, None] - rows) % size[0], (columns[:, None] - columns) % size[1]]
+    prior = np.einsum("ij,cd->icjd", between, spectrum.covariance).reshape(count, count)
+    mean = np.tile(spectrum.mean, size[0] * size[1])
+    inverse = np.linalg.inv(matrix @ prior @ matrix.T + NOISE * np.eye(len(matrix)))
+    residual = measurements.reshape(-1) - matrix @ mean
+    return (mean + prior @ matrix.T @ inverse @ residual).reshape(shape)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_closed_form_is_that_of_dense_matrices(case):
+    operator, spectrum, size, settings = CASES[case]
+    images = np.random.default_rng(0).random((2, *size, 3)).astype(np.float32)
+    measurements = operator(images).numpy()
+    solved = tf.function(lambda y: solve(y, operator.kernel, NOISE, spectrum, **settings))
+    for measured, estimate in zip(measurements, solved(measurements).numpy(), strict=True):
+        expected = dense(operator, spectrum, size, measured)
+        np.testing.assert_allclose(estimate, expected, atol=1e-5)
+
+
+def test_each_image_of_a_batch_may_have_a_kernel_and_noise_of_its_own():
+    measurements = np.random.default_rng(0).random((2, 9, 8, 3)).astype(np.float32)
+    kernels = np.stack([linear_motion(5, 0.0), gaussian(5)])[..., np.newaxis]
+    noise = np.array([1e-4, 1e-2], np.float32)
+    together = solve(measurements, kernels, noise, COLOURS)
+    for index in range(2):
+        alone = solve(measurements[index][None], kernels[index], noise[index], COLOURS)
+        np.testing.assert_allclose(together[index], alone[0], atol=1e-5)
+
+
+def test_it_can_be_differentiated_by_the_kernel():
+    kernel = tf.constant(gaussian(5))
+    with tf.GradientTape() as tape:
+        tape.watch(kernel)
+        loss = tf.reduce_sum(solve(tf.ones((1, 9, 8, 1)), kernel, NOISE, Spectrum()) ** 2)
+    assert np.isfinite(tape.gradient(loss, kernel)).all()
+
+
+def test_a_fitted_spectrum_restores_a_photograph_better_than_any_guess():
+    photograph = skimage.data.chelsea()[:192, :256].astype(np.float32)[None] / 255
+    other = skimage.data.coffee().astype(np.float32) / 255
+    fitted = fit_spectrum([other])
+    blur = Blur(linear_motion(9))
+    measured = round_to_8_bits(blur(photograph))
+    gains = {
+        name: float(psnr(solve(measured, blur.kernel, variance, spectrum), photograph)[0])
+        for name, spectrum, variance in (
+            ("fitted", fitted, ROUNDING_VARIANCE),
+            ("white", Spectrum(0.1, 0.0), ROUNDING_VARIANCE),
+            ("too smooth", fitted, 1e3 * ROUNDING_VARIANCE),
+        )
+    }
+    assert gains["fitted"] > max(gains["white"], gains["too smooth"]) + 1.0
+    assert gains["fitted"] > float(psnr(measured, photograph)[0]) + 6.0
+
+
+def test_the_covariance_of_the_channels_helps():
+    """Restoring gains from knowing that the channels move together."""
+    photograph = skimage.data.chelsea()[:128, :128].astype(np.float32)[None] / 255
+    spectrum = fit_spectrum([skimage.data.coffee().astype(np.float32) / 255])
+    alone = Spectrum(
+        spectrum.amplitude, spectrum.exponent, spectrum.mean, tuple(np.eye(3).tolist())
+    )
+    blur = Blur(linear_motion(9))
+    measured = blur(photograph) + tf.random.stateless_normal(photograph.shape, [0, 1], 0, 0.02)
+    together, apart = (
+        float(psnr(solve(measured, blur.kernel, 4e-4, s), photograph)[0]) for s in (spectrum, alone)
+    )
+    assert together > apart + 0.3
+
+
+def test_an_unknown_border_does_not_ring():
+    """Of a photograph larger than the frame, so that nothing is known beyond it."""
+    photograph = skimage.data.chelsea()[:200, :260].astype(np.float32)[None] / 255
+    blur = Blur(linear_motion(9))
+    frame = (slice(None), slice(20, -20), slice(20, -20))
+    measured = round_to_8_bits(blur(photograph))[frame]
+    spectrum = fit_spectrum([photograph[0]])
+    plain = solve(measured, blur.kernel, ROUNDING_VARIANCE, spectrum)
+    coarse, fine = solve_without_border(
+        measured, blur.kernel, ROUNDING_VARIANCE, spectrum, factors=(10.0, 1.0)
+    )
+    assert fine.shape == plain.shape
+    scores = [float(psnr(image, photograph[frame])[0]) for image in (measured, plain, coarse, fine)]
+    assert scores[1] < scores[0] < scores[0] + 5.0 < min(scores[2:])
+
+
+def test_images_that_no_spectrum_can_be_fitted_to_are_refused():
+    with pytest.raises(ValueError, match="Expected images of at least 16 pixels"):
+        fit_spectrum([np.zeros((8, 8, 3))])
+    with pytest.raises(ValueError, match="Received: 1 of that size"):
+        fit_spectrum([np.zeros((32, 32, 3))])
