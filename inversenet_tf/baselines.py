@@ -6,6 +6,8 @@ Measurements and images are float32 [batch, height, width, channels] in [0, 1], 
 
 import numpy as np
 
+from inversenet_tf.config import CLOSED_FORMS
+from inversenet_tf.imaging.baselines.lmmse import lmmse
 from inversenet_tf.imaging.baselines.total_variation import default_weight, tv_l1
 from inversenet_tf.imaging.baselines.wiener import wiener
 from inversenet_tf.imaging.physics.kernels import mismatched
@@ -25,6 +27,19 @@ def _wiener(measurements, operator, config):
     return wiener(measurements, operator.kernel, config.noise.gaussian_sigma)
 
 
+def _lmmse(measurements, operator, config, spectrum=None):
+    return lmmse(
+        measurements,
+        operator.kernel,
+        config.noise.gaussian_sigma,
+        spectrum,
+        boundary=config.operator.boundary,
+        scale=operator.scale,
+        phase=int(operator.phase),
+        to_gray=config.operator.name == "joint",
+    )
+
+
 def _wiener_mismatched(measurements, operator, config):
     return wiener(measurements, mismatched(operator.kernel), config.noise.gaussian_sigma)
 
@@ -37,6 +52,7 @@ BASELINES = {
     "degraded": _degraded,
     "bicubic": _bicubic,
     "wiener": _wiener,  # the kernel known
+    "lmmse": _lmmse,  # the linear optimum: kernel, noise and the images' spectrum known
     "wiener_mismatched": _wiener_mismatched,  # the kernel turned, as the paper's figures suggest
     "tv_l1": _tv_l1,  # Xu & Jia 2010, kernel known: Table 1's "robust motion deblur"
 }
@@ -51,7 +67,7 @@ def baseline(name, operator, config):
     return apply
 
 
-def usual_baselines(operator, config, is_known=True):
+def usual_baselines(operator, config, is_known=True, spectrum=None):
     """The baselines that every evaluation shows.
 
     Args:
@@ -59,8 +75,14 @@ def usual_baselines(operator, config, is_known=True):
         config: the `Config` of the run.
         is_known: whether it is the operator that made the measurements; of a user's own pairs
             nobody knows the operator.
+        spectrum: of the training images, for the linear optimum; None for that of natural images.
     """
     names = ["bicubic" if config.operator.scale > 1 else "degraded"]
     if is_known and config.operator.name == "blur":
         names.append("wiener")
-    return [baseline(name, operator, config) for name in names]
+    methods = [baseline(name, operator, config) for name in names]
+    if is_known and config.operator.name in CLOSED_FORMS:
+        methods.append(
+            lambda measurements: {"lmmse": _lmmse(measurements, operator, config, spectrum)}
+        )
+    return methods

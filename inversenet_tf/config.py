@@ -170,6 +170,13 @@ class Config:
                 f'Expected operator.name in {CLOSED_FORMS} with network.inverter "solver_unet". '
                 f"Received: {self.operator.name!r}"
             )
+        circular = self.operator.boundary == "circular"
+        if network.inverter == "solver_unet" and circular and self.data.margin:
+            raise ValueError(
+                'Expected data.margin 0 with network.inverter "solver_unet" and a circular '
+                "boundary, which a patch without its margin does not have. Received: "
+                f"{self.data.margin}"
+            )
         if network.inverter == "neural_deblur" and self.operator.name != "blur":
             raise ValueError(
                 'Expected operator.name "blur" with network.inverter "neural_deblur". Received: '

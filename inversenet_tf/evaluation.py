@@ -16,7 +16,7 @@ from inversenet_tf.imaging.files.grids import comparison_figure
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.physics.operators import Operator
 from inversenet_tf.restoration.restorers import ModelRestorer
-from inversenet_tf.trained_run import kept_noise, kept_operator, load_trained
+from inversenet_tf.trained_run import kept_noise, kept_operator, kept_spectrum, load_trained
 
 RESULTS_FILE = "results.json"
 FIGURE_ROWS = 6
@@ -62,7 +62,8 @@ def evaluate(
     operator = operator or kept_operator(workdir, config)
     noise = noise or kept_noise(config)
     source = open_held_out(data or config.data.validation, operator, config)
-    baselines = usual_baselines(operator, config, is_known=not source.paired)
+    spectrum = kept_spectrum(workdir)
+    baselines = usual_baselines(operator, config, not source.paired, spectrum)
     restorer = ModelRestorer(model)
 
     def run(measurements):

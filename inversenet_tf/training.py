@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 
 from inversenet_tf import callbacks
-from inversenet_tf.config import CUSTOM, NONE, Config
+from inversenet_tf.config import CLOSED_FORMS, CUSTOM, NONE, Config
 from inversenet_tf.data import example_batch, open_data, spectrum_of
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.adversarial import check_layers
@@ -24,6 +24,7 @@ from inversenet_tf.engine.workdir import (
 from inversenet_tf.engine.workers import check_agreement, is_chief, other_workers
 from inversenet_tf.imaging.data.pairs import evaluation_pairs, training_pairs
 from inversenet_tf.imaging.physics.operators import Operator
+from inversenet_tf.imaging.physics.spectra import LEAST_SIDE
 from inversenet_tf.models.build import build_model, check_networks, closed_form_of, rebuilt
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.perceptual.comparator import build_comparator
@@ -160,8 +161,11 @@ def train(
 
 
 def _spectrum(config, images, workdir):
-    """The spectrum that the inverter begins with: the run's own, or fitted to its images."""
-    if config.network.inverter != "solver_unet":
+    """The spectrum of the training images: what the run has kept, or fitted to them.
+
+    The inverter begins with it, and the linear optimum of every evaluation is told it.
+    """
+    if config.operator.name not in CLOSED_FORMS or config.data.minimum_side < LEAST_SIDE:
         return None
     return kept_spectrum(workdir) if (workdir / SPECTRUM_FILE).exists() else spectrum_of(images)
 

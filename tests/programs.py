@@ -22,7 +22,6 @@ def training_arguments(workdir, folder, *overrides):
         f"--config.data.train=folder:{folder}",
         f"--config.data.validation=folder:{folder}",
         "--config.data.size=32",
-        "--config.data.margin=4",
         "--config.network.discriminator_width=4",
         "--config.training.batch_size=4",
         "--config.training.steps=2",

@@ -38,7 +38,7 @@ ALLOWED = {
     "inversenet_tf.recipes": ("inversenet_tf.config",),
     "inversenet_tf.data": (IMAGING,),
     "inversenet_tf.trained_run": (IMAGING, ENGINE, MODELS, "inversenet_tf.config"),
-    "inversenet_tf.baselines": (IMAGING,),
+    "inversenet_tf.baselines": (IMAGING, "inversenet_tf.config"),
     "inversenet_tf.callbacks": (IMAGING, ENGINE),
     "inversenet_tf.training": (
         *(IMAGING, ENGINE, MODELS, *SCHEMA, *RUN),

@@ -40,11 +40,11 @@ def test_the_degraded_image_is_the_measurement(images):
 
 
 def test_who_takes_part_depends_on_the_operator():
-    assert names(configured()) == ["degraded", "wiener"]
+    assert names(configured()) == ["degraded", "wiener", "lmmse"]
     assert names(configured(), is_known=False) == ["degraded"]
     assert names(configured("identity")) == ["degraded"]
-    assert names(configured("downsampling", 4)) == ["bicubic"]
-    assert names(configured("joint", 2)) == ["bicubic"]
+    assert names(configured("downsampling", 4)) == ["bicubic", "lmmse"]
+    assert names(configured("joint", 2)) == ["bicubic", "lmmse"]
 
 
 def test_to_know_the_kernel_is_worth_something(images):

@@ -6,12 +6,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from inversenet_tf.imaging.physics.solvers import ROUNDING_VARIANCE, solve, solve_without_border
+from inversenet_tf.imaging.physics.solvers import (
+    ASSUMED_NOISE,
+    ROUNDING_VARIANCE,
+    solve,
+    solve_without_border,
+)
 from inversenet_tf.imaging.physics.spectra import Spectrum
 
-# Of the noise variance that the measurement has, at which an estimate is made. The network sees
-# what more and less regularisation does; the true variance comes last.
-FACTORS = (100.0, 10.0, 1.0)
+# Multiples of the noise variance that the measurement has, at which an estimate is made, so that
+# the network sees what more and less regularisation does. It corrects the first.
+FACTORS = (ASSUMED_NOISE, 1.0, 10.0, 30.0)
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")
@@ -28,8 +33,8 @@ class ClosedForm(keras.layers.Layer):
         boundary: "circular", or "reflect", where nothing is taken for known beyond the frame.
 
     Input: [batch, height, width, channels] in [0, 1]. Output: a list of images of that range, not
-    clipped, [batch, height * scale, width * scale, image channels]; the one for the true noise
-    comes first.
+    clipped, [batch, height * scale, width * scale, image channels]; the one for the first of
+    `FACTORS` is the one to correct.
     """
 
     def __init__(
@@ -43,7 +48,7 @@ class ClosedForm(keras.layers.Layer):
         boundary="circular",
         **kwargs,
     ):
-        super().__init__(dtype="float32", **kwargs)
+        super().__init__(**{"dtype": "float32"} | kwargs)
         self.kernel = np.asarray(kernel, np.float32)
         self.noise_sigma = noise_sigma
         spectrum = Spectrum(**spectrum) if isinstance(spectrum, dict) else spectrum
@@ -62,7 +67,7 @@ class ClosedForm(keras.layers.Layer):
             ]
         else:
             estimates = solve_without_border(measurements, kernel, variance, self.spectrum, FACTORS)
-        return estimates[::-1]
+        return estimates
 
     def get_config(self):
         return super().get_config() | {

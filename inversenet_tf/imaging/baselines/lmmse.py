@@ -1,0 +1,48 @@
+"""The linear optimum: the estimate of least mean square error, told kernel, noise and spectrum."""
+
+import numpy as np
+import tensorflow as tf
+
+from inversenet_tf.imaging.physics.solvers import (
+    ASSUMED_NOISE,
+    ROUNDING_VARIANCE,
+    solve,
+    solve_without_border,
+)
+from inversenet_tf.imaging.physics.spectra import Spectrum
+
+
+def lmmse(
+    measurements: np.ndarray,
+    kernel: np.ndarray,
+    noise_sigma: float = 0.0,
+    spectrum: Spectrum | None = None,
+    *,
+    boundary: str = "circular",
+    scale: int = 1,
+    phase: int = 0,
+    to_gray: bool = False,
+) -> np.ndarray:
+    """The linear restoration that no other linear one of the same spectrum can beat on average.
+
+    Args:
+        measurements: [batch, height, width, channels] in [0, 1].
+        kernel: [height, width] or [height, width, channels] point spread function.
+        noise_sigma: standard deviation of the sensor's noise; that of rounding to 8 bits is added.
+        spectrum: of the training images; None for that of natural images.
+        boundary: "circular", or "reflect", where nothing is taken for known beyond the frame.
+        scale, phase, to_gray: as for `solvers.solve`.
+
+    Returns:
+        float32 images [batch, height * scale, width * scale, channels], clipped to [0, 1].
+    """
+    variance = ASSUMED_NOISE * (ROUNDING_VARIANCE + noise_sigma**2)
+    spectrum = spectrum or Spectrum()
+    if boundary == "circular" or scale > 1:
+        settings = {"scale": scale, "phase": phase, "to_gray": to_gray}
+        estimates = solve(measurements, kernel, variance, spectrum, **settings)
+    else:
+        [estimates] = solve_without_border(
+            tf.convert_to_tensor(measurements), kernel, variance, spectrum
+        )
+    return np.clip(estimates, 0.0, 1.0)
