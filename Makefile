@@ -1,6 +1,7 @@
 # make demo: set up, train on the embedded photographs, measure, export.
 # make demo-blind: set up, train a prior on the embedded digits, separate mixtures of them.
 # make test: set up, lint, run the tests.
+# make docs: set up, build the manual into site/.
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +11,7 @@ PRIOR := runs/prior_digits
 BLIND := runs/demo_blind
 TWENTY := --config.prior=$(PRIOR) --config.problem.number=20 --config.search.rounds=24
 
-.PHONY: setup demo demo-blind test clean
+.PHONY: setup demo demo-blind test docs clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed
@@ -21,16 +22,16 @@ $(VENV)/installed: setup.py
 	touch $@
 
 demo: setup
-	$(VENV)/bin/python tools/train.py --config=configs/inversenet/quickstart.py --workdir=$(RUN)
-	$(VENV)/bin/python tools/evaluate.py --workdir=$(RUN)
-	test -d $(MODEL)/1 || $(VENV)/bin/python tools/export.py --workdir=$(RUN) --output=$(MODEL) --verify
+	$(VENV)/bin/inversenet train --config=quickstart --workdir=$(RUN)
+	$(VENV)/bin/inversenet evaluate --workdir=$(RUN)
+	test -d $(MODEL)/1 || $(VENV)/bin/inversenet export --workdir=$(RUN) --output=$(MODEL) --verify
 	@echo "Look at $(RUN)/comparison.png, $(RUN)/results.json, $(MODEL) and"
 	@echo "$(VENV)/bin/tensorboard --logdir=$(RUN)/logs"
 
 demo-blind: setup
-	$(VENV)/bin/python tools/train.py --config=configs/blind_gan/prior_digits.py --workdir=$(PRIOR)
-	$(VENV)/bin/python tools/invert.py --config=configs/blind_gan/separate_under.py $(TWENTY) --workdir=$(BLIND)/one_mixture
-	$(VENV)/bin/python tools/invert.py --config=configs/blind_gan/separate_over.py $(TWENTY) --workdir=$(BLIND)/four_mixtures
+	$(VENV)/bin/inversenet train --config=prior_digits --workdir=$(PRIOR)
+	$(VENV)/bin/inversenet invert --config=separate_under $(TWENTY) --workdir=$(BLIND)/one_mixture
+	$(VENV)/bin/inversenet invert --config=separate_over $(TWENTY) --workdir=$(BLIND)/four_mixtures
 	@echo "Look at $(PRIOR)/samples.png, $(BLIND)/*/figure.png, $(BLIND)/*/results.json and"
 	@echo "$(VENV)/bin/tensorboard --logdir=runs"
 
@@ -38,6 +39,10 @@ test: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile
+
+docs: setup
+	$(VENV)/bin/python -m pip install --quiet --editable ".[docs]"
+	$(VENV)/bin/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) *.egg-info
