@@ -18,7 +18,7 @@ def run(small_config, tmp_path):
 def test_results_say_what_was_measured_and_how(run, small_config):
     results = evaluate(run)
     assert results == json.loads((run / "results.json").read_text())
-    assert list(results["methods"]) == ["degraded", "wiener", "inverted", "restored"]
+    assert list(results["methods"]) == ["degraded", "wiener", "lmmse", "inverted", "restored"]
     assert results["number_of_images"] == 6
     assert results["images"][0] == "0.png"
     assert results["data"]["source"] == small_config.data.validation

@@ -39,7 +39,7 @@ def test_train_evaluate_restore_export(config, image_folder, tmp_path, monkeypat
 
     results = evaluate(tmp_path / "run", limit=3)
     written = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert list(written["methods"]) == ["bicubic", "inverted", "restored"]
+    assert list(written["methods"]) == ["bicubic", "lmmse", "inverted", "restored"]
     assert written["number_of_images"] == 3
     assert all(np.isfinite(scores["psnr"]) for scores in results["methods"].values())
     assert (tmp_path / "run" / "comparison.png").stat().st_size > 10_000

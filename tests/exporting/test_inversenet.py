@@ -120,7 +120,9 @@ def test_a_verified_run_says_all_of_itself(trained, tmp_path, shared_image_folde
     assert second["verification"]["largest_difference"] <= 1e-5
     assert second["verification"]["data"]["images"] == [f"{i}.png" for i in range(5)]
     assert second["scores"]["number_of_images"] == 2
-    assert second["scores"]["methods"].keys() == {"degraded", "wiener", "inverted", "restored"}
+    assert second["scores"]["methods"].keys() == {
+        *("degraded", "wiener", "lmmse", "inverted", "restored"),
+    }
     assert second["checkpoint"] == {"which": "best", "step": load_trained(trained)[2]}
     assert second["config"]["data"]["train"] == f"folder:{shared_image_folder}"
     assert second["task"].startswith("blur, linear_motion of 9 pixels")
