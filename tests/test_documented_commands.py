@@ -1,0 +1,147 @@
+"""Every command and every field of a config that README and the manual show is a real one."""
+
+import dataclasses
+import importlib.util
+import re
+import shlex
+import sys
+
+import pytest
+from absl import flags
+from programs import ROOT
+
+from blind_gan_tf.config import InversionConfig, PriorConfig
+from inversenet_tf.command import COMMANDS
+from inversenet_tf.config import Config
+from inversenet_tf.imaging.renamed import with_present_names_of_flags
+from inversenet_tf.shipped import config_path, with_config_paths
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+COMMAND = re.compile(r"(?:^|\s|/)(?:inversenet (\w+)|tools/(?=[\w/]+\.py --)(\w+)\.py)(?=\s|$)(.*)")
+# What a page leaves out of a command as `...`, or within a sentence.
+LEFT_OUT = {
+    "train": ["--config=quickstart", "--workdir=runs/mine"],
+    "benchmark": ["--output=runs/benchmark"],
+}
+CONFIGS = (Config, PriorConfig, InversionConfig)
+FIELD = re.compile(r"(?:--config\.)?([a-z_]+(?:\.[a-z_0-9]+)+)(?:=.*)?")
+
+
+def _shell_lines(page):
+    """Lines of a page's shell code, each with the lines that it goes on in, without comments."""
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(), re.DOTALL):
+        yield from block.replace("\\\n", " ").splitlines()
+
+
+def _inline_code(page):
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    return re.findall(r"`([^`\n]+)`", text)
+
+
+def _commands():
+    """Each command of the pages once, (program, its arguments)."""
+    commands = {}
+    for page in PAGES:
+        for line in _shell_lines(page):
+            commands |= dict.fromkeys(_commands_in(line))
+        for code in _inline_code(page):
+            commands |= dict.fromkeys(_commands_in(f"{code} ..."))
+    return list(commands)
+
+
+def _commands_in(line):
+    for program, tool, others in COMMAND.findall(line):
+        name = program or tool
+        arguments = shlex.split(others, comments=True)
+        if "..." in arguments:
+            arguments = [*LEFT_OUT.get(name, []), *(a for a in arguments if a != "...")]
+        yield name, *arguments
+
+
+@pytest.fixture
+def parse(monkeypatch):
+    """`parse(name, arguments)` parses flags as `tools/NAME.py` does, and checks its config."""
+    before = set(flags.FLAGS)
+
+    def parse(name, arguments):
+        monkeypatch.syspath_prepend(ROOT / "tools")
+        spec = importlib.util.spec_from_file_location(
+            f"documented_{name}", ROOT / f"tools/{name}.py"
+        )
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        arguments = with_config_paths(with_present_names_of_flags([name, *arguments]))
+        monkeypatch.setattr(sys, "argv", arguments)  # where config flags look for overrides
+        assert flags.FLAGS(arguments) == [name]
+        if "config" in flags.FLAGS:
+            flags.FLAGS.config.validate()
+
+    yield parse
+    flags.FLAGS.unparse_flags()
+    for name in set(flags.FLAGS) - before:
+        delattr(flags.FLAGS, name)
+
+
+@pytest.mark.parametrize("command", [c for c in _commands() if len(c) > 1], ids=" ".join)
+def test_a_command_of_the_manual_parses(command, parse):
+    parse(command[0], command[1:])
+
+
+def test_the_manual_shows_every_command_and_no_other():
+    shown = {name for name, *_ in _commands()}
+    assert set(COMMANDS) <= shown
+    assert all((ROOT / f"tools/{name}.py").is_file() for name in shown)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("train", ["--config=quickstrat", "--workdir=w"], "perhaps quickstart"),
+        ("train", ["--config=quickstart", "--workdir=w", "--config.data.sise=1"], "sise"),
+        ("train", ["--config=quickstart", "--workdir=w", "--config.data.size=31"], "data.size"),
+        ("restore", ["--workdir=w", "--input=i", "--output=o", "--ovrewrite"], "ovrewrite"),
+        ("restore", ["--workdir=w", "--input=i"], "--output"),
+    ],
+)
+def test_a_command_with_a_slip_does_not(name, arguments, message, parse):
+    with pytest.raises((ValueError, KeyError, flags.Error), match=message):
+        parse(name, arguments)
+
+
+def _fields(kind, prefix=""):
+    """Dotted names of a config's fields, sections included."""
+    for field in dataclasses.fields(kind):
+        yield prefix + field.name
+        if dataclasses.is_dataclass(field.type):
+            yield from _fields(field.type, f"{prefix}{field.name}.")
+
+
+def test_fields_that_the_manual_names_exist():
+    fields = {name for kind in CONFIGS for name in _fields(kind)}
+    sections = {name.partition(".")[0] for name in fields if "." in name}
+    named = {}
+    for page in PAGES:
+        for code in _inline_code(page):
+            for word in code.split():
+                match = FIELD.fullmatch(word)
+                if match and match[1].partition(".")[0] in sections:
+                    named[match[1]] = page.name
+    assert named
+    assert {name: page for name, page in named.items() if name not in fields} == {}
+
+
+def test_experiments_that_the_manual_names_exist():
+    named = [
+        name
+        for page in PAGES
+        for name in re.findall(r"--config[= ]([\w:]+)(?=[`\s])", page.read_text())
+    ]
+    assert named
+    for name in named:
+        config_path(name)
+
+
+def test_targets_of_make_exist():
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    code = "\n".join(line for page in PAGES for line in [*_shell_lines(page), *_inline_code(page)])
+    shown = set(re.findall(r"(?:^|\s)make ([\w-]+)", code))
+    assert shown and shown <= set(targets)
