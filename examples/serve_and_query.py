@@ -1,0 +1,108 @@
+# %% [markdown]
+# # Serve and query
+#
+# Export a trained network, and restore the same photograph with the work directory, the export, a
+# LiteRT file and a server. All four are used alike.
+
+# %%
+import base64
+import json
+import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import skimage.data
+import tensorflow as tf
+
+import inversenet_tf as inv
+from inversenet_tf.exporting.lite import convert
+
+RUN = "runs/examples/deblur"
+EXPORT = Path("runs/examples/models/deblur")
+LITERT = Path("runs/examples/models/deblur.tflite")
+TINY = bool(os.environ.get("TINY"))  # sizes of seconds, which show that the program runs
+
+# %% [markdown]
+# ## Train
+#
+# This is the training of the first example. If you have run it, the result is only loaded.
+
+# %%
+config = inv.recipes.quickstart()
+if TINY:
+    config.data.size = 32
+    config.data.evaluation_crop = "center"
+    config.network.discriminator_width = 4
+    config.loss.pretraining_fraction = 1.0
+    config.training.batch_size = 2
+    config.training.steps = config.training.steps_per_epoch = 1
+inv.train(config, RUN)
+
+# %% [markdown]
+# ## Export
+#
+# Each export is the next version of a model. `verify=True` loads it in a fresh process and compares
+# it with the Python model before it appears. The LiteRT file, too, appears only if it agrees.
+
+# %%
+version = inv.export(RUN, EXPORT, verify=not TINY)
+print(sorted(path.name for path in version.iterdir()))
+if not TINY:
+    check = convert(EXPORT, LITERT, overwrite=True)["check"]
+    print(f"The LiteRT file differs by at most {check['largest_difference']:.1e}.")
+
+# %% [markdown]
+# ## Serve
+#
+# TensorFlow Serving is the server that exports are made for; `docker run` starts it with
+#
+# ```
+# docker run -p 8501:8501 -v "$PWD/runs/examples/models:/models" \
+#     -e MODEL_NAME=deblur tensorflow/serving
+# ```
+#
+# So that this page can be run without it, a stand-in answers here: it knows the one request of
+# TensorFlow Serving's REST interface that the client sends.
+
+# %%
+restore_bytes = tf.saved_model.load(str(version)).signatures["restore_bytes"]
+
+
+class StandIn(BaseHTTPRequestHandler):
+    def do_POST(self):
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        files = [base64.b64decode(file["b64"]) for file in request["inputs"]["image_bytes"]]
+        restored = restore_bytes(image_bytes=tf.constant(files))["restored_bytes"].numpy()
+        answer = {"outputs": [{"b64": base64.b64encode(file).decode()} for file in restored]}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, *arguments):
+        pass
+
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), StandIn)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+address = f"http://127.0.0.1:{server.server_port}/deblur"
+
+# %% [markdown]
+# ## Query
+#
+# A server takes and gives files of eight bits, so its result may differ by half a step of 1/255.
+
+# %%
+image = skimage.data.coffee()[20:276, 160:416].astype("float32") / 255.0
+blur = inv.physics.Blur(inv.kernels.linear_motion(size=9, angle=45.0))
+blurred = inv.physics.round_to_8_bits(blur(image[None]))[0].numpy()
+
+places = [RUN, EXPORT, address] if TINY else [RUN, EXPORT, LITERT, address]
+results = [inv.load(place)(blurred) for place in places]
+for place, restored in zip(places, results, strict=True):
+    kind = "server" if place == address else place
+    psnr = float(inv.metrics.psnr(restored, image))
+    difference = np.abs(restored - results[0]).max()
+    print(f"{psnr:.2f} dB, differs from the first by at most {difference:.4f}: {kind}")
+server.shutdown()
