@@ -42,7 +42,7 @@ test: setup
 
 docs: setup
 	$(VENV)/bin/python -m pip install --quiet --editable ".[docs]"
-	$(VENV)/bin/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) *.egg-info

@@ -51,6 +51,6 @@ setup(
         "serving": ["grpcio", "requests", "tenacity>=9", "tensorflow-serving-api"],
         "dev": ["pytest", "pytest-xdist", "ruff"],
         "bench": ["torch"],
-        "docs": ["mkdocs-material", "mkdocstrings[python]"],
+        "docs": ["mkdocs<2", "mkdocs-material", "mkdocstrings[python]"],
     },
 )
