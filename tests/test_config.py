@@ -29,6 +29,7 @@ def test_the_defaults_are_the_papers():
         "clip_norm": 5.0,
         "discriminator_steps": 1,
         "warmup_fraction": 0.0,
+        "denoiser_factor": 1.0,
     }
     assert (config.training.batch_size, config.training.average) == (36, 0.0)
     assert (config.loss.reconstruction_weight, config.loss.feature_weight) == (0.5, 0.5)

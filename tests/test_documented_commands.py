@@ -60,8 +60,13 @@ def _commands_in(line):
 
 @pytest.fixture
 def parse(monkeypatch):
-    """`parse(name, arguments)` parses flags as `tools/NAME.py` does, and checks its config."""
-    before = set(flags.FLAGS)
+    """`parse(name, arguments)` parses flags as `tools/NAME.py` does, and checks its config.
+
+    absl keeps one set of flags a process: those that other tests' programs have defined are
+    set aside meanwhile.
+    """
+    others = {name: flags.FLAGS[name] for name in flags.FLAGS if not _is_of_absl(name)}
+    _remove_flags(others)
 
     def parse(name, arguments):
         monkeypatch.syspath_prepend(ROOT / "tools")
@@ -77,7 +82,19 @@ def parse(monkeypatch):
 
     yield parse
     flags.FLAGS.unparse_flags()
-    for name in set(flags.FLAGS) - before:
+    _remove_flags([name for name in flags.FLAGS if not _is_of_absl(name)])
+    for name, flag in others.items():
+        flags.FLAGS[name] = flag
+
+
+def _is_of_absl(flag):
+    """Whether absl itself defines a flag; the overrides of a config are defined in its name too."""
+    module = str(flags.FLAGS.find_module_defining_flag(flag))
+    return module.startswith("absl") and not flag.startswith("config.")
+
+
+def _remove_flags(names):
+    for name in names:
         delattr(flags.FLAGS, name)
 
 
