@@ -233,6 +233,11 @@ class ProblemConfig:
         check_at_least("problem.seed", self.seed, 0)
         check_at_least("problem.group_size", self.group_size, 0)
         self.operator.validate()
+        if self.operator.is_varied:
+            raise ValueError(
+                "Expected an operator.kernel that measurements share. Received: "
+                f"{self.operator.kernel!r}"
+            )
         self.mixing.validate()
         self.noise.validate()
         if (self.task == "separation") != (self.sources > 1):

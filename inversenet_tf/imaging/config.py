@@ -19,6 +19,7 @@ STRATEGIES = ("auto", "default", "mirrored", "multi_worker")
 # `physics.kernels.KERNELS`, which reading a config does not import.
 OPERATORS = ("blur", "identity", "downsampling", "joint")
 CUSTOM = "custom"  # an operator or noise that the caller passed to `train`
+VARIED = "varied"  # another kernel, and noise, for each image: `physics.varied.VariedBlur`
 GIVEN = "given"  # the kernel of a `Blur` that the caller passed, kept in the work directory
 KERNELS = ("linear_motion", "camera_shake", "gaussian", "chromatic", "flat", "sobel", "file")
 SIGNED_KERNELS = ("sobel",)
@@ -112,7 +113,7 @@ class OperatorConfig:
     name: str = "blur"
     scale: int = 1  # image pixels, along each side, to one of the measurement
     boundary: str = "circular"  # the paper's (Appendix D.1), or "reflect"
-    kernel: str = "linear_motion"  # one of KERNELS
+    kernel: str = "linear_motion"  # one of KERNELS, or "varied": another one for each image
     kernel_size: int = 9
     kernel_angle: float = 45.0  # degrees, for linear_motion
     kernel_sigma: float = 2.0  # pixels, for gaussian and, of its green kernel, chromatic
@@ -125,6 +126,11 @@ class OperatorConfig:
         """Whether measurements of images in [0, 1] leave [0, 1]."""
         return self.name != "identity" and self.kernel in SIGNED_KERNELS
 
+    @property
+    def is_varied(self):
+        """Whether each image has a kernel and a noise of its own."""
+        return self.kernel == VARIED
+
     def measured_channels(self, channels):
         """Channels of the measurement of an image of that many."""
         return 1 if self.name == "joint" else channels
@@ -133,7 +139,12 @@ class OperatorConfig:
         """Raises ValueError for a value outside its range."""
         check_choice("operator.name", self.name, (*OPERATORS, CUSTOM))
         check_choice("operator.boundary", self.boundary, BOUNDARIES)
-        check_choice("operator.kernel", self.kernel, (*KERNELS, GIVEN))
+        check_choice("operator.kernel", self.kernel, (*KERNELS, GIVEN, VARIED))
+        if self.is_varied and (self.name != "blur" or self.kernel_size % 2 == 0):
+            raise ValueError(
+                'Expected operator.name "blur" and an odd operator.kernel_size with '
+                f'operator.kernel "{VARIED}". Received: {self.name!r} and {self.kernel_size}'
+            )
         reduces = self.scale > 1 if self.name == CUSTOM else self.name in REDUCING
         if (self.scale > 1) != reduces or self.scale < 1:
             raise ValueError(
@@ -156,7 +167,9 @@ class NoiseConfig:
     """What follows the operator."""
 
     quantize: bool = True  # a stored image has 256 levels
-    gaussian_sigma: float = 0.0  # added after rounding, in the units of [0, 1]
+    # Of the sensor, before that, in the units of [0, 1]. With operator.kernel "varied" the largest:
+    # each image has a noise of its own, between none and this.
+    gaussian_sigma: float = 0.0
     custom: bool = False  # the caller's own noise, which was passed to `train`, instead of these
     eight_bit = Renamed("quantize")
 

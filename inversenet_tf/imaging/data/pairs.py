@@ -16,7 +16,7 @@ ONE_PROCESS = tf.distribute.InputContext()
 
 
 def degrade(images, operator, noise, seed):
-    """y = N(A(x)): the operator, then storage in 8 bits, then Gaussian noise.
+    """y = N(A(x)): the operator, then Gaussian noise, then storage in 8 bits.
 
     Args:
         images: [batch, height, width, channels] in [0, 1].
@@ -27,14 +27,40 @@ def degrade(images, operator, noise, seed):
     Returns:
         measurements, float32.
     """
-    measurements = operator(images)
+    return _with_noise(operator(images), noise, seed)
+
+
+def _with_noise(measurements, noise, seed, fractions=1.0):
+    """N of `degrade`, of a fraction of the sensor's noise, or another fraction for each image."""
     if callable(noise):
         return noise(measurements, seed)
-    if noise.quantize:
-        measurements = round_to_8_bits(measurements)
     if noise.gaussian_sigma > 0:
-        measurements = add_gaussian_noise(measurements, noise.gaussian_sigma, seed)
-    return measurements
+        measurements = add_gaussian_noise(measurements, fractions * noise.gaussian_sigma, seed)
+    return round_to_8_bits(measurements) if noise.quantize else measurements
+
+
+def degrade_each(images, operator, noise, seed, kernels, fractions):
+    """The same with a kernel, and a fraction of the noise, of its own for each image.
+
+    Args:
+        images, noise, seed: as for `degrade`.
+        operator: a `VariedBlur`.
+        kernels, fractions: [batch, size, size] and [batch], as the operator draws them.
+
+    Returns:
+        What a network is told of its measurements: a dict of `measurements`, `kernels` and
+        `noise_sigmas`, the standard deviation of the sensor's noise, [batch].
+    """
+    return {
+        "measurements": _with_noise(operator(images, kernels), noise, seed, fractions),
+        "kernels": kernels,
+        "noise_sigmas": fractions * (0.0 if callable(noise) else noise.gaussian_sigma),
+    }
+
+
+def measurements_of(inputs):
+    """The measurements among a network's inputs, which may also tell kernels and noise."""
+    return inputs["measurements"] if isinstance(inputs, dict) else inputs
 
 
 def training_pairs(
@@ -57,10 +83,11 @@ def training_pairs(
     Returns:
         tf.data.Dataset of (measurements, images), float32, images of
         [batch_size / replicas, size, size, channels], measurements as the operator makes them of
-        those; as many elements a step as the process has replicas.
+        those, of a `VariedBlur` as `degrade_each` returns them; as many elements a step as the
+        process has replicas.
 
     Raises:
-        ValueError: the source is paired and the operator changes the size of an image.
+        ValueError: the source is paired and the operator changes the size of an image, or varies.
     """
     share = batch_size // context.num_input_pipelines
     first = start * batch_size + context.input_pipeline_id * share
@@ -76,8 +103,13 @@ def training_pairs(
     def load(position):
         return draw_patch(source, drawn, seed, position)
 
-    def without_margin(measurements, images):
-        return _cut(measurements, data.margin // operator.scale), _cut(images, data.margin)
+    def without_margin(inputs, images):
+        cut = _cut(measurements_of(inputs), data.margin // operator.scale)
+        told = inputs | {"measurements": cut} if isinstance(inputs, dict) else cut
+        return told, _cut(images, data.margin)
+
+    def draw(position):
+        return operator.training_draw(seed, position)
 
     batch = functools.partial(
         tf.data.Dataset.batch,
@@ -85,7 +117,7 @@ def training_pairs(
         drop_remainder=True,
     )
     image_shape = (drawn.size, drawn.size, data.channels)
-    pairs = _make_pairs(positions, load, batch, source, operator, noise, image_shape, seed)
+    pairs = _make_pairs(positions, load, batch, source, operator, noise, image_shape, seed, draw)
     return (pairs.map(without_margin) if data.margin else pairs).prefetch(4)
 
 
@@ -102,7 +134,8 @@ def evaluation_pairs(
         context: `tf.distribute.InputContext` of the process; several ones share the images.
 
     Returns:
-        tf.data.Dataset of (measurements, images), float32 [batch, height, width, channels].
+        tf.data.Dataset of (measurements, images), float32 [batch, height, width, channels]; the
+        measurements of a `VariedBlur` as `degrade_each` returns them.
 
     Raises:
         ValueError: as `training_pairs`.
@@ -123,7 +156,10 @@ def evaluation_pairs(
     indices = tf.data.Dataset.range(context.input_pipeline_id, count, context.num_input_pipelines)
     noise_seed = -1 - seed  # other noise than any training patch has
     batch = functools.partial(tf.data.Dataset.batch, batch_size=1 if whole else batch_size)
-    pairs = _make_pairs(indices, load, batch, source, operator, noise, image_shape, noise_seed)
+    pairs = _make_pairs(
+        *(indices, load, batch, source, operator, noise, image_shape, noise_seed),
+        draw=lambda index: operator.held_out_draw(index),
+    )
     return pairs.prefetch(2)
 
 
@@ -157,7 +193,7 @@ def evaluation_images(source, data, *, batch_size, limit=None, context=ONE_PROCE
     return pairs.map(lambda measurements, images: images)
 
 
-def _make_pairs(positions, load, batch, source, operator, noise, image_shape, seed):
+def _make_pairs(positions, load, batch, source, operator, noise, image_shape, seed, draw):
     """A dataset of positions -> one of batches of (measurements, images).
 
     Args:
@@ -165,6 +201,7 @@ def _make_pairs(positions, load, batch, source, operator, noise, image_shape, se
         batch: function from a dataset of single images to one of batches.
         source, operator, noise, seed: as for `training_pairs`.
         image_shape: of an image, to which it is scaled down; (None, None, channels) for any.
+        draw: function from a position to the kernel and the noise of a varied operator.
     """
     measurement_shape = image_shape
     if source.paired:
@@ -182,10 +219,20 @@ def _make_pairs(positions, load, batch, source, operator, noise, image_shape, se
         image = tf.ensure_shape(_resized_down(image, image_shape[0]), image_shape)
         if source.paired:
             return tf.ensure_shape(loaded[1], measurement_shape), image
-        return tf.stack([tf.constant(seed, tf.int64), position]), image
+        seeds = tf.stack([tf.constant(seed, tf.int64), position])
+        if not operator.is_varied:
+            return seeds, image
+        kernel, fraction = tf.numpy_function(draw, [position], [tf.float32, tf.float32])
+        kernel = tf.ensure_shape(kernel, (operator.size, operator.size))
+        return (seeds, kernel, tf.ensure_shape(fraction, ())), image
 
-    def measured(seeds, images):
-        measurements = degrade(images, operator, noise, seeds)
+    def measured(drawn, images):
+        if operator.is_varied:
+            seeds, kernels, fractions = drawn
+            inputs = degrade_each(images, operator, noise, seeds, kernels, fractions)
+            measurements = tf.ensure_shape(inputs["measurements"], (None, *measurement_shape))
+            return inputs | {"measurements": measurements}, images
+        measurements = degrade(images, operator, noise, drawn)
         return tf.ensure_shape(measurements, (None, *measurement_shape)), images
 
     options = tf.data.Options()
@@ -201,6 +248,11 @@ def _cut(images, margin):
 
 
 def _check_pairs_fit(source, operator):
+    if operator is not None and operator.is_varied:
+        raise ValueError(
+            "Expected images without measurements where each is blurred by a kernel of its own. "
+            f"Received: {source.spec}"
+        )
     if operator is not None and operator.scale != 1:
         raise ValueError(
             "Expected an operator of scale 1 with pairs, whose images and measurements have one "

@@ -7,7 +7,7 @@ from inversenet_tf.imaging.files.images import LUMA, WHITE, WHITE_16_BITS
 GRAY_COMPONENTS = 2  # at most: gray, and alpha
 
 
-def restored_bytes(image_bytes, restore, channels):
+def restored_bytes(image_bytes, restore, channels, told=()):
     """Applies a function of images to image files, one after another, as their sizes differ.
 
     Args:
@@ -15,6 +15,7 @@ def restored_bytes(image_bytes, restore, channels):
         restore: function from float32 [1, height, width, channels] in [0, 1] to images of any
             size, with 1 or 3 channels, of the same range.
         channels: 1 (luma) or 3 (RGB), what `restore` takes.
+        told: tensors [batch, ...] of what else `restore` takes with each image, [1, ...] each.
 
     Returns:
         string [batch] of 8-bit PNGs: gray where `restore` gives gray or where it keeps the
@@ -22,15 +23,21 @@ def restored_bytes(image_bytes, restore, channels):
         upright.
     """
 
-    def restore_one(contents):
+    def restore_one(elements):
+        contents, *own = elements
         image, is_gray = decoded(contents, channels)
-        result = restore(image[tf.newaxis])[0]
+        result = restore(image[tf.newaxis], *(values[tf.newaxis] for values in own))[0]
         if result.shape[-1] == 3 and channels == 3:
             return tf.cond(is_gray, lambda: encoded(to_luma(result)), lambda: encoded(result))
         return encoded(result)
 
     # One at a time: each already uses all cores, and memory is that of the largest.
-    return tf.map_fn(restore_one, image_bytes, fn_output_signature=tf.string, parallel_iterations=1)
+    return tf.map_fn(
+        restore_one,
+        (image_bytes, *told),
+        fn_output_signature=tf.string,
+        parallel_iterations=1,
+    )
 
 
 def decoded(contents, channels):

@@ -19,12 +19,18 @@ from inversenet_tf.imaging.files.images import read_image
 CHROMATIC_SIGMAS = (0.75, 1.0, 1.25)  # of red, green and blue, in units of the given sigma
 
 
-def _normalised(kernel):
+def normalised(kernel):
+    """A kernel [height, width(, channels)] as float32, each channel scaled to sum 1."""
     return (kernel / kernel.sum(axis=(0, 1))).astype(np.float32)
 
 
-def _drawn(points, size):
-    """Adds unit mass at each (row, column) point, shared bilinearly by its four neighbours."""
+def draw_path(points, size):
+    """The kernel of a path: unit mass at each point, shared bilinearly by its four neighbours.
+
+    Args:
+        points: [number, 2] of (row, column), inside of [0, size - 1].
+        size: side of the kernel in pixels.
+    """
     kernel = np.zeros((size + 1, size + 1))
     corner = np.floor(points).astype(int)
     fraction = points - corner
@@ -32,7 +38,7 @@ def _drawn(points, size):
         for column in (0, 1):
             weight = np.abs(1 - row - fraction[:, 0]) * np.abs(1 - column - fraction[:, 1])
             np.add.at(kernel, (corner[:, 0] + row, corner[:, 1] + column), weight)
-    return _normalised(kernel[:size, :size])
+    return normalised(kernel[:size, :size])
 
 
 def linear_motion(size=9, angle=45.0):
@@ -49,7 +55,7 @@ def linear_motion(size=9, angle=45.0):
     reach = (size - 1) / 2 / np.abs(direction).max()
     steps = np.linspace(-reach, reach, 16 * size + 1)
     points = (size - 1) / 2 + steps[:, None] * direction
-    return _drawn(np.clip(points, 0, size - 1), size)
+    return draw_path(np.clip(points, 0, size - 1), size)
 
 
 def camera_shake(size=9, seed=0):
@@ -67,14 +73,14 @@ def camera_shake(size=9, seed=0):
     path = np.cumsum(np.cumsum(acceleration, axis=0), axis=0)
     path -= (path.max(axis=0) + path.min(axis=0)) / 2
     path *= (size - 1) / 2 / np.abs(path).max()
-    return _drawn(path + (size - 1) / 2, size)
+    return draw_path(path + (size - 1) / 2, size)
 
 
 def gaussian(size=9, sigma=2.0):
     """An isotropic Gaussian of standard deviation `sigma` pixels: [size, size]."""
     offsets = np.arange(size) - (size - 1) / 2
     profile = np.exp(-(offsets**2) / (2 * sigma**2))
-    return _normalised(np.outer(profile, profile))
+    return normalised(np.outer(profile, profile))
 
 
 def chromatic(size=9, sigma=2.0):
@@ -87,7 +93,7 @@ def chromatic(size=9, sigma=2.0):
 
 def flat(size=7):
     """A box: every one of its size x size values the same."""
-    return _normalised(np.ones((size, size)))
+    return normalised(np.ones((size, size)))
 
 
 def sobel():
@@ -98,7 +104,7 @@ def sobel():
 def mismatched(kernel, degrees=10.0):
     """What a user who reads a motion's direction wrongly takes a kernel for: it, turned."""
     turned = scipy.ndimage.rotate(kernel, degrees, reshape=False, order=1)
-    return _normalised(np.maximum(turned, 0.0))
+    return normalised(np.maximum(turned, 0.0))
 
 
 def from_file(path, index=0):
@@ -130,15 +136,28 @@ def from_file(path, index=0):
         raise ValueError(f"Expected a kernel in {path}. Received: {error}") from error
     if not 0 <= index < len(kernels):
         raise ValueError(f"{path} holds {len(kernels)} kernels. Received: index={index}.")
-    kernel = np.asarray(kernels[index], np.float64)
+    return blur_kernel(kernels[index], f" in {path}")
+
+
+def blur_kernel(values, where=""):
+    """An array as a blur kernel: float32, scaled to sum 1.
+
+    Args:
+        values: [height, width], or [height, width, 3] for one kernel a channel.
+        where: words of the message that say where the values stand.
+
+    Raises:
+        ValueError: values of another shape, that are negative or not finite, or only zeros.
+    """
+    kernel = np.asarray(values, np.float64)
     is_kernel = kernel.size and (kernel.ndim == 2 or kernel.shape[2:] == (3,))
     if not is_kernel or not _is_distribution(kernel):
         least = kernel.min() if kernel.size else "none"
         raise ValueError(
-            f"Expected a matrix, or three, of non-negative values with a positive sum in {path}. "
+            f"Expected a matrix, or three, of non-negative values with a positive sum{where}. "
             f"Received: shape {kernel.shape}, least value {least}."
         )
-    return _normalised(kernel)
+    return normalised(kernel)
 
 
 def _is_distribution(kernel):

@@ -1,4 +1,4 @@
-"""What happens to a measurement after the operator: storage as 8 bits, then sensor noise."""
+"""What happens to a measurement after the operator: sensor noise, then storage as 8 bits."""
 
 import tensorflow as tf
 
@@ -15,18 +15,21 @@ def add_gaussian_noise(measurements, sigma, seed):
 
     Args:
         measurements: float32 in [0, 1].
-        sigma: standard deviation, in the units of [0, 1].
+        sigma: standard deviation, in the units of [0, 1]; or [batch], one for each image.
         seed: int tensor of shape [2]; the same seed gives the same noise. Or one of
             [batch, 2]: each image then has the noise it would have alone.
     """
 
     def noise(seed, shape):
-        return tf.random.stateless_normal(shape, seed, stddev=sigma)
+        return tf.random.stateless_normal(shape, seed)
 
+    sigma = tf.cast(sigma, tf.float32)
+    if len(sigma.shape) == 1:
+        sigma = tf.reshape(sigma, [-1, 1, 1, 1])
     seed, shape = tf.convert_to_tensor(seed), tf.shape(measurements)
     if len(seed.shape) == 1:
-        return measurements + noise(seed, shape)
+        return measurements + sigma * noise(seed, shape)
     signature = tf.TensorSpec(measurements.shape[1:], tf.float32)
-    return measurements + tf.map_fn(
+    return measurements + sigma * tf.map_fn(
         lambda own: noise(own, shape[1:]), seed, fn_output_signature=signature
     )

@@ -7,7 +7,7 @@ of stateless TensorFlow ops and so run eagerly, in `tf.data` and in a training s
 import numpy as np
 import tensorflow as tf
 
-from inversenet_tf.imaging.config import BOUNDARIES
+from inversenet_tf.imaging.config import BOUNDARIES, VARIED
 from inversenet_tf.imaging.physics.kernels import KERNELS
 
 
@@ -21,11 +21,13 @@ class Operator:
         scale: how many image pixels, along each side, one measurement pixel stands for.
         phase: measurement pixel i is centred at image pixel i * scale + phase.
         kernel: the [height, width(, channels)] point spread function, or None.
+        is_varied: whether each image has a kernel and a noise of its own, see `VariedBlur`.
     """
 
     scale = 1
     phase = 0
     kernel = None
+    is_varied = False
 
     def __call__(self, images):
         """Returns A(images)."""
@@ -227,7 +229,11 @@ def folded(positions, size, boundary):
 
 
 def blur(config):
-    """The `Blur` that an `OperatorConfig` describes."""
+    """The `Blur`, or `VariedBlur`, that an `OperatorConfig` describes."""
+    if config.kernel == VARIED:
+        from inversenet_tf.imaging.physics.varied import VariedBlur  # which builds on this module
+
+        return VariedBlur(config.kernel_size, config.boundary)
     return Blur(KERNELS[config.kernel](config), config.boundary)
 
 

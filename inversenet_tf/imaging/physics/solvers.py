@@ -181,8 +181,8 @@ def solve_without_border(
     """
     kernels = _as_batch(kernels)
     size = tf.shape(measurements)[1:3]
-    sides = kernels.shape[1:3]
-    margin = 2 * (max(sides) + max(sides) % 2) + 16
+    side = tf.reduce_max(tf.shape(kernels)[1:3])
+    margin = 2 * (side + side % 2) + 16
     padded = _pad_tapered(measurements, margin)
     transfer = tf.signal.rfft2d(centred(kernels, tf.shape(padded)[1:3]))
     estimates = {}
@@ -208,9 +208,10 @@ def _pad_tapered(measurements, margin):
 
     So the images become periodic without a jump. The mirror folds as often as a small image needs.
     """
-    fade = 0.5 - 0.5 * np.cos(np.pi * (np.arange(margin) + 1.0) / (margin + 1.0))
+    places = tf.range(1, margin + 1, dtype=tf.int32) / (margin + 1)
+    fade = 0.5 - 0.5 * tf.cos(np.pi * tf.cast(places, tf.float32))
     for axis in (1, 2):
-        weights = fade.astype(np.float32).reshape([-1 if i == axis else 1 for i in range(4)])
+        weights = tf.reshape(fade, [-1 if i == axis else 1 for i in range(4)])
         size = tf.shape(measurements)[axis]
         behind = folded(size + tf.range(margin), size, "reflect")
         before = folded(tf.range(margin) - margin, size, "reflect")

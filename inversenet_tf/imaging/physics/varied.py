@@ -1,0 +1,143 @@
+"""Another blur for each image: kernels of a whole family, and noise of a range, from seeds.
+
+A network that is trained on them, and told each, restores any blur of the family.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from inversenet_tf.imaging.physics.kernels import draw_path, normalised
+from inversenet_tf.imaging.physics.operators import Operator, pad
+from inversenet_tf.imaging.physics.solvers import centred
+
+HELD_OUT_KERNELS = 10  # which validation takes by turns
+HELD_OUT_STREAM, TRAINING_STREAM = 0, 1  # of random numbers: training never draws what is held out
+SHARE_WITHOUT_NOISE = 0.2  # of the images, which are only rounded
+
+
+def _line(generator, size):
+    """A uniform motion of any length and direction."""
+    length, angle = generator.uniform(1.0, size - 1.0), generator.uniform(0.0, np.pi)
+    steps = np.linspace(-length / 2, length / 2, 16 * size + 1)
+    path = steps[:, np.newaxis] * np.array([-np.sin(angle), np.cos(angle)])
+    return draw_path(path + (size - 1) / 2, size)
+
+
+def _shake(generator, size):
+    """A smooth random trajectory, from almost straight to one with many turns."""
+    acceleration = generator.normal(size=(512, 2))
+    width = generator.uniform(8.0, 40.0)
+    window = np.exp(-0.5 * (np.arange(-96, 97) / width) ** 2)
+    smooth = np.stack([np.convolve(axis, window, "same") for axis in acceleration.T], axis=-1)
+    velocity = np.cumsum(smooth - smooth.mean(axis=0), axis=0)
+    path = np.cumsum(velocity - generator.uniform(0, 1) * velocity.mean(axis=0), axis=0)
+    path -= (path.max(axis=0) + path.min(axis=0)) / 2
+    path *= generator.uniform(0.25, 1.0) * (size - 1) / 2 / np.abs(path).max()
+    return draw_path(path + (size - 1) / 2, size)
+
+
+def _gaussian(generator, size):
+    """A Gaussian, wider along one direction than across it."""
+    along = generator.uniform(0.5, size / 5.0)
+    across, angle = along * generator.uniform(0.3, 1.0), generator.uniform(0.0, np.pi)
+    rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
+    u = columns * np.cos(angle) + rows * np.sin(angle)
+    v = rows * np.cos(angle) - columns * np.sin(angle)
+    return normalised(np.exp(-0.5 * ((u / along) ** 2 + (v / max(across, 0.3)) ** 2)))
+
+
+def _disk(generator, size):
+    """What a lens out of focus makes of a point."""
+    rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
+    radius = generator.uniform(0.5, size / 4)
+    return normalised(np.clip(radius + 0.5 - np.hypot(rows, columns), 0.0, 1.0))
+
+
+def _point(generator, size):
+    """No blur."""
+    kernel = np.zeros((size, size), np.float32)
+    kernel[size // 2, size // 2] = 1.0
+    return kernel
+
+
+FAMILIES = {_shake: 0.45, _line: 0.2, _gaussian: 0.2, _disk: 0.1, _point: 0.05}
+
+
+def draw_kernel(generator: np.random.Generator, size: int) -> np.ndarray:
+    """A kernel of a random family: camera shakes, lines, Gaussians, disks and none.
+
+    Args:
+        generator: which the draw is taken from.
+        size: odd side in pixels, which no kernel reaches beyond.
+
+    Returns:
+        float32 [size, size], non-negative, of sum 1.
+    """
+    family = generator.choice(len(FAMILIES), p=list(FAMILIES.values()))
+    return list(FAMILIES)[family](generator, size)
+
+
+class VariedBlur(Operator):
+    """A blur of its own for each image, and noise of its own strength.
+
+    Args:
+        size: odd side in pixels of the largest kernel.
+        boundary: one of `BOUNDARIES`.
+    """
+
+    is_varied = True
+
+    def __init__(self, size: int, boundary: str = "circular"):
+        if size < 3 or size % 2 == 0:
+            raise ValueError(f"Expected an odd size of at least 3. Received: {size}")
+        self.size, self.boundary = size, boundary
+
+    def __call__(self, images, kernels):
+        """Blurs each image [batch, height, width, channels] with its kernel [batch, size, size]."""
+        return blur_each(images, kernels, self.boundary)
+
+    def training_draw(self, seed: int, position: int) -> tuple[np.ndarray, np.float32]:
+        """What the image at a position of the training is measured with.
+
+        Returns:
+            (kernel, fraction): float32 [size, size], and how much there is of the strongest noise,
+            in [0, 1]; weak noise is the more frequent.
+        """
+        return self._draw([TRAINING_STREAM, seed, position])
+
+    def held_out_draw(self, position: int) -> tuple[np.ndarray, np.float32]:
+        """The same at a position of a validation or evaluation: one of a few, which are fixed."""
+        return self._draw([HELD_OUT_STREAM, position % HELD_OUT_KERNELS])
+
+    def _draw(self, seeds):
+        generator = np.random.default_rng(seeds)
+        kernel = draw_kernel(generator, self.size)
+        without = generator.uniform() < SHARE_WITHOUT_NOISE
+        return kernel, np.float32(0.0 if without else generator.uniform() ** 1.5)
+
+    def validate(self, image_shape):
+        if self.size > min(image_shape[:2]):
+            raise ValueError(
+                "Expected operator.kernel_size no larger than the image. "
+                f"Received: {self.size}, image {tuple(image_shape[:2])}."
+            )
+
+
+def blur_each(images: tf.Tensor, kernels: tf.Tensor, boundary: str = "circular") -> tf.Tensor:
+    """The convolution of each image of a batch with a kernel of its own.
+
+    Args:
+        images: float32 [batch, height, width, channels], no smaller than the kernels.
+        kernels: [batch, kernel height, kernel width], centred at (height // 2, width // 2).
+        boundary: one of `BOUNDARIES`.
+    """
+    height, width = tf.shape(images)[1], tf.shape(images)[2]
+    padded, reach = images, (0, 0)
+    if boundary == "reflect":
+        reach = (kernels.shape[1] // 2, kernels.shape[2] // 2)
+        padded = pad(images, reach, reach, boundary)
+    size = tf.shape(padded)[1:3]
+    transfer = tf.signal.rfft2d(centred(kernels[..., tf.newaxis], size))
+    spectrum = tf.signal.rfft2d(tf.transpose(padded, [0, 3, 1, 2]))
+    blurred = tf.transpose(tf.signal.irfft2d(spectrum * transfer, size), [0, 2, 3, 1])
+    return blurred[:, reach[0] : reach[0] + height, reach[1] : reach[1] + width]
