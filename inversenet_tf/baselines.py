@@ -4,6 +4,8 @@ Measurements and images are float32 [batch, height, width, channels] in [0, 1], 
 `Operator`, `config` the `Config` of the experiment.
 """
 
+import functools
+
 import numpy as np
 
 from inversenet_tf.config import CLOSED_FORMS
@@ -67,8 +69,26 @@ def baseline(name, operator, config):
     return apply
 
 
+def _measured(inputs):
+    """The measurements, where each has a kernel and a noise of its own."""
+    return {"degraded": inputs["measurements"]}
+
+
+def _told_lmmse(inputs, config, spectrum):
+    """The linear optimum for such, told both."""
+    return {
+        "lmmse": lmmse(
+            inputs["measurements"],
+            inputs["kernels"][..., np.newaxis],
+            inputs["noise_sigmas"],
+            spectrum,
+            boundary=config.operator.boundary,
+        )
+    }
+
+
 def usual_baselines(operator, config, is_known=True, spectrum=None):
-    """The baselines that every evaluation shows.
+    """The baselines that every evaluation shows: functions as `evaluation.score` takes them.
 
     Args:
         operator: an `Operator`.
@@ -77,6 +97,8 @@ def usual_baselines(operator, config, is_known=True, spectrum=None):
             nobody knows the operator.
         spectrum: of the training images, for the linear optimum; None for that of natural images.
     """
+    if operator.is_varied:
+        return [_measured, functools.partial(_told_lmmse, config=config, spectrum=spectrum)]
     names = ["bicubic" if config.operator.scale > 1 else "degraded"]
     if is_known and config.operator.name == "blur":
         names.append("wiener")

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from inversenet_tf.engine import checkpoints
+from inversenet_tf.imaging.data.pairs import measurements_of
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.grids import image_grid, shown_like
 
@@ -32,13 +33,13 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     Args:
         directory: of the event files.
-        measurements, images: a fixed batch of examples in [0, 1].
+        inputs, images: a fixed batch of examples in [0, 1], as `evaluation_pairs` gives them.
     """
 
-    def __init__(self, directory, measurements, images):
+    def __init__(self, directory, inputs, images):
         super().__init__()
         self._directory = str(directory)
-        self._measurements = measurements
+        self._inputs = inputs
         self._images = images
 
     def on_train_begin(self, logs=None):
@@ -54,7 +55,7 @@ class TensorBoardLog(keras.callbacks.Callback):
         self._writer.close()
 
     def _write(self, logs):
-        outputs = self._apply(self._measurements)
+        outputs = self._apply(self._inputs)
         with self._writer.as_default(step=self.model.step):
             for name, value in logs.items():
                 group, tag = ("validation", name[4:]) if name[:4] == "val_" else ("training", name)
@@ -65,7 +66,7 @@ class TensorBoardLog(keras.callbacks.Callback):
         self._writer.flush()
 
     def _write_grid(self, outputs):
-        measured = shown_like(self._measurements, self._images)
+        measured = shown_like(measurements_of(self._inputs), self._images)
         tf.summary.image(
             "examples",
             image_grid([measured, *outputs.values(), self._images])[None],
@@ -85,23 +86,22 @@ class AnnealingSnapshots(keras.callbacks.Callback):
 
     Args:
         directory: of the files.
-        measurements, images: a fixed batch of examples in [0, 1].
+        inputs, images: a fixed batch of examples in [0, 1], as `evaluation_pairs` gives them.
     """
 
     STEPS = (1, 25, 50, 100, 200, 400, 800, 1600)  # those of Fig. 1
 
-    def __init__(self, directory, measurements, images):
+    def __init__(self, directory, inputs, images):
         super().__init__()
         self._directory = directory
-        self._measurements = measurements
+        self._inputs = inputs
         self._images = images
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.model.step
         if step in self.STEPS:
-            outputs = self.model(self._measurements, training=False)
+            outputs = self.model(self._inputs, training=False)
             arrays = {name: output.numpy() for name, output in outputs.items()}
             with written_aside(self._directory / f"step-{step:08d}.npz") as partial:
-                np.savez_compressed(
-                    partial, measurements=self._measurements, images=self._images, **arrays
-                )
+                arrays |= {"measurements": measurements_of(self._inputs), "images": self._images}
+                np.savez_compressed(partial, **arrays)

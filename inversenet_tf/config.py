@@ -177,6 +177,11 @@ class Config:
                 "boundary, which a patch without its margin does not have. Received: "
                 f"{self.data.margin}"
             )
+        if self.operator.is_varied and network.inverter != "solver_unet":
+            raise ValueError(
+                'Expected network.inverter "solver_unet" with operator.kernel "varied", as it is '
+                f"the one that is told the kernel. Received: {network.inverter!r}"
+            )
         if network.inverter == "neural_deblur" and self.operator.name != "blur":
             raise ValueError(
                 'Expected operator.name "blur" with network.inverter "neural_deblur". Received: '

@@ -60,7 +60,8 @@ def open_held_out(spec, operator, config):
     side = config.data.minimum_side
     if config.data.evaluation_crop == "whole":
         kernel = (1,) if operator.kernel is None else operator.kernel.shape[:2]
-        side = max(SSIM_WINDOW + 2 * config.metrics.crop, *kernel)
+        reach = (operator.size,) if operator.is_varied else kernel
+        side = max(SSIM_WINDOW + 2 * config.metrics.crop, *reach)
         side += -side % operator.scale  # what remains of an image trimmed to multiples
     return open_source(spec, HELD_OUT, config.data.channels, side)
 

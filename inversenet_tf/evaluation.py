@@ -11,12 +11,20 @@ from inversenet_tf.baselines import usual_baselines
 from inversenet_tf.data import open_held_out
 from inversenet_tf.engine.workdir import versions
 from inversenet_tf.imaging import metrics
-from inversenet_tf.imaging.data.pairs import evaluation_pairs
+from inversenet_tf.imaging.config import NoiseConfig
+from inversenet_tf.imaging.data.pairs import evaluation_pairs, measurements_of
 from inversenet_tf.imaging.files.grids import comparison_figure
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.physics.operators import Operator
+from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import ModelRestorer
-from inversenet_tf.trained_run import kept_noise, kept_operator, kept_spectrum, load_trained
+from inversenet_tf.trained_run import (
+    kept_noise,
+    kept_operator,
+    kept_spectrum,
+    load_trained,
+    with_own_operator,
+)
 
 RESULTS_FILE = "results.json"
 FIGURE_ROWS = 6
@@ -38,7 +46,7 @@ def evaluate(
     which: str = "best",
     *,
     operator: Operator | None = None,
-    noise: Callable | None = None,
+    noise: Callable | NoiseConfig | None = None,
 ) -> Evaluation:
     """Measures a run on images it has not seen; writes `results.json` and `comparison.png`.
 
@@ -47,7 +55,8 @@ def evaluate(
         data: a source; by default the config's validation source.
         limit: images to stop after; None for all.
         which: checkpoint to use, "best" or "last".
-        operator, noise: the caller's own, where the run was trained with such.
+        operator, noise: the caller's own, where the run was trained with such. Of a network for
+            any blur: a `Blur`, and a `NoiseConfig`, to measure it with these alone.
 
     Returns:
         The content of `results.json`, which prints as a table.
@@ -59,15 +68,21 @@ def evaluate(
         raise ValueError(f"Expected limit >= 1. Received: {limit}")
     workdir = Path(workdir).expanduser()
     model, config, step = load_trained(workdir, which)
+    restorer = ModelRestorer(model)
+    if isinstance(noise, NoiseConfig):
+        config.noise, noise = noise, None
+    if operator is not None and model.kernel_use == kernel_use.REQUIRED:
+        config = with_own_operator(config, operator, noise)
+        restorer = restorer.told(operator.kernel, config.noise.gaussian_sigma)
     operator = operator or kept_operator(workdir, config)
     noise = noise or kept_noise(config)
     source = open_held_out(data or config.data.validation, operator, config)
     spectrum = kept_spectrum(workdir)
     baselines = usual_baselines(operator, config, not source.paired, spectrum)
-    restorer = ModelRestorer(model)
 
-    def run(measurements):
-        outputs = restorer.estimates(measurements)
+    def run(inputs):
+        told = inputs if isinstance(inputs, dict) else {"measurements": inputs}
+        outputs = restorer.estimates(**told)
         return outputs if model.denoiser is not None else {"restored": outputs["restored"]}
 
     scores, examples = score([*baselines, run], source, operator, config, limit, noise=noise)
@@ -102,8 +117,8 @@ def score(methods, source, operator, config, limit=None, *, noise=None):
     """Runs methods on the same measurements of the same images.
 
     Args:
-        methods: functions from measurements [batch, height, width, channels] to a dict from
-            method name to images.
+        methods: functions from measurements [batch, height, width, channels], of a varied operator
+            from what `degrade_each` returns, to a dict from method name to images.
         source: an `ImageSource` of held-out images.
         operator: an `Operator`; ignored where the source is paired.
         config: a `Config`: crops, noise, metric profile.
@@ -125,16 +140,16 @@ def score(methods, source, operator, config, limit=None, *, noise=None):
     )
     scores, examples = {}, []
     with tqdm(total=_count(source, limit), desc="evaluating", unit="image") as progress:
-        for measurements, images in pairs.as_numpy_iterator():
+        for inputs, images in pairs.as_numpy_iterator():
             outputs = {}
             for method in methods:
-                outputs |= method(measurements)
+                outputs |= method(inputs)
             for name, estimates in outputs.items():
                 of_method = scores.setdefault(name, {"psnr": [], "ssim": []})
                 for metric in ("psnr", "ssim"):
                     values = getattr(metrics, metric)(estimates, images, config.metrics)
                     of_method[metric] += values.numpy().tolist()
-            shown = {"measurement": measurements} | outputs | {"truth": images}
+            shown = {"measurement": measurements_of(inputs)} | outputs | {"truth": images}
             rows = [dict(zip(shown, row, strict=True)) for row in zip(*shown.values(), strict=True)]
             examples += rows[: FIGURE_ROWS - len(examples)]
             progress.update(len(images))
@@ -162,7 +177,8 @@ def degradation_of(config):
         parts.append(f"1/{operator.scale}")
     if noise.quantize:
         parts.append("8 bits")
-    return ", ".join([*parts, f"noise {noise.gaussian_sigma:g}"])
+    up_to = "up to " if operator.is_varied else ""
+    return ", ".join([*parts, f"noise {up_to}{noise.gaussian_sigma:g}"])
 
 
 def draw(path, examples, scores, footer):

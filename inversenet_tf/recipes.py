@@ -96,6 +96,20 @@ def quickstart():
     return config
 
 
+def any_blur():
+    """One network for every blur: it is told the kernel and the noise of each measurement."""
+    config = quickstart()
+    config.operator.kernel = "varied"
+    config.operator.kernel_size = 27  # the largest of Levin's camera shakes has that side
+    config.noise.gaussian_sigma = 0.03  # the largest
+    config.network.denoiser = NONE  # the second stage has added nothing to this one yet
+    config.loss.adversarial_weight = 0.0
+    config.training.steps = 6000
+    config.training.steps_per_epoch = 500
+    config.training.average = 0.995
+    return config
+
+
 def compared_by_squeezenet(config, weights):
     """A comparator that two cores can afford, with the path of its weights."""
     config.loss.comparator = "squeezenet"  # Paper: alexnet

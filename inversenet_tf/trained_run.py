@@ -23,7 +23,7 @@ KERNEL_FILE = "kernel.npy"
 SPECTRUM_FILE = "spectrum.json"
 
 
-def load_trained(workdir, which="best", precision=None):
+def load_trained(workdir, which="best", precision=None, boundary=None):
     """Loads a run's networks for use.
 
     Args:
@@ -31,6 +31,8 @@ def load_trained(workdir, which="best", precision=None):
         which: "best" by validation PSNR, or "last".
         precision: one of `PRECISIONS`, of the hidden layers; None for that of the training. The
             caller's own networks keep theirs.
+        boundary: one of `BOUNDARIES` to restore with, where it is another than that of the
+            training: "reflect" for photographs, whose blur knows what is beyond the frame.
 
     Returns:
         (model, config, step): an `InverseNet` without discriminator, the resolved config, and
@@ -47,6 +49,7 @@ def load_trained(workdir, which="best", precision=None):
         raise ValueError(f"Expected a trained model in {workdir}. Received: no checkpoint yet.")
     used = copy.deepcopy(config)
     used.training.precision = precision or config.training.precision
+    used.operator.boundary = boundary or config.operator.boundary
     model = build_model(
         used,
         **kept_networks(workdir),

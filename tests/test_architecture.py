@@ -30,7 +30,7 @@ ALLOWED = {
     "inversenet_tf.config": (IMAGING,),
     MODELS: (IMAGING, ENGINE, "inversenet_tf.config"),
     RESTORATION: (IMAGING, SERVING, MODELS),
-    "inversenet_tf.client": (IMAGING, RESTORATION),
+    "inversenet_tf.client": (IMAGING, RESTORATION, "inversenet_tf.models.kernel_use"),
     "inversenet_tf.loading": (
         *(RESTORATION, "inversenet_tf.client", "inversenet_tf.exporting"),
         "inversenet_tf.trained_run",
@@ -44,7 +44,7 @@ ALLOWED = {
         *(IMAGING, ENGINE, MODELS, *SCHEMA, *RUN),
         "inversenet_tf.callbacks",
     ),
-    "inversenet_tf.evaluation": (IMAGING, ENGINE, RESTORATION, *SCHEMA, *RUN),
+    "inversenet_tf.evaluation": (IMAGING, ENGINE, MODELS, RESTORATION, *SCHEMA, *RUN),
     "inversenet_tf.exporting": (
         *(IMAGING, ENGINE, SERVING, MODELS, RESTORATION, *SCHEMA, *RUN),
         "inversenet_tf.evaluation",

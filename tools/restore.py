@@ -2,11 +2,15 @@
 
 inversenet restore --workdir=runs/demo --input=blurred.jpg --output=restored/
 inversenet restore --export=runs/demo/export/deblur --input=photos --output=restored --compare
+inversenet restore --workdir=runs/any_blur --kernel=shake.png --noise=0.01 --boundary=reflect \
+    --input=blurred.jpg --output=restored
 """
 
 from absl import flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.imaging.config import BOUNDARIES
+from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.footprint import resident_bytes
 from inversenet_tf.restoration.photographs import memory_limit, restore_files
 from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer
@@ -25,6 +29,24 @@ MAX_MEMORY = flags.DEFINE_string(
     "What restoring one image may take, as 2GiB, 500MB or bytes; larger images are restored in "
     "tiles. By default half of the memory that is free.",
 )
+KERNEL = flags.DEFINE_string(
+    "kernel", None, "File of the blur's kernel (.png, .npy or .mat), for a model that takes one."
+)
+NOISE = flags.DEFINE_float(
+    "noise",
+    None,
+    "Standard deviation of the sensor's noise, of white as 1; with --kernel. By default none but "
+    "that of rounding to 8 bits.",
+    lower_bound=0.0,
+    upper_bound=1.0,
+)
+BOUNDARY = flags.DEFINE_enum(
+    "boundary",
+    None,
+    BOUNDARIES,
+    "What is beyond the frame, with --workdir: reflect for photographs, of which nothing is known "
+    "there. By default that of the training.",
+)
 COMPARE = flags.DEFINE_bool(
     "compare", False, "Write input and result side by side, too, into OUTPUT/comparisons."
 )
@@ -40,7 +62,14 @@ def main():
     else:
         from inversenet_tf.trained_run import load_trained  # an export does without the networks
 
-        restorer = ModelRestorer(load_trained(WORKDIR.value)[0])
+        restorer = ModelRestorer(load_trained(WORKDIR.value, boundary=BOUNDARY.value)[0])
+    if KERNEL.value is not None or NOISE.value is not None:
+        from inversenet_tf.imaging.physics.kernels import from_file  # with readers of kernel files
+
+        kernel = None if KERNEL.value is None else from_file(KERNEL.value)
+        restorer = restorer.told(kernel, NOISE.value)
+    elif restorer.kernel_use == kernel_use.REQUIRED:
+        raise ValueError(f"{kernel_use.IS_MISSING} as --kernel")
     restorer.spec  # noqa: B018 (worked out now, as what follows is measured)
     idle, _ = resident_bytes()
     restored, skipped = restore_files(

@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from inversenet_tf.imaging.files.images import from_integers, to_uint8
-from inversenet_tf.restoration.arrays import to_batch
+from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import Restorer
 
 COLOURS = 3
@@ -21,11 +21,10 @@ class ServedRestorer(Restorer):
     def __init__(self, client):
         self._client = client
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        batch, undo = to_batch(images, COLOURS)
-        return undo(self.estimates(batch)["restored"])
+    measured_channels = COLOURS
+    kernel_use = kernel_use.NONE  # the files that it sends hold no kernel
 
-    def estimates(self, measurements: np.ndarray) -> dict[str, np.ndarray]:
+    def estimates(self, measurements, kernels=None, noise_sigmas=None):
         """The restored images alone, which is what a server's files hold."""
         return {"restored": np.stack([self._restore(image) for image in measurements])}
 

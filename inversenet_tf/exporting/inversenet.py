@@ -16,7 +16,15 @@ from inversenet_tf.imaging.config import PRECISIONS
 from inversenet_tf.imaging.files.image_bytes import restored_bytes
 from inversenet_tf.imaging.files.images import PILLOW_MODES
 from inversenet_tf.imaging.files.json import read_json
-from inversenet_tf.restoration.restorers import FROM_BYTES, INTERMEDIATE, spec_of
+from inversenet_tf.models import kernel_use
+from inversenet_tf.restoration.restorers import (
+    FROM_BYTES,
+    FROM_BYTES_WITH_KERNEL,
+    INTERMEDIATE,
+    WITH_KERNEL,
+    as_told,
+    spec_of,
+)
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, new_version, write_version
 from inversenet_tf.trained_run import load_trained
 
@@ -104,10 +112,21 @@ def signatures_of(model):
       denoiser, the restored image once more);
     - `restore_bytes`: `image_bytes`, string [batch], each a PNG or JPEG of any size ->
       `restored_bytes`, string [batch], PNGs; see `image_bytes.restored_bytes`.
+
+    Of a model that can be told the kernel of a blur also
+
+    - `restore_with_kernel`: `measurements`, `kernels`, float32 [batch, kernel height, kernel width]
+      of sum 1 and any size, and `noise_sigmas`, float32 [batch] -> `restored` and `inverted`;
+    - `restore_bytes_with_kernel`: the same for `image_bytes`.
+
+    One that requires it has these two alone, and `serving_default`, which is the first of them.
     """
     channels = model.measured_channels
     measurements = tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")
     image_bytes = tf.TensorSpec((None,), tf.string, "image_bytes")
+
+    kernels = tf.TensorSpec((None, None, None), tf.float32, "kernels")
+    noise_sigmas = tf.TensorSpec((None,), tf.float32, "noise_sigmas")
 
     def restore(measurements):
         return {"restored": model.restore(measurements)["restored"]}
@@ -120,11 +139,28 @@ def signatures_of(model):
         restored = restored_bytes(image_bytes, lambda y: restore(y)["restored"], channels)
         return {"restored_bytes": restored}
 
-    return {
+    def restore_with_kernel(measurements, kernels, noise_sigmas):
+        return restore_with_intermediate(as_told(measurements, kernels, noise_sigmas))
+
+    def restore_files_with_kernel(image_bytes, kernels, noise_sigmas):
+        def restore_one(measurements, kernel, noise_sigma):
+            return restore(as_told(measurements, kernel, noise_sigma))["restored"]
+
+        told = kernels, noise_sigmas
+        return {"restored_bytes": restored_bytes(image_bytes, restore_one, channels, told)}
+
+    with_own = {
         SERVING_DEFAULT: (restore, [measurements]),
         INTERMEDIATE: (restore_with_intermediate, [measurements]),
         FROM_BYTES: (restore_files, [image_bytes]),
     }
+    told = {
+        WITH_KERNEL: (restore_with_kernel, [measurements, kernels, noise_sigmas]),
+        FROM_BYTES_WITH_KERNEL: (restore_files_with_kernel, [image_bytes, kernels, noise_sigmas]),
+    }
+    if model.kernel_use == kernel_use.REQUIRED:
+        return {SERVING_DEFAULT: told[WITH_KERNEL]} | told
+    return with_own | told if model.kernel_use == kernel_use.OPTIONAL else with_own
 
 
 def _scores(workdir, which, step):
@@ -148,10 +184,14 @@ def _warmup(spec):
     for side in WARMUP_SIDES:
         side = max(side // spec.scale, 1)
         gray = np.full((1, side, side, spec.measured_channels), 0.5, np.float32)
-        requests += [(name, {"measurements": gray}) for name in (SERVING_DEFAULT, INTERMEDIATE)]
+        point = {"kernels": np.ones((1, 1, 1), np.float32), "noise_sigmas": np.zeros(1, np.float32)}
+        told = point if spec.kernel == kernel_use.REQUIRED else {}
+        tensors = (SERVING_DEFAULT, WITH_KERNEL if told else INTERMEDIATE)
+        requests += [(name, {"measurements": gray} | told) for name in tensors]
         picture = Image.new(PILLOW_MODES[spec.measured_channels], (side, side), "gray")
         for kind in ("PNG", "JPEG"):
             file = io.BytesIO()
             picture.save(file, kind)
-            requests.append((FROM_BYTES, {"image_bytes": np.array([file.getvalue()], object)}))
+            files = {"image_bytes": np.array([file.getvalue()], object)}
+            requests.append((FROM_BYTES_WITH_KERNEL if told else FROM_BYTES, files | told))
     return requests

@@ -6,9 +6,16 @@ import numpy as np
 from PIL import Image
 
 from inversenet_tf.data import open_held_out
-from inversenet_tf.imaging.data.pairs import evaluation_pairs
+from inversenet_tf.imaging.data.pairs import evaluation_pairs, measurements_of
 from inversenet_tf.imaging.files.images import WHITE, from_integers, read_image, to_luma, to_uint8
-from inversenet_tf.restoration.restorers import FROM_BYTES, INTERMEDIATE
+from inversenet_tf.imaging.physics import kernels
+from inversenet_tf.models import kernel_use
+from inversenet_tf.restoration.restorers import (
+    FROM_BYTES,
+    FROM_BYTES_WITH_KERNEL,
+    INTERMEDIATE,
+    WITH_KERNEL,
+)
 from inversenet_tf.serving.fresh_process import answers_of, verdict
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT
 from inversenet_tf.trained_run import kept_operator
@@ -16,6 +23,7 @@ from inversenet_tf.trained_run import kept_operator
 EXAMPLES = 5
 SIZES = ((37, 53), (64, 64), (255, 257), (512, 512))
 BATCHES = (1, 5)
+TOLD_NOISE = np.float32(0.01)  # to a model that takes a kernel
 HALF_A_LEVEL = 0.5 / WHITE  # what rounding to 8 bits may change
 
 
@@ -51,16 +59,23 @@ def verify(saved_model, model, config, workdir, precision, data=None, python=Non
         for batch in BATCHES
     ]
     files = _files(images)
+    has_own = model.kernel_use != kernel_use.REQUIRED
+    told = {} if has_own else {"kernels": kernels.camera_shake(9), "noise_sigmas": TOLD_NOISE}
     requests = [
-        (signature, {"measurements": measurements})
+        (signature, {"measurements": measurements} | _repeated(told, len(measurements)))
         for measurements in tensors
-        for signature in (SERVING_DEFAULT, INTERMEDIATE)
+        for signature in (SERVING_DEFAULT, INTERMEDIATE if has_own else WITH_KERNEL)
     ]
-    requests.append((FROM_BYTES, {"image_bytes": np.array(files, object)}))
+    of_files = {"image_bytes": np.array(files, object)} | _repeated(told, len(files))
+    requests.append((FROM_BYTES if has_own else FROM_BYTES_WITH_KERNEL, of_files))
+    if model.kernel_use == kernel_use.OPTIONAL:
+        one = {"kernels": kernels.camera_shake(9), "noise_sigmas": TOLD_NOISE}
+        with_kernel = {"measurements": tensors[0]} | _repeated(one, len(tensors[0]))
+        requests.insert(0, (WITH_KERNEL, with_kernel))
     answers, version = answers_of(saved_model, requests, python)
     differences = [_difference(model, *pair) for pair in zip(requests, answers[:-1], strict=False)]
     differences += [
-        _difference_of_files(model, *pair)
+        _difference_of_files(model, *pair, told)
         for pair in zip(files, answers[-1]["restored_bytes"], strict=True)
     ]
     return verdict(differences, precision) | {
@@ -84,7 +99,11 @@ def measured_examples(source, operator, config):
         seed=training.seed,
         limit=EXAMPLES,
     )
-    return [pair for batch in pairs.as_numpy_iterator() for pair in zip(*batch, strict=True)]
+    return [
+        pair
+        for inputs, images in pairs.as_numpy_iterator()
+        for pair in zip(measurements_of(inputs), images, strict=True)
+    ]
 
 
 def of_size(measurement, size, scale):
@@ -111,17 +130,23 @@ def _file(image, kind, mode):
     return file.getvalue()
 
 
+def _repeated(told, count):
+    """What one image's model is told, for each of a batch."""
+    return {name: np.repeat(values[np.newaxis], count, axis=0) for name, values in told.items()}
+
+
 def _difference(model, request, answer):
     """The largest of any output of one request of tensors."""
-    expected = {k: v.numpy() for k, v in model.restore(request[1]["measurements"]).items()}
+    expected = {name: images.numpy() for name, images in model.restore(request[1]).items()}
     expected.setdefault("inverted", expected["restored"])
     return max(float(np.abs(values - expected[name]).max()) for name, values in answer.items())
 
 
-def _difference_of_files(model, file, answer):
+def _difference_of_files(model, file, answer, told):
     """The largest beyond what rounding to 8 bits changes."""
     measurement = read_image(io.BytesIO(file), model.measured_channels)
-    expected = model.restore(measurement[np.newaxis])["restored"].numpy()[0]
+    inputs = {"measurements": measurement[np.newaxis]} | _repeated(told, 1)
+    expected = model.restore(inputs)["restored"].numpy()[0]
     with Image.open(io.BytesIO(answer)) as image:
         given = from_integers(np.asarray(image)).reshape(*image.size[::-1], -1)
     if given.shape[-1] < expected.shape[-1]:

@@ -39,7 +39,7 @@ def _solver_unet(config):
         config.depth,
         channels,
         True,  # it corrects the closed form
-        len(FACTORS) * channels + config.measured_channels,
+        len(FACTORS) * channels + config.operator.is_varied + config.measured_channels,
         dtype=config.training.precision,
         name="solver_unet",
     )
@@ -125,7 +125,8 @@ def closed_form_of(config, kernel=None, spectrum=None):
 
     Args:
         config: a `Config`.
-        kernel: of the operator, where it is not the one that the config names.
+        kernel: of the operator, where it is not the one that the config names; of a varied one
+            there is none.
         spectrum: of the training images; by default that of natural images.
     """
     if config.network.inverter != "solver_unet":
@@ -188,7 +189,8 @@ def check_networks(model, config):
             )
     measurement = tf.zeros((1, size // scale, size // scale, config.measured_channels))
     try:
-        shapes = {name: tuple(output.shape) for name, output in model(measurement).items()}
+        outputs = model(model.taken_for_sharp(measurement))
+        shapes = {name: tuple(output.shape) for name, output in outputs.items()}
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(
             f"Expected networks for measurements of {measurement.shape[1:]} and images of "

@@ -8,6 +8,7 @@ import tensorflow as tf
 from inversenet_tf.engine.adversarial import AdversarialModel
 from inversenet_tf.engine.layers import Upsample
 from inversenet_tf.imaging.metrics import MetricProfile, psnr, ssim
+from inversenet_tf.models import kernel_use
 from inversenet_tf.models.losses import discriminator_loss, generator_loss, squared_distance
 from inversenet_tf.models.padding import crop_to, pad_to_multiple
 
@@ -22,6 +23,14 @@ def to_signed(images):
 def from_signed(signed):
     """[-1, 1] -> [0, 1]."""
     return (signed + 1.0) / 2.0
+
+
+def _parts(inputs):
+    """(measurements, what the closed form is told of them) of a model's input."""
+    if not isinstance(inputs, dict):
+        return inputs, {}
+    told = dict(inputs)
+    return told.pop("measurements"), told
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")
@@ -43,7 +52,9 @@ class InverseNet(AdversarialModel):
         closed_form: a `ClosedForm`, whose estimates the inverter gets before the measurement,
             joined along the channels, and corrects; None: it gets the measurement alone.
 
-    Input: [batch, height, width, channels] in [0, 1], of any height and width. Output: a dict of
+    Input: [batch, height, width, channels] in [0, 1], of any height and width; or, where a
+    `closed_form` is to be told the kernel and the noise, a dict of such `measurements`, `kernels`
+    [batch, kernel height, kernel width] and `noise_sigmas` [batch]. Output: a dict of
     `restored` and, with a denoiser, `inverted`, [batch, height * scale, width * scale, channels]
     of the same range (not clipped to it).
     """
@@ -92,9 +103,25 @@ class InverseNet(AdversarialModel):
         asked = [getattr(n, "multiple", 1) for n in (self.inverter, self.denoiser)]
         return math.lcm(self.scale, *asked) // self.scale
 
-    def call(self, measurements, training=False):
+    @property
+    def kernel_use(self):
+        """One of the three of `models/kernel_use.py`."""
+        if self.closed_form is None:
+            return kernel_use.NONE
+        return kernel_use.REQUIRED if self.closed_form.kernel is None else kernel_use.OPTIONAL
+
+    def taken_for_sharp(self, measurements):
+        """The input for measurements that are not blurred, where a kernel is required."""
+        if self.kernel_use != kernel_use.REQUIRED:
+            return measurements
+        count = tf.shape(measurements)[0]
+        point, none = tf.ones((count, 1, 1)), tf.zeros((count,))
+        return {"measurements": measurements, "kernels": point, "noise_sigmas": none}
+
+    def call(self, inputs, training=False):
+        measurements, told = _parts(inputs)
         padded = to_signed(pad_to_multiple(measurements, self.multiple, self.boundary))
-        inverted = self._invert(padded, self._begin(measurements), training)
+        inverted = self._invert(padded, self._begin(measurements, told), training)
         outputs = {"restored": inverted}
         if self.denoiser is not None:
             restored = self._denoise(inverted, padded, training)
@@ -102,12 +129,12 @@ class InverseNet(AdversarialModel):
         scale, size = self.scale, tf.shape(measurements)[1:3] * self.scale
         return {name: crop_to(from_signed(image), size, scale) for name, image in outputs.items()}
 
-    def restore(self, measurements):
+    def restore(self, inputs):
         """The model in use: as a call, with the outputs clipped to [0, 1]."""
-        outputs = self(measurements, training=False)
+        outputs = self(inputs, training=False)
         return {name: tf.clip_by_value(images, 0.0, 1.0) for name, images in outputs.items()}
 
-    def _begin(self, measurements):
+    def _begin(self, measurements, told):
         """The signed closed forms of a measurement in [0, 1], padded to what the networks want.
 
         They are solved for before any padding, as only the measurement itself is periodic.
@@ -117,7 +144,7 @@ class InverseNet(AdversarialModel):
         multiple = self.multiple * self.scale
         return [
             to_signed(pad_to_multiple(estimate, multiple, self.boundary, self.scale))
-            for estimate in self.closed_form(measurements)
+            for estimate in self.closed_form(measurements, **told)
         ]
 
     def _invert(self, measurements, beginnings, training):
@@ -203,8 +230,9 @@ class InverseNet(AdversarialModel):
 
     def _estimate(self, data):
         """Signed images, and by network its signed estimate of them and the tape of it."""
-        measurements, images, _ = keras.utils.unpack_x_y_sample_weight(data)
-        beginnings = self._begin(measurements)
+        inputs, images, _ = keras.utils.unpack_x_y_sample_weight(data)
+        measurements, told = _parts(inputs)
+        beginnings = self._begin(measurements, told)
         measurements, images = to_signed(measurements), to_signed(images)
         tapes, estimates = {"inverter": tf.GradientTape()}, {}
         with tapes["inverter"]:
@@ -263,9 +291,9 @@ class InverseNet(AdversarialModel):
 
     def test_step(self, data):
         """Mean PSNR and SSIM of the outputs on a batch of (measurements, images)."""
-        measurements, images, _ = keras.utils.unpack_x_y_sample_weight(data)
+        inputs, images, _ = keras.utils.unpack_x_y_sample_weight(data)
         scores = {}
-        for name, estimates in self(measurements, training=False).items():
+        for name, estimates in self(inputs, training=False).items():
             scores[f"psnr_{name}"] = tf.reduce_mean(psnr(estimates, images, self.profile))
             scores[f"ssim_{name}"] = tf.reduce_mean(ssim(estimates, images, self.profile))
         return scores

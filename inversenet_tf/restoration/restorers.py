@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.arrays import to_batch
 from inversenet_tf.restoration.footprint import SCRATCH, peak_bytes_per_pixel
 from inversenet_tf.serving.saved_models import latest_version, read_metadata
@@ -15,6 +16,15 @@ from inversenet_tf.serving.saved_models import latest_version, read_metadata
 # The signatures of an export, besides "serving_default".
 INTERMEDIATE = "restore_with_intermediate"
 FROM_BYTES = "restore_bytes"
+WITH_KERNEL = "restore_with_kernel"
+FROM_BYTES_WITH_KERNEL = "restore_bytes_with_kernel"
+
+
+def as_told(measurements, kernels, noise_sigmas=None):
+    """Measurements with kernels and noise, as a model takes them: a dict of float32 tensors."""
+    noise_sigmas = np.zeros(len(measurements)) if noise_sigmas is None else noise_sigmas
+    arrays = {"measurements": measurements, "kernels": kernels, "noise_sigmas": noise_sigmas}
+    return {name: tf.cast(array, tf.float32) for name, array in arrays.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +38,8 @@ class ImageSpec:
         multiple: what a measurement's sides are padded to a multiple of.
         boundary: how, one of `BOUNDARIES`.
         bytes_per_pixel: memory that restoring takes, for each pixel of the measurement.
+        kernel: whether the kernel of the blur is "required" with each measurement, "optional" (the
+            model has one of its own), or "none": the model cannot be told one.
     """
 
     measured_channels: int
@@ -36,13 +48,25 @@ class ImageSpec:
     multiple: int
     boundary: str
     bytes_per_pixel: float
+    kernel: str = kernel_use.NONE
 
 
 def spec_of(model):
     """The `ImageSpec` of an `InverseNet`."""
     channels, multiple = model.measured_channels, model.multiple
-    needed = SCRATCH * peak_bytes_per_pixel(model.restore, channels, multiple)
-    return ImageSpec(channels, model.image_channels, model.scale, multiple, model.boundary, needed)
+
+    def restore(measurements):
+        return model.restore(model.taken_for_sharp(measurements))
+
+    return ImageSpec(
+        measured_channels=channels,
+        image_channels=model.image_channels,
+        scale=model.scale,
+        multiple=multiple,
+        boundary=model.boundary,
+        bytes_per_pixel=SCRATCH * peak_bytes_per_pixel(restore, channels, multiple),
+        kernel=model.kernel_use,
+    )
 
 
 class Restorer(abc.ABC):
@@ -60,12 +84,30 @@ class Restorer(abc.ABC):
 
     spec: ImageSpec
 
-    def __call__(self, images: np.ndarray) -> np.ndarray:
+    @property
+    def measured_channels(self) -> int:
+        """Of a measurement."""
+        return self.spec.measured_channels
+
+    @property
+    def scale(self) -> int:
+        """As `ImageSpec.scale`."""
+        return self.spec.scale
+
+    @property
+    def kernel_use(self) -> str:
+        """As `ImageSpec.kernel`."""
+        return self.spec.kernel
+
+    def __call__(
+        self, images: np.ndarray, kernel: np.ndarray | None = None, noise: float | None = None
+    ) -> np.ndarray:
         """Restores one image or a batch.
 
         Args:
             images: as `arrays.to_batch` takes them: one image or a batch, in [0, 1] or as integers
                 of 8 or 16 bits.
+            kernel, noise: of the blur and of the sensor, as for `told`; None for the model's own.
 
         Returns:
             float32 in [0, 1] of the same rank, `spec.scale` times as high and wide; gray where the
@@ -74,20 +116,91 @@ class Restorer(abc.ABC):
         Raises:
             ValueError: images of another rank, size, type or range.
         """
-        batch, undo = to_batch(images, self.spec.measured_channels)
+        if kernel is not None or noise is not None:
+            return self.told(kernel, noise)(images)
+        batch, undo = to_batch(images, self.measured_channels)
         return undo(self.estimates(batch)["restored"])
 
+    def told(self, kernel: np.ndarray | None, noise: float | None = None) -> "Restorer":
+        """The same model, told which blur its measurements have.
+
+        Args:
+            kernel: [height, width] of any size, or [height, width, 3] for one a channel; its centre
+                is at (height // 2, width // 2), and it is scaled to sum 1.
+            noise: standard deviation of the sensor's noise, in the units of [0, 1]; that of
+                rounding to 8 bits is added. None for no other.
+
+        Returns:
+            A restorer of measurements with that blur.
+
+        Raises:
+            ValueError: no kernel, one with negative values, or a model that cannot be told one.
+        """
+        if self.kernel_use == kernel_use.NONE:
+            raise ValueError(
+                "Expected a model that can be told a kernel: one with network.inverter "
+                '"solver_unet". Received: one that restores only the blur it was trained for'
+            )
+        if kernel is None:
+            raise ValueError("Expected a kernel, too, where the noise is told. Received: none")
+        if noise is not None and not 0 <= noise < 1:
+            raise ValueError(f"Expected a noise in [0, 1). Received: {noise}")
+        from inversenet_tf.imaging.physics.kernels import (
+            blur_kernel,
+        )  # with readers of kernel files
+
+        return ToldRestorer(self, blur_kernel(kernel), noise or 0.0)
+
     @abc.abstractmethod
-    def estimates(self, measurements: np.ndarray) -> dict[str, np.ndarray]:
+    def estimates(
+        self,
+        measurements: np.ndarray,
+        kernels: np.ndarray | None = None,
+        noise_sigmas: np.ndarray | None = None,
+    ) -> dict[str, np.ndarray]:
         """Both estimates of a batch of measurements.
 
         Args:
             measurements: float32 [batch, height, width, channels] in [0, 1].
+            kernels: [batch, kernel height, kernel width(, channels)], where the model can be told
+                them; None for the model's own.
+            noise_sigmas: [batch]; with kernels.
 
         Returns:
             `inverted` (z, the inverter's) and `restored` (the denoiser's; without a denoiser the
             same as `inverted`), NumPy arrays in [0, 1].
         """
+
+
+class ToldRestorer(Restorer):
+    """A restorer that was told the kernel and the noise of all its measurements."""
+
+    def __init__(self, restorer, kernel, noise):
+        self._restorer = restorer
+        self._kernel = kernel
+        self._noise = noise
+
+    @property
+    def spec(self):
+        """That of the restorer, which now needs no kernel."""
+        return dataclasses.replace(self._restorer.spec, kernel=kernel_use.NONE)
+
+    @property
+    def measured_channels(self):
+        return self._restorer.measured_channels
+
+    def estimates(self, measurements):
+        count, size = len(measurements), tuple(np.shape(measurements)[1:3])
+        sides = zip(self._kernel.shape, size, strict=False)
+        if any(kernel > side * self._restorer.scale for kernel, side in sides):
+            raise ValueError(
+                "Expected a kernel no larger than the image. Received: kernel "
+                f"{self._kernel.shape[:2]}, image {size}"
+            )
+        kernels = np.broadcast_to(self._kernel, (count, *self._kernel.shape))
+        return self._restorer.estimates(
+            measurements, kernels, np.full(count, self._noise, np.float32)
+        )
 
 
 class ModelRestorer(Restorer):
@@ -97,20 +210,33 @@ class ModelRestorer(Restorer):
         channels = model.measured_channels
         signature = [tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")]
         self._restore = tf.function(model.restore, input_signature=signature)
+        self._restore_told = tf.function(model.restore, reduce_retracing=True)
         self._model = model
+
+    @property
+    def measured_channels(self):
+        """The model knows its channels; to work out the whole `spec` would trace it once more."""
+        return self._model.measured_channels
+
+    @property
+    def kernel_use(self):
+        return self._model.kernel_use
+
+    @property
+    def scale(self):
+        return self._model.scale
 
     @functools.cached_property
     def spec(self):
         """The `ImageSpec`, worked out when it is first asked for."""
         return spec_of(self._model)
 
-    def __call__(self, images):
-        # The model knows its channels; to work out the whole `spec` would trace it once more.
-        batch, undo = to_batch(images, self._model.measured_channels)
-        return undo(self.estimates(batch)["restored"])
-
-    def estimates(self, measurements):
-        outputs = {name: images.numpy() for name, images in self._restore(measurements).items()}
+    def estimates(self, measurements, kernels=None, noise_sigmas=None):
+        if kernels is None:
+            restored = self._restore(measurements)
+        else:
+            restored = self._restore_told(as_told(measurements, kernels, noise_sigmas))
+        outputs = {name: images.numpy() for name, images in restored.items()}
         return {"inverted": outputs["restored"]} | outputs
 
 
@@ -134,8 +260,14 @@ class ExportedRestorer(Restorer):
             )
         self.spec = ImageSpec(**metadata["images"])
         self._loaded = tf.saved_model.load(str(path))
-        self._restore = self._loaded.signatures[INTERMEDIATE]
+        self._signatures = self._loaded.signatures
 
-    def estimates(self, measurements):
-        outputs = self._restore(measurements=tf.convert_to_tensor(measurements, tf.float32))
+    def estimates(self, measurements, kernels=None, noise_sigmas=None):
+        if kernels is not None:
+            outputs = self._signatures[WITH_KERNEL](**as_told(measurements, kernels, noise_sigmas))
+        elif self.spec.kernel == kernel_use.REQUIRED:
+            raise ValueError(kernel_use.IS_MISSING)
+        else:
+            measurements = tf.convert_to_tensor(measurements, tf.float32)
+            outputs = self._signatures[INTERMEDIATE](measurements=measurements)
         return {name: images.numpy() for name, images in outputs.items()}
