@@ -56,7 +56,8 @@ def evaluate(
         limit: images to stop after; None for all.
         which: checkpoint to use, "best" or "last".
         operator, noise: the caller's own, where the run was trained with such. Of a network for
-            any blur: a `Blur`, and a `NoiseConfig`, to measure it with these alone.
+            any blur: a `Blur`, and a `NoiseConfig`, to measure it with these alone; then nothing is
+            written, as `results.json` speaks of what the run was trained for.
 
     Returns:
         The content of `results.json`, which prints as a table.
@@ -71,8 +72,10 @@ def evaluate(
     restorer = ModelRestorer(model)
     if isinstance(noise, NoiseConfig):
         config.noise, noise = noise, None
-    if operator is not None and model.kernel_use == kernel_use.REQUIRED:
+    is_told = operator is not None and model.kernel_use == kernel_use.REQUIRED
+    if is_told:
         config = with_own_operator(config, operator, noise)
+        config.operator.kernel_size = max(operator.kernel.shape[:2])
         restorer = restorer.told(operator.kernel, config.noise.gaussian_sigma)
     operator = operator or kept_operator(workdir, config)
     noise = noise or kept_noise(config)
@@ -90,9 +93,10 @@ def evaluate(
         config=dataclasses.asdict(config), checkpoint={"which": which, "step": step}
     )
     results |= describe(source, config, limit) | {"methods": scores}
-    write_json(workdir / RESULTS_FILE, results)
-    footer = f"{source.spec}; {results['degradation']}; step {step}; PSNR in dB, SSIM"
-    draw(workdir / "comparison.png", examples, scores, footer)
+    if not is_told:
+        write_json(workdir / RESULTS_FILE, results)
+        footer = f"{source.spec}; {results['degradation']}; step {step}; PSNR in dB, SSIM"
+        draw(workdir / "comparison.png", examples, scores, footer)
     return results
 
 

@@ -2,12 +2,16 @@
 
 inversenet evaluate --workdir=runs/demo
 inversenet evaluate --workdir=runs/demo --data=folder:my/photos --limit=20
+inversenet evaluate --workdir=runs/any_blur --kernel=shake.npy --noise=0.01
 """
 
 from absl import flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.evaluation import evaluate
+from inversenet_tf.imaging.config import NoiseConfig
+from inversenet_tf.imaging.physics.kernels import from_file
+from inversenet_tf.imaging.physics.operators import Blur
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
 DATA = flags.DEFINE_string(
@@ -19,9 +23,22 @@ DATA = flags.DEFINE_string(
 LIMIT = flags.DEFINE_integer("limit", None, "Images to stop after.")
 CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Which weights.")
 
+KERNEL = flags.DEFINE_string(
+    "kernel",
+    None,
+    "File of a kernel (.png, .npy or .mat): measures a network for any blur on this one alone, "
+    "prints the table and writes nothing.",
+)
+KERNEL_INDEX = flags.DEFINE_integer("kernel_index", 0, "Which kernel of a .mat file.")
+NOISE = flags.DEFINE_float("noise", 0.0, "Standard deviation of the noise, with --kernel.")
+
 
 def main():
-    results = evaluate(WORKDIR.value, DATA.value, LIMIT.value, CHECKPOINT.value)
+    told = {}
+    if KERNEL.value is not None:
+        told["operator"] = Blur(from_file(KERNEL.value, KERNEL_INDEX.value))
+        told["noise"] = NoiseConfig(gaussian_sigma=NOISE.value)
+    results = evaluate(WORKDIR.value, DATA.value, LIMIT.value, CHECKPOINT.value, **told)
     print(results)
 
 

@@ -129,8 +129,10 @@ def test_evaluation_tells_each_method_what_it_measured(run):
     assert set(result["methods"]) == {"degraded", "lmmse", "restored"}
     scores = {name: method["psnr"] for name, method in result["methods"].items()}
     assert scores["lmmse"] > scores["degraded"]
+    written = (run / "results.json").read_bytes()
     of_one = evaluate(run, operator=Blur(linear_motion(9, 45)), noise=NoiseConfig())
     assert {"wiener", "lmmse", "restored"} <= set(of_one["methods"])
+    assert (run / "results.json").read_bytes() == written
 
 
 def test_the_command_takes_a_kernel_file(run, tmp_path):
