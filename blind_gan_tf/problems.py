@@ -11,7 +11,12 @@ from inversenet_tf.imaging.config import DataConfig
 from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
 from inversenet_tf.imaging.data.pairs import degrade, evaluation_images
 from inversenet_tf.imaging.data.sources import Selection
-from inversenet_tf.imaging.files.images import IMAGE_SUFFIXES, PILLOW_MODES, read_image
+from inversenet_tf.imaging.files.images import (
+    IMAGE_SUFFIXES,
+    PILLOW_MODES,
+    files_below,
+    read_image,
+)
 from inversenet_tf.imaging.physics.operators import build_operator
 
 ARRAY_SUFFIX = ".npy"
@@ -150,7 +155,7 @@ def measured(directory, config, prior_channels):
     if not directory.is_dir():
         raise ValueError(f"Expected a directory of measurements. Received: {directory}.")
     suffixes = (*IMAGE_SUFFIXES, ARRAY_SUFFIX)
-    paths = sorted(p for p in directory.rglob("*") if p.suffix.lower() in suffixes)
+    paths = [path for path in files_below(directory) if path.suffix.lower() in suffixes]
     if not paths:
         raise ValueError(
             f"Expected measurements, images or {ARRAY_SUFFIX} arrays, in {directory}. "

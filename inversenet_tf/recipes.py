@@ -104,7 +104,7 @@ def any_blur():
     config.noise.gaussian_sigma = 0.03  # the largest
     config.network.denoiser = NONE  # the second stage has added nothing to this one yet
     config.loss.adversarial_weight = 0.0
-    config.training.steps = 6000
+    config.training.steps = 4000
     config.training.steps_per_epoch = 500
     config.training.average = 0.995
     return config

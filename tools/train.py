@@ -7,8 +7,8 @@ inversenet train --config=... --workdir=... --config.training.steps=5000
 Every field of inversenet_tf/config.py or of blind_gan_tf/config.py can be set so, as
 --config.section.field=value. With several hosts, run it on each, with TF_CONFIG set.
 
-Exit status: 0 when the training is done, 1 after an error, 138 where SIGTERM or the loss of another
-worker ended it early: the same command then goes on.
+Exit status: 0 when the training is done, 1 after an error, 138 where SIGTERM, Ctrl-C or the loss of
+another worker ended it early: the same command then goes on.
 """
 
 from absl import flags

@@ -121,7 +121,7 @@ def sendable(contents, photograph):
     Returns:
         The contents of a PNG or JPEG file, bytes.
     """
-    with Image.open(io.BytesIO(contents)) as image:
+    with opened(io.BytesIO(contents), "to be sent") as image:
         if _is_taken(image):
             return contents
     pixels, file = photograph.pixels, io.BytesIO()

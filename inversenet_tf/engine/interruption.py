@@ -1,11 +1,14 @@
-"""SIGTERM, by which schedulers take a machine back, and what a training then ends with."""
+"""SIGTERM, by which schedulers take a machine back, Ctrl-C, and what a training then ends with."""
 
 import signal
 import threading
 
+from absl import logging
+
 # Distinct from success, from an error (1) and from being killed (143). Kubernetes' TFJob restarts
 # a process that ends with it.
 EXIT_STATUS = 138
+NOTED = (signal.SIGTERM, signal.SIGINT)
 
 
 class Interrupted(Exception):
@@ -19,7 +22,9 @@ class Interrupted(Exception):
 
 
 class Interruption:
-    """Notes a SIGTERM while it is open, as a context manager, in the main thread.
+    """Notes SIGTERM and Ctrl-C while it is open, as a context manager, in the main thread.
+
+    A second Ctrl-C ends the process at once.
 
     Attributes:
         requested: whether the signal came to this process.
@@ -31,12 +36,17 @@ class Interruption:
     def __enter__(self):
         self._installed = threading.current_thread() is threading.main_thread()
         if self._installed:
-            self._before = signal.signal(signal.SIGTERM, self._note)
+            self._before = {number: signal.signal(number, self._note) for number in NOTED}
         return self
 
     def __exit__(self, *error):
         if self._installed:
-            signal.signal(signal.SIGTERM, self._before)
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
 
     def _note(self, number, frame):
+        if number == signal.SIGINT:
+            if self.requested:
+                raise KeyboardInterrupt
+            logging.warning("Interrupted: the state is saved. Once more, and it is not.")
         self.requested = True

@@ -10,6 +10,7 @@ from inversenet_tf.imaging.checks import check_at_least, check_choice
 from inversenet_tf.imaging.physics.noise import round_to_8_bits
 
 SSIM_WINDOW = 11  # Gaussian, sigma 1.5: Wang et al. 2004, as tf.image.ssim and scikit-image have it
+GREATEST_PSNR = 58.9  # dB: the error that rounding to 8 bits leaves is of that size
 
 
 @dataclasses.dataclass(slots=True)
@@ -62,10 +63,12 @@ def psnr(
         profile: how the images are made ready; by default all channels, rounded to 8 bits.
 
     Returns:
-        One number for each image: [batch], or a scalar.
+        One number for each image: [batch], or a scalar; at most `GREATEST_PSNR`, also for images
+        that are equal, so that no mean of them is infinite.
     """
     profile = profile or MetricProfile()
-    return tf.image.psnr(profile.prepare(estimates), profile.prepare(images), max_val=1.0)
+    value = tf.image.psnr(profile.prepare(estimates), profile.prepare(images), max_val=1.0)
+    return tf.minimum(value, GREATEST_PSNR)
 
 
 def ssim(

@@ -40,6 +40,18 @@ def test_a_signal_is_noted_while_it_is_open_and_only_then(handler):
     assert len(handler) == 2 and not interruption.requested
 
 
+def test_ctrl_c_is_noted_and_ends_it_the_second_time():
+    with Interruption() as interruption:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interruption.requested
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+
+
 def test_other_threads_leave_signals_alone(handler):
     found = []
 
@@ -91,7 +103,8 @@ def test_a_training_that_is_asked_to_end_is_saved_and_goes_on_to_the_same_bits(
         np.testing.assert_array_equal(found[name], value, name)
 
 
-def test_a_program_that_is_asked_to_end_says_so_and_then_goes_on(tmp_path, image_folder):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_program_that_is_asked_to_end_says_so_and_then_goes_on(number, tmp_path, image_folder):
     workdir, said = tmp_path / "run", tmp_path / "said.txt"
     options = (
         "--config.training.steps=60",
@@ -104,7 +117,7 @@ def test_a_program_that_is_asked_to_end_says_so_and_then_goes_on(tmp_path, image
     while not list(workdir.glob("annealing/step-*")):
         assert process.poll() is None
         time.sleep(0.01)
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     assert process.wait(timeout=60) == EXIT_STATUS == 138
     step = checkpoints.step_of(checkpoints.latest(workdir / "checkpoints" / "last"))
     assert 1 < step < 60

@@ -5,7 +5,7 @@ import pytest
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from inversenet_tf.imaging.metrics import MetricProfile, psnr, ssim
+from inversenet_tf.imaging.metrics import GREATEST_PSNR, MetricProfile, psnr, ssim
 
 EXACT = MetricProfile(rounding=False)
 
@@ -50,7 +50,7 @@ def test_rounding_compares_what_files_would_hold(pair):
     quarter_level = images + 0.25 / 255
     stored = np.round(images * 255) / 255
     rounded = psnr(stored, np.clip(stored + 0.25 / 255, 0, 1).astype(np.float32), MetricProfile())
-    assert np.isinf(rounded).all()
+    np.testing.assert_allclose(rounded, GREATEST_PSNR)
     assert np.isfinite(psnr(images, quarter_level, EXACT)).all()
 
 
@@ -65,7 +65,7 @@ def test_luma_is_the_y_of_bt601_up_to_its_range(pair):
 def test_values_outside_the_range_are_clipped(pair):
     _, images = pair
     beyond = np.where(images == 1.0, 3.0, images).astype(np.float32)
-    assert np.isinf(psnr(beyond, images, EXACT)).all()
+    np.testing.assert_allclose(psnr(beyond, images, EXACT), GREATEST_PSNR)
 
 
 def test_the_stamp_says_how_scores_were_made():
@@ -83,3 +83,10 @@ def test_images_smaller_than_the_window_are_refused():
 def test_impossible_profiles_are_refused(bad):
     with pytest.raises(ValueError, match="Received"):
         MetricProfile(**bad).validate()
+
+
+def test_equal_images_have_a_finite_psnr():
+    blank = np.zeros((2, 16, 16, 3), np.float32)
+    np.testing.assert_allclose(psnr(blank, blank), GREATEST_PSNR)
+    worse = psnr(blank + 0.01, blank)
+    assert np.all(worse < GREATEST_PSNR)

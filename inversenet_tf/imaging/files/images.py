@@ -1,6 +1,8 @@
 """Image files to float32 arrays in [0, 1] and back: the only place where 255 appears."""
 
 import contextlib
+import functools
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -30,6 +32,11 @@ IMAGE_SUFFIXES = (
     ".ppm",
     ".pgm",
     ".pnm",
+)
+# What Pillow may take a file for, whatever its name is: its other formats include programs, as EPS
+# is, which it hands to Ghostscript.
+RASTER_FORMATS = (
+    *("PNG", "JPEG", "MPO", "JPEG2000", "AVIF", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM"),
 )
 WHITE = 255.0  # what 1.0 is in a file of 8 bits
 WHITE_16_BITS = 65535.0
@@ -62,13 +69,20 @@ def opened(file, name):
         ImageReadError: instead of anything else.
     """
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=_known_formats()) as image:
             yield image
     except Exception as error:  # Pillow raises many kinds, for a damaged EXIF block a TypeError
         reason = str(error) or type(error).__name__
         if isinstance(error, UnidentifiedImageError):
             reason = "not an image"
         raise ImageReadError(f"Cannot read the image {name}: {reason}.") from error
+
+
+@functools.cache
+def _known_formats():
+    """Those of `RASTER_FORMATS` that this Pillow was built with."""
+    Image.init()
+    return tuple(name for name in RASTER_FORMATS if name in Image.OPEN)
 
 
 def read_image(file, channels=3, name=None, window=None):
@@ -189,8 +203,28 @@ def write_image(path, image):
 
 
 def _is_named_image(path):
-    # Names that begin with a dot are other programs' notes about an image, or what a kill left.
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def files_below(directory):
+    """All that lies below a directory, recursively, sorted by its relative path, but for folders.
+
+    A folder with an image's suffix is among it, so that it can be named as none.
+
+    Links to directories are followed, each directory being looked into once, so that a loop ends.
+    What begins with a dot is left out: other programs' notes and copies, or what a kill left.
+    """
+    files, seen = [], set()
+    for folder, subfolders, names in os.walk(directory, followlinks=True):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:
+            subfolders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        names += [name for name in subfolders if _is_named_image(Path(name))]
+        files += [Path(folder, name) for name in names if not name.startswith(".")]
+    return sorted(files)
 
 
 def list_images(directory):
@@ -202,7 +236,7 @@ def list_images(directory):
     directory = Path(directory).expanduser()
     if not directory.is_dir():
         raise ValueError(f"Expected a directory of images. Received: {directory}, which is none.")
-    paths = sorted(path for path in directory.rglob("*") if _is_named_image(path))
+    paths = [path for path in files_below(directory) if _is_named_image(path)]
     if not paths:
         raise ValueError(
             f"Expected images ({' '.join(IMAGE_SUFFIXES)}) below {directory}. Received: none."
@@ -291,6 +325,6 @@ def report_skipped(place, used, skipped, minimum_side):
 
 def report_other_files(directory):
     """Logs how many files below a directory `list_images` does not take for images."""
-    others = sum(p.is_file() and not _is_named_image(p) for p in Path(directory).rglob("*"))
+    others = sum(p.is_file() and not _is_named_image(p) for p in files_below(directory))
     if others:
         logging.warning("%s: %d files without an image's suffix ignored.", directory, others)

@@ -137,3 +137,30 @@ def test_missing_and_empty_directories_are_refused(tmp_path):
         files.list_images(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="Received: none"):
         files.list_images(tmp_path)
+
+
+def test_no_file_is_handed_to_another_program(tmp_path):
+    """Pillow runs Ghostscript on what is EPS, whatever the file is called."""
+    image, path = Image.new("RGB", (16, 16), "red"), tmp_path / "photo.png"
+    image.save(path, "EPS")
+    with pytest.raises(files.ImageReadError, match="photo.png: not an image"):
+        files.read_image(path)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM"])
+def test_raster_formats_are_read_whatever_the_file_is_called(kind, tmp_path):
+    Image.new("RGB", (16, 16), "red").save(tmp_path / "photo.png", kind)
+    np.testing.assert_allclose(files.read_image(tmp_path / "photo.png")[8, 8], [1, 0, 0], atol=0.02)
+
+
+def test_linked_folders_are_read_once_and_hidden_ones_never(tmp_path):
+    elsewhere, photos = tmp_path / "elsewhere", tmp_path / "photos"
+    for folder in (elsewhere, photos / "sub", photos / ".ipynb_checkpoints"):
+        folder.mkdir(parents=True)
+        Image.new("RGB", (16, 16)).save(folder / "a.png")
+    Image.new("RGB", (16, 16)).save(photos / ".hidden.png")
+    (photos / "linked").symlink_to(elsewhere)
+    (elsewhere / "loop").symlink_to(photos)
+    (photos / "sub" / "dangling.png").symlink_to(tmp_path / "gone.png")
+    names = [str(path.relative_to(photos)) for path in files.list_images(photos)]
+    assert names == ["linked/a.png", "sub/a.png", "sub/dangling.png"]
