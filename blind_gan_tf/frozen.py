@@ -201,7 +201,7 @@ class Blocks:
     reach: int
 
 
-# Of stride 2 nothing is multiplied in vain; of stride 1 there would be too few channels else.
+# With stride 2 no product is wasted; with stride 1 larger blocks make for more channels.
 FEW_CHANNELS = {2: Blocks(2, 1, 1, 1, 2), 1: Blocks(4, 0, 2, 1, 7)}
 
 

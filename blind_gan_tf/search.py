@@ -285,6 +285,6 @@ def flat(images):
 
 
 def best_candidates(images, distances):
-    """Of [c, n, p, ...] images the one of least distance: [c, n, 1, ...]."""
+    """The image of least distance of each p candidates: [c, n, p, ...] -> [c, n, 1, ...]."""
     best = tf.argmin(distances, axis=2)[..., None]  # [c, n, 1]
     return tf.gather(images, best, axis=2, batch_dims=2)

@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.imaging.data.pairs import measurements_of
@@ -23,6 +24,43 @@ class BestCheckpoint(keras.callbacks.Callback):
         kept = checkpoints.last_scores(self._directory).get("val_psnr_restored", -math.inf)
         if logs["val_psnr_restored"] > kept:
             checkpoints.save(self.model.state, self.model.step, self._directory, logs)
+
+
+class DenoiserAlarm(keras.callbacks.Callback):
+    """Warns of a denoiser that leaves the inverter's estimate as it is.
+
+    At too high a learning rate its last ReLUs shut, and no gradient opens them again.
+
+    Args:
+        inputs, images: a fixed batch of examples in [0, 1], as `evaluation_pairs` gives them.
+    """
+
+    FIRST_STEP = 200  # before it, a correction that begins at zero may still be small
+    LEAST_CORRECTION = 0.03  # of the error's size; that of a denoiser which died was 0.01 to 0.02
+
+    def __init__(self, inputs, images):
+        super().__init__()
+        self._inputs = inputs
+        self._images = images
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.model.denoiser is None or self.model.step < self.FIRST_STEP:
+            return
+        outputs = self.model(self._inputs, training=False)
+        correction = _size(outputs["restored"] - outputs["inverted"])
+        error = _size(self._images - outputs["inverted"])
+        if correction < self.LEAST_CORRECTION * error:
+            logging.warning(
+                "Step %d: the denoiser changes next to nothing: %.1f %% of the error that the "
+                "inverter leaves. A smaller optimizer.denoiser_factor may help.",
+                self.model.step,
+                100 * correction / error,
+            )
+
+
+def _size(residual):
+    """The root of the mean square."""
+    return float(np.sqrt(np.mean(np.square(residual))))
 
 
 class TensorBoardLog(keras.callbacks.Callback):

@@ -121,7 +121,7 @@ class Config:
 
     @property
     def measured_channels(self):
-        """Of a measurement."""
+        """The number of channels of a measurement."""
         return self.operator.measured_channels(self.data.channels)
 
     @property

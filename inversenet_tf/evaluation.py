@@ -161,7 +161,7 @@ def score(methods, source, operator, config, limit=None, *, noise=None):
 
 
 def _count(source, limit):
-    """Of the images that are measured."""
+    """The number of images that are measured."""
     return min(limit or len(source), len(source))
 
 

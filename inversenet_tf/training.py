@@ -237,6 +237,7 @@ def _train_on(model, strategy, config, degradation, images, held_out, workdir):
         learning_rate_field="optimizer.learning_rate",
         callbacks=[
             SaturationAlarm("A smaller loss.adversarial_weight may help."),
+            callbacks.DenoiserAlarm(*examples),
             callbacks.TensorBoardLog(workdir / LOGS, *examples),
             callbacks.AnnealingSnapshots(workdir / ANNEALING, *examples),
             callbacks.BestCheckpoint(workdir / CHECKPOINTS / "best"),

@@ -3,6 +3,7 @@ import pytest
 
 from inversenet_tf import callbacks
 from inversenet_tf.engine import checkpoints
+from inversenet_tf.engine.callbacks import History, validations
 from inversenet_tf.models.build import build_model
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.training import compile_model, train
@@ -71,3 +72,38 @@ def test_a_run_keeps_its_first_step(small_config, tmp_path):
     (path,) = (tmp_path / "run" / "annealing").iterdir()
     assert path.name == "step-00000001.npz"
     assert np.load(path)["restored"].shape == (6, 32, 32, 3)
+
+
+@pytest.mark.parametrize(("gain", "is_dead"), [(0.01, True), (0.2, False)])
+def test_a_denoiser_that_corrects_nothing_is_told_of(gain, is_dead, model, images, warned):
+    class Corrected:
+        """A model whose denoiser takes away a part of the error that the inverter leaves."""
+
+        denoiser, step = "some", callbacks.DenoiserAlarm.FIRST_STEP
+
+        def __call__(self, inputs, training):
+            return {"inverted": inputs, "restored": inputs + gain * (images - inputs)}
+
+    alarm = callbacks.DenoiserAlarm(0.5 * images, images)
+    alarm.set_model(Corrected())
+    alarm.on_epoch_end(0, {})
+    assert ("the denoiser changes next to nothing" in warned()) == is_dead
+
+
+def test_no_denoiser_no_alarm(model, images, warned):
+    alone = InverseNet(model.inverter)
+    alone.steps_taken = model.steps_taken
+    alone.steps_taken.assign(1000)
+    alarm = callbacks.DenoiserAlarm(images, images)
+    alarm.set_model(alone)
+    alarm.on_epoch_end(0, {})
+    assert not warned()
+
+
+def test_the_history_forgets_what_was_taken_back(tmp_path, model):
+    history = History(tmp_path / "history.json")
+    history.set_model(model)
+    for step, psnr in [(2, 20.0), (4, 21.0), (2, 20.5)]:
+        model.steps_taken.assign(step)
+        history.on_epoch_end(0, {"val_psnr_restored": np.float32(psnr)})
+    assert validations(tmp_path / "history.json") == [{"step": 2, "val_psnr_restored": 20.5}]

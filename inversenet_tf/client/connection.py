@@ -19,7 +19,7 @@ def connect(server, model, version=None, protocol="rest", timeout=60.0, ca_certi
     """
     served = Served(server, model, version, protocol, ca_certificate)
     check_positive("timeout", timeout)
-    try:  # they belong to an extra, which who only trains does not need
+    try:  # they belong to an extra, which training does not need
         from inversenet_tf.client.restoring import RestoringClient
 
         if protocol == "grpc":

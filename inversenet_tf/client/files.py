@@ -88,7 +88,7 @@ def _restore_pairs(client, pairs, parallel):
             ) from error
         finally:
             if len(restored) + len(skipped) < len(pairs):
-                client.close()  # who else waits for the same server stops now
+                client.close()  # so that other threads stop waiting for the same server
     return sorted(restored), skipped
 
 

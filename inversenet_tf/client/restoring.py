@@ -90,7 +90,7 @@ class RestoringClient:
             return TryAgain(str(error))
 
     def _why_too_late(self, late):
-        """Of a server that is well, the image is the reason; else the server is."""
+        """The error of an answer that came too late: the image's, where the server is well."""
         try:
             statuses = self._transport.statuses(STATUS_TIMEOUT)
         except ServingError:

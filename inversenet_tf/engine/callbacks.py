@@ -10,6 +10,7 @@ from absl import logging
 from tqdm import tqdm
 
 from inversenet_tf.engine import checkpoints
+from inversenet_tf.imaging.files.json import read_json, write_json
 
 # Mean scores at which a discriminator has won: its gradient no longer teaches the generators.
 SATURATED_REAL, SATURATED_GENERATED = 0.98, 0.02
@@ -42,6 +43,29 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self._bar.close()
+
+
+class History(keras.callbacks.Callback):
+    """Writes the logs of every validation to a JSON file: `validations`, a list by step.
+
+    Args:
+        path: of the file, which a later session goes on with.
+    """
+
+    def __init__(self, path):
+        super().__init__()
+        self._path = path
+
+    def on_epoch_end(self, epoch, logs=None):
+        # What lies ahead of the present step was lost by a kill, or taken back by a divergence.
+        earlier = [kept for kept in validations(self._path) if kept["step"] < self.model.step]
+        present = {"step": self.model.step} | {name: float(logs[name]) for name in logs}
+        write_json(self._path, {"validations": [*earlier, present]})
+
+
+def validations(path):
+    """What `History` has written to a file so far: a list of dicts, by step."""
+    return read_json(path)["validations"] if path.is_file() else []
 
 
 class LastCheckpoints(keras.callbacks.Callback):

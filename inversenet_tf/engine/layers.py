@@ -11,7 +11,10 @@ KERNEL_STDDEV = 0.02
 
 
 def last_stddev(global_skip):
-    """Of a network's last convolution: a correction that is added to the input starts at zero."""
+    """The standard deviation that the weights of a network's last convolution begin with.
+
+    It is zero where the network gives a correction to its input, which so starts at zero.
+    """
     return 0.0 if global_skip else KERNEL_STDDEV
 
 
@@ -67,7 +70,9 @@ def _halving_convolution(images, kernel):
 
 
 def _gradient_by_kernel(images, upstream):
-    """Of a 4 x 4 convolution of stride 2: one of 2 x 2 and stride 1 on blocks of 2 x 2 pixels.
+    """The gradient of a 4 x 4 convolution of stride 2 by its kernel.
+
+    It is computed as that of a 2 x 2 convolution of stride 1 on blocks of 2 x 2 pixels.
 
     Args:
         images: [batch, height, width, c].

@@ -3,11 +3,11 @@
 from absl import logging
 
 from inversenet_tf.engine import checkpoints
-from inversenet_tf.engine.callbacks import LastCheckpoints, Progress
+from inversenet_tf.engine.callbacks import History, LastCheckpoints, Progress
 from inversenet_tf.engine.divergence import RollBack
 from inversenet_tf.engine.interruption import Interrupted, Interruption
 from inversenet_tf.engine.training_loop import NotFinite, fit
-from inversenet_tf.engine.workdir import CHECKPOINTS
+from inversenet_tf.engine.workdir import CHECKPOINTS, HISTORY_FILE
 from inversenet_tf.engine.workers import is_chief, take_from_chief
 
 LAST = "last"
@@ -47,7 +47,8 @@ def train_on(model, strategy, workdir, batches, validation, config, learning_rat
     last = LastCheckpoints(workdir / CHECKPOINTS / LAST, runtime.kept_checkpoints)
     shown = [f"{name}_loss" for name in model.networks]
     # The last state comes last: where it is, all else of its epoch is.
-    of_chief = [Progress(training.steps, shown), *callbacks, last] if chief else []
+    history = History(workdir / HISTORY_FILE)
+    of_chief = [Progress(training.steps, shown), history, *callbacks, last] if chief else []
     with Interruption() as interruption:
         while True:
             try:

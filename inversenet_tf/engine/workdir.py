@@ -16,6 +16,7 @@ from inversenet_tf.imaging.files.json import read_json, write_json
 CONFIG_FILE = "config.json"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
+HISTORY_FILE = "history.json"
 FREE_BYTES_NEEDED = 1500 * 2**20  # five checkpoints of the deepest networks, 232 MiB, and the logs
 
 
@@ -116,7 +117,7 @@ PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-image", "scikit-lea
 
 
 def versions():
-    """Of everything that a number can depend on: {name: version}."""
+    """The version of everything that a number can depend on: {name: version}."""
     known = {"inversenet_tf": _version("inversenet-tf"), "python": platform.python_version()}
     return known | {package: _version(package) for package in PACKAGES}
 

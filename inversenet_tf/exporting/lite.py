@@ -236,7 +236,7 @@ def _classifier(result, quantize):
 
 
 def _bytes_of(directory):
-    """Of all files of a SavedModel that are needed to run it."""
+    """The size of all files of a SavedModel that are needed to run it."""
     files = [directory / "saved_model.pb", *(directory / "variables").iterdir()]
     return sum(file.stat().st_size for file in files)
 

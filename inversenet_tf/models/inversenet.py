@@ -87,14 +87,14 @@ class InverseNet(AdversarialModel):
 
     @property
     def measured_channels(self):
-        """Of a measurement."""
+        """The number of channels of a measurement."""
         if self.closed_form is None:
             return self.inverter.inputs[0].shape[-1]
         return 1 if self.closed_form.to_gray else self.image_channels
 
     @property
     def image_channels(self):
-        """Of a restored image."""
+        """The number of channels of a restored image."""
         return self.inverter.outputs[0].shape[-1]
 
     @property

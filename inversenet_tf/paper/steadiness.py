@@ -1,21 +1,17 @@
-"""How steady a training was, from what TensorBoard was told of its validations."""
+"""How steady a training was, from the history of its validations."""
 
 import numpy as np
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorflow import make_ndarray
 
-from inversenet_tf.engine.workdir import LOGS
+from inversenet_tf.engine.callbacks import validations
+from inversenet_tf.engine.workdir import HISTORY_FILE
 
-SCORE = "validation/psnr_restored"
+SCORE = "val_psnr_restored"
 
 
 def validation_psnr(workdir):
     """The validation PSNR of the restored images in dB: (steps, values), arrays of one length."""
-    logs = EventAccumulator(str(workdir / LOGS), size_guidance={"tensors": 0})
-    logs.Reload()
-    found = {event.step: float(make_ndarray(event.tensor_proto)) for event in logs.Tensors(SCORE)}
-    steps = sorted(found)
-    return np.array(steps), np.array([found[step] for step in steps])
+    kept = validations(workdir / HISTORY_FILE)
+    return np.array([entry["step"] for entry in kept]), np.array([entry[SCORE] for entry in kept])
 
 
 def steadiness(workdir):

@@ -76,7 +76,7 @@ class Training:
 
     @property
     def workdir(self):
-        """Of this training."""
+        """The work directory of this training."""
         return self.conditions.output / "runs" / self.name
 
     def config(self, steps=None):

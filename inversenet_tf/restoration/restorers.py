@@ -86,7 +86,7 @@ class Restorer(abc.ABC):
 
     @property
     def measured_channels(self) -> int:
-        """Of a measurement."""
+        """The number of channels of a measurement."""
         return self.spec.measured_channels
 
     @property

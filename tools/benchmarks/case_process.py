@@ -35,7 +35,7 @@ def main():
 
 
 def peak_memory():
-    """Of this process in bytes, None where the system does not tell it."""
+    """The peak memory of this process in bytes, None where the system does not tell it."""
     try:
         with open("/proc/self/status") as status:
             lines = dict(line.split(":", 1) for line in status)

@@ -48,7 +48,7 @@ def _processor():
 
 
 def versions_of_baselines():
-    """Of what the package is held against."""
+    """The versions of the packages that this one is measured against."""
     found = {}
     for name in ("torch", "deepinv"):
         try:

@@ -148,5 +148,5 @@ def differences(one, other):
 
 
 def _bytes(array):
-    """Of an array or a string of a checkpoint, which may lack it."""
+    """The bytes of an array of a checkpoint, or a string of one, which has them already."""
     return array.tobytes() if hasattr(array, "tobytes") else array

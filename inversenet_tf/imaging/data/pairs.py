@@ -261,7 +261,7 @@ def _check_pairs_fit(source, operator):
 
 
 def _measurement_shape(operator, image_shape):
-    """Of images of (height, width, channels), height and width None where they vary."""
+    """The shape of the measurement of an image; height and width are None where they vary."""
     if None not in image_shape:
         return operator.measurement_shape(image_shape)
     block = (operator.scale, operator.scale, image_shape[-1])

@@ -34,7 +34,7 @@ READER_BUFFER = 2**15  # bytes, for each open shard
 class Prepared(ImageSource):
     """The images of a prepared set: names, order and pixels are those of the folder it is made of.
 
-    Of a folder so large that `Folder` reads only headers, it also lacks the truncated images.
+    Where a folder is so large that `Folder` reads only headers, it also lacks the truncated images.
     """
 
     def __init__(self, directory, channels, minimum_side):

@@ -247,7 +247,7 @@ def list_images(directory):
 def inspect_images(paths):
     """Reads every file once, on all cores, so that a broken one is named before training.
 
-    Of more than `DECODED_CHECKS` files only the headers are read, which takes seconds instead of
+    With more than `DECODED_CHECKS` files only the headers are read, which takes seconds instead of
     hours and does not find a truncated one.
 
     Args:
