@@ -36,7 +36,9 @@ class Interruption:
     def __enter__(self):
         self._installed = threading.current_thread() is threading.main_thread()
         if self._installed:
-            self._before = {number: signal.signal(number, self._note) for number in NOTED}
+            # A shell that starts a program in the background has it ignore Ctrl-C.
+            noted = [number for number in NOTED if signal.getsignal(number) != signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._note) for number in noted}
         return self
 
     def __exit__(self, *error):

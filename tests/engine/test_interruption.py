@@ -40,7 +40,23 @@ def test_a_signal_is_noted_while_it_is_open_and_only_then(handler):
     assert len(handler) == 2 and not interruption.requested
 
 
-def test_ctrl_c_is_noted_and_ends_it_the_second_time():
+@pytest.fixture
+def ctrl_c_is_heeded():
+    """Also where the tests run in the background, whose programs ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_that_is_ignored_stays_ignored(ctrl_c_is_heeded):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Interruption() as interruption:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+    assert not interruption.requested
+
+
+def test_ctrl_c_is_noted_and_ends_it_the_second_time(ctrl_c_is_heeded):
     with Interruption() as interruption:
         os.kill(os.getpid(), signal.SIGINT)
         assert interruption.requested
@@ -104,7 +120,9 @@ def test_a_training_that_is_asked_to_end_is_saved_and_goes_on_to_the_same_bits(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_program_that_is_asked_to_end_says_so_and_then_goes_on(number, tmp_path, image_folder):
+def test_a_program_that_is_asked_to_end_says_so_and_then_goes_on(
+    number, tmp_path, image_folder, ctrl_c_is_heeded
+):
     workdir, said = tmp_path / "run", tmp_path / "said.txt"
     options = (
         "--config.training.steps=60",
