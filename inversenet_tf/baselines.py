@@ -1,10 +1,9 @@
 """The baselines that need no training: each a function (measurements, operator, config) -> images.
 
 Measurements and images are float32 [batch, height, width, channels] in [0, 1], `operator` is an
-`Operator`, `config` the `Config` of the experiment.
+`Operator`, `config` the `Config` of the experiment. `degraded` and `lmmse` also take what
+`degrade_each` returns, where each measurement has a kernel and a noise of its own.
 """
-
-import functools
 
 import numpy as np
 
@@ -12,12 +11,13 @@ from inversenet_tf.config import CLOSED_FORMS
 from inversenet_tf.imaging.baselines.lmmse import lmmse
 from inversenet_tf.imaging.baselines.total_variation import default_weight, tv_l1
 from inversenet_tf.imaging.baselines.wiener import wiener
+from inversenet_tf.imaging.inputs import measurements_of, parts_of
 from inversenet_tf.imaging.physics.kernels import mismatched
 from inversenet_tf.imaging.physics.upsampling import bicubic
 
 
-def _degraded(measurements, operator, config):
-    return measurements
+def _degraded(inputs, operator, config):
+    return measurements_of(inputs)
 
 
 def _bicubic(measurements, operator, config):
@@ -29,11 +29,15 @@ def _wiener(measurements, operator, config):
     return wiener(measurements, operator.kernel, config.noise.gaussian_sigma)
 
 
-def _lmmse(measurements, operator, config, spectrum=None):
+def _lmmse(inputs, operator, config, spectrum=None):
+    measurements, told = parts_of(inputs)
+    kernel, noise_sigma = operator.kernel, config.noise.gaussian_sigma
+    if told:
+        kernel, noise_sigma = told["kernels"][..., np.newaxis], told["noise_sigmas"]
     return lmmse(
         measurements,
-        operator.kernel,
-        config.noise.gaussian_sigma,
+        kernel,
+        noise_sigma,
         spectrum,
         boundary=config.operator.boundary,
         scale=operator.scale,
@@ -69,24 +73,6 @@ def baseline(name, operator, config):
     return apply
 
 
-def _measured(inputs):
-    """The measurements, where each has a kernel and a noise of its own."""
-    return {"degraded": inputs["measurements"]}
-
-
-def _told_lmmse(inputs, config, spectrum):
-    """The linear optimum for such, told both."""
-    return {
-        "lmmse": lmmse(
-            inputs["measurements"],
-            inputs["kernels"][..., np.newaxis],
-            inputs["noise_sigmas"],
-            spectrum,
-            boundary=config.operator.boundary,
-        )
-    }
-
-
 def usual_baselines(operator, config, is_known=True, spectrum=None):
     """The baselines that every evaluation shows: functions as `evaluation.score` takes them.
 
@@ -97,14 +83,10 @@ def usual_baselines(operator, config, is_known=True, spectrum=None):
             nobody knows the operator.
         spectrum: of the training images, for the linear optimum; None for that of natural images.
     """
-    if operator.is_varied:
-        return [_measured, functools.partial(_told_lmmse, config=config, spectrum=spectrum)]
     names = ["bicubic" if config.operator.scale > 1 else "degraded"]
-    if is_known and config.operator.name == "blur":
+    if is_known and config.operator.name == "blur" and not operator.is_varied:
         names.append("wiener")
     methods = [baseline(name, operator, config) for name in names]
     if is_known and config.operator.name in CLOSED_FORMS:
-        methods.append(
-            lambda measurements: {"lmmse": _lmmse(measurements, operator, config, spectrum)}
-        )
+        methods.append(lambda inputs: {"lmmse": _lmmse(inputs, operator, config, spectrum)})
     return methods

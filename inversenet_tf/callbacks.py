@@ -8,9 +8,9 @@ import tensorflow as tf
 from absl import logging
 
 from inversenet_tf.engine import checkpoints
-from inversenet_tf.imaging.data.pairs import measurements_of
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.grids import image_grid, shown_like
+from inversenet_tf.imaging.inputs import measurements_of
 
 
 class BestCheckpoint(keras.callbacks.Callback):

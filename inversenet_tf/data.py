@@ -59,9 +59,7 @@ def open_held_out(spec, operator, config):
     """The images of a source that are large enough to be measured and scored."""
     side = config.data.minimum_side
     if config.data.evaluation_crop == "whole":
-        kernel = (1,) if operator.kernel is None else operator.kernel.shape[:2]
-        reach = (operator.size,) if operator.is_varied else kernel
-        side = max(SSIM_WINDOW + 2 * config.metrics.crop, *reach)
+        side = max(SSIM_WINDOW + 2 * config.metrics.crop, *operator.kernel_shape)
         side += -side % operator.scale  # what remains of an image trimmed to multiples
     return open_source(spec, HELD_OUT, config.data.channels, side)
 

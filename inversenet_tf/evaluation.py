@@ -12,9 +12,10 @@ from inversenet_tf.data import open_held_out
 from inversenet_tf.engine.workdir import versions
 from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.config import NoiseConfig
-from inversenet_tf.imaging.data.pairs import evaluation_pairs, measurements_of
+from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.files.grids import comparison_figure
 from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.inputs import measurements_of, parts_of
 from inversenet_tf.imaging.physics.operators import Operator
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import ModelRestorer
@@ -75,8 +76,8 @@ def evaluate(
     is_told = operator is not None and model.kernel_use == kernel_use.REQUIRED
     if is_told:
         config = with_own_operator(config, operator, noise)
-        config.operator.kernel_size = max(operator.kernel.shape[:2])
         restorer = restorer.told(operator.kernel, config.noise.gaussian_sigma)
+        config.operator.kernel_size = max(operator.kernel_shape)
     operator = operator or kept_operator(workdir, config)
     noise = noise or kept_noise(config)
     source = open_held_out(data or config.data.validation, operator, config)
@@ -84,8 +85,8 @@ def evaluate(
     baselines = usual_baselines(operator, config, not source.paired, spectrum)
 
     def run(inputs):
-        told = inputs if isinstance(inputs, dict) else {"measurements": inputs}
-        outputs = restorer.estimates(**told)
+        measurements, told = parts_of(inputs)
+        outputs = restorer.estimates(measurements, **told)
         return outputs if model.denoiser is not None else {"restored": outputs["restored"]}
 
     scores, examples = score([*baselines, run], source, operator, config, limit, noise=noise)

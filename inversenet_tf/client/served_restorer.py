@@ -18,11 +18,11 @@ class ServedRestorer(Restorer):
         client: a `RestoringClient`; it is the caller's to close.
     """
 
-    def __init__(self, client):
-        self._client = client
-
     measured_channels = COLOURS
     kernel_use = kernel_use.NONE  # the files that it sends hold no kernel
+
+    def __init__(self, client):
+        self._client = client
 
     def estimates(self, measurements, kernels=None, noise_sigmas=None):
         """The restored images alone, which is what a server's files hold."""

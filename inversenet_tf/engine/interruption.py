@@ -8,7 +8,6 @@ from absl import logging
 # Distinct from success, from an error (1) and from being killed (143). Kubernetes' TFJob restarts
 # a process that ends with it.
 EXIT_STATUS = 138
-NOTED = (signal.SIGTERM, signal.SIGINT)
 
 
 class Interrupted(Exception):
@@ -34,17 +33,16 @@ class Interruption:
         self.requested = False
 
     def __enter__(self):
-        self._installed = threading.current_thread() is threading.main_thread()
-        if self._installed:
-            # A shell that starts a program in the background has it ignore Ctrl-C.
-            noted = [number for number in NOTED if signal.getsignal(number) != signal.SIG_IGN]
-            self._before = {number: signal.signal(number, self._note) for number in noted}
+        noted = [signal.SIGTERM]
+        if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as in a shell's background
+            noted.append(signal.SIGINT)
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        self._before = {n: signal.signal(n, self._note) for n in noted if in_main_thread}
         return self
 
     def __exit__(self, *error):
-        if self._installed:
-            for number, handler in self._before.items():
-                signal.signal(number, handler)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _note(self, number, frame):
         if number == signal.SIGINT:

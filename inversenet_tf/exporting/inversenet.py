@@ -16,13 +16,13 @@ from inversenet_tf.imaging.config import PRECISIONS
 from inversenet_tf.imaging.files.image_bytes import restored_bytes
 from inversenet_tf.imaging.files.images import PILLOW_MODES
 from inversenet_tf.imaging.files.json import read_json
+from inversenet_tf.imaging.inputs import as_told
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import (
     FROM_BYTES,
     FROM_BYTES_WITH_KERNEL,
     INTERMEDIATE,
     WITH_KERNEL,
-    as_told,
     spec_of,
 )
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, new_version, write_version
@@ -124,7 +124,6 @@ def signatures_of(model):
     channels = model.measured_channels
     measurements = tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")
     image_bytes = tf.TensorSpec((None,), tf.string, "image_bytes")
-
     kernels = tf.TensorSpec((None, None, None), tf.float32, "kernels")
     noise_sigmas = tf.TensorSpec((None,), tf.float32, "noise_sigmas")
 
@@ -181,11 +180,11 @@ def _scores(workdir, which, step):
 def _warmup(spec):
     """One request for each signature, size and kind of file, of gray images."""
     requests = []
+    point = {"kernels": np.ones((1, 1, 1), np.float32), "noise_sigmas": np.zeros(1, np.float32)}
+    told = point if spec.kernel == kernel_use.REQUIRED else {}
     for side in WARMUP_SIDES:
         side = max(side // spec.scale, 1)
         gray = np.full((1, side, side, spec.measured_channels), 0.5, np.float32)
-        point = {"kernels": np.ones((1, 1, 1), np.float32), "noise_sigmas": np.zeros(1, np.float32)}
-        told = point if spec.kernel == kernel_use.REQUIRED else {}
         tensors = (SERVING_DEFAULT, WITH_KERNEL if told else INTERMEDIATE)
         requests += [(name, {"measurements": gray} | told) for name in tensors]
         picture = Image.new(PILLOW_MODES[spec.measured_channels], (side, side), "gray")

@@ -6,8 +6,9 @@ import numpy as np
 from PIL import Image
 
 from inversenet_tf.data import open_held_out
-from inversenet_tf.imaging.data.pairs import evaluation_pairs, measurements_of
+from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.files.images import WHITE, from_integers, read_image, to_luma, to_uint8
+from inversenet_tf.imaging.inputs import measurements_of
 from inversenet_tf.imaging.physics import kernels
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import (
@@ -60,7 +61,8 @@ def verify(saved_model, model, config, workdir, precision, data=None, python=Non
     ]
     files = _files(images)
     has_own = model.kernel_use != kernel_use.REQUIRED
-    told = {} if has_own else {"kernels": kernels.camera_shake(9), "noise_sigmas": TOLD_NOISE}
+    blur = {"kernels": kernels.camera_shake(9), "noise_sigmas": TOLD_NOISE}
+    told = {} if has_own else blur
     requests = [
         (signature, {"measurements": measurements} | _repeated(told, len(measurements)))
         for measurements in tensors
@@ -69,8 +71,7 @@ def verify(saved_model, model, config, workdir, precision, data=None, python=Non
     of_files = {"image_bytes": np.array(files, object)} | _repeated(told, len(files))
     requests.append((FROM_BYTES if has_own else FROM_BYTES_WITH_KERNEL, of_files))
     if model.kernel_use == kernel_use.OPTIONAL:
-        one = {"kernels": kernels.camera_shake(9), "noise_sigmas": TOLD_NOISE}
-        with_kernel = {"measurements": tensors[0]} | _repeated(one, len(tensors[0]))
+        with_kernel = {"measurements": tensors[0]} | _repeated(blur, len(tensors[0]))
         requests.insert(0, (WITH_KERNEL, with_kernel))
     answers, version = answers_of(saved_model, requests, python)
     differences = [_difference(model, *pair) for pair in zip(requests, answers[:-1], strict=False)]

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from inversenet_tf.engine.adversarial import AdversarialModel
 from inversenet_tf.engine.layers import Upsample
+from inversenet_tf.imaging.inputs import parts_of
 from inversenet_tf.imaging.metrics import MetricProfile, psnr, ssim
 from inversenet_tf.models import kernel_use
 from inversenet_tf.models.losses import discriminator_loss, generator_loss, squared_distance
@@ -23,14 +24,6 @@ def to_signed(images):
 def from_signed(signed):
     """[-1, 1] -> [0, 1]."""
     return (signed + 1.0) / 2.0
-
-
-def _parts(inputs):
-    """(measurements, what the closed form is told of them) of a model's input."""
-    if not isinstance(inputs, dict):
-        return inputs, {}
-    told = dict(inputs)
-    return told.pop("measurements"), told
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")
@@ -119,7 +112,7 @@ class InverseNet(AdversarialModel):
         return {"measurements": measurements, "kernels": point, "noise_sigmas": none}
 
     def call(self, inputs, training=False):
-        measurements, told = _parts(inputs)
+        measurements, told = parts_of(inputs)
         padded = to_signed(pad_to_multiple(measurements, self.multiple, self.boundary))
         inverted = self._invert(padded, self._begin(measurements, told), training)
         outputs = {"restored": inverted}
@@ -231,7 +224,7 @@ class InverseNet(AdversarialModel):
     def _estimate(self, data):
         """Signed images, and by network its signed estimate of them and the tape of it."""
         inputs, images, _ = keras.utils.unpack_x_y_sample_weight(data)
-        measurements, told = _parts(inputs)
+        measurements, told = parts_of(inputs)
         beginnings = self._begin(measurements, told)
         measurements, images = to_signed(measurements), to_signed(images)
         tapes, estimates = {"inverter": tf.GradientTape()}, {}

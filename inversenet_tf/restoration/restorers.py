@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from inversenet_tf.imaging.inputs import as_told
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.arrays import to_batch
 from inversenet_tf.restoration.footprint import SCRATCH, peak_bytes_per_pixel
@@ -18,13 +19,6 @@ INTERMEDIATE = "restore_with_intermediate"
 FROM_BYTES = "restore_bytes"
 WITH_KERNEL = "restore_with_kernel"
 FROM_BYTES_WITH_KERNEL = "restore_bytes_with_kernel"
-
-
-def as_told(measurements, kernels, noise_sigmas=None):
-    """Measurements with kernels and noise, as a model takes them: a dict of float32 tensors."""
-    noise_sigmas = np.zeros(len(measurements)) if noise_sigmas is None else noise_sigmas
-    arrays = {"measurements": measurements, "kernels": kernels, "noise_sigmas": noise_sigmas}
-    return {name: tf.cast(array, tf.float32) for name, array in arrays.items()}
 
 
 @dataclasses.dataclass(frozen=True)

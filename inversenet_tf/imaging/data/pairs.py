@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from inversenet_tf.imaging.config import NoiseConfig
 from inversenet_tf.imaging.data.patches import central_window, draw_patch, load_part_of
+from inversenet_tf.imaging.inputs import parts_of
 from inversenet_tf.imaging.physics.noise import add_gaussian_noise, round_to_8_bits
 from inversenet_tf.imaging.physics.operators import Identity
 
@@ -58,11 +59,6 @@ def degrade_each(images, operator, noise, seed, kernels, fractions):
     }
 
 
-def measurements_of(inputs):
-    """The measurements among a network's inputs, which may also tell kernels and noise."""
-    return inputs["measurements"] if isinstance(inputs, dict) else inputs
-
-
 def training_pairs(
     source, operator, noise, data, *, batch_size, seed, start=0, context=ONE_PROCESS
 ):
@@ -104,9 +100,9 @@ def training_pairs(
         return draw_patch(source, drawn, seed, position)
 
     def without_margin(inputs, images):
-        cut = _cut(measurements_of(inputs), data.margin // operator.scale)
-        told = inputs | {"measurements": cut} if isinstance(inputs, dict) else cut
-        return told, _cut(images, data.margin)
+        measurements, told = parts_of(inputs)
+        cut = _cut(measurements, data.margin // operator.scale)
+        return {"measurements": cut} | told if told else cut, _cut(images, data.margin)
 
     def draw(position):
         return operator.training_draw(seed, position)

@@ -14,7 +14,7 @@ def write_json(path, content):
 
 
 def _finite(content):
-    """JSON knows no infinity, the PSNR of two equal images: it is written as "inf"."""
+    """JSON knows no infinity and no NaN: they are written as text, "inf" and "nan"."""
     if isinstance(content, dict):
         return {key: _finite(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):

@@ -71,8 +71,19 @@ def camera_shake(size=9, seed=0):
     generator = np.random.default_rng(seed)
     acceleration = gaussian_filter(generator.normal(size=(512, 2)), (24, 0))
     path = np.cumsum(np.cumsum(acceleration, axis=0), axis=0)
-    path -= (path.max(axis=0) + path.min(axis=0)) / 2
-    path *= (size - 1) / 2 / np.abs(path).max()
+    return draw_trajectory(path, (size - 1) / 2, size)
+
+
+def draw_trajectory(path, reach, size):
+    """The kernel of a trajectory that is centred and scaled first.
+
+    Args:
+        path: [number, 2] of (row, column), in any units.
+        reach: pixels from the centre to its farthest row or column.
+        size: side of the kernel in pixels.
+    """
+    path = path - (path.max(axis=0) + path.min(axis=0)) / 2
+    path *= reach / np.abs(path).max()
     return draw_path(path + (size - 1) / 2, size)
 
 

@@ -29,6 +29,11 @@ class Operator:
     kernel = None
     is_varied = False
 
+    @property
+    def kernel_shape(self):
+        """(height, width) of the kernel, in pixels; (1, 1) where there is none."""
+        return (1, 1) if self.kernel is None else self.kernel.shape[:2]
+
     def __call__(self, images):
         """Returns A(images)."""
         raise NotImplementedError

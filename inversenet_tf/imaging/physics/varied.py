@@ -6,7 +6,7 @@ A network that is trained on them, and told each, restores any blur of the famil
 import numpy as np
 import tensorflow as tf
 
-from inversenet_tf.imaging.physics.kernels import draw_path, normalised
+from inversenet_tf.imaging.physics.kernels import draw_path, draw_trajectory, normalised
 from inversenet_tf.imaging.physics.operators import Operator, pad
 from inversenet_tf.imaging.physics.solvers import centred
 
@@ -31,9 +31,7 @@ def _shake(generator, size):
     smooth = np.stack([np.convolve(axis, window, "same") for axis in acceleration.T], axis=-1)
     velocity = np.cumsum(smooth - smooth.mean(axis=0), axis=0)
     path = np.cumsum(velocity - generator.uniform(0, 1) * velocity.mean(axis=0), axis=0)
-    path -= (path.max(axis=0) + path.min(axis=0)) / 2
-    path *= generator.uniform(0.25, 1.0) * (size - 1) / 2 / np.abs(path).max()
-    return draw_path(path + (size - 1) / 2, size)
+    return draw_trajectory(path, generator.uniform(0.25, 1.0) * (size - 1) / 2, size)
 
 
 def _gaussian(generator, size):
@@ -91,6 +89,10 @@ class VariedBlur(Operator):
         if size < 3 or size % 2 == 0:
             raise ValueError(f"Expected an odd size of at least 3. Received: {size}")
         self.size, self.boundary = size, boundary
+
+    @property
+    def kernel_shape(self):
+        return self.size, self.size
 
     def __call__(self, images, kernels):
         """Blurs each image [batch, height, width, channels] with its kernel [batch, size, size]."""
