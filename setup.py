@@ -39,6 +39,7 @@ setup(
         "pillow>=10.1",
         "psutil",
         "scikit-image>=0.22",
+        "PyWavelets>=1.4",  # by which scikit-image estimates noise
         "scikit-learn",
         "scipy",
         "tensorboard",

@@ -183,7 +183,7 @@ def solve_without_border(
     size = tf.shape(measurements)[1:3]
     side = tf.reduce_max(tf.shape(kernels)[1:3])
     margin = 2 * (side + side % 2) + 16
-    padded = _pad_tapered(measurements, margin)
+    padded = extended_periodically(measurements, margin)
     transfer = tf.signal.rfft2d(centred(kernels, tf.shape(padded)[1:3]))
     estimates = {}
     for factor in sorted({*LADDER, *factors}, reverse=True):
@@ -203,7 +203,7 @@ def _with_frame(padded, frame):
     return tf.concat([upper, padded[:, height:]], axis=1)
 
 
-def _pad_tapered(measurements, margin):
+def extended_periodically(measurements: tf.Tensor, margin: int) -> tf.Tensor:
     """Goes on below and to the right with the mirrored image, which fades into that of the start.
 
     So the images become periodic without a jump. The mirror folds as often as a small image needs.

@@ -1,0 +1,107 @@
+"""Which parts of photographs tell most of a blur."""
+
+import numpy as np
+import scipy.ndimage
+
+from inversenet_tf.imaging.files.images import from_integers
+
+PATCH = 192  # side in pixels: with a margin of 24, 216, which suits a Fourier transform
+PIXELS = 4 * PATCH**2  # at most, of all patches together
+SATURATED = 0.995  # from which a pixel counts as white
+MOST_SATURATED = 0.02  # share of such pixels in a patch
+LEAST_CONTRAST = 3.0  # of a patch's edges to its noise
+
+
+def images_of(images: np.ndarray | list[np.ndarray]) -> list[np.ndarray]:
+    """One image, a batch or a list, as float32 [height, width, 1 or 3] each, in [0, 1].
+
+    Args:
+        images: [height, width], [height, width, channels], [batch, height, width, channels], or a
+            list of images of any sizes; with 1, 3 or 4 channels (the fourth is left out), in
+            [0, 1] or integers of 8 or 16 bits.
+
+    Raises:
+        ValueError: another rank, number of channels or range, or no image.
+    """
+    if not isinstance(images, list | tuple):
+        array = np.asarray(images)
+        images = list(array) if array.ndim == 4 else [array]
+    if not images:
+        raise ValueError("Expected at least one image. Received: none")
+    return [_image_of(np.asarray(image)) for image in images]
+
+
+def _image_of(array):
+    image = array[..., np.newaxis] if array.ndim == 2 else array
+    if image.ndim != 3 or image.shape[-1] not in (1, 3, 4):
+        raise ValueError(
+            "Expected images [height, width] or [height, width, channels] with 1, 3 or 4 channels. "
+            f"Received: {array.shape}"
+        )
+    if image.dtype in (np.uint8, np.uint16):
+        image = from_integers(image)
+    image = image[..., :3].astype(np.float32)
+    if not np.isfinite(image).all() or image.min() < -0.5 or image.max() > 1.5:
+        raise ValueError(
+            "Expected finite values in [0, 1], or integers of 8 or 16 bits. "
+            f"Received: {image.min():.4g} to {image.max():.4g}"
+        )
+    return image
+
+
+def informative_patches(lumas: list[np.ndarray], noise: float) -> np.ndarray:
+    """The patches of photographs in which a blur shows best.
+
+    What counts is the weaker of the two directions of a patch's gradients, as edges of one
+    direction say nothing of a blur along them; white areas, where the sensor has cut off the light,
+    are avoided.
+
+    Args:
+        lumas: each [height, width], of any size.
+        noise: standard deviation of the luma.
+
+    Returns:
+        [patches, side, side]; none where all is flat or white.
+    """
+    side = min(PATCH, *(extent for luma in lumas for extent in luma.shape))
+    scores = {
+        (i, top, left): _score(luma[top : top + side, left : left + side], noise)
+        for i, luma in enumerate(lumas)
+        for top in _starts(luma.shape[0], side)
+        for left in _starts(luma.shape[1], side)
+    }
+    chosen = []
+    for place in sorted(scores, key=scores.get, reverse=True):
+        if scores[place] > 0 and not any(_overlap(place, other, side) for other in chosen):
+            chosen.append(place)
+    most = PIXELS // side**2
+    patches = [lumas[i][top : top + side, left : left + side] for i, top, left in chosen[:most]]
+    return np.stack(patches) if patches else np.zeros((0, side, side), np.float32)
+
+
+def _starts(extent, side):
+    """Where patches begin: a third of a side apart, the last at the border."""
+    return sorted({*range(0, extent - side, max(side // 3, 1)), extent - side})
+
+
+def _overlap(place, other, side):
+    return place[0] == other[0] and all(
+        abs(a - b) < side for a, b in zip(place[1:], other[1:], strict=True)
+    )
+
+
+def _score(luma, noise):
+    """The weaker direction's energy of gradients, or 0 where a patch is of no use."""
+    if (luma > SATURATED).mean() > MOST_SATURATED:
+        return 0.0
+    smooth = scipy.ndimage.gaussian_filter(luma, 1.0)
+    rows, columns = np.gradient(smooth)
+    tensor = np.array(
+        [
+            [(rows**2).mean(), (rows * columns).mean()],
+            [(rows * columns).mean(), (columns**2).mean()],
+        ]
+    )
+    weaker = float(np.linalg.eigvalsh(tensor)[0])
+    noise_energy = 0.04 * noise**2  # that a Gaussian of one pixel leaves in a gradient
+    return weaker if weaker > LEAST_CONTRAST * noise_energy else 0.0

@@ -1,0 +1,133 @@
+"""Kernels found from blurred images alone."""
+
+import numpy as np
+import pytest
+import skimage.data
+
+from inversenet_tf.imaging.physics import kernel_estimation
+from inversenet_tf.imaging.physics.blur_model import (
+    Measured,
+    correlations,
+    gradients_of,
+    marginal_cost,
+)
+from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
+from inversenet_tf.imaging.physics.kernels import linear_motion
+from inversenet_tf.imaging.physics.varied import blur_each
+
+KERNEL = linear_motion(9, 45.0)
+MARGIN = 8
+
+
+def measured(image, kernel=KERNEL, noise=0.01, boundary="circular"):
+    """A blurred, noisy photograph of 8 bits."""
+    blurred = blur_each(image[np.newaxis].astype(np.float32), kernel[np.newaxis], boundary)[0]
+    noisy = blurred + noise * np.random.default_rng(0).normal(size=image.shape)
+    return np.round(np.clip(noisy, 0, 1) * 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def photograph():
+    return skimage.data.astronaut()[:160, 140:300] / 255
+
+
+@pytest.fixture(scope="module")
+def of_camera(photograph):
+    """The estimate for a photograph of which nothing is known beyond the frame."""
+    blurred = measured(photograph)[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    heard = []
+    return estimate_kernel(blurred, progress=heard.append), heard
+
+
+def similarity(kernel, truth):
+    """The greatest normalised correlation over all shifts."""
+    side = kernel.shape[0] + truth.shape[0]
+    spectra = [np.fft.rfft2(k / np.linalg.norm(k), (side, side)) for k in (kernel, truth)]
+    return np.fft.irfft2(spectra[0] * spectra[1].conj(), (side, side)).max()
+
+
+def test_finds_the_kernel_of_a_photograph(of_camera):
+    estimate, _ = of_camera
+    assert similarity(estimate.kernel, KERNEL) > 0.85
+    assert estimate.is_blur and estimate.confidence == 1.0 and not estimate.reason
+
+
+def test_finds_the_noise(of_camera):
+    assert of_camera[0].noise == pytest.approx(0.01, rel=0.15)
+
+
+def test_kernel_is_one_of_a_blur(of_camera):
+    kernel = of_camera[0].kernel
+    assert kernel.dtype == np.float32 and kernel.shape[0] == kernel.shape[1]
+    assert kernel.shape[0] % 2 == 1 and kernel.min() >= 0
+    assert kernel.sum() == pytest.approx(1.0, abs=1e-5)
+    places = np.arange(len(kernel)) - len(kernel) // 2
+    assert abs(kernel.sum(0) @ places) <= 0.75 and abs(kernel.sum(1) @ places) <= 0.75
+
+
+def test_progress_rises_to_one(of_camera):
+    heard = of_camera[1]
+    assert heard == sorted(heard) and len(heard) > 3 and heard[-1] == 1.0
+
+
+def test_images_that_share_a_blur_determine_it_together():
+    rng = np.random.default_rng(0)
+    scene = skimage.data.astronaut() / 255
+    corners = rng.integers(0, 512 - 64, (8, 2))
+    batch = np.stack([measured(scene[t : t + 64, c : c + 64]) for t, c in corners])
+    estimate = estimate_kernel(batch, "circular", largest=15)
+    assert similarity(estimate.kernel, KERNEL) > 0.85
+
+
+def test_sharp_photograph_keeps_its_point(photograph):
+    estimate = estimate_kernel(photograph, largest=15)
+    assert estimate.kernel.tolist() == [[1.0]] and not estimate.is_blur
+    assert estimate.confidence == 0.0 and "sharp" in estimate.reason
+
+
+@pytest.mark.parametrize("level", [0.5, 1.0], ids=["flat", "overexposed"])
+def test_what_shows_nothing_is_left_as_it_is(level):
+    noisy = level + 0.01 * np.random.default_rng(0).normal(size=(64, 64, 3))
+    estimate = estimate_kernel(np.clip(noisy, 0, 1))
+    assert not estimate.is_blur and "shows the blur" in estimate.reason
+
+
+def test_likelihood_prefers_the_true_kernel(photograph):
+    images = Measured.of(photograph[np.newaxis].mean(-1), circular=True, noise=0.006)
+    blurred = Measured.of(
+        measured(photograph).mean(-1)[np.newaxis] / 255, circular=True, noise=0.006
+    )
+    point = np.zeros((9, 9))
+    point[4, 4] = 1.0
+    assert marginal_cost(blurred, KERNEL) < marginal_cost(blurred, point)
+    assert marginal_cost(images, point) < marginal_cost(images, KERNEL)
+
+
+def test_least_squares_find_a_kernel_from_sharp_gradients(photograph):
+    sharp = Measured.of(photograph[np.newaxis].mean(-1), circular=True, noise=0.001)
+    blurred = blur_each(photograph[np.newaxis].astype(np.float32), KERNEL[np.newaxis])
+    blurred = Measured.of(blurred.numpy().mean(-1), circular=True, noise=0.001)
+    gradients = gradients_of(sharp.images)
+    autocorrelation, target = correlations(blurred, gradients, 9)
+    start = np.full((9, 9), 1 / 81)
+    solution = kernel_estimation.non_negative_least_squares(
+        autocorrelation, target, start, steps=1000
+    )
+    np.testing.assert_allclose(solution, KERNEL, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("images", "settings", "message"),
+    [
+        (np.zeros((16, 64, 3)), {}, "32 pixels"),
+        (np.zeros((64, 64, 2)), {}, "channels"),
+        (np.full((64, 64), 255.0), {}, r"\[0, 1\]"),
+        (np.full((64, 64), np.nan), {}, "finite"),
+        (np.zeros((64, 64)), {"boundary": "valid"}, "boundary"),
+        ([], {}, "at least one"),
+        ([np.zeros((64, 64)), np.zeros((32, 64))], {"boundary": "circular"}, "one size"),
+    ],
+)
+def test_bad_input_is_refused(images, settings, message):
+    with pytest.raises(ValueError, match=message):
+        estimate_kernel(images, **settings)
