@@ -19,6 +19,7 @@ _PUBLIC = {
     "read_image": "inversenet_tf.imaging.files.images:read_image",
     "write_image": "inversenet_tf.imaging.files.images:write_image",
     "restore_files": "inversenet_tf.restoration.photographs:restore_files",
+    "estimate_kernel": "inversenet_tf.imaging.physics.kernel_estimation:estimate_kernel",
     "train": "inversenet_tf.training:train",
     "evaluate": "inversenet_tf.evaluation:evaluate",
     "export": "inversenet_tf.exporting.inversenet:export_run",

@@ -13,6 +13,7 @@ COMMANDS = {
     "train": "Train the experiment of a config, or go on with it.",
     "evaluate": "Measure a trained run on held-out images.",
     "restore": "Restore photographs with a trained run or an export.",
+    "estimate-kernel": "Find the blur of photographs from themselves.",
     "export": "Write a trained run as a SavedModel for TensorFlow Serving.",
     "verify": "Compare an export with the run it was made of, in a fresh process.",
     "convert": "Convert an export to a LiteRT (TensorFlow Lite) file.",
@@ -64,11 +65,14 @@ def usage() -> str:
 
 
 def run_tool(name: str, arguments: list[str]) -> None:
-    """Runs `tools/NAME.py` in this process, as Python would if it were called directly."""
+    """Runs `tools/NAME.py` in this process, as Python would if it were called directly.
+
+    A command's hyphens are underscores in the file's name.
+    """
     tools = shipped_folder("tools")
     sys.argv = [f"inversenet {name}", *("--help" if a == "-h" else a for a in arguments)]
     sys.path.insert(0, str(tools))  # programs import what lies beside them
-    runpy.run_path(str(tools / f"{name}.py"), run_name="__main__")
+    runpy.run_path(str(tools / f"{name.replace('-', '_')}.py"), run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from inversenet_tf.restoration import closed_form
 from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer, Restorer
 
 LITERT_SUFFIX = ".tflite"
@@ -14,7 +15,8 @@ def load(where: str | Path, which: str = "best") -> Restorer:
     Args:
         where: a work directory of `train`; an export, or its directory of versions; a LiteRT file
             that ends in `.tflite`; or a served model as "http://host:8501/MODEL" (https, or
-            grpc://host:8500/MODEL).
+            grpc://host:8500/MODEL); or "closed_form", which is there without any training, for
+            photographs whose blur is told.
         which: of a work directory, the checkpoint: "best" by validation PSNR, or "last".
 
     Returns:
@@ -26,6 +28,8 @@ def load(where: str | Path, which: str = "best") -> Restorer:
     """
     if address := re.fullmatch(r"(https?|grpc)://([^/]+)/(.+)", str(where)):
         return _served(*address.groups())
+    if where == closed_form.NAME:
+        return closed_form.ClosedFormRestorer()
     path = Path(where).expanduser()
     if path.suffix == LITERT_SUFFIX and path.is_file():
         from inversenet_tf.exporting.lite import LiteRestorer  # with the converter's needs

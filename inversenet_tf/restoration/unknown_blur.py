@@ -1,6 +1,6 @@
 """Photographs whose blur nobody knows: it is found first, and the restorer is told it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +58,16 @@ def description_of(estimate: KernelEstimate) -> str:
     )
 
 
-def shared_blur(paths: Iterable[Path]) -> KernelEstimate:
+def shared_blur(
+    paths: Iterable[Path],
+    boundary: str = "camera",
+    progress: Callable[[float], None] | None = None,
+) -> KernelEstimate:
     """The blur that photographs share, from the first few that can be read.
+
+    Args:
+        paths: of the photographs.
+        boundary, progress: as for `estimate_kernel`.
 
     Raises:
         ValueError: not one of them can be read.
@@ -74,4 +82,4 @@ def shared_blur(paths: Iterable[Path]) -> KernelEstimate:
             logging.warning("Left out of the search for the kernel: %s", error)
     if not pixels:
         raise ValueError("Expected photographs that can be read. Received: none")
-    return estimate_kernel(pixels)
+    return estimate_kernel(pixels, boundary, progress=progress)

@@ -1,0 +1,79 @@
+"""Finds the blur of photographs from themselves: the kernel, the noise, and how far to trust both.
+
+inversenet estimate-kernel --input=blurred.jpg --output=kernel.npy
+inversenet estimate-kernel --input=burst/ --output=kernel.npy
+
+The photographs of a folder are taken to share one blur, as those of one shake of the camera.
+Beside the kernel its picture is written, kernel.png, and kernel.json with the noise and the
+confidence. `inversenet restore --kernel=kernel.npy` takes the kernel.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from inversenet_tf.imaging.files.atomic import write_atomically
+from inversenet_tf.imaging.files.images import list_images, write_image
+from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.photographs import allow_large
+from inversenet_tf.imaging.physics.kernel_estimation import BOUNDARIES
+from inversenet_tf.restoration.unknown_blur import description_of, shared_blur
+
+INPUT = flags.DEFINE_string("input", None, "Image file, or directory of images.", required=True)
+OUTPUT = flags.DEFINE_string("output", None, "File for the kernel, *.npy.", required=True)
+BOUNDARY = flags.DEFINE_enum(
+    "boundary",
+    "camera",
+    BOUNDARIES,
+    "What is beyond the frame: camera for photographs; circular for simulations that go round.",
+)
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results that exist.")
+
+PICTURE_SIDE = 256  # pixels, about, of the kernel's picture
+
+
+def main():
+    output = Path(OUTPUT.value).expanduser()
+    if output.suffix != ".npy":
+        raise ValueError(f"Expected an --output that ends in .npy. Received: {output}")
+    results = [output, output.with_suffix(".png"), output.with_suffix(".json")]
+    existing = [str(path) for path in results if path.exists()]
+    if existing and not OVERWRITE.value:
+        raise ValueError(f"Expected --overwrite, as results exist. Received: {', '.join(existing)}")
+    source = Path(INPUT.value).expanduser()
+    allow_large()
+    paths = list_images(source) if source.is_dir() else [source]
+    with tqdm(total=100, desc="seeking the kernel", unit="%") as progress:
+        estimate = shared_blur(
+            paths, BOUNDARY.value, lambda share: progress.update(int(100 * share) - progress.n)
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_image(results[1], enlarged(estimate.kernel))
+    facts = {
+        "input": str(source),
+        "boundary": BOUNDARY.value,
+        "size": len(estimate.kernel),
+        "noise": estimate.noise,
+        "confidence": estimate.confidence,
+        "reason": estimate.reason,
+    }
+    write_json(results[2], facts)
+    write_atomically(output, lambda file: np.save(file, estimate.kernel))
+    print(description_of(estimate))
+    print(f"Written: {', '.join(map(str, results))}.")
+
+
+def enlarged(kernel):
+    """The kernel as a picture, its greatest value white: [side, side, 1] in [0, 1]."""
+    side = max(PICTURE_SIDE // len(kernel), 1) * len(kernel)
+    picture = Image.fromarray(kernel / kernel.max()).resize((side, side), Image.Resampling.NEAREST)
+    return np.asarray(picture)[..., np.newaxis]
+
+
+if __name__ == "__main__":
+    run(main)
