@@ -29,7 +29,6 @@ setup(
         "absl-py",
         'array_record; platform_system != "Windows"',  # for prepared sets; not made for Windows
         "dacite",
-        "filelock",
         "h5py",
         "importlib_resources",  # tensorflow-datasets uses it without asking for it
         "keras>=3.8",

@@ -1,7 +1,6 @@
 """Training a prior: config -> images -> GAN -> checkpoints, logs and the prior's file."""
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 from absl import logging
@@ -11,7 +10,7 @@ from blind_gan_tf.networks import NETWORKS
 from blind_gan_tf.prior import PRIOR_FILE, Prior, save_prior
 from inversenet_tf.engine.callbacks import SaturationAlarm
 from inversenet_tf.engine.optimizers import build_adam, new_learning_rate_factor
-from inversenet_tf.engine.session import is_finished, resume, train_on
+from inversenet_tf.engine.session import is_finished, resume, session, train_on
 from inversenet_tf.engine.strategies import build_strategy
 from inversenet_tf.engine.workdir import LOGS, fix_randomness, learned_from, open_workdir
 from inversenet_tf.engine.workers import check_agreement, is_chief, other_workers
@@ -52,18 +51,24 @@ def train_prior(config, workdir):
         ValueError: a config, data source or work directory that cannot be used; raised before
             anything is written.
         OSError: none of the checkpoints can be read.
+        InUse: another process trains in the work directory.
         Interrupted: SIGTERM came and the state is saved, or another worker is gone.
         TrainingDiverged: a loss or gradient was not finite, and once more at a lower rate.
     """
     config.validate()
     strategy = build_strategy(config.runtime, config.training.batch_size)
+    with session(workdir, strategy) as workdir:
+        return _train(config, workdir, strategy)
+
+
+def _train(config, workdir, strategy):
+    """What `train_prior` does in a work directory that is its own."""
     source, held_out = _open_data(config)
     fix_randomness(config.training)
     check_agreement(strategy, config=learned_from(config), images=source.names)
     with other_workers(strategy), strategy.scope():
         prior = build_prior(config)
         compile_prior(prior, config)
-    workdir = Path(workdir).expanduser()
     if is_chief(strategy):
         open_workdir(workdir, config, free=("runtime",))
     resume(prior, strategy, workdir)

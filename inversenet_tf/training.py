@@ -12,7 +12,7 @@ from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.adversarial import check_layers
 from inversenet_tf.engine.callbacks import SaturationAlarm
 from inversenet_tf.engine.optimizers import build_adam, new_learning_rate_factor
-from inversenet_tf.engine.session import LAST, is_finished, resume, train_on
+from inversenet_tf.engine.session import LAST, is_finished, resume, session, train_on
 from inversenet_tf.engine.strategies import build_strategy
 from inversenet_tf.engine.workdir import (
     CHECKPOINTS,
@@ -127,6 +127,7 @@ def train(
         ValueError: a config, data source, weight file or work directory that cannot be used;
             raised before anything is written.
         OSError: none of the checkpoints can be read.
+        InUse: another process trains in the work directory.
         Interrupted: SIGTERM came and the state is saved, or another worker is gone.
         TrainingDiverged: a loss or gradient was not finite, and once more at a lower rate.
     """
@@ -135,10 +136,15 @@ def train(
     strategy = build_strategy(config.runtime, config.training.batch_size)
     own = {"inverter": inverter, "denoiser": denoiser}
     _check_call(config, own | {"comparator": comparator})
+    with session(workdir, strategy) as workdir:
+        return _train(config, workdir, strategy, operator, noise, comparator, own)
+
+
+def _train(config, workdir, strategy, operator, noise, comparator, own):
+    """What `train` does in a work directory that is its own."""
     operator, images, held_out = open_data(config, operator)
     fix_randomness(config.training)
     check_agreement(strategy, config=learned_from(config), images=images.names)
-    workdir = Path(workdir).expanduser()
     spectrum = _spectrum(config, images, workdir)
     with other_workers(strategy), strategy.scope():
         model = build_model(

@@ -12,6 +12,7 @@ from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.divergence import REPORT_FILE, TrainingDiverged
 from inversenet_tf.engine.optimizers import new_learning_rate_factor
 from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE
+from inversenet_tf.imaging.files.locks import InUse, held
 from inversenet_tf.models.inversenet import NETWORKS, InverseNet
 from inversenet_tf.recipes import compared_by_squeezenet
 from inversenet_tf.trained_run import kept_operator, load_trained
@@ -54,6 +55,20 @@ def test_a_run_leaves_config_checkpoints_and_logs(small_config, tmp_path):
     } <= written
     steps = [event.step for event in logs.Tensors("annealing/images - restored")]
     assert steps == [0, 2, 4]
+
+
+def test_a_second_training_of_one_work_directory_is_refused_before_it_touches_anything(
+    small_config, tmp_path
+):
+    """Also while the first has no checkpoint yet."""
+    for name in ("config.json", "logs/events"):
+        (tmp_path / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "run" / name).write_text("of the first")
+    with held(tmp_path / "run"):
+        before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
+        with pytest.raises(InUse, match="run is in use by"):
+            train(small_config, tmp_path / "run")
+        assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")} == before
 
 
 def test_a_batch_that_replicas_cannot_share_is_refused(small_config, tmp_path):

@@ -1,5 +1,8 @@
 """One session of a training: from its last checkpoint to its end, a signal or a divergence."""
 
+import contextlib
+from pathlib import Path
+
 from absl import logging
 
 from inversenet_tf.engine import checkpoints
@@ -9,8 +12,34 @@ from inversenet_tf.engine.interruption import Interrupted, Interruption
 from inversenet_tf.engine.training_loop import NotFinite, fit
 from inversenet_tf.engine.workdir import CHECKPOINTS, HISTORY_FILE
 from inversenet_tf.engine.workers import is_chief, take_from_chief
+from inversenet_tf.imaging.files.atomic import check_writable
+from inversenet_tf.imaging.files.locks import held
 
 LAST = "last"
+
+
+@contextlib.contextmanager
+def session(workdir, strategy):
+    """Keeps a work directory to one training; only the chief of several workers writes to it.
+
+    Args:
+        workdir: of the run.
+        strategy: a `tf.distribute.Strategy`.
+
+    Yields:
+        The work directory as a `Path`.
+
+    Raises:
+        ValueError: the chief cannot write to it.
+        InUse: another process trains there.
+    """
+    workdir = Path(workdir).expanduser()
+    if not is_chief(strategy):
+        yield workdir
+        return
+    check_writable(workdir)
+    with held(workdir):
+        yield workdir
 
 
 def resume(model, strategy, workdir):

@@ -12,7 +12,9 @@ from absl import logging
 from PIL import Image
 from tqdm import tqdm
 
+from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.images import LUMA, ImageReadError
+from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.photographs import (
     Photograph,
     allow_large,
@@ -80,7 +82,15 @@ def restore_files(
     """
     if overwrite and skip_existing:
         raise ValueError("Expected overwrite or skip_existing. Received: both.")
+    check_writable(output := Path(output).expanduser())
     allow_large()
+    # Two calls for one output take turns, so that each sees what the other has made.
+    with held(output, wait=True):
+        return _restore_all(restorer, source, output, overwrite, max_memory, compare, skip_existing)
+
+
+def _restore_all(restorer, source, output, overwrite, max_memory, compare, skip_existing):
+    """What `restore_files` does while the output is its own."""
     jobs = _jobs(source, output, overwrite or skip_existing, compare)
     missing = [job for job in jobs if not (skip_existing and _is_done(job))]
     if len(missing) < len(jobs):

@@ -16,6 +16,8 @@ from inversenet_tf.imaging.data import packing, prepared
 from inversenet_tf.imaging.data.datasets import TRAINING, open_source
 from inversenet_tf.imaging.data.pairs import training_pairs
 from inversenet_tf.imaging.files import images as files
+from inversenet_tf.imaging.files.atomic import partial_directory
+from inversenet_tf.imaging.files.locks import InUse, held
 from inversenet_tf.imaging.physics.operators import Identity
 
 ROOT = Path(__file__).parents[3]
@@ -43,6 +45,14 @@ def whole(large_files, tmp_path):
 
 def open_prepared(directory, **kwargs):
     return open_source(f"prepared:{directory}", TRAINING, **kwargs)
+
+
+def test_a_set_is_packed_by_one_process(image_folder, tmp_path):
+    with held(tmp_path / "set"), pytest.raises(InUse, match="set is in use by"):
+        packing.prepare(f"folder:{image_folder}", tmp_path / "set")
+    packing.prepare(f"folder:{image_folder}", tmp_path / "set")
+    with held(tmp_path / "set"), pytest.raises(InUse, match="set is in use by"):
+        packing.prepare(f"folder:{image_folder}", tmp_path / "set")
 
 
 def test_a_training_draws_the_same_batches(image_folder, tmp_path):
@@ -175,7 +185,9 @@ def test_an_interrupted_packing_goes_on(large_files, tmp_path, monkeypatch, plac
     assert command in str(refused.value)
 
     # As a kill leaves it: half a shard aside, and another one whole but not yet described.
-    (directory / ".partial-shard-00001.array_record").write_bytes(b"half")
+    aside = partial_directory(directory / "shard-00001.array_record")
+    aside.mkdir()
+    (aside / "shard-00001.array_record").write_bytes(b"half")
     (directory / "shard-00002.array_record").write_bytes(b"other")
     first = (directory / "shard-00000.array_record").stat()
     monkeypatch.setattr(packing, "decoded_size", read)
