@@ -49,7 +49,7 @@ setup(
         "gpu": ["tensorflow[and-cuda]"],
         "serving": ["grpcio", "requests", "tenacity>=9", "tensorflow-serving-api"],
         "dev": ["pytest", "pytest-xdist", "ruff"],
-        "bench": ["torch"],
+        "bench": ["deepinv", "torch"],
         "docs": ["mkdocs<2", "mkdocs-material", "mkdocstrings[python]"],
     },
 )

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-from pathlib import Path
 
 import numpy as np
 from absl import logging
@@ -22,6 +21,7 @@ from inversenet_tf.imaging.files.atomic import check_writable, written_aside
 from inversenet_tf.imaging.files.images import write_image
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.locks import held
+from inversenet_tf.imaging.files.paths import check_utf8
 
 # What may change between two calls for one work directory: no search depends on it.
 SCORING_FIELDS = ("methods", "classifier", "metrics")
@@ -52,7 +52,7 @@ def run_inversion(config, workdir, measurements=None):
         SearchDiverged: a residual became NaN. The checkpoint of the round before stands.
     """
     config.validate()
-    workdir = Path(workdir).expanduser()
+    workdir = check_utf8(workdir)
     check_writable(workdir)
     with held(workdir):
         return _run_inversion(config, workdir, measurements)

@@ -32,7 +32,7 @@ ALLOWED = {
     RESTORATION: (IMAGING, SERVING, MODELS),
     "inversenet_tf.client": (IMAGING, RESTORATION, "inversenet_tf.models.kernel_use"),
     "inversenet_tf.loading": (
-        *(RESTORATION, "inversenet_tf.client", "inversenet_tf.exporting"),
+        *(IMAGING, RESTORATION, "inversenet_tf.client", "inversenet_tf.exporting"),
         "inversenet_tf.trained_run",
     ),
     "inversenet_tf.recipes": ("inversenet_tf.config",),

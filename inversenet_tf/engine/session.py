@@ -1,7 +1,6 @@
 """One session of a training: from its last checkpoint to its end, a signal or a divergence."""
 
 import contextlib
-from pathlib import Path
 
 from absl import logging
 
@@ -14,6 +13,7 @@ from inversenet_tf.engine.workdir import CHECKPOINTS, HISTORY_FILE
 from inversenet_tf.engine.workers import is_chief, take_from_chief
 from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.locks import held
+from inversenet_tf.imaging.files.paths import check_utf8
 
 LAST = "last"
 
@@ -30,10 +30,10 @@ def session(workdir, strategy):
         The work directory as a `Path`.
 
     Raises:
-        ValueError: the chief cannot write to it.
+        ValueError: TensorFlow or the chief cannot write to it.
         InUse: another process trains there.
     """
-    workdir = Path(workdir).expanduser()
+    workdir = check_utf8(workdir)
     if not is_chief(strategy):
         yield workdir
         return
@@ -107,4 +107,5 @@ def train_on(model, strategy, workdir, batches, validation, config, learning_rat
 
 def is_finished(model, training):
     """Whether nothing of a training is left to do, its last validation included."""
-    return int(model.epochs_ended.numpy()) * training.steps_per_epoch >= training.steps
+    validated = int(model.epochs_ended.numpy()) * training.steps_per_epoch >= training.steps
+    return model.step >= training.steps and validated

@@ -12,6 +12,7 @@ import tensorflow
 from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.json import read_json, write_json
+from inversenet_tf.imaging.files.paths import check_utf8
 
 CONFIG_FILE = "config.json"
 CHECKPOINTS = "checkpoints"
@@ -53,7 +54,7 @@ def config_class_of(workdir, classes):
 
 
 def _config_file(workdir):
-    path = Path(workdir).expanduser() / CONFIG_FILE
+    path = check_utf8(workdir) / CONFIG_FILE
     if not path.is_file():
         raise ValueError(f"Expected a work directory with {CONFIG_FILE}. Received: {workdir}")
     return path

@@ -9,6 +9,7 @@ from inversenet_tf.data import open_held_out
 from inversenet_tf.evaluation import degradation_of, describe, draw, score
 from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.locks import held
+from inversenet_tf.imaging.files.paths import check_utf8
 from inversenet_tf.imaging.physics.operators import build_operator
 from inversenet_tf.paper.annealing import annealing_figure
 from inversenet_tf.paper.image_sets import image_set
@@ -52,7 +53,7 @@ def reproduce(table, names, conditions):
         ValueError: images, weights or trainings that cannot be used; raised before any training.
         InUse: another process makes a table in the same directory.
     """
-    check_writable(conditions.output)
+    check_writable(check_utf8(conditions.output))
     with held(conditions.output):
         return _reproduce(table, names, conditions)
 

@@ -4,6 +4,7 @@ import dataclasses
 
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.paths import printable
 
 # {table: {our row: {our column: (PSNR in dB, SSIM)}}}, of other images, kernels and budgets.
 PAPER = {
@@ -64,7 +65,7 @@ def write_report(table, names, measured, conditions):
     }
     write_json(conditions.output / f"{name}.json", content)
     with written_aside(conditions.output / f"{name}.md") as partial:
-        partial.write_text(text + "\n")
+        partial.write_text(printable(text) + "\n")
     return text
 
 

@@ -12,6 +12,7 @@ from absl import logging
 from inversenet_tf.imaging.files.atomic import check_writable, written_aside
 from inversenet_tf.imaging.files.json import read_json, write_json
 from inversenet_tf.imaging.files.locks import held
+from inversenet_tf.imaging.files.paths import check_utf8
 from inversenet_tf.serving.warmup import write_warmup
 
 SERVING_DEFAULT = "serving_default"
@@ -35,7 +36,7 @@ def new_version(directory):
     Raises:
         ValueError: the directory is a SavedModel itself, or cannot be written to.
     """
-    directory = Path(directory).expanduser()
+    directory = check_utf8(directory)
     check_writable(directory)
     if (directory / SAVED_MODEL_FILE).exists():
         raise ValueError(
@@ -53,7 +54,7 @@ def latest_version(directory):
     Raises:
         ValueError: there is none.
     """
-    directory = Path(directory).expanduser()
+    directory = check_utf8(directory)
     for place in (*reversed(versions_of(directory).values()), directory):
         if (place / SAVED_MODEL_FILE).is_file():
             return place

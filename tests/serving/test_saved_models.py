@@ -117,5 +117,5 @@ def test_without_the_protos_there_is_no_warm_up(tmp_path, monkeypatch, warned):
     monkeypatch.setattr(builtins, "__import__", missing)
     version = write_version(tmp_path, DOUBLE, {}, WARMUP)
     assert read_metadata(version)["warmup_requests"] == 0
-    assert 'pip install "inversenet-tf[serving]"' in warned()
+    assert "pip install tensorflow-serving-api" in warned()
     assert not (version / "assets.extra/tf_serving_warmup_requests").exists()

@@ -27,6 +27,7 @@ from inversenet_tf.imaging.files.images import (
     to_luma,
     usable_images,
 )
+from inversenet_tf.imaging.files.paths import folders_in
 
 
 class Folder(ImageSource):
@@ -193,7 +194,7 @@ def open_source(spec, role, channels=3, minimum_side=1):
     if kind == "idx" and place:
         return Idx(plain.removeprefix("idx:"), split, channels, minimum_side)
     if kind == "folder" and place:
-        folders = [Folder(part, channels, minimum_side) for part in place.split(",")]
+        folders = [Folder(part, channels, minimum_side) for part in folders_in(place)]
         return folders[0] if len(folders) == 1 else Joined(spec, folders)
     if kind == "prepared" and place:
         from inversenet_tf.imaging.data.prepared import (
@@ -201,8 +202,8 @@ def open_source(spec, role, channels=3, minimum_side=1):
         )
 
         return Prepared(place, channels, minimum_side)
-    if kind == "pairs" and place.count(",") == 1:
-        return Pairs(*place.split(","), channels, minimum_side)
+    if kind == "pairs" and len(folders_in(place)) == 2:
+        return Pairs(*folders_in(place), channels, minimum_side)
     if kind == "tfds" and place:
         name, _, split = place.partition("@")
         default = "train" if role == TRAINING else None

@@ -33,6 +33,7 @@ from inversenet_tf.imaging.files.images import (
     report_skipped,
 )
 from inversenet_tf.imaging.files.locks import LOCK_FILE, held
+from inversenet_tf.imaging.files.paths import check_utf8, folders_in
 
 WRITER_OPTIONS = "group_size:1,uncompressed"  # each record by itself; it is compressed already
 CORES = os.cpu_count() or 1
@@ -56,7 +57,7 @@ def prepare(spec, directory, shard_mib=DEFAULT_SHARD_MIB):
         OSError: a file cannot be read or a shard not be written.
         InUse: another process is packing into the directory.
     """
-    directory = Path(directory).expanduser()
+    directory = check_utf8(directory)
     folders = _folders(spec)
     check_writable(directory)
     with held(directory):
@@ -92,7 +93,7 @@ def _folders(spec):
     kind, _, place = spec.partition(":")
     if kind != "folder" or not place:
         raise ValueError(f"Expected folder:DIR or folder:DIR,DIR. Received: {spec!r}")
-    return [Path(part).expanduser().absolute() for part in place.split(",")]
+    return [Path(part).expanduser().absolute() for part in folders_in(place)]
 
 
 def _paths_by_name(folders):

@@ -9,7 +9,6 @@ import io
 import json
 import shlex
 import threading
-from pathlib import Path
 
 import numpy as np
 from array_record.python.array_record_module import ArrayRecordReader
@@ -22,6 +21,7 @@ from inversenet_tf.imaging.files.images import (
     report_skipped,
     small_images,
 )
+from inversenet_tf.imaging.files.paths import check_utf8
 
 FORMAT = 1
 INDEX_FILE = "index.json"
@@ -38,7 +38,7 @@ class Prepared(ImageSource):
     """
 
     def __init__(self, directory, channels, minimum_side):
-        directory = Path(directory).expanduser()
+        directory = check_utf8(directory)
         index = _read_index(directory)
         self._shards = [Shard(directory, **described) for described in index["shards"]]
         fault = next(filter(None, (shard.fault() for shard in self._shards)), None)
@@ -123,7 +123,7 @@ def damaged_shards(directory):
     Raises:
         ValueError: the directory holds no prepared set.
     """
-    directory = Path(directory).expanduser()
+    directory = check_utf8(directory)
     shards = [Shard(directory, **described) for described in _read_index(directory)["shards"]]
     return [damage for shard in tqdm(shards, "verifying shards") if (damage := shard.damage())]
 
