@@ -65,7 +65,7 @@ def _lines_of_notes():
             text = line.strip()
             if text.startswith("... --"):
                 yield whole + text.removeprefix("...")
-            elif re.match(r"(inversenet|python tools/\S+) ", text):
+            elif re.match(r"(inversenet [a-z]+|python tools/\S+) (--|\.{3})", text):
                 whole = re.sub(r"\s#.*", "", text)
                 yield whole
 

@@ -21,7 +21,8 @@ def test_train_evaluate_restore_export(tmp_path, image_folder):
     evaluated = run("evaluate", f"--workdir={workdir}", "--limit=2")
     assert evaluated.returncode == 0, evaluated.stderr
     assert "restored" in evaluated.stdout
-    assert json.loads((workdir / "results.json").read_text())["number_of_images"] == 2
+    written = json.loads((workdir / "evaluations" / "first-2" / "results.json").read_text())
+    assert written["number_of_images"] == 2 and not (workdir / "results.json").exists()
 
     exported = run("export", f"--workdir={workdir}", f"--output={tmp_path}/export", "--verify")
     assert exported.returncode == 0, exported.stderr

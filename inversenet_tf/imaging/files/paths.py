@@ -1,6 +1,7 @@
 """Paths as TensorFlow takes them: it reads some as patterns, and knows UTF-8 alone."""
 
 import contextlib
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -31,16 +32,43 @@ def taken_literally(directory):
         yield link
 
 
-def folders_in(place):
-    """The directories that `DIR,DIR` names, in a list; what exists may have commas in its name."""
+def folders_in(place, base="."):
+    """The directories that `DIR,DIR` names, in a list; what exists may have commas in its name.
+
+    Args:
+        place: of the source.
+        base: the directory that relative paths begin at.
+    """
     words, folders = place.split(","), []
     while words:
         counts = range(len(words), 0, -1)
         names = [",".join(words[:count]) for count in counts]
-        name = next((name for name in names if Path(name).expanduser().is_dir()), words[0])
-        folders.append(name)
-        words = words[name.count(",") + 1 :]
+        present = (name for name in names if Path(base, os.path.expanduser(name)).is_dir())
+        folders.append(next(present, words[0]))
+        words = words[folders[-1].count(",") + 1 :]
     return folders
+
+
+def canonical_source(spec, base="."):
+    """The same text for every spelling of a source of images, of which links are none.
+
+    Args:
+        spec: as for `open_source`.
+        base: the directory that relative paths begin at.
+    """
+    kind, _, place = spec.partition(":")
+    if kind in ("folder", "pairs"):
+        folders = folders_in(place, base)
+    elif kind in ("prepared", "idx"):
+        folders = [place]
+    else:
+        return spec
+    return f"{kind}:{','.join(canonical_path(folder, base) for folder in folders)}"
+
+
+def canonical_path(path, base="."):
+    """The same text for every spelling of a path; "" stays so."""
+    return path and os.path.realpath(os.path.join(base, os.path.expanduser(path)))
 
 
 def check_utf8(path):
