@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import time
 
 import numpy as np
@@ -17,6 +18,10 @@ def test_train_evaluate_restore_export(tmp_path, image_folder):
     trained = train(workdir, image_folder)
     assert trained.returncode == 0, trained.stderr
     assert "psnr_restored" in trained.stdout + trained.stderr
+    assert re.search(
+        r"best at step 2: degraded \d+\.\d\d dB, inverted .* dB, restored", trained.stdout
+    )
+    assert f"inversenet restore --workdir={workdir} " in trained.stdout
 
     evaluated = run("evaluate", f"--workdir={workdir}", "--limit=2")
     assert evaluated.returncode == 0, evaluated.stderr

@@ -42,6 +42,22 @@ def session(workdir, strategy):
         yield workdir
 
 
+def say_if_finished(workdir, training):
+    """Logs that a training has ended before, which is known before anything is opened for it."""
+    directory = workdir / CHECKPOINTS / LAST
+    last = checkpoints.latest(directory)
+    if last is None or checkpoints.step_of(last) < training.steps:
+        return
+    if any(name.startswith("val_") for name in checkpoints.last_scores(directory)):
+        logging.info(
+            "%s is finished: %d of %d steps. Nothing is trained; for more of them there is "
+            "--extend.",
+            workdir,
+            checkpoints.step_of(last),
+            training.steps,
+        )
+
+
 def resume(model, strategy, workdir):
     """Brings a model to its last checkpoint, if there is one; only the chief reads it.
 
