@@ -60,7 +60,7 @@ def run(main):
             return
         # A data pipeline that failed would otherwise be waited for at exit, without end.
         gc.collect()
-        sys.exit(f"Error: {message} (--verbosity=1 shows its origin)")
+        sys.exit(f"Error: {message}")
 
     flags.FLAGS.set_default("verbosity", logging.INFO)
     app.run(guarded, flags_parser=_parse)

@@ -22,6 +22,7 @@ from inversenet_tf.imaging.files.json import read_json, write_json
 from inversenet_tf.imaging.files.paths import canonical_source
 from inversenet_tf.imaging.inputs import measurements_of, parts_of
 from inversenet_tf.imaging.physics.operators import Operator
+from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import ModelRestorer
 from inversenet_tf.trained_run import (
@@ -43,9 +44,8 @@ class Evaluation(dict):
     """What `results.json` holds; printed, it is the table of its methods."""
 
     def __str__(self):
-        return f"{self['number_of_images']} images of {self['data']['source']}\n" + format_table(
-            self["methods"]
-        )
+        count = counted(self["number_of_images"], "image")
+        return f"{count} of {self['data']['source']}\n{format_table(self['methods'])}"
 
 
 def evaluate(

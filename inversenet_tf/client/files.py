@@ -16,6 +16,7 @@ from inversenet_tf.imaging.files.images import EXIF_ORIENTATION, ImageReadError,
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.photographs import allow_large, read_photograph, write_photograph
 from inversenet_tf.imaging.files.targets import pair_with_targets
+from inversenet_tf.imaging.wording import counted
 
 # Files that the server reads as `read_photograph` does.
 TAKEN_FORMATS = ("PNG", "JPEG")
@@ -60,7 +61,7 @@ def _restore_all(client, source, output, parallel, overwrite, skip_existing):
     if skip_existing:
         wanted = len(pairs)
         pairs = [(path, target) for path, target in pairs if not target.exists()]
-        logging.info("%d of %d results exist already.", wanted - len(pairs), wanted)
+        logging.info("Left as they are: %s.", counted(wanted - len(pairs), "result"))
         if not pairs:
             return [], {}
     restored, skipped = _restore_pairs(client, pairs, parallel)

@@ -12,6 +12,7 @@ from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE, open_workdir, read_config
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.locks import held
+from inversenet_tf.imaging.wording import counted
 from inversenet_tf.paper.budget import seconds_per_step, steps_within
 from inversenet_tf.paper.image_sets import image_set
 from inversenet_tf.training import train
@@ -115,7 +116,7 @@ class Training:
         else:
             config = self.config()
             steps = steps_within(config, self.conditions.minutes, self._seconds_per_step(config))
-        logging.info("%s: %d steps.", self.name, steps)
+        logging.info("%s: %s.", self.name, counted(steps, "step"))
         train(self.config(steps), self.workdir)
 
     def _seconds_per_step(self, config):

@@ -24,6 +24,7 @@ from inversenet_tf.imaging.files.photographs import (
     write_photograph,
 )
 from inversenet_tf.imaging.files.targets import check_replaceable, pair_with_targets
+from inversenet_tf.imaging.wording import counted
 from inversenet_tf.restoration.tiling import restore_pixels
 
 COMPARISONS = "comparisons"  # the directory below that of the results
@@ -94,7 +95,7 @@ def _restore_all(restorer, source, output, overwrite, max_memory, compare, skip_
     jobs = _jobs(source, output, overwrite or skip_existing, compare)
     missing = [job for job in jobs if not (skip_existing and _is_done(job))]
     if len(missing) < len(jobs):
-        logging.info("%d results exist and stay.", len(jobs) - len(missing))
+        logging.info("Left as they are: %s.", counted(len(jobs) - len(missing), "result"))
     restored, skipped = _restore_jobs(restorer, missing, max_memory, skip_existing)
     if skipped and not restored and len(missing) == len(jobs):
         raise ValueError(

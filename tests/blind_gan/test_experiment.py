@@ -170,6 +170,10 @@ def test_several_mixtures_come_as_arrays(separation, tmp_path, name):
 def test_measurements_of_one_name_are_refused(restoration, tmp_path):
     for suffix in ("png", "jpg"):
         Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / f"a.{suffix}")
+    assert measured(tmp_path, restoration, 1).names == ["a.jpg", "a.png"]
+    (tmp_path / "a").mkdir()
+    for name in ("a/b.png", "a-b.png"):
+        Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / name)
     with pytest.raises(ValueError, match="Received: several a"):
         measured(tmp_path, restoration, 1)
 

@@ -1,6 +1,7 @@
 """Where images come from: `open_source("photos" | "digits" | "folder:DIR" | "tfds:NAME" | ...)`."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -55,8 +56,7 @@ class Pairs(ImageSource):
     paired = True
 
     def __init__(self, sharp_directory, degraded_directory, channels, minimum_side):
-        sharp = _by_stem(sharp_directory)
-        degraded = _by_stem(degraded_directory)
+        sharp, degraded = _by_common_names(sharp_directory, degraded_directory)
         alone = sorted(sharp.keys() ^ degraded.keys())
         if alone:
             raise ValueError(
@@ -143,17 +143,25 @@ class Tfds(ImageSource):
         return to_luma(image) if self._channels == 1 else image.repeat(3, -1)
 
 
-def _by_stem(directory):
-    directory = Path(directory).expanduser()
-    found = {}
-    for path in list_images(directory):
-        stem = str(path.relative_to(directory).with_suffix(""))
-        if stem in found:
-            raise ValueError(
-                f"Expected one image for each name. Received: {found[stem]} and {path}."
-            )
-        found[stem] = path
-    return found
+def _by_common_names(*directories):
+    """For each directory its images by relative name: {name: path}.
+
+    The suffix belongs to a name where one of the directories has several images of the same stem.
+    """
+    roots = [Path(directory).expanduser() for directory in directories]
+    names = [{path.relative_to(root): path for path in list_images(root)} for root in roots]
+    several = {
+        stem
+        for of_one in names
+        for stem, count in Counter(name.with_suffix("") for name in of_one).items()
+        if count > 1
+    }
+
+    def key(name):
+        stem = name.with_suffix("")
+        return str(name if stem in several else stem)
+
+    return [{key(name): path for name, path in of_one.items()} for of_one in names]
 
 
 def held_out_split(builder):

@@ -22,6 +22,7 @@ from inversenet_tf.imaging.files.images import (
     small_images,
 )
 from inversenet_tf.imaging.files.paths import check_utf8
+from inversenet_tf.imaging.wording import counted
 
 FORMAT = 1
 INDEX_FILE = "index.json"
@@ -101,7 +102,7 @@ class Shard:
             return f"{self.file} of {found} bytes instead of {self._bytes}"
         found = self._opened().num_records()  # 0 of a file that is none of records
         if found != self.count:
-            return f"{self.file} of {found} images instead of {self.count}"
+            return f"{self.file} of {counted(found, 'image')} instead of {self.count}"
         return None
 
     def damage(self):
