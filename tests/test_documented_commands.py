@@ -32,7 +32,7 @@ LEFT_OUT = {
     "train": ["--config=quickstart", "--workdir=runs/mine"],
     "benchmark": ["--output=runs/benchmark"],
     "invert": ["--config=deblur", "--workdir=runs/deblur", "--config.prior=runs/prior_celeba"],
-    "endurance/kill_training": ["--config=configs/inversenet/quickstart.py"],
+    "endurance/kill_training": ["--config=quickstart", "--output=runs/endurance"],
 }
 PACKAGES = ("inversenet_tf", "blind_gan_tf")
 CONFIGS = (Config, PriorConfig, InversionConfig)
@@ -105,6 +105,7 @@ def parse(monkeypatch):
 
     def parse(name, arguments):
         monkeypatch.syspath_prepend(ROOT / "tools")
+        monkeypatch.syspath_prepend((ROOT / "tools" / name).parent)
         spec = importlib.util.spec_from_file_location(
             f"documented_{name.replace('/', '_')}", ROOT / f"tools/{name}.py"
         )
