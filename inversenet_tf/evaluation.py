@@ -19,7 +19,7 @@ from inversenet_tf.imaging.config import CUSTOM, NoiseConfig
 from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.files.grids import comparison_figure
 from inversenet_tf.imaging.files.json import read_json, write_json
-from inversenet_tf.imaging.files.paths import canonical_source
+from inversenet_tf.imaging.files.paths import canonical_source, printable
 from inversenet_tf.imaging.inputs import measurements_of, parts_of
 from inversenet_tf.imaging.physics.operators import Operator
 from inversenet_tf.imaging.wording import counted
@@ -45,7 +45,8 @@ class Evaluation(dict):
 
     def __str__(self):
         count = counted(self["number_of_images"], "image")
-        return f"{count} of {self['data']['source']}\n{format_table(self['methods'])}"
+        source = printable(self["data"]["source"])
+        return f"{count} of {source}\n{format_table(self['methods'])}"
 
 
 def evaluate(

@@ -113,8 +113,9 @@ def parse(monkeypatch):
         arguments = with_config_paths(with_present_names_of_flags([name, *arguments]))
         monkeypatch.setattr(sys, "argv", arguments)  # where config flags look for overrides
         assert flags.FLAGS(arguments) == [name]
-        if "config" in flags.FLAGS:
-            flags.FLAGS.config.validate()
+        config = flags.FLAGS["config"].value if "config" in flags.FLAGS else None
+        if isinstance(config, CONFIGS):  # it may be a path that the program passes on
+            config.validate()
 
     yield parse
     flags.FLAGS.unparse_flags()
