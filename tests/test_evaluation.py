@@ -86,7 +86,8 @@ def test_no_evaluation_overwrites_that_of_another_kind(trained, image_folder, tm
             written = json.loads((trained / "evaluations" / name / "results.json").read_text())
             assert written == results
     assert {name: (trained / name).read_bytes() for name in kept} == kept
-    assert evaluate(trained, data=own["data"]["source"] + "/.", limit=6) == own  # in its place
+    again = evaluate(trained, data=own["data"]["source"] + "/.", limit=6)  # the same, in its place
+    assert again["is_own_validation"] and again["images"] == own["images"]
     assert len(list((trained / "evaluations").iterdir())) == 6
     for which in ("best", "last"):
         scores = read_metadata(export_run(trained, tmp_path / which, which))["scores"]
