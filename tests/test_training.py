@@ -91,7 +91,7 @@ def test_a_finished_run_says_so_first_and_is_not_trained_again(
     small_config, tmp_path, monkeypatch, caplog
 ):
     logging.use_python_logging(quiet=True)
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="absl")
     first = train(small_config, tmp_path / "run")
     assert "is finished" not in caplog.text
     opened = []

@@ -139,7 +139,7 @@ def test_unreadable_files_are_skipped_by_name(image_folder, tmp_path, caplog):
     for name, reason in index["skipped"].items():
         assert name in reason and f"Skipped: {reason}" in caplog.text
     assert "5 images used, 3 skipped" in caplog.text
-    assert "1 files without an image's suffix ignored" in caplog.text
+    assert "1 file without an image's suffix ignored" in caplog.text
     folder = open_source(f"folder:{image_folder}", TRAINING)
     assert open_prepared(tmp_path / "prepared").names == folder.names
 
@@ -147,7 +147,7 @@ def test_unreadable_files_are_skipped_by_name(image_folder, tmp_path, caplog):
 def test_a_folder_without_an_image_makes_no_prepared_set(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "a.png").touch()
-    with pytest.raises(ValueError, match="1 files, none usable.*a.png"):
+    with pytest.raises(ValueError, match="1 file, none usable.*a.png"):
         packing.prepare(f"folder:{tmp_path / 'images'}", tmp_path / "prepared")
     assert not (tmp_path / "prepared" / "index.json").exists()
 
