@@ -346,7 +346,7 @@ def test_the_tool_packs_and_verifies(image_folder, tmp_path):
     source, output = f"--source=folder:{image_folder}", f"--output={tmp_path / 'prepared'}"
     packed = run_tool(source, output, "--verify")
     assert packed.returncode == 0, packed.stderr
-    assert f"6 images in 1 shards: prepared:{tmp_path / 'prepared'}" in packed.stdout
+    assert f"6 images in 1 shard: prepared:{tmp_path / 'prepared'}" in packed.stdout
     assert "are whole" in packed.stdout
     flip_a_bit(tmp_path / "prepared" / "shard-00000.array_record")
     verified = run_tool(output, "--verify")
