@@ -81,7 +81,7 @@ IMPOSSIBLE = {
     "training.average": 1.5,
     "data.margin": -1,
     "training.batch_size": 0,
-    "training.steps": 150,
+    "training.steps": 0,
     "training.precision": "float8",
     "training.seed": -1,
     "metrics.channels": "lab",
