@@ -164,7 +164,7 @@ def _is_one_place(field, one, other, origin):
         canonical = canonical_path
     else:
         return False
-    return canonical(other) in (canonical(one, origin), canonical(one))
+    return canonical(other) == canonical(one, origin)
 
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-image", "scikit-learn", "pillow")
