@@ -29,7 +29,6 @@ setup(
         "absl-py",
         'array_record; platform_system != "Windows"',  # for prepared sets; not made for Windows
         "dacite",
-        "filelock",
         "h5py",
         "importlib_resources",  # tensorflow-datasets uses it without asking for it
         "keras>=3.8",
@@ -51,7 +50,7 @@ setup(
         "gpu": ["tensorflow[and-cuda]"],
         "serving": ["grpcio", "requests", "tenacity>=9", "tensorflow-serving-api"],
         "dev": ["pytest", "pytest-xdist", "ruff"],
-        "bench": ["torch"],
+        "bench": ["deepinv", "torch"],
         "docs": ["mkdocs<2", "mkdocs-material", "mkdocstrings[python]"],
     },
 )

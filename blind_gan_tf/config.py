@@ -50,7 +50,8 @@ class PriorTrainingConfig:
     average: float = 0.0  # decay of the generator's moving average, 0 for none. Paper: none
     batch_size: int = 128  # over all replicas
     steps: int = 10_000
-    steps_per_epoch: int = 250  # between checkpoints, sample grids and checks
+    # Between checkpoints, sample grids and checks; the last epoch may be shorter.
+    steps_per_epoch: int = 250
     seed: int = 0
     precision: str = "float32"  # one of PRECISIONS
     deterministic: bool = False  # the same bits on every run of one machine, more slowly
@@ -89,11 +90,6 @@ class PriorConfig:
             check_at_least(f"training.{field}", getattr(training, field), 1)
         check_at_least("training.seed", training.seed, 0)
         check_choice("training.precision", training.precision, PRECISIONS)
-        if training.steps % training.steps_per_epoch:
-            raise ValueError(
-                "Expected training.steps to be a multiple of training.steps_per_epoch. "
-                f"Received: {training.steps} and {training.steps_per_epoch}"
-            )
 
 
 @dataclasses.dataclass(slots=True)

@@ -17,9 +17,11 @@ from blind_gan_tf.search_log import SearchLog
 from inversenet_tf.engine.workdir import CHECKPOINTS, open_workdir, versions
 from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.checks import check_at_least
-from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.atomic import check_writable, written_aside
 from inversenet_tf.imaging.files.images import write_image
 from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.locks import held
+from inversenet_tf.imaging.files.paths import check_utf8
 
 # What may change between two calls for one work directory: no search depends on it.
 SCORING_FIELDS = ("methods", "classifier", "metrics")
@@ -46,9 +48,18 @@ def run_inversion(config, workdir, measurements=None):
     Raises:
         ValueError: a config, prior, measurements or work directory that cannot be used; raised
             before anything is written.
+        InUse: another process works in the directory.
         SearchDiverged: a residual became NaN. The checkpoint of the round before stands.
     """
     config.validate()
+    workdir = check_utf8(workdir)
+    check_writable(workdir)
+    with held(workdir):
+        return _run_inversion(config, workdir, measurements)
+
+
+def _run_inversion(config, workdir, measurements):
+    """What `run_inversion` does in a work directory that is its own."""
     prior = load_prior(config.prior, config.precision)
     classifier = load_classifier(config.classifier) if config.classifier else None
     if measurements is None:
@@ -69,7 +80,7 @@ def run_inversion(config, workdir, measurements=None):
         "prior_sha256": hashlib.sha256(prior_file(config.prior).read_bytes()).hexdigest(),
         "measurements_sha256": hashlib.sha256(problem.measurements.tobytes()).hexdigest(),
     }
-    workdir = open_workdir(workdir, config, free=SCORING_FIELDS)
+    open_workdir(workdir, config, free=SCORING_FIELDS)
     _keep_inputs(workdir, inputs, problem)
     outputs, found = {}, None
     for name in methods:

@@ -1,17 +1,18 @@
 """Training a prior: config -> images -> GAN -> checkpoints, logs and the prior's file."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 import numpy as np
 from absl import logging
 
-from blind_gan_tf.callbacks import PriorLog, PriorSaver
+from blind_gan_tf.callbacks import SAMPLES_FILE, PriorLog, PriorSaver
 from blind_gan_tf.networks import NETWORKS
 from blind_gan_tf.prior import PRIOR_FILE, Prior, save_prior
 from inversenet_tf.engine.callbacks import SaturationAlarm
 from inversenet_tf.engine.optimizers import build_adam, new_learning_rate_factor
-from inversenet_tf.engine.session import is_finished, resume, train_on
+from inversenet_tf.engine.session import is_finished, resume, say_if_finished, session, train_on
 from inversenet_tf.engine.strategies import build_strategy
 from inversenet_tf.engine.workdir import LOGS, fix_randomness, learned_from, open_workdir
 from inversenet_tf.engine.workers import check_agreement, is_chief, other_workers
@@ -37,13 +38,14 @@ def build_prior(config):
     )
 
 
-def train_prior(config, workdir):
+def train_prior(config, workdir, extend=False):
     """Trains a prior, or goes on with it where an earlier call was interrupted.
 
     Args:
         config: a `PriorConfig`.
         workdir: directory of the run: `config.json`, `checkpoints/`, `logs/`, `samples.png` and
             `prior.keras`, which `load_prior` reads.
+        extend: as for `inversenet_tf.train`.
 
     Returns:
         The trained `Prior`, with the averaged generator where the config asks for one.
@@ -52,26 +54,42 @@ def train_prior(config, workdir):
         ValueError: a config, data source or work directory that cannot be used; raised before
             anything is written.
         OSError: none of the checkpoints can be read.
+        InUse: another process trains in the work directory.
         Interrupted: SIGTERM came and the state is saved, or another worker is gone.
         TrainingDiverged: a loss or gradient was not finite, and once more at a lower rate.
     """
     config.validate()
     strategy = build_strategy(config.runtime, config.training.batch_size)
+    with session(workdir, strategy) as workdir:
+        say_if_finished(workdir, config.training)
+        return _train(config, workdir, strategy, extend)
+
+
+def _train(config, workdir, strategy, extend):
+    """What `train_prior` does in a work directory that is its own."""
     source, held_out = _open_data(config)
     fix_randomness(config.training)
     check_agreement(strategy, config=learned_from(config), images=source.names)
     with other_workers(strategy), strategy.scope():
         prior = build_prior(config)
         compile_prior(prior, config)
-    workdir = Path(workdir).expanduser()
     if is_chief(strategy):
-        open_workdir(workdir, config, free=("runtime",))
+        open_workdir(workdir, config, free=("runtime",), extend=extend)
     resume(prior, strategy, workdir)
     if not is_finished(prior, config.training):
         _train_on(prior, strategy, config, source, held_out, workdir)
     if is_chief(strategy) and not (workdir / PRIOR_FILE).exists():
         save_prior(prior.trained(), workdir / PRIOR_FILE)
     return prior.trained()
+
+
+def what_next(workdir):
+    """What there is to look at after a training, and the command that may follow."""
+    prior = f"--config.prior={shlex.quote(str(workdir))}"
+    return (
+        f"Look at {Path(workdir) / SAMPLES_FILE}. What may follow:\n"
+        f"  inversenet invert --config=EXPERIMENT --workdir=runs/inversion {prior}"
+    )
 
 
 def compile_prior(prior, config):

@@ -178,6 +178,8 @@ def measured(directory, config, prior_channels):
                 "these bounds, say so with --config.problem.signed."
             )
     names = ["-".join(path.relative_to(directory).with_suffix("").parts) for path in paths]
+    if len(set(names)) < len(names):  # as of photo.png beside photo.jpg
+        names = ["-".join(path.relative_to(directory).parts) for path in paths]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(

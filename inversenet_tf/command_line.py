@@ -17,6 +17,8 @@ KEYBOARD_STATUS = 130  # of a program that Ctrl-C ended
 # What a user can mend: values, files and directories, and a learning rate.
 MENDABLE = (ValueError, OSError, FloatingPointError)
 
+NO_HOME = "Could not determine home directory."  # of pathlib, for "~nobody/file"
+
 
 def run(main):
     """Parses the flags and calls `main()`; what a user can mend ends as one line and status 1.
@@ -30,6 +32,8 @@ def run(main):
         if len(arguments) > 1:
             raise app.UsageError(f"Expected flags only. Received: {' '.join(arguments[1:])}")
         logging.get_absl_handler().addFilter(_is_ours)
+        # A file's name may be no text at all, and the terminal's alphabet a small one.
+        sys.stdout.reconfigure(errors="backslashreplace")
         tensorflow.get_logger().setLevel("WARNING")
         try:
             main()
@@ -38,6 +42,10 @@ def run(main):
         except MENDABLE as error:
             message = str(error)
             logging.debug("The error's origin:", exc_info=True)
+        except RuntimeError as error:
+            if str(error) != NO_HOME:
+                raise
+            message = "Expected the home directory of a user after ~; a file of such a name is ./~"
         except tensorflow.errors.OpError as error:  # what went wrong inside a data pipeline
             unreadable = re.search(r"ImageReadError: (.+)", str(error))
             if unreadable is None:
@@ -52,7 +60,7 @@ def run(main):
             return
         # A data pipeline that failed would otherwise be waited for at exit, without end.
         gc.collect()
-        sys.exit(f"Error: {message} (--verbosity=1 shows its origin)")
+        sys.exit(f"Error: {message}")
 
     flags.FLAGS.set_default("verbosity", logging.INFO)
     app.run(guarded, flags_parser=_parse)

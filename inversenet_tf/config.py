@@ -91,8 +91,12 @@ class TrainingConfig:
 
     batch_size: int = 36  # over all replicas
     steps: int = 1500
-    steps_per_epoch: int = 100  # between validations, checkpoints and summaries
+    # Between validations, checkpoints and summaries; where `steps` is no multiple of it, the last
+    # epoch is shorter.
+    steps_per_epoch: int = 100
     seed: int = 0
+    # A run or an export whose U-Net and DAE the training begins with; "": random weights.
+    initial_weights: str = ""
     precision: str = "float32"  # one of PRECISIONS
     # Decay of a moving average of the weights of U-Net and DAE, which is what is then used; 0:
     # the weights of the last step. Paper: none.
@@ -239,8 +243,3 @@ class Config:
                     f"Expected 0 <= optimizer.{field} < 1. Received: {getattr(optimizer, field)}"
                 )
         check_fraction("optimizer.warmup_fraction", optimizer.warmup_fraction)
-        if training.steps % training.steps_per_epoch:
-            raise ValueError(
-                "Expected training.steps to be a multiple of training.steps_per_epoch. "
-                f"Received: {training.steps} and {training.steps_per_epoch}"
-            )

@@ -1,22 +1,28 @@
 """Evaluation: a trained run against its baselines, every number with how it was made."""
 
 import dataclasses
+import hashlib
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from absl import logging
 from tqdm import tqdm
 
 from inversenet_tf.baselines import usual_baselines
 from inversenet_tf.data import open_held_out
 from inversenet_tf.engine.workdir import versions
 from inversenet_tf.imaging import metrics
-from inversenet_tf.imaging.config import NoiseConfig
+from inversenet_tf.imaging.config import CUSTOM, NoiseConfig
 from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.files.grids import comparison_figure
-from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.json import read_json, write_json
+from inversenet_tf.imaging.files.paths import canonical_source, printable
 from inversenet_tf.imaging.inputs import measurements_of, parts_of
 from inversenet_tf.imaging.physics.operators import Operator
+from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import ModelRestorer
 from inversenet_tf.trained_run import (
@@ -28,6 +34,9 @@ from inversenet_tf.trained_run import (
 )
 
 RESULTS_FILE = "results.json"
+FIGURE_FILE = "comparison.png"
+EVALUATIONS = "evaluations"  # directory of all but the run's own validation
+LONGEST_NAME = 40  # characters of a source that name its results
 FIGURE_ROWS = 6
 
 
@@ -35,9 +44,9 @@ class Evaluation(dict):
     """What `results.json` holds; printed, it is the table of its methods."""
 
     def __str__(self):
-        return f"{self['number_of_images']} images of {self['data']['source']}\n" + format_table(
-            self["methods"]
-        )
+        count = counted(self["number_of_images"], "image")
+        source = printable(self["data"]["source"])
+        return f"{count} of {source}\n{format_table(self['methods'])}"
 
 
 def evaluate(
@@ -50,6 +59,10 @@ def evaluate(
     noise: Callable | NoiseConfig | None = None,
 ) -> Evaluation:
     """Measures a run on images it has not seen; writes `results.json` and `comparison.png`.
+
+    Those of the run's own validation, all of it, with the best checkpoint, are in the work
+    directory. Each other source, limit, checkpoint, operator or noise has a directory of its own
+    below `evaluations/`.
 
     Args:
         workdir: of a run of `train`.
@@ -71,6 +84,7 @@ def evaluate(
     workdir = Path(workdir).expanduser()
     model, config, step = load_trained(workdir, which)
     restorer = ModelRestorer(model)
+    changes = _changes(config, operator, noise)
     if isinstance(noise, NoiseConfig):
         config.noise, noise = noise, None
     is_told = operator is not None and model.kernel_use == kernel_use.REQUIRED
@@ -93,12 +107,71 @@ def evaluate(
     results = Evaluation(
         config=dataclasses.asdict(config), checkpoint={"which": which, "step": step}
     )
+    place = _place(workdir, config.data.validation, data, source, limit, [which, *changes])
+    results["is_own_validation"] = place == _own_place(workdir, which)
     results |= describe(source, config, limit) | {"methods": scores}
     if not is_told:
-        write_json(workdir / RESULTS_FILE, results)
+        write_json(place / RESULTS_FILE, results)
         footer = f"{source.spec}; {results['degradation']}; step {step}; PSNR in dB, SSIM"
-        draw(workdir / "comparison.png", examples, scores, footer)
+        draw(place / FIGURE_FILE, examples, scores, footer)
+        logging.info("Written: %s and %s.", place / RESULTS_FILE, FIGURE_FILE)
     return results
+
+
+def own_results(workdir, which="best"):
+    """The content of `results.json` of the run's own validation; None where it was not measured.
+
+    What an earlier version wrote does not say which images it was asked for, and counts as none.
+
+    Args:
+        workdir: of the run.
+        which: checkpoint that was measured, "best" or "last".
+    """
+    path = _own_place(Path(workdir).expanduser(), which) / RESULTS_FILE
+    results = read_json(path) if path.is_file() else {}
+    return results if results.get("is_own_validation") else None
+
+
+def _own_place(workdir, which):
+    return workdir if which == "best" else workdir / EVALUATIONS / which
+
+
+def _changes(config, operator, noise):
+    """Words for what the caller measures with, where the run was trained with something else."""
+    words = []
+    if operator is not None and config.operator.name != CUSTOM:
+        kernel = b"" if operator.kernel is None else np.asarray(operator.kernel).tobytes()
+        words.append(f"operator-{_mark(kernel)}")
+    if isinstance(noise, NoiseConfig) and noise != config.noise:
+        words.append(f"noise-{_mark(repr(noise))}")
+    elif callable(noise) and not config.noise.custom:
+        words.append("other-noise")
+    return words
+
+
+def _place(workdir, own, data, source, limit, words):
+    """The directory of results, which tells all from each other that may be asked for.
+
+    Args:
+        workdir: of the run.
+        own: spec of its validation source.
+        data: spec of the one that was measured, or None.
+        source: the `ImageSource` of it.
+        limit: images it was stopped after, or None.
+        words: of what else differs from the run's own; the first is the checkpoint.
+    """
+    words = [word for word in words if word != "best"]
+    if limit is not None and limit < len(source):
+        words.insert(0, f"first-{limit}")
+    if data is not None and canonical_source(data) != canonical_source(own):
+        name = re.sub(r"[^\w.]+", "-", data)[-LONGEST_NAME:].strip("-.")
+        words.insert(0, f"{name}-{_mark(canonical_source(data))}")
+    return workdir / EVALUATIONS / "-".join(words) if words else workdir
+
+
+def _mark(content):
+    """Eight digits that differ where texts or bytes do."""
+    return hashlib.sha256(os.fsencode(content)).hexdigest()[:8]
 
 
 def describe(source, config, limit=None):

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from inversenet_tf.imaging.files.paths import check_utf8
 from inversenet_tf.restoration import closed_form
 from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer, Restorer
 
@@ -32,6 +33,7 @@ def load(where: str | Path, which: str = "best") -> Restorer:
         return closed_form.ClosedFormRestorer()
     path = Path(where).expanduser()
     if path.suffix == LITERT_SUFFIX and path.is_file():
+        check_utf8(path)
         from inversenet_tf.exporting.lite import LiteRestorer  # with the converter's needs
 
         return LiteRestorer(path)

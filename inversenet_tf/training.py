@@ -1,5 +1,6 @@
 """Training: config -> images -> measurements -> networks -> checkpoints and logs."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,14 @@ from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.adversarial import check_layers
 from inversenet_tf.engine.callbacks import SaturationAlarm
 from inversenet_tf.engine.optimizers import build_adam, new_learning_rate_factor
-from inversenet_tf.engine.session import LAST, is_finished, resume, train_on
+from inversenet_tf.engine.session import (
+    LAST,
+    is_finished,
+    resume,
+    say_if_finished,
+    session,
+    train_on,
+)
 from inversenet_tf.engine.strategies import build_strategy
 from inversenet_tf.engine.workdir import (
     CHECKPOINTS,
@@ -25,6 +33,7 @@ from inversenet_tf.engine.workers import check_agreement, is_chief, other_worker
 from inversenet_tf.imaging.data.pairs import evaluation_pairs, training_pairs
 from inversenet_tf.imaging.physics.operators import Operator
 from inversenet_tf.imaging.physics.spectra import LEAST_SIDE
+from inversenet_tf.initial_weights import initial_weights
 from inversenet_tf.models.build import build_model, check_networks, closed_form_of, rebuilt
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.perceptual.comparator import build_comparator
@@ -106,6 +115,7 @@ def train(
     comparator: Callable | None = None,
     inverter: keras.Model | None = None,
     denoiser: keras.Model | None = None,
+    extend: bool = False,
 ) -> InverseNet:
     """Trains one experiment, or goes on with it where an earlier call was interrupted.
 
@@ -119,6 +129,8 @@ def train(
         comparator, inverter, denoiser: the caller's own, where the config names "custom": a
             frozen callable from images in [0, 1] to features, and networks as `models/build.py`
             describes them, of which copies are trained.
+        extend: whether a run may be gone on with by another number of `training.steps`, or another
+            of the fields in `engine.workdir.EXTENDABLE`, than it was begun with.
 
     Returns:
         The trained `InverseNet`, in the state of the last step.
@@ -127,6 +139,7 @@ def train(
         ValueError: a config, data source, weight file or work directory that cannot be used;
             raised before anything is written.
         OSError: none of the checkpoints can be read.
+        InUse: another process trains in the work directory.
         Interrupted: SIGTERM came and the state is saved, or another worker is gone.
         TrainingDiverged: a loss or gradient was not finite, and once more at a lower rate.
     """
@@ -135,22 +148,39 @@ def train(
     strategy = build_strategy(config.runtime, config.training.batch_size)
     own = {"inverter": inverter, "denoiser": denoiser}
     _check_call(config, own | {"comparator": comparator})
+    with session(workdir, strategy) as workdir:
+        say_if_finished(workdir, config.training)
+        return _train(config, workdir, strategy, operator, noise, comparator, own, extend)
+
+
+def _train(config, workdir, strategy, operator, noise, comparator, own, extend):
+    """What `train` does in a work directory that is its own."""
     operator, images, held_out = open_data(config, operator)
     fix_randomness(config.training)
     check_agreement(strategy, config=learned_from(config), images=images.names)
-    workdir = Path(workdir).expanduser()
     spectrum = _spectrum(config, images, workdir)
-    with other_workers(strategy), strategy.scope():
-        model = build_model(
+
+    def build(with_discriminator=True):
+        return build_model(
             config,
             **{part: rebuilt(part, own[part]) for part in own},
+            with_discriminator=with_discriminator,
             closed_form=closed_form_of(config, operator.kernel, spectrum),
         )
+
+    is_new = checkpoints.latest(workdir / CHECKPOINTS / LAST) is None
+    begins_with = {}
+    if config.training.initial_weights and is_new and is_chief(strategy):
+        begins_with = initial_weights(build(False), config.training.initial_weights)
+    with other_workers(strategy), strategy.scope():
+        model = build()
+        for name, weights in begins_with.items():  # the other workers get them from the chief
+            model.networks[name].set_weights(weights)
         compile_model(model, config, comparator or comparator_of(config))
     check_networks(model, config)
     check_layers(model, strategy.num_replicas_in_sync)
     if is_chief(strategy):
-        _open_workdir(workdir, config, operator, own)
+        _open_workdir(workdir, config, operator, own, extend)
         if spectrum is not None:
             keep_spectrum(workdir, spectrum)
     resume(model, strategy, workdir)
@@ -158,6 +188,27 @@ def train(
         degradation = operator, noise or config.noise
         _train_on(model, strategy, config, degradation, images, held_out, workdir)
     return model
+
+
+def what_next(workdir: str | Path) -> str:
+    """What a training has reached, and the commands that may follow, in a few lines."""
+    directory = Path(workdir).expanduser() / CHECKPOINTS / "best"
+    best = checkpoints.latest(directory)
+    if best is None:  # as where another worker keeps them
+        return "Trained."
+    scores, at = checkpoints.scores(best), f"--workdir={shlex.quote(str(workdir))}"
+    found = [
+        f"{name} {float(scores[f'val_psnr_{name}']):.2f} dB"
+        for name in ("degraded", "inverted", "restored")
+        if f"val_psnr_{name}" in scores
+    ]
+    return (
+        f"Best validation at step {checkpoints.step_of(best)}: {', '.join(found)}. "
+        "What may follow:\n"
+        f"  inversenet evaluate {at}\n"
+        f"  inversenet restore {at} --input=PHOTOGRAPHS --output=restored\n"
+        f"  inversenet export {at} --output=models/mine --verify"
+    )
 
 
 def _spectrum(config, images, workdir):
@@ -201,9 +252,9 @@ def _check_call(config, own):
             )
 
 
-def _open_workdir(workdir, config, operator, own):
+def _open_workdir(workdir, config, operator, own, extend):
     """Makes the work directory, or checks that it holds this experiment."""
-    open_workdir(workdir, config, free=("runtime",))
+    open_workdir(workdir, config, free=("runtime",), extend=extend)
     is_new = checkpoints.latest(workdir / CHECKPOINTS / LAST) is None
     keep_kernel(workdir, operator, is_new)
     keep_networks(workdir, own, is_new)

@@ -32,7 +32,7 @@ ALLOWED = {
     RESTORATION: (IMAGING, SERVING, MODELS),
     "inversenet_tf.client": (IMAGING, RESTORATION, "inversenet_tf.models.kernel_use"),
     "inversenet_tf.loading": (
-        *(RESTORATION, "inversenet_tf.client", "inversenet_tf.exporting"),
+        *(IMAGING, RESTORATION, "inversenet_tf.client", "inversenet_tf.exporting"),
         "inversenet_tf.trained_run",
     ),
     "inversenet_tf.recipes": ("inversenet_tf.config",),
@@ -40,9 +40,16 @@ ALLOWED = {
     "inversenet_tf.trained_run": (IMAGING, ENGINE, MODELS, "inversenet_tf.config"),
     "inversenet_tf.baselines": (IMAGING, "inversenet_tf.config"),
     "inversenet_tf.callbacks": (IMAGING, ENGINE),
+    "inversenet_tf.initial_weights": (
+        IMAGING,
+        ENGINE,
+        SERVING,
+        MODELS,
+        "inversenet_tf.trained_run",
+    ),
     "inversenet_tf.training": (
         *(IMAGING, ENGINE, MODELS, *SCHEMA, *RUN),
-        "inversenet_tf.callbacks",
+        *("inversenet_tf.callbacks", "inversenet_tf.initial_weights"),
     ),
     "inversenet_tf.evaluation": (IMAGING, ENGINE, MODELS, RESTORATION, *SCHEMA, *RUN),
     "inversenet_tf.exporting": (

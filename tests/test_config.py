@@ -81,7 +81,7 @@ IMPOSSIBLE = {
     "training.average": 1.5,
     "data.margin": -1,
     "training.batch_size": 0,
-    "training.steps": 150,
+    "training.steps": 0,
     "training.precision": "float8",
     "training.seed": -1,
     "metrics.channels": "lab",
@@ -219,6 +219,56 @@ def test_what_a_run_is_computed_on_may_change(tmp_path):
     config.optimizer.learning_rate = 1.0
     with pytest.raises(ValueError, match="differs in optimizer.learning_rate: [^;]*. Choose"):
         open_workdir(workdir, config, free=("runtime",))
+
+
+def test_an_experiment_is_the_same_however_its_paths_are_spelled(tmp_path, monkeypatch):
+    for name in ("photos", "photos/other", "elsewhere"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to("photos")
+    monkeypatch.chdir(tmp_path)
+    config = Config()
+    config.data.train, config.data.validation = "folder:photos", "pairs:photos,photos/other"
+    config.operator.kernel, config.operator.kernel_file = "file", "kernel.npy"
+    workdir = open_workdir(tmp_path / "run", config)
+    (workdir / CHECKPOINTS / "last" / "step-00000001").mkdir(parents=True)
+    for directory, train, validation, kernel in (
+        (".", "folder:photos/", "pairs:./photos,photos/other/", "./kernel.npy"),
+        (".", f"folder:{tmp_path}/photos", "pairs:link,link/other", f"{tmp_path}/kernel.npy"),
+        ("elsewhere", "folder:../photos", "pairs:../photos,../photos/other", "../kernel.npy"),
+        (".", "folder:elsewhere/../photos", "pairs:photos,link/other", "kernel.npy"),
+    ):
+        monkeypatch.chdir(tmp_path / directory)
+        config.data.train, config.data.validation = train, validation
+        config.operator.kernel_file = kernel
+        assert open_workdir(workdir, config, free=("runtime",)) == workdir
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for field, other in (("train", "folder:photos"), ("validation", "pairs:../photos,../link")):
+        kept = getattr(config.data, field)
+        setattr(config.data, field, other)
+        with pytest.raises(ValueError, match=f"differs in .*data.{field}: "):
+            open_workdir(workdir, config, free=("runtime",))
+        setattr(config.data, field, kept)
+
+
+def test_a_run_may_be_extended_where_that_is_asked_for(tmp_path):
+    config = Config()
+    workdir = open_workdir(tmp_path / "run", config)
+    (workdir / CHECKPOINTS / "last" / "step-00000001").mkdir(parents=True)
+    config.training.steps, config.training.batch_size = 2000, 4
+    config.data.train = "folder:moved"
+    with pytest.raises(ValueError, match="training.steps: 1500 there, 2000.* --extend goes on so"):
+        open_workdir(workdir, config, free=("runtime",), extend=False)
+    with pytest.raises(ValueError, match="Choose another --workdir"):  # an inversion has no more
+        open_workdir(workdir, config)
+    open_workdir(workdir, config, free=("runtime",), extend=True)
+    assert read_config(workdir, Config) == config
+    config.training.steps = 1999
+    with pytest.raises(ValueError, match="Expected at least the 2000 training.steps"):
+        open_workdir(workdir, config, free=("runtime",), extend=True)
+    config.training.steps, config.data.size = 3000, 32
+    for extend in (True, False):
+        with pytest.raises(ValueError, match="data.size: 64 there, 32 .* Choose another --workdir"):
+            open_workdir(workdir, config, free=("runtime",), extend=extend)
 
 
 def test_what_is_learned_depends_on_all_but_what_it_is_computed_on():

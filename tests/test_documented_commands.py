@@ -1,5 +1,9 @@
-"""Every command and every field of a config that README and the manual show is a real one."""
+"""Every command and every field of a config that the project's own texts show is a real one.
 
+These are README and the manual, the help of the programs, and the lab notes that configs open with.
+"""
+
+import ast
 import dataclasses
 import importlib.util
 import re
@@ -11,18 +15,26 @@ from absl import flags
 from programs import ROOT
 
 from blind_gan_tf.config import InversionConfig, PriorConfig
-from inversenet_tf.command import COMMANDS
+from inversenet_tf.command import COMMANDS, usage
 from inversenet_tf.config import Config
 from inversenet_tf.imaging.renamed import with_present_names_of_flags
-from inversenet_tf.shipped import config_path, with_config_paths
+from inversenet_tf.shipped import config_path, experiments, with_config_paths
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-COMMAND = re.compile(r"(?:^|\s|/)(?:inversenet (\w+)|tools/(?=[\w/]+\.py --)(\w+)\.py)(?=\s|$)(.*)")
+PROGRAMS = [
+    path for place in ("tools", "configs", "examples") for path in (ROOT / place).rglob("*.py")
+]
+COMMAND = re.compile(
+    r"(?:^|\s|/)(?:inversenet (\w+)|tools/(?=[\w/]+\.py (?:\.{3} )?--)([\w/]+)\.py)(?=\s|$)(.*)"
+)
 # What a page leaves out of a command as `...`, or within a sentence.
 LEFT_OUT = {
     "train": ["--config=quickstart", "--workdir=runs/mine"],
     "benchmark": ["--output=runs/benchmark"],
+    "invert": ["--config=deblur", "--workdir=runs/deblur", "--config.prior=runs/prior_celeba"],
+    "endurance/kill_training": ["--config=quickstart", "--output=runs/endurance"],
 }
+PACKAGES = ("inversenet_tf", "blind_gan_tf")
 CONFIGS = (Config, PriorConfig, InversionConfig)
 FIELD = re.compile(r"(?:--config\.)?([a-z_]+(?:\.[a-z_0-9]+)+)(?:=.*)?")
 
@@ -38,14 +50,36 @@ def _inline_code(page):
     return re.findall(r"`([^`\n]+)`", text)
 
 
+def _notes():
+    """The help of `inversenet` and the docstrings of the programs, configs and examples."""
+    yield usage()
+    for path in sorted(PROGRAMS):
+        yield ast.get_docstring(ast.parse(path.read_text())) or ""
+
+
+def _lines_of_notes():
+    """Lines that begin with a command; a line of `... --flag` goes on with the one before."""
+    for note in _notes():
+        whole = ""
+        for line in note.replace("\\\n", " ").splitlines():
+            text = line.strip()
+            if text.startswith("... --"):
+                yield whole + text.removeprefix("...")
+            elif re.match(r"(inversenet [a-z]+|python tools/\S+) (--|\.{3})", text):
+                whole = re.sub(r"\s#.*", "", text)
+                yield whole
+
+
 def _commands():
-    """Each command of the pages once, (program, its arguments)."""
+    """Each command of the texts once, (program, its arguments)."""
     commands = {}
     for page in PAGES:
         for line in _shell_lines(page):
             commands |= dict.fromkeys(_commands_in(line))
         for code in _inline_code(page):
             commands |= dict.fromkeys(_commands_in(f"{code} ..."))
+    for line in _lines_of_notes():
+        commands |= dict.fromkeys(_commands_in(line))
     return list(commands)
 
 
@@ -53,8 +87,9 @@ def _commands_in(line):
     for program, tool, others in COMMAND.findall(line):
         name = program or tool
         arguments = shlex.split(others, comments=True)
-        if "..." in arguments:
-            arguments = [*LEFT_OUT.get(name, []), *(a for a in arguments if a != "...")]
+        if any("..." in argument for argument in arguments):
+            told = [argument for argument in arguments if "..." not in argument]
+            arguments = [*LEFT_OUT.get(name, []), *told]
         yield name, *arguments
 
 
@@ -70,15 +105,17 @@ def parse(monkeypatch):
 
     def parse(name, arguments):
         monkeypatch.syspath_prepend(ROOT / "tools")
+        monkeypatch.syspath_prepend((ROOT / "tools" / name).parent)
         spec = importlib.util.spec_from_file_location(
-            f"documented_{name}", ROOT / f"tools/{name}.py"
+            f"documented_{name.replace('/', '_')}", ROOT / f"tools/{name}.py"
         )
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
         arguments = with_config_paths(with_present_names_of_flags([name, *arguments]))
         monkeypatch.setattr(sys, "argv", arguments)  # where config flags look for overrides
         assert flags.FLAGS(arguments) == [name]
-        if "config" in flags.FLAGS:
-            flags.FLAGS.config.validate()
+        config = flags.FLAGS["config"].value if "config" in flags.FLAGS else None
+        if isinstance(config, CONFIGS):  # it may be a path that the program passes on
+            config.validate()
 
     yield parse
     flags.FLAGS.unparse_flags()
@@ -155,6 +192,33 @@ def test_experiments_that_the_manual_names_exist():
     assert named
     for name in named:
         config_path(name)
+
+
+@pytest.mark.parametrize("steps", ["1000", "5000", "801", "7"])
+@pytest.mark.parametrize("config", ["quickstart", "any_blur", "motion_deblur", "prior_digits"])
+def test_any_number_of_steps_is_one(config, steps, parse):
+    parse("train", [f"--config={config}", "--workdir=w", f"--config.training.steps={steps}"])
+
+
+def test_notes_show_commands_of_every_experiment():
+    shown = {part for _, *arguments in _commands() for part in arguments}
+    for name in experiments():
+        assert any(re.fullmatch(rf"--config={name}(:\w+)?", part) for part in shown), name
+
+
+def test_what_is_to_be_installed_can_be():
+    """No index has this project: its extras are installed from a copy of it."""
+    code = [line for page in PAGES for line in [*_shell_lines(page), *_inline_code(page)]]
+    lines = [*code, *"\n".join(_notes()).splitlines()]
+    packages = [place for package in PACKAGES for place in (ROOT / package).rglob("*.py")]
+    lines += [line for path in packages for line in path.read_text().splitlines()]
+    installed = re.findall(r"pip install (\S+)", "\n".join(lines))
+    extras = re.findall(r'"(\w+)": \[', (ROOT / "setup.py").read_text())
+    assert '".[serving]"' in installed
+    for name in installed:
+        assert "inversenet-tf" not in name
+        if extra := re.search(r"\[(.+)\]", name):
+            assert name == f'".[{extra[1]}]"' and extra[1] in extras
 
 
 def test_targets_of_make_exist():

@@ -1,12 +1,18 @@
 import json
+import re
 
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from inversenet_tf.evaluation import evaluate, format_table
+from inversenet_tf.exporting.inversenet import export_run
+from inversenet_tf.imaging.config import NoiseConfig
 from inversenet_tf.imaging.files.images import from_integers, to_uint8
 from inversenet_tf.imaging.metrics import GREATEST_PSNR
+from inversenet_tf.imaging.physics.kernels import linear_motion
+from inversenet_tf.imaging.physics.operators import Blur
+from inversenet_tf.serving.saved_models import read_metadata
 from inversenet_tf.training import train
 
 
@@ -52,8 +58,42 @@ def test_pairs_of_the_user_have_no_known_kernel(run, image_folder):
     assert list(results["methods"]) == ["degraded", "inverted", "restored"]
     assert results["number_of_images"] == 3
     assert results["methods"]["degraded"]["psnr"] == pytest.approx(GREATEST_PSNR)
-    written = (run / "results.json").read_text()
+    [place] = (run / "evaluations").iterdir()
+    written = (place / "results.json").read_text()
     assert json.loads(written, parse_constant=pytest.fail) == results
+
+
+def test_no_evaluation_overwrites_that_of_another_kind(trained, image_folder, tmp_path):
+    """And the scores of an export are those of the run's own validation, of the same weights."""
+    own = evaluate(trained)
+    kept = {name: (trained / name).read_bytes() for name in ("results.json", "comparison.png")}
+    folder = f"folder:{image_folder}"
+    for options, expected in (
+        ({"data": folder}, r"[\w.-]+-images-[0-9a-f]{8}"),
+        ({"data": f"{folder}/"}, None),  # once more the same
+        ({"limit": 2}, "first-2"),
+        ({"which": "last"}, "last"),
+        ({"data": folder, "limit": 2, "which": "last"}, r"[\w.-]+-[0-9a-f]{8}-first-2-last"),
+        ({"noise": NoiseConfig(gaussian_sigma=0.1)}, "noise-[0-9a-f]{8}"),
+        ({"operator": Blur(linear_motion(5, 10.0))}, "operator-[0-9a-f]{8}"),
+    ):
+        before = {path.name for path in (trained / "evaluations").glob("*")}
+        results = evaluate(trained, **options)
+        new = {path.name for path in (trained / "evaluations").iterdir()} - before
+        assert len(new) == (expected is not None)
+        for name in new:
+            assert re.fullmatch(expected, name)
+            written = json.loads((trained / "evaluations" / name / "results.json").read_text())
+            assert written == results
+    assert {name: (trained / name).read_bytes() for name in kept} == kept
+    again = evaluate(trained, data=own["data"]["source"] + "/.", limit=6)  # the same, in its place
+    assert again["is_own_validation"] and again["images"] == own["images"]
+    assert len(list((trained / "evaluations").iterdir())) == 6
+    for which in ("best", "last"):
+        scores = read_metadata(export_run(trained, tmp_path / which, which))["scores"]
+        assert scores["number_of_images"] == 6
+    (trained / "results.json").unlink()
+    assert read_metadata(export_run(trained, tmp_path / "best"))["scores"] is None
 
 
 def test_whole_images_smaller_than_the_kernel_are_refused(run):

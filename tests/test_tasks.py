@@ -37,10 +37,10 @@ def test_train_evaluate_restore_export(config, image_folder, tmp_path, monkeypat
     assert train(config, tmp_path / "run").step == 2
     scale, channels = config.operator.scale, config.measured_channels
 
-    results = evaluate(tmp_path / "run", limit=3)
+    results = evaluate(tmp_path / "run")
     written = json.loads((tmp_path / "run" / "results.json").read_text())
     assert list(written["methods"]) == ["bicubic", "lmmse", "inverted", "restored"]
-    assert written["number_of_images"] == 3
+    assert written["number_of_images"] == 6
     assert all(np.isfinite(scores["psnr"]) for scores in results["methods"].values())
     assert (tmp_path / "run" / "comparison.png").stat().st_size > 10_000
 

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import time
 
 import numpy as np
@@ -17,11 +18,16 @@ def test_train_evaluate_restore_export(tmp_path, image_folder):
     trained = train(workdir, image_folder)
     assert trained.returncode == 0, trained.stderr
     assert "psnr_restored" in trained.stdout + trained.stderr
+    assert re.search(
+        r"best at step 2: degraded \d+\.\d\d dB, inverted .* dB, restored", trained.stdout
+    )
+    assert f"inversenet restore --workdir={workdir} " in trained.stdout
 
     evaluated = run("evaluate", f"--workdir={workdir}", "--limit=2")
     assert evaluated.returncode == 0, evaluated.stderr
     assert "restored" in evaluated.stdout
-    assert json.loads((workdir / "results.json").read_text())["number_of_images"] == 2
+    written = json.loads((workdir / "evaluations" / "first-2" / "results.json").read_text())
+    assert written["number_of_images"] == 2 and not (workdir / "results.json").exists()
 
     exported = run("export", f"--workdir={workdir}", f"--output={tmp_path}/export", "--verify")
     assert exported.returncode == 0, exported.stderr

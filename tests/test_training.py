@@ -1,17 +1,26 @@
 import dataclasses
 import json
+import re
+import shutil
 import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import logging
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from inversenet_tf import training
+from inversenet_tf.config import Config
+from inversenet_tf.data import open_data
 from inversenet_tf.engine import checkpoints
+from inversenet_tf.engine.callbacks import validations
 from inversenet_tf.engine.divergence import REPORT_FILE, TrainingDiverged
 from inversenet_tf.engine.optimizers import new_learning_rate_factor
-from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE
+from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE, HISTORY_FILE, read_config
+from inversenet_tf.evaluation import evaluate
+from inversenet_tf.exporting.inversenet import export_run
+from inversenet_tf.imaging.files.locks import InUse, held
 from inversenet_tf.models.inversenet import NETWORKS, InverseNet
 from inversenet_tf.recipes import compared_by_squeezenet
 from inversenet_tf.trained_run import kept_operator, load_trained
@@ -56,6 +65,20 @@ def test_a_run_leaves_config_checkpoints_and_logs(small_config, tmp_path):
     assert steps == [0, 2, 4]
 
 
+def test_a_second_training_of_one_work_directory_is_refused_before_it_touches_anything(
+    small_config, tmp_path
+):
+    """Also while the first has no checkpoint yet."""
+    for name in ("config.json", "logs/events"):
+        (tmp_path / "run" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "run" / name).write_text("of the first")
+    with held(tmp_path / "run"):
+        before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
+        with pytest.raises(InUse, match="run is in use by"):
+            train(small_config, tmp_path / "run")
+        assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")} == before
+
+
 def test_a_batch_that_replicas_cannot_share_is_refused(small_config, tmp_path):
     small_config.training.batch_size = 3
     small_config.runtime.replicas = 2
@@ -64,15 +87,77 @@ def test_a_batch_that_replicas_cannot_share_is_refused(small_config, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_finished_run_is_not_trained_again(small_config, tmp_path, monkeypatch):
+def test_a_finished_run_says_so_first_and_is_not_trained_again(
+    small_config, tmp_path, monkeypatch, caplog
+):
+    logging.use_python_logging(quiet=True)
+    caplog.set_level("INFO", logger="absl")
     first = train(small_config, tmp_path / "run")
+    assert "is finished" not in caplog.text
+    opened = []
+
+    def noted(*arguments):
+        opened.append("is finished: 4 of 4 steps" in caplog.text)
+        return open_data(*arguments)
+
+    monkeypatch.setattr(training, "open_data", noted)
     monkeypatch.setattr(training, "training_pairs", None)  # would fail if it trained
     small_config.runtime.kept_checkpoints = 7  # which is no other experiment
     again = train(small_config, tmp_path / "run")
     for expected, found in zip(all_weights(first), all_weights(again), strict=True):
         np.testing.assert_array_equal(found, expected)
+    assert opened == [True]
     kept = json.loads((tmp_path / "run" / CONFIG_FILE).read_text())
     assert kept["runtime"]["kept_checkpoints"] == 7
+
+
+def test_what_may_follow_a_training_and_how_good_the_measurements_were(trained):
+    own = evaluate(trained)["methods"]["degraded"]["psnr"]
+    lines = training.what_next(trained).splitlines()
+    found = re.search(r"step (\d): degraded ([\d.]+) dB, inverted .* restored", lines[0])
+    assert found[1] in "24" and float(found[2]) == pytest.approx(own, abs=0.01)
+    assert all(f"--workdir={trained}" in line for line in lines[1:])
+
+
+def test_a_finished_run_is_extended(trained, shared_image_folder):
+    config = read_config(trained, Config)
+    config.training.steps, config.training.batch_size = 5, 2
+    config.data.train = config.data.validation = f"folder:{shared_image_folder}/"
+    with pytest.raises(ValueError, match="--extend goes on so"):
+        train(config, trained)
+    assert train(config, trained, extend=True).step == 5
+    steps = [kept["step"] for kept in validations(trained / HISTORY_FILE)]
+    assert steps == [2, 4, 5]
+    assert train(config, trained).step == 5  # whose config it is by now
+
+
+@pytest.mark.parametrize("kind", ["run", "export"])
+def test_a_training_begins_with_the_networks_of_another(trained, small_config, tmp_path, kind):
+    where = trained if kind == "run" else export_run(trained, tmp_path / "export").parent
+    small_config.training.initial_weights = str(where)
+    small_config.optimizer.learning_rate = 1e-12
+    small_config.training.steps = small_config.training.steps_per_epoch = 1
+    begun, _, _ = load_trained(trained)
+    model = train(small_config, tmp_path / "run")
+    for name, network in begun.networks.items():
+        for found, expected in zip(
+            model.networks[name].trainable_variables, network.trainable_variables, strict=True
+        ):
+            np.testing.assert_allclose(found, expected, atol=1e-6)
+    small_config.training.initial_weights = f"{where}/."
+    shutil.rmtree(where)
+    assert train(small_config, tmp_path / "run").step == 1  # which needs it no more
+
+
+def test_other_networks_are_no_initial_weights(trained, small_config, tmp_path):
+    small_config.network.depth = 2
+    small_config.training.initial_weights = str(trained)
+    with pytest.raises(ValueError, match="trained the networks of the config, of"):
+        train(small_config, tmp_path / "run")
+    small_config.training.initial_weights = str(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="Expected a SavedModel.*nowhere"):
+        train(small_config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_nan_stops_with_its_name_and_keeps_the_last_good_state(small_config, tmp_path, monkeypatch):

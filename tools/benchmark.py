@@ -1,6 +1,6 @@
 """Measures the package against PyTorch and against the machine, in one run.
 
-pip install "inversenet-tf[bench]"
+pip install ".[bench]"   # in the project
 inversenet benchmark --output=runs/benchmark
 inversenet benchmark --output=runs/benchmark --sections=training_step,restoration --rounds=40
 

@@ -8,6 +8,7 @@ from absl import flags
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.client.connection import connect
 from inversenet_tf.client.files import restore_files
+from inversenet_tf.imaging.wording import counted
 
 SERVER = flags.DEFINE_string(
     "server", "localhost", "host:port or https://host:port; the usual port is 8501, of gRPC 8500."
@@ -40,7 +41,8 @@ def main():
         restored, skipped = restore_files(
             client, INPUT.value, OUTPUT.value, PARALLEL.value, OVERWRITE.value, SKIP_EXISTING.value
         )
-    print(f"{len(restored)} images restored into {OUTPUT.value}, {len(skipped)} skipped.")
+    images = counted(len(restored), "image")
+    print(f"{images} restored into {OUTPUT.value}, {len(skipped)} skipped.")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """Measures a trained run on held-out images: a table, results.json and comparison.png.
 
+Those of the run's own validation are in the work directory, and exports tell its scores; what was
+asked for with --data, --limit or --checkpoint=last has a directory of its own below evaluations/.
+
 inversenet evaluate --workdir=runs/demo
 inversenet evaluate --workdir=runs/demo --data=folder:my/photos --limit=20
 inversenet evaluate --workdir=runs/any_blur --kernel=shake.npy --noise=0.01

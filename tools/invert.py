@@ -14,6 +14,7 @@ from ml_collections import config_flags
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from blind_gan_tf.config import InversionConfig
 from blind_gan_tf.experiment import format_table, run_inversion
+from inversenet_tf.imaging.wording import counted
 
 CONFIG = config_flags.DEFINE_config_file("config", lock_config=True)
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the experiment.")
@@ -33,7 +34,8 @@ def main():
             f"{type(CONFIG.value).__name__}, which is for tools/train.py"
         )
     results = run_inversion(CONFIG.value, WORKDIR.value, MEASUREMENTS.value)
-    print(f"{results['number_of_images']} measurements of {results['data']['source']}")
+    measurements = counted(results["number_of_images"], "measurement")
+    print(f"{measurements} of {results['data']['source']}")
     if any(results["methods"].values()):
         print(format_table(results["methods"]))
     print(f"Look at {WORKDIR.value}/figure.png and {WORKDIR.value}/recovered/")

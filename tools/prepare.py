@@ -13,6 +13,7 @@ from absl import flags
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.imaging.data.packing import prepare
 from inversenet_tf.imaging.data.prepared import DEFAULT_SHARD_MIB, damaged_shards
+from inversenet_tf.imaging.wording import counted
 
 SOURCE = flags.DEFINE_string("source", None, "folder:DIR, or several as folder:DIR,DIR.")
 OUTPUT = flags.DEFINE_string("output", None, "Directory of the prepared set.", required=True)
@@ -27,7 +28,8 @@ def main():
         raise ValueError("Expected --source to pack, or --verify. Received: neither")
     if SOURCE.value:
         index = prepare(SOURCE.value, OUTPUT.value, SHARD_MIB.value)
-        print(f"{index['count']} images in {len(index['shards'])} shards: prepared:{OUTPUT.value}")
+        images = counted(index["count"], "image")
+        print(f"{images} in {counted(len(index['shards']), 'shard')}: prepared:{OUTPUT.value}")
     if VERIFY.value:
         damaged = damaged_shards(OUTPUT.value)
         if damaged:

@@ -10,6 +10,7 @@ from absl import flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.imaging.config import BOUNDARIES
+from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.footprint import resident_bytes
 from inversenet_tf.restoration.photographs import memory_limit, restore_files
@@ -81,7 +82,8 @@ def main():
         COMPARE.value,
         SKIP_EXISTING.value,
     )
-    print(f"{len(restored)} images restored into {OUTPUT.value}, {len(skipped)} skipped.")
+    images = counted(len(restored), "image")
+    print(f"{images} restored into {OUTPUT.value}, {len(skipped)} skipped.")
     _, peak = resident_bytes()
     if peak is not None:
         print(f"At most {max(peak - idle, 0) / 2**20:.0f} MiB beyond the idle process.")

@@ -3,6 +3,8 @@
 inversenet train --config=quickstart --workdir=runs/quickstart
 inversenet train --config=prior_digits --workdir=runs/prior_digits
 inversenet train --config=... --workdir=... --config.training.steps=5000
+inversenet train --config=... --workdir=... --config.training.steps=8000 --extend
+inversenet train --config=... --workdir=... --initial_weights=runs/quickstart
 
 Every field of inversenet_tf/config.py or of blind_gan_tf/config.py can be set so, as
 --config.section.field=value. With several hosts, run it on each, with TF_CONFIG set.
@@ -15,26 +17,46 @@ from absl import flags
 from ml_collections import config_flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from blind_gan_tf import prior_training
 from blind_gan_tf.config import PriorConfig
-from blind_gan_tf.prior_training import train_prior
+from inversenet_tf import training
 from inversenet_tf.config import Config
-from inversenet_tf.training import train
 
 CONFIG = config_flags.DEFINE_config_file("config", lock_config=True)
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
+EXTEND = flags.DEFINE_bool(
+    "extend",
+    False,
+    "Go on with a run, finished or not, that was begun with fewer steps, or with another batch "
+    "size, learning rate, schedule or place of its images.",
+)
+INITIAL_WEIGHTS = flags.DEFINE_string(
+    "initial_weights",
+    None,
+    "Fine-tuning: a run, or an export, whose U-Net and DAE the training begins with. The same as "
+    "--config.training.initial_weights, of an InverseNet.",
+)
 flags.mark_flags_as_required(["config", "workdir"])
 
-TRAINERS = {Config: train, PriorConfig: train_prior}
+TRAINERS = {
+    Config: (training.train, training.what_next),
+    PriorConfig: (prior_training.train_prior, prior_training.what_next),
+}
 
 
 def main():
-    trainer = TRAINERS.get(type(CONFIG.value))
-    if trainer is None:
+    if type(CONFIG.value) not in TRAINERS:
         raise ValueError(
             "Expected the config of a training. Received: a "
             f"{type(CONFIG.value).__name__}, which is for tools/invert.py"
         )
-    trainer(CONFIG.value, WORKDIR.value)
+    train, what_next = TRAINERS[type(CONFIG.value)]
+    if INITIAL_WEIGHTS.value is not None:
+        if train is not training.train:
+            raise ValueError("Expected --initial_weights with an InverseNet. Received: a prior's")
+        CONFIG.value.training.initial_weights = INITIAL_WEIGHTS.value
+    train(CONFIG.value, WORKDIR.value, extend=EXTEND.value)
+    print(what_next(WORKDIR.value))
 
 
 if __name__ == "__main__":

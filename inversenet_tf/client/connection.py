@@ -28,6 +28,7 @@ def connect(server, model, version=None, protocol="rest", timeout=60.0, ca_certi
             from inversenet_tf.client.rest import RestTransport as Transport
     except ImportError as error:
         raise ValueError(
-            f'Expected the packages of pip install "inversenet-tf[serving]". Received: {error}'
+            "Expected the packages of pip install grpcio requests tenacity tensorflow-serving-api. "
+            f"Received: {error}"
         ) from error
     return RestoringClient(served, Transport(served), timeout)

@@ -2,6 +2,7 @@
 
 import io
 from multiprocessing.pool import ThreadPool
+from pathlib import Path
 
 import numpy as np
 from absl import logging
@@ -10,9 +11,12 @@ from tqdm import tqdm
 
 from inversenet_tf.client.errors import ImageRefused, ServingError
 from inversenet_tf.imaging.checks import check_at_least
+from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.images import EXIF_ORIENTATION, ImageReadError, opened
+from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.photographs import allow_large, read_photograph, write_photograph
 from inversenet_tf.imaging.files.targets import pair_with_targets
+from inversenet_tf.imaging.wording import counted
 
 # Files that the server reads as `read_photograph` does.
 TAKEN_FORMATS = ("PNG", "JPEG")
@@ -44,12 +48,20 @@ def restore_files(client, source, output, parallel=4, overwrite=False, skip_exis
     check_at_least("parallel", parallel, 1)
     if overwrite and skip_existing:
         raise ValueError("Expected overwrite or skip_existing. Received: both.")
+    check_writable(output := Path(output).expanduser())
     allow_large()
+    # Two calls for one output take turns, so that each sees what the other has made.
+    with held(output, wait=True):
+        return _restore_all(client, source, output, parallel, overwrite, skip_existing)
+
+
+def _restore_all(client, source, output, parallel, overwrite, skip_existing):
+    """What `restore_files` does while the output is its own."""
     pairs = pair_with_targets(source, output, overwrite or skip_existing)
     if skip_existing:
         wanted = len(pairs)
         pairs = [(path, target) for path, target in pairs if not target.exists()]
-        logging.info("%d of %d results exist already.", wanted - len(pairs), wanted)
+        logging.info("Left as they are: %s.", counted(wanted - len(pairs), "result"))
         if not pairs:
             return [], {}
     restored, skipped = _restore_pairs(client, pairs, parallel)

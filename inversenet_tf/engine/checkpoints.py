@@ -9,6 +9,7 @@ import tensorflow as tf
 from absl import logging
 
 from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.paths import taken_literally
 
 
 def save(state, step, directory, scores=None, keep=1):
@@ -111,7 +112,8 @@ def restore_part(state, directory):
 
 
 def _read(state, path):
-    return tf.train.Checkpoint(**state).read(str(path / "state"))
+    with taken_literally(path) as directory:
+        return tf.train.Checkpoint(**state).read(str(directory / "state"))
 
 
 def _restore_newest(directory, read):

@@ -1,5 +1,7 @@
 """One session of a training: from its last checkpoint to its end, a signal or a divergence."""
 
+import contextlib
+
 from absl import logging
 
 from inversenet_tf.engine import checkpoints
@@ -9,8 +11,51 @@ from inversenet_tf.engine.interruption import Interrupted, Interruption
 from inversenet_tf.engine.training_loop import NotFinite, fit
 from inversenet_tf.engine.workdir import CHECKPOINTS, HISTORY_FILE
 from inversenet_tf.engine.workers import is_chief, take_from_chief
+from inversenet_tf.imaging.files.atomic import check_writable
+from inversenet_tf.imaging.files.locks import held
+from inversenet_tf.imaging.files.paths import check_utf8
 
 LAST = "last"
+
+
+@contextlib.contextmanager
+def session(workdir, strategy):
+    """Keeps a work directory to one training; only the chief of several workers writes to it.
+
+    Args:
+        workdir: of the run.
+        strategy: a `tf.distribute.Strategy`.
+
+    Yields:
+        The work directory as a `Path`.
+
+    Raises:
+        ValueError: TensorFlow or the chief cannot write to it.
+        InUse: another process trains there.
+    """
+    workdir = check_utf8(workdir)
+    if not is_chief(strategy):
+        yield workdir
+        return
+    check_writable(workdir)
+    with held(workdir):
+        yield workdir
+
+
+def say_if_finished(workdir, training):
+    """Logs that a training has ended before, which is known before anything is opened for it."""
+    directory = workdir / CHECKPOINTS / LAST
+    last = checkpoints.latest(directory)
+    if last is None or checkpoints.step_of(last) < training.steps:
+        return
+    if any(name.startswith("val_") for name in checkpoints.last_scores(directory)):
+        logging.info(
+            "%s is finished: %d of %d steps. Nothing is trained; for more of them there is "
+            "--extend.",
+            workdir,
+            checkpoints.step_of(last),
+            training.steps,
+        )
 
 
 def resume(model, strategy, workdir):
@@ -78,4 +123,5 @@ def train_on(model, strategy, workdir, batches, validation, config, learning_rat
 
 def is_finished(model, training):
     """Whether nothing of a training is left to do, its last validation included."""
-    return int(model.epochs_ended.numpy()) * training.steps_per_epoch >= training.steps
+    validated = int(model.epochs_ended.numpy()) * training.steps_per_epoch >= training.steps
+    return model.step >= training.steps and validated

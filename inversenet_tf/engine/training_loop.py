@@ -48,7 +48,8 @@ def fit(
         validation: function from the same to this worker's tf.data.Dataset for `test_step`.
         steps: the step to end at.
         steps_per_epoch: after as many steps, and after the last one, come a validation and
-            `on_epoch_end`.
+            `on_epoch_end`; the last epoch may be shorter. A model that ended so goes on in the
+            middle of that epoch where `steps` is larger than it was.
         callbacks: Keras callbacks. Training logs are means over the replicas, in `on_epoch_end`
             also over the epoch's steps; what validation finds, the mean over all images, is there
             as `val_...`.
@@ -77,7 +78,7 @@ def fit(
     model.stop_training = False
     callbacks.on_train_begin()
     try:
-        for epoch in range(int(model.epochs_ended.numpy()), epochs):
+        for epoch in range(_epochs_ended(model, steps, steps_per_epoch), epochs):
             callbacks.on_epoch_begin(epoch)
             means = _Means()
             first = epoch * steps_per_epoch
@@ -92,7 +93,7 @@ def fit(
             scores, interrupted = _validate(test_step, validation, strategy, is_interrupted)
             if interrupted:  # the next session begins with this validation
                 return True
-            model.epochs_ended.assign_add(1)
+            model.epochs_ended.assign(epoch + 1)
             callbacks.on_epoch_end(
                 epoch, means.result() | {f"val_{name}": score for name, score in scores.items()}
             )
@@ -101,6 +102,14 @@ def fit(
     finally:
         callbacks.on_train_end()
     return False
+
+
+def _epochs_ended(model, steps, steps_per_epoch):
+    """The epochs that nothing is left to do of."""
+    ended = int(model.epochs_ended.numpy())
+    if model.step < steps:  # the last one that ended may have been cut short by fewer steps
+        ended = min(ended, model.step // steps_per_epoch)
+    return ended
 
 
 class TrainStep:

@@ -1,6 +1,7 @@
 """Work directories: what makes a run findable, resumable and repeatable."""
 
 import dataclasses
+import os
 import platform
 import shutil
 from importlib import metadata
@@ -12,11 +13,27 @@ import tensorflow
 from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.json import read_json, write_json
+from inversenet_tf.imaging.files.paths import canonical_path, canonical_source, check_utf8
 
 CONFIG_FILE = "config.json"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
 HISTORY_FILE = "history.json"
+ORIGIN_FILE = "origin.json"  # the current directory that the config's relative paths begin at
+# Fields that are paths, by the last part of their names: of sources of images, and of files.
+SOURCE_FIELDS = ("train", "validation", "images")
+FILE_FIELDS = ("kernel_file", "comparator_weights", "prior", "initial_weights")
+# What a training may go on with in another way, if it is asked to.
+EXTENDABLE = (
+    "training.steps",
+    "training.batch_size",
+    "training.learning_rate",
+    "optimizer.learning_rate",
+    "optimizer.schedule",
+    "data.train",
+    "data.validation",
+    "data.validation_limit",
+)
 FREE_BYTES_NEEDED = 1500 * 2**20  # five checkpoints of the deepest networks, 232 MiB, and the logs
 
 
@@ -53,17 +70,23 @@ def config_class_of(workdir, classes):
 
 
 def _config_file(workdir):
-    path = Path(workdir).expanduser() / CONFIG_FILE
+    path = check_utf8(workdir) / CONFIG_FILE
     if not path.is_file():
         raise ValueError(f"Expected a work directory with {CONFIG_FILE}. Received: {workdir}")
     return path
 
 
-def open_workdir(workdir, config, free=()):
+def open_workdir(workdir, config, free=(), extend=None):
     """Makes a work directory for `config`, or reopens the one that was made for it.
 
     While it holds no checkpoint, another config may still take its place; afterwards only the
-    fields named in `free` may differ.
+    fields named in `free` may differ, and how paths are spelled.
+
+    Args:
+        workdir: of the run.
+        config: a dataclass of the run's kind.
+        free: names of sections and fields at its top.
+        extend: whether the fields in `EXTENDABLE` may differ, too; None where none ever may.
 
     Raises:
         ValueError: it cannot be written, lacks space, or holds another experiment.
@@ -74,19 +97,37 @@ def open_workdir(workdir, config, free=()):
     wanted = dataclasses.asdict(config)
     if not any((workdir / CHECKPOINTS).glob("*/step-*")):
         shutil.rmtree(workdir / LOGS, ignore_errors=True)  # of an attempt that came to nothing
-        write_json(path, wanted)
+        _write_config(workdir, wanted)
         return workdir
     # A field that the kept config does not have yet stands at its default.
     kept = dataclasses.asdict(config_from_dict(type(config), read_json(path)))
-    differences = _differences(_without(kept, free), _without(wanted, free))
-    if differences:
+    differences = _differences(_without(kept, free), _without(wanted, free), _origin(workdir))
+    if differences and not (extend and differences.keys() <= set(EXTENDABLE)):
+        is_extension = extend is False and differences.keys() <= set(EXTENDABLE)
+        advice = "--extend goes on so" if is_extension else "Choose another --workdir"
         raise ValueError(
             f"Expected the work directory {workdir} to hold this experiment. Received one "
-            f"that differs in {'; '.join(differences)}. Choose another --workdir."
+            f"that differs in {'; '.join(differences.values())}. {advice}."
+        )
+    if "training.steps" in differences and wanted["training"]["steps"] < kept["training"]["steps"]:
+        raise ValueError(
+            f"Expected at least the {kept['training']['steps']} training.steps that {workdir} was "
+            f"begun with. Received: {wanted['training']['steps']}"
         )
     if free:
-        write_json(path, wanted)
+        _write_config(workdir, wanted)
     return workdir
+
+
+def _write_config(workdir, config):
+    write_json(workdir / CONFIG_FILE, config)
+    write_json(workdir / ORIGIN_FILE, {"directory": os.getcwd()})
+
+
+def _origin(workdir):
+    """The directory that relative paths in the kept config begin at."""
+    path = workdir / ORIGIN_FILE
+    return read_json(path)["directory"] if path.is_file() else "."
 
 
 def _without(fields, left_out):
@@ -101,16 +142,29 @@ def _check_space(workdir):
         )
 
 
-def _differences(present, wanted, prefix=""):
-    """["a.b: 1 there, 2 here", ...] for every leaf that is not the same in both."""
-    found = []
+def _differences(present, wanted, origin, prefix=""):
+    """{"a.b": "a.b: 1 there, 2 here", ...} for every leaf that is not the same in both."""
+    found = {}
     for key in sorted(present.keys() | wanted.keys()):
         one, other = present.get(key), wanted.get(key)
         if isinstance(one, dict) and isinstance(other, dict):
-            found += _differences(one, other, f"{prefix}{key}.")
-        elif one != other:
-            found.append(f"{prefix}{key}: {one!r} there, {other!r} here")
+            found |= _differences(one, other, origin, f"{prefix}{key}.")
+        elif one != other and not _is_one_place(key, one, other, origin):
+            found[f"{prefix}{key}"] = f"{prefix}{key}: {one!r} there, {other!r} here"
     return found
+
+
+def _is_one_place(field, one, other, origin):
+    """Whether a field names one place, of which the kept config has another spelling."""
+    if not (isinstance(one, str) and isinstance(other, str)):
+        return False
+    if field in SOURCE_FIELDS:
+        canonical = canonical_source
+    elif field in FILE_FIELDS:
+        canonical = canonical_path
+    else:
+        return False
+    return canonical(other) == canonical(one, origin)
 
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-image", "scikit-learn", "pillow")

@@ -9,13 +9,12 @@ import tensorflow as tf
 from PIL import Image
 
 from inversenet_tf.engine.workdir import versions
-from inversenet_tf.evaluation import RESULTS_FILE, degradation_of
+from inversenet_tf.evaluation import degradation_of, own_results
 from inversenet_tf.exporting import verification
 from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.config import PRECISIONS
 from inversenet_tf.imaging.files.image_bytes import restored_bytes
 from inversenet_tf.imaging.files.images import PILLOW_MODES
-from inversenet_tf.imaging.files.json import read_json
 from inversenet_tf.imaging.inputs import as_told
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import (
@@ -163,9 +162,8 @@ def signatures_of(model):
 
 
 def _scores(workdir, which, step):
-    """What tools/evaluate.py measured of the same weights: the means of each method, or None."""
-    path = Path(workdir).expanduser() / RESULTS_FILE
-    results = read_json(path) if path.is_file() else {}
+    """What was measured of the same weights in the run's own validation, the means, or None."""
+    results = own_results(workdir, which) or {}
     if results.get("checkpoint") != {"which": which, "step": step}:
         return None
     means = {

@@ -26,6 +26,7 @@ from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.paths import check_utf8, taken_literally
 from inversenet_tf.imaging.metrics import MetricProfile, psnr
 from inversenet_tf.imaging.physics.operators import build_operator
 from inversenet_tf.restoration.restorers import ImageSpec, Restorer
@@ -98,7 +99,7 @@ def convert(directory, output, quantize=NONE, data=None, overwrite=False):
         OSError: the file cannot be written.
     """
     check_choice("quantize", quantize, QUANTIZATIONS)
-    output = Path(output).expanduser()
+    output = check_utf8(output)
     if output.is_dir() or (output.exists() and not overwrite):
         raise ValueError(f"Expected a new file (or --overwrite). Received: {output}, which exists.")
     saved_model = latest_version(directory)
@@ -143,6 +144,11 @@ def converted(saved_model, quantize=NONE):
     Raises:
         ValueError: LiteRT lacks operations of the network.
     """
+    with taken_literally(saved_model) as literal:
+        return _converted(literal, quantize)
+
+
+def _converted(saved_model, quantize):
     converter = tf.lite.TFLiteConverter.from_saved_model(
         str(saved_model), signature_keys=[SERVING_DEFAULT]
     )
@@ -181,7 +187,9 @@ def check(restorer, saved_model, metadata, quantize=NONE, data=None):
     operator = build_operator(config.operator)
     source = open_held_out(data or config.data.validation, operator, config)
     examples = measured_examples(source, operator, config)
-    serve = tf.saved_model.load(str(saved_model)).signatures[SERVING_DEFAULT]
+    with taken_literally(saved_model) as literal:
+        exported = tf.saved_model.load(str(literal))
+    serve = exported.signatures[SERVING_DEFAULT]
     both = (
         restorer.estimates,
         lambda y: {"restored": serve(measurements=tf.constant(y))["restored"]},

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from inversenet_tf.engine.adversarial import AdversarialModel
 from inversenet_tf.engine.layers import Upsample
-from inversenet_tf.imaging.inputs import parts_of
+from inversenet_tf.imaging.inputs import measurements_of, parts_of
 from inversenet_tf.imaging.metrics import MetricProfile, psnr, ssim
 from inversenet_tf.models import kernel_use
 from inversenet_tf.models.losses import discriminator_loss, generator_loss, squared_distance
@@ -283,10 +283,16 @@ class InverseNet(AdversarialModel):
         )
 
     def test_step(self, data):
-        """Mean PSNR and SSIM of the outputs on a batch of (measurements, images)."""
+        """Mean PSNR and SSIM on a batch of (measurements, images): of the outputs and, as
+        `degraded`, of the measurements themselves, upsampled where they are smaller.
+        """
         inputs, images, _ = keras.utils.unpack_x_y_sample_weight(data)
+        measurements = measurements_of(inputs)
+        if self.scale > 1:
+            measurements = self._upsample(measurements)
+        degraded = tf.broadcast_to(tf.cast(measurements, images.dtype), tf.shape(images))
         scores = {}
-        for name, estimates in self(inputs, training=False).items():
+        for name, estimates in {"degraded": degraded, **self(inputs, training=False)}.items():
             scores[f"psnr_{name}"] = tf.reduce_mean(psnr(estimates, images, self.profile))
             scores[f"ssim_{name}"] = tf.reduce_mean(ssim(estimates, images, self.profile))
         return scores

@@ -7,6 +7,9 @@ from absl import logging
 from inversenet_tf.baselines import baseline
 from inversenet_tf.data import open_held_out
 from inversenet_tf.evaluation import degradation_of, describe, draw, score
+from inversenet_tf.imaging.files.atomic import check_writable
+from inversenet_tf.imaging.files.locks import held
+from inversenet_tf.imaging.files.paths import check_utf8
 from inversenet_tf.imaging.physics.operators import build_operator
 from inversenet_tf.paper.annealing import annealing_figure
 from inversenet_tf.paper.image_sets import image_set
@@ -48,7 +51,15 @@ def reproduce(table, names, conditions):
 
     Raises:
         ValueError: images, weights or trainings that cannot be used; raised before any training.
+        InUse: another process makes a table in the same directory.
     """
+    check_writable(check_utf8(conditions.output))
+    with held(conditions.output):
+        return _reproduce(table, names, conditions)
+
+
+def _reproduce(table, names, conditions):
+    """What `reproduce` does in an output directory that is its own."""
     columns = TABLES[table](conditions, names)
     opened = [_open(column, conditions) for column in columns]
     _check_comparators(columns)

@@ -4,6 +4,8 @@ import dataclasses
 
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.paths import printable
+from inversenet_tf.imaging.wording import counted
 
 # {table: {our row: {our column: (PSNR in dB, SSIM)}}}, of other images, kernels and budgets.
 PAPER = {
@@ -64,7 +66,7 @@ def write_report(table, names, measured, conditions):
     }
     write_json(conditions.output / f"{name}.json", content)
     with written_aside(conditions.output / f"{name}.md") as partial:
-        partial.write_text(text + "\n")
+        partial.write_text(printable(text) + "\n")
     return text
 
 
@@ -100,12 +102,10 @@ def _provenance(measured):
     for column in measured:
         how = column.provenance
         data = ", ".join(f"{name} {value}" for name, value in how["data"].items())
-        lines.append(f"- {column.title}: {how['number_of_images']} images ({data})")
+        lines.append(f"- {column.title}: {counted(how['number_of_images'], 'image')} ({data})")
         for name, run in how["trainings"].items():
-            minutes = run["seconds"] / 60
-            lines.append(
-                f"  - {name}: {run['run']}, {run['steps']} steps, {minutes:.1f} min in all"
-            )
+            steps, minutes = counted(run["steps"], "step"), run["seconds"] / 60
+            lines.append(f"  - {name}: {run['run']}, {steps}, {minutes:.1f} min in all")
         for name, found in how.get("steadiness", {}).items():
             lines.append(
                 f"  - {name}: validation PSNR fell {found['falls']:.0%} of the times, by at most "

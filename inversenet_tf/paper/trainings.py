@@ -11,6 +11,8 @@ from inversenet_tf.config import Config
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE, open_workdir, read_config
 from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.locks import held
+from inversenet_tf.imaging.wording import counted
 from inversenet_tf.paper.budget import seconds_per_step, steps_within
 from inversenet_tf.paper.image_sets import image_set
 from inversenet_tf.training import train
@@ -107,14 +109,14 @@ class Training:
         """
         if (self.workdir / CONFIG_FILE).exists():
             steps = read_config(self.workdir, Config).training.steps
-            # The same experiment, or it raises.
-            open_workdir(self.workdir, self.config(steps), free=("runtime",))
+            with held(self.workdir):  # the same experiment, or it raises
+                open_workdir(self.workdir, self.config(steps), free=("runtime",))
             if self._last is not None and checkpoints.step_of(self._last) == steps:
                 return
         else:
             config = self.config()
             steps = steps_within(config, self.conditions.minutes, self._seconds_per_step(config))
-        logging.info("%s: %d steps.", self.name, steps)
+        logging.info("%s: %s.", self.name, counted(steps, "step"))
         train(self.config(steps), self.workdir)
 
     def _seconds_per_step(self, config):

@@ -12,7 +12,9 @@ from absl import logging
 from PIL import Image
 from tqdm import tqdm
 
+from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.images import LUMA, ImageReadError
+from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.photographs import (
     Photograph,
     allow_large,
@@ -22,6 +24,7 @@ from inversenet_tf.imaging.files.photographs import (
     write_photograph,
 )
 from inversenet_tf.imaging.files.targets import check_replaceable, pair_with_targets
+from inversenet_tf.imaging.wording import counted
 from inversenet_tf.restoration.tiling import restore_pixels
 
 COMPARISONS = "comparisons"  # the directory below that of the results
@@ -80,11 +83,19 @@ def restore_files(
     """
     if overwrite and skip_existing:
         raise ValueError("Expected overwrite or skip_existing. Received: both.")
+    check_writable(output := Path(output).expanduser())
     allow_large()
+    # Two calls for one output take turns, so that each sees what the other has made.
+    with held(output, wait=True):
+        return _restore_all(restorer, source, output, overwrite, max_memory, compare, skip_existing)
+
+
+def _restore_all(restorer, source, output, overwrite, max_memory, compare, skip_existing):
+    """What `restore_files` does while the output is its own."""
     jobs = _jobs(source, output, overwrite or skip_existing, compare)
     missing = [job for job in jobs if not (skip_existing and _is_done(job))]
     if len(missing) < len(jobs):
-        logging.info("%d results exist and stay.", len(jobs) - len(missing))
+        logging.info("Left as they are: %s.", counted(len(jobs) - len(missing), "result"))
     restored, skipped = _restore_jobs(restorer, missing, max_memory, skip_existing)
     if skipped and not restored and len(missing) == len(jobs):
         raise ValueError(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from inversenet_tf.imaging.files.paths import taken_literally
 from inversenet_tf.imaging.inputs import as_told
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.arrays import to_batch
@@ -253,7 +254,8 @@ class ExportedRestorer(Restorer):
                 f"{metadata.get('model')}."
             )
         self.spec = ImageSpec(**metadata["images"])
-        self._loaded = tf.saved_model.load(str(path))
+        with taken_literally(path) as literal:
+            self._loaded = tf.saved_model.load(str(literal))
         self._signatures = self._loaded.signatures
 
     def estimates(self, measurements, kernels=None, noise_sigmas=None):

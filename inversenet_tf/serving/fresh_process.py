@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
+from inversenet_tf.imaging.files.paths import taken_literally
 from inversenet_tf.serving import answer_requests
 
 # Of the largest difference. Sums of another order differ by 1e-6 in float32; a bfloat16 near 1 has
@@ -72,14 +73,14 @@ def answers_of(saved_model, requests, python=None):
     Raises:
         VerificationFailed: the process failed, or imported this project.
     """
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as directory, taken_literally(saved_model) as literal:
         asked, answered = Path(directory, "requests"), Path(directory, "answers")
         asked.write_bytes(pickle.dumps(requests))
         # Isolated: nothing is found but what is installed there.
         command = [python or sys.executable, "-I", answer_requests.__file__]
         try:
             done = subprocess.run(
-                [*command, str(saved_model), str(asked), str(answered)],
+                [*command, str(literal), str(asked), str(answered)],
                 capture_output=True,
                 text=True,
             )

@@ -8,10 +8,11 @@ MODEL_DIR/1/assets.extra/tf_serving_warmup_requests
 from pathlib import Path
 
 from absl import logging
-from filelock import FileLock
 
 from inversenet_tf.imaging.files.atomic import check_writable, written_aside
 from inversenet_tf.imaging.files.json import read_json, write_json
+from inversenet_tf.imaging.files.locks import held
+from inversenet_tf.imaging.files.paths import check_utf8
 from inversenet_tf.serving.warmup import write_warmup
 
 SERVING_DEFAULT = "serving_default"
@@ -19,7 +20,6 @@ EXTRA = "assets.extra"
 METADATA_FILE = f"{EXTRA}/metadata.json"
 WARMUP_FILE = f"{EXTRA}/tf_serving_warmup_requests"
 SAVED_MODEL_FILE = "saved_model.pb"
-LOCK_FILE = ".lock"
 
 
 def versions_of(directory):
@@ -36,7 +36,7 @@ def new_version(directory):
     Raises:
         ValueError: the directory is a SavedModel itself, or cannot be written to.
     """
-    directory = Path(directory).expanduser()
+    directory = check_utf8(directory)
     check_writable(directory)
     if (directory / SAVED_MODEL_FILE).exists():
         raise ValueError(
@@ -54,7 +54,7 @@ def latest_version(directory):
     Raises:
         ValueError: there is none.
     """
-    directory = Path(directory).expanduser()
+    directory = check_utf8(directory)
     for place in (*reversed(versions_of(directory).values()), directory):
         if (place / SAVED_MODEL_FILE).is_file():
             return place
@@ -107,10 +107,9 @@ def write_version(directory, signatures, metadata, warmup, check=None):
     archive = keras.export.ExportArchive()
     for name, (function, specs) in signatures.items():
         archive.add_endpoint(name, function, input_signature=specs)
-    directory.mkdir(parents=True, exist_ok=True)
     # Another export into the same directory waits for its number.
     with (
-        FileLock(directory / LOCK_FILE),
+        held(directory, wait=True),
         written_aside(version := new_version(directory)) as partial,
     ):
         archive.write_out(partial, verbose=False)

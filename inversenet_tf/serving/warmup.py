@@ -6,8 +6,8 @@ from absl import logging
 from inversenet_tf.imaging.files.atomic import written_aside
 
 WITHOUT_EXTRA = (
-    'No warm-up requests written: they need tensorflow-serving-api, pip install "inversenet-tf'
-    '[serving]". The first requests to a server will be slower.'
+    "No warm-up requests written: they need pip install tensorflow-serving-api. The first requests "
+    "to a server will be slower."
 )
 
 

@@ -11,6 +11,7 @@ from blind_gan_tf.methods import METHODS, admitted
 from blind_gan_tf.prior import load_prior
 from blind_gan_tf.problems import measured, simulated, stacked
 from inversenet_tf.imaging.config import OperatorConfig
+from inversenet_tf.imaging.files.locks import InUse, held
 
 
 def test_a_restoration_leaves_all_it_promises(restoration, tmp_path):
@@ -46,6 +47,12 @@ def test_a_restoration_leaves_all_it_promises(restoration, tmp_path):
     assert Image.open(workdir / "figure.png").size[0] > 300
     assert {p.name for p in (workdir / "logs").iterdir()} >= {"blind", "pgd"}
     assert "PSNR" in format_table(results["methods"])
+
+
+def test_a_work_directory_is_for_one_process(restoration, tmp_path):
+    with held(tmp_path / "run"), pytest.raises(InUse, match="run is in use by"):
+        run_inversion(restoration, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_separation_is_matched_and_judged(separation, tmp_path):
@@ -163,6 +170,10 @@ def test_several_mixtures_come_as_arrays(separation, tmp_path, name):
 def test_measurements_of_one_name_are_refused(restoration, tmp_path):
     for suffix in ("png", "jpg"):
         Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / f"a.{suffix}")
+    assert measured(tmp_path, restoration, 1).names == ["a.jpg", "a.png"]
+    (tmp_path / "a").mkdir()
+    for name in ("a/b.png", "a-b.png"):
+        Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / name)
     with pytest.raises(ValueError, match="Received: several a"):
         measured(tmp_path, restoration, 1)
 

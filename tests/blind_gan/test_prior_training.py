@@ -9,6 +9,7 @@ from blind_gan_tf.config import PriorConfig
 from blind_gan_tf.prior import load_prior
 from blind_gan_tf.prior_training import build_prior, compile_prior, train_prior
 from inversenet_tf.engine import callbacks, checkpoints, session
+from inversenet_tf.imaging.files.locks import InUse, held
 
 
 @pytest.fixture
@@ -37,6 +38,12 @@ def test_a_run_leaves_a_prior_samples_and_logs(small_prior_config, tmp_path):
     assert loaded.training["config"]["data"]["train"] == "digits"
     assert Image.open(tmp_path / "run" / "samples.png").size == (100, 100)  # 3 x 3 of 32, gaps
     assert list((tmp_path / "run" / "logs").iterdir())
+
+
+def test_a_work_directory_is_for_one_process(small_prior_config, tmp_path):
+    with held(tmp_path / "run"), pytest.raises(InUse, match="run is in use by"):
+        train_prior(small_prior_config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_interrupted_run_ends_as_an_undisturbed_one(small_prior_config, tmp_path, monkeypatch):
@@ -130,7 +137,7 @@ def test_the_grid_reads_left_to_right_and_down():
         ("latents", "size", 0, "latents.size >= 1"),
         ("latents", "distribution", "cauchy", "latents.distribution"),
         ("training", "average", 1.5, "training.average from 0 to 1"),
-        ("training", "steps", 3, "multiple of training.steps_per_epoch"),
+        ("training", "steps", 0, "training.steps >= 1"),
         ("network", "name", "stylegan", "network.name"),
         ("runtime", "strategy", "horovod", "runtime.strategy"),
         ("data", "train", "idx:/nowhere", "no such file"),

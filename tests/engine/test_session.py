@@ -72,3 +72,17 @@ def test_without_a_readable_checkpoint_nothing_is_begun_anew(tmp_path, one_devic
     (tmp_path / CHECKPOINTS / LAST / "step-00000002" / "state.index").write_bytes(b"")
     with pytest.raises(OSError, match="Cannot read the checkpoint"):
         session(compiled_pair(), one_device, tmp_path)
+
+
+def test_a_run_of_a_shorter_last_epoch_ends_and_resumes(tmp_path, one_device):
+    options = {"steps": 5, "steps_per_epoch": 2}
+    whole, model = compiled_pair(adam), compiled_pair(adam)
+    session(whole, one_device, tmp_path / "whole", **options)
+    with pytest.raises(Interrupted, match="at step 5 of 5"):
+        session(model, one_device, tmp_path / "cut", terminate_at(5), **options)
+    model = compiled_pair(adam)
+    session(model, one_device, tmp_path / "cut", **options)
+    for name, expected in values(whole).items():
+        np.testing.assert_array_equal(values(model)[name], expected, name)
+    assert is_finished(model, SimpleNamespace(**options))
+    assert not is_finished(model, SimpleNamespace(steps=6, steps_per_epoch=2))

@@ -118,6 +118,20 @@ def test_the_last_epoch_may_be_shorter(one_device):
     ]
 
 
+def test_more_steps_go_on_in_the_middle_of_a_shorter_last_epoch(one_device):
+    """As if they had been asked for at once, but for the validation that had come early."""
+    whole, model, recorder = compiled_pair(), compiled_pair(), Recorder()
+    fit_pair(whole, one_device, steps=6, steps_per_epoch=4)
+    fit_pair(model, one_device, steps=5, steps_per_epoch=4)
+    assert int(model.epochs_ended.numpy()) == 2
+    fit_pair(model, one_device, recorder, steps=6, steps_per_epoch=4)
+    assert_same(model, whole)
+    assert [event for event in recorder.events if event[0].startswith("batch")] == [
+        ("batch begin", 1),
+        ("batch end", 1),
+    ]
+
+
 def test_a_callback_may_stop_the_run(one_device):
     model, recorder = compiled_pair(), Recorder()
     model.learning_rate_factor.assign(0.0)  # so that nothing improves

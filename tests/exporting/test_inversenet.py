@@ -112,14 +112,14 @@ def test_the_warm_up_requests_are_answered(version, signatures):
 def test_a_verified_run_says_all_of_itself(trained, tmp_path, shared_image_folder, monkeypatch):
     monkeypatch.setattr("inversenet_tf.exporting.verification.SIZES", ((37, 53), (64, 64)))
     assert export_run(trained, tmp_path / "export") == tmp_path / "export" / "1"
-    evaluate(trained, limit=2)
+    evaluate(trained)
     version = export_run(trained, tmp_path / "export", verify=True)
     assert version == tmp_path / "export" / "2"
     first, second = (read_metadata(tmp_path / "export" / number) for number in "12")
     assert first["verification"] is None and first["scores"] is None
     assert second["verification"]["largest_difference"] <= 1e-5
     assert second["verification"]["data"]["images"] == [f"{i}.png" for i in range(5)]
-    assert second["scores"]["number_of_images"] == 2
+    assert second["scores"]["number_of_images"] == 6
     assert second["scores"]["methods"].keys() == {
         *("degraded", "wiener", "lmmse", "inverted", "restored"),
     }

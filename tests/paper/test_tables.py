@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from inversenet_tf import recipes
+from inversenet_tf.imaging.files.locks import InUse, held
 from inversenet_tf.paper import tables, trainings
 from inversenet_tf.paper.budget import seconds_per_step, steps_within
 from inversenet_tf.paper.measure import reproduce
@@ -96,6 +97,11 @@ COLUMNS = {
     "2": ["cub trained on natural", "set5 256x256, trained at 128x128"],  # none of 512 pixels
     "sr": ["set5", "bsds500"] * 2,
 }
+
+
+def test_a_table_is_made_by_one_process(conditions):
+    with held(conditions.output), pytest.raises(InUse, match="is in use by"):
+        reproduce("1", ["celeba"], conditions)
 
 
 @pytest.mark.parametrize("table", TABLES)

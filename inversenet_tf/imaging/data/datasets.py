@@ -1,6 +1,7 @@
 """Where images come from: `open_source("photos" | "digits" | "folder:DIR" | "tfds:NAME" | ...)`."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from inversenet_tf.imaging.files.images import (
     to_luma,
     usable_images,
 )
+from inversenet_tf.imaging.files.paths import folders_in
 
 
 class Folder(ImageSource):
@@ -54,8 +56,7 @@ class Pairs(ImageSource):
     paired = True
 
     def __init__(self, sharp_directory, degraded_directory, channels, minimum_side):
-        sharp = _by_stem(sharp_directory)
-        degraded = _by_stem(degraded_directory)
+        sharp, degraded = _by_common_names(sharp_directory, degraded_directory)
         alone = sorted(sharp.keys() ^ degraded.keys())
         if alone:
             raise ValueError(
@@ -142,17 +143,25 @@ class Tfds(ImageSource):
         return to_luma(image) if self._channels == 1 else image.repeat(3, -1)
 
 
-def _by_stem(directory):
-    directory = Path(directory).expanduser()
-    found = {}
-    for path in list_images(directory):
-        stem = str(path.relative_to(directory).with_suffix(""))
-        if stem in found:
-            raise ValueError(
-                f"Expected one image for each name. Received: {found[stem]} and {path}."
-            )
-        found[stem] = path
-    return found
+def _by_common_names(*directories):
+    """For each directory its images by relative name: {name: path}.
+
+    The suffix belongs to a name where one of the directories has several images of the same stem.
+    """
+    roots = [Path(directory).expanduser() for directory in directories]
+    names = [{path.relative_to(root): path for path in list_images(root)} for root in roots]
+    several = {
+        stem
+        for of_one in names
+        for stem, count in Counter(name.with_suffix("") for name in of_one).items()
+        if count > 1
+    }
+
+    def key(name):
+        stem = name.with_suffix("")
+        return str(name if stem in several else stem)
+
+    return [{key(name): path for name, path in of_one.items()} for of_one in names]
 
 
 def held_out_split(builder):
@@ -193,7 +202,7 @@ def open_source(spec, role, channels=3, minimum_side=1):
     if kind == "idx" and place:
         return Idx(plain.removeprefix("idx:"), split, channels, minimum_side)
     if kind == "folder" and place:
-        folders = [Folder(part, channels, minimum_side) for part in place.split(",")]
+        folders = [Folder(part, channels, minimum_side) for part in folders_in(place)]
         return folders[0] if len(folders) == 1 else Joined(spec, folders)
     if kind == "prepared" and place:
         from inversenet_tf.imaging.data.prepared import (
@@ -201,8 +210,8 @@ def open_source(spec, role, channels=3, minimum_side=1):
         )
 
         return Prepared(place, channels, minimum_side)
-    if kind == "pairs" and place.count(",") == 1:
-        return Pairs(*place.split(","), channels, minimum_side)
+    if kind == "pairs" and len(folders_in(place)) == 2:
+        return Pairs(*folders_in(place), channels, minimum_side)
     if kind == "tfds" and place:
         name, _, split = place.partition("@")
         default = "train" if role == TRAINING else None

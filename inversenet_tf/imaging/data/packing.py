@@ -24,7 +24,7 @@ from inversenet_tf.imaging.data.prepared import (
     read_json,
     sha256_of,
 )
-from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.atomic import PARTIAL, check_writable, written_aside
 from inversenet_tf.imaging.files.images import (
     ImageReadError,
     decoded_size,
@@ -32,6 +32,8 @@ from inversenet_tf.imaging.files.images import (
     report_other_files,
     report_skipped,
 )
+from inversenet_tf.imaging.files.locks import LOCK_FILE, held
+from inversenet_tf.imaging.files.paths import check_utf8, folders_in
 
 WRITER_OPTIONS = "group_size:1,uncompressed"  # each record by itself; it is compressed already
 CORES = os.cpu_count() or 1
@@ -53,9 +55,16 @@ def prepare(spec, directory, shard_mib=DEFAULT_SHARD_MIB):
     Raises:
         ValueError: no usable image, or a directory that was begun with other files.
         OSError: a file cannot be read or a shard not be written.
+        InUse: another process is packing into the directory.
     """
-    directory = Path(directory).expanduser()
+    directory = check_utf8(directory)
     folders = _folders(spec)
+    check_writable(directory)
+    with held(directory):
+        return _prepare(folders, directory, shard_mib)
+
+
+def _prepare(folders, directory, shard_mib):
     paths = _paths_by_name(folders)
     plan = _plan(folders, paths, shard_mib)
     _keep_plan(plan, directory)
@@ -84,7 +93,7 @@ def _folders(spec):
     kind, _, place = spec.partition(":")
     if kind != "folder" or not place:
         raise ValueError(f"Expected folder:DIR or folder:DIR,DIR. Received: {spec!r}")
-    return [Path(part).expanduser().absolute() for part in place.split(",")]
+    return [Path(part).expanduser().absolute() for part in folders_in(place)]
 
 
 def _paths_by_name(folders):
@@ -116,7 +125,7 @@ def _keep_plan(plan, directory):
     """Writes the plan of a new set; refuses one that differs from what the set was begun with."""
     path = directory / PLAN_FILE
     if not path.is_file():
-        if directory.exists() and any(not p.match(".partial-*") for p in directory.iterdir()):
+        if any(p.name != LOCK_FILE and not p.name.startswith(PARTIAL) for p in directory.iterdir()):
             raise ValueError(
                 f"Expected a new or empty directory, or one with {PLAN_FILE}. Received: {directory}"
             )

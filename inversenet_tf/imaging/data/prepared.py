@@ -9,7 +9,6 @@ import io
 import json
 import shlex
 import threading
-from pathlib import Path
 
 import numpy as np
 from array_record.python.array_record_module import ArrayRecordReader
@@ -22,6 +21,8 @@ from inversenet_tf.imaging.files.images import (
     report_skipped,
     small_images,
 )
+from inversenet_tf.imaging.files.paths import check_utf8
+from inversenet_tf.imaging.wording import counted
 
 FORMAT = 1
 INDEX_FILE = "index.json"
@@ -38,7 +39,7 @@ class Prepared(ImageSource):
     """
 
     def __init__(self, directory, channels, minimum_side):
-        directory = Path(directory).expanduser()
+        directory = check_utf8(directory)
         index = _read_index(directory)
         self._shards = [Shard(directory, **described) for described in index["shards"]]
         fault = next(filter(None, (shard.fault() for shard in self._shards)), None)
@@ -101,7 +102,7 @@ class Shard:
             return f"{self.file} of {found} bytes instead of {self._bytes}"
         found = self._opened().num_records()  # 0 of a file that is none of records
         if found != self.count:
-            return f"{self.file} of {found} images instead of {self.count}"
+            return f"{self.file} of {counted(found, 'image')} instead of {self.count}"
         return None
 
     def damage(self):
@@ -123,7 +124,7 @@ def damaged_shards(directory):
     Raises:
         ValueError: the directory holds no prepared set.
     """
-    directory = Path(directory).expanduser()
+    directory = check_utf8(directory)
     shards = [Shard(directory, **described) for described in _read_index(directory)["shards"]]
     return [damage for shard in tqdm(shards, "verifying shards") if (damage := shard.damage())]
 

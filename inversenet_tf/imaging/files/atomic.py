@@ -1,11 +1,16 @@
 """Results that are whole or absent, whatever interrupts their writing."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 from pathlib import Path
 
 import tensorflow as tf
+
+from inversenet_tf.imaging.files.locks import LOCK_FILE, held
+
+PARTIAL = ".partial-"  # begins the name of a directory that holds what is not whole yet
 
 
 @contextlib.contextmanager
@@ -19,21 +24,32 @@ def written_aside(path):
         OSError: the disk is full or read-only, also where TensorFlow says so in its own way.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{path.name}")
-    _remove(partial)
-    try:
-        yield partial
-        for written in (partial, *partial.rglob("*")):
-            _flush(written)
-        os.replace(partial, path)
-        _flush(path.parent)
-    except tf.errors.OpError as error:
-        _remove(partial)
-        raise OSError(f"Cannot write {path}: {error.message}") from error
-    except BaseException:
-        _remove(partial)
-        raise
+    aside = partial_directory(path)
+    # Two processes, or threads, that write the same path take turns.
+    with held(aside, wait=True):
+        _empty(aside)  # of what a kill left
+        partial = aside / path.name
+        try:
+            yield partial
+            for written in (partial, *partial.rglob("*")):
+                _flush(written)
+            os.replace(partial, path)
+            _flush(path.parent)
+        except tf.errors.OpError as error:
+            raise OSError(f"Cannot write {path}: {error.message}") from error
+        finally:
+            _empty(aside)
+    with contextlib.suppress(OSError):  # where a kill had left it, or another process has it now
+        aside.rmdir()
+
+
+def partial_directory(path):
+    """Where `written_aside` keeps what is to become `path`.
+
+    Its name is short whatever that of `path` is, and ends in no suffix.
+    """
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()
+    return path.with_name(f"{PARTIAL}{digest[:16]}")
 
 
 def check_writable(directory):
@@ -58,8 +74,10 @@ def _flush(path):
         os.close(descriptor)
 
 
-def _remove(path):
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _empty(directory):
+    """Removes all below a directory but the lock."""
+    for path in directory.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != LOCK_FILE:
+            path.unlink()

@@ -3,6 +3,7 @@
 import numpy as np
 
 from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.paths import printable
 
 
 def image_grid(columns, gap=2):
@@ -49,9 +50,10 @@ def comparison_figure(path, rows, footer="", width=2.6):
         for (image, caption), axis in zip(row, row_axes, strict=True):
             image = np.clip(image, 0.0, 1.0)
             axis.imshow(image if image.shape[-1] == 3 else image[..., 0], "gray", vmin=0, vmax=1)
-            axis.set_xlabel(caption, fontsize=9 if width > 2 else 5)
+            # Names of folders are no formulas, whatever dollars they have.
+            axis.set_xlabel(printable(caption), fontsize=9 if width > 2 else 5, parse_math=False)
             axis.set_xticks([])
             axis.set_yticks([])
-    figure.supxlabel(footer, fontsize=7)
+    figure.supxlabel(printable(footer), fontsize=7, parse_math=False)
     with written_aside(path) as partial:
         figure.savefig(partial, dpi=160, format="png")

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from tqdm import tqdm
 
 from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.wording import counted
 
 IMAGE_SUFFIXES = (
     ".png",
@@ -315,16 +316,17 @@ def report_skipped(place, used, skipped, minimum_side):
     if not used:
         raise ValueError(
             f"Expected images of at least {minimum_side} pixels a side below {place}. "
-            f"Received: {len(reasons)} files, none usable; the first: {reasons[0]}"
+            f"Received: {counted(len(reasons), 'file')}, none usable; the first: {reasons[0]}"
         )
     for reason in reasons[:NAMED_SKIPS]:
         logging.warning("Skipped: %s", reason)
     if reasons:
-        logging.warning("%s: %d images used, %d skipped.", place, used, len(reasons))
+        logging.warning("%s: %s used, %d skipped.", place, counted(used, "image"), len(reasons))
 
 
 def report_other_files(directory):
     """Logs how many files below a directory `list_images` does not take for images."""
     others = sum(p.is_file() and not _is_named_image(p) for p in files_below(directory))
     if others:
-        logging.warning("%s: %d files without an image's suffix ignored.", directory, others)
+        files = counted(others, "file")
+        logging.warning("%s: %s without an image's suffix ignored.", directory, files)

@@ -1,5 +1,6 @@
 """Which results belong to which images, settled before any work is done."""
 
+import collections
 from pathlib import Path
 
 from inversenet_tf.imaging.files.atomic import check_writable
@@ -8,6 +9,9 @@ from inversenet_tf.imaging.files.images import list_images, report_other_files
 
 def pair_with_targets(source, output, overwrite=False):
     """Pairs an image file, or all images below a directory, with PNG files of the same names.
+
+    Of images that differ in their suffix alone, as `photo.jpg` and `photo.tif`, the results are
+    `photo.jpg.png` and `photo.tif.png`.
 
     Results that lie below `output` are not restored again where `output` is inside the source.
 
@@ -86,11 +90,17 @@ def _images_outside(source, output):
 
 
 def _pairs(paths, root, output):
-    return [(path, (output / path.relative_to(root)).with_suffix(".png")) for path in paths]
+    """Each image with its result; those that would share one keep their suffix in its name."""
+    targets = [(output / path.relative_to(root)).with_suffix(".png") for path in paths]
+    counts = collections.Counter(targets)
+    return [
+        (path, target if counts[target] == 1 else target.with_name(f"{path.name}.png"))
+        for path, target in zip(paths, targets, strict=True)
+    ]
 
 
 def _check_distinct(pairs):
-    targets = [target for _, target in pairs]
-    if len(set(targets)) < len(targets):
-        twice = sorted({str(target) for target in targets if targets.count(target) > 1})
-        raise ValueError(f"Expected files that differ in more than their suffix. Received: {twice}")
+    counts = collections.Counter(target for _, target in pairs)
+    twice = [str(target) for target, count in counts.items() if count > 1]
+    if twice:
+        raise ValueError(f"Expected images whose results differ in name. Received: {twice}")

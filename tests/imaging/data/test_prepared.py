@@ -16,6 +16,8 @@ from inversenet_tf.imaging.data import packing, prepared
 from inversenet_tf.imaging.data.datasets import TRAINING, open_source
 from inversenet_tf.imaging.data.pairs import training_pairs
 from inversenet_tf.imaging.files import images as files
+from inversenet_tf.imaging.files.atomic import partial_directory
+from inversenet_tf.imaging.files.locks import InUse, held
 from inversenet_tf.imaging.physics.operators import Identity
 
 ROOT = Path(__file__).parents[3]
@@ -43,6 +45,14 @@ def whole(large_files, tmp_path):
 
 def open_prepared(directory, **kwargs):
     return open_source(f"prepared:{directory}", TRAINING, **kwargs)
+
+
+def test_a_set_is_packed_by_one_process(image_folder, tmp_path):
+    with held(tmp_path / "set"), pytest.raises(InUse, match="set is in use by"):
+        packing.prepare(f"folder:{image_folder}", tmp_path / "set")
+    packing.prepare(f"folder:{image_folder}", tmp_path / "set")
+    with held(tmp_path / "set"), pytest.raises(InUse, match="set is in use by"):
+        packing.prepare(f"folder:{image_folder}", tmp_path / "set")
 
 
 def test_a_training_draws_the_same_batches(image_folder, tmp_path):
@@ -129,7 +139,7 @@ def test_unreadable_files_are_skipped_by_name(image_folder, tmp_path, caplog):
     for name, reason in index["skipped"].items():
         assert name in reason and f"Skipped: {reason}" in caplog.text
     assert "5 images used, 3 skipped" in caplog.text
-    assert "1 files without an image's suffix ignored" in caplog.text
+    assert "1 file without an image's suffix ignored" in caplog.text
     folder = open_source(f"folder:{image_folder}", TRAINING)
     assert open_prepared(tmp_path / "prepared").names == folder.names
 
@@ -137,7 +147,7 @@ def test_unreadable_files_are_skipped_by_name(image_folder, tmp_path, caplog):
 def test_a_folder_without_an_image_makes_no_prepared_set(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "a.png").touch()
-    with pytest.raises(ValueError, match="1 files, none usable.*a.png"):
+    with pytest.raises(ValueError, match="1 file, none usable.*a.png"):
         packing.prepare(f"folder:{tmp_path / 'images'}", tmp_path / "prepared")
     assert not (tmp_path / "prepared" / "index.json").exists()
 
@@ -175,7 +185,9 @@ def test_an_interrupted_packing_goes_on(large_files, tmp_path, monkeypatch, plac
     assert command in str(refused.value)
 
     # As a kill leaves it: half a shard aside, and another one whole but not yet described.
-    (directory / ".partial-shard-00001.array_record").write_bytes(b"half")
+    aside = partial_directory(directory / "shard-00001.array_record")
+    aside.mkdir()
+    (aside / "shard-00001.array_record").write_bytes(b"half")
     (directory / "shard-00002.array_record").write_bytes(b"other")
     first = (directory / "shard-00000.array_record").stat()
     monkeypatch.setattr(packing, "decoded_size", read)
@@ -334,7 +346,7 @@ def test_the_tool_packs_and_verifies(image_folder, tmp_path):
     source, output = f"--source=folder:{image_folder}", f"--output={tmp_path / 'prepared'}"
     packed = run_tool(source, output, "--verify")
     assert packed.returncode == 0, packed.stderr
-    assert f"6 images in 1 shards: prepared:{tmp_path / 'prepared'}" in packed.stdout
+    assert f"6 images in 1 shard: prepared:{tmp_path / 'prepared'}" in packed.stdout
     assert "are whole" in packed.stdout
     flip_a_bit(tmp_path / "prepared" / "shard-00000.array_record")
     verified = run_tool(output, "--verify")

@@ -53,9 +53,15 @@ def test_results_that_exist_are_refused(folder, tmp_path):
     assert len(pair_with_targets(folder, tmp_path, overwrite=True)) == 2
 
 
-def test_images_that_differ_only_in_their_suffix_are_refused(folder, tmp_path):
-    (folder / "b.png").touch()
-    with pytest.raises(ValueError, match="differ in more than their suffix. Received: .*b.png"):
+def test_images_that_differ_only_in_their_suffix_keep_it(folder, tmp_path):
+    [first, second] = [path.name for path in folder.rglob("b.*")] + ["b.png"]
+    (folder / second).touch()
+    pairs = pair_with_targets(folder, tmp_path / "results")
+    assert len(pairs) == 3 and len({target for _, target in pairs}) == 3
+    targets = {path.name: target.name for path, target in pairs}
+    assert targets[first] == f"{first}.png" and targets[second] == f"{second}.png"
+    (folder / f"{first}.png").touch()
+    with pytest.raises(ValueError, match="results differ in name. Received: .*b"):
         pair_with_targets(folder, tmp_path / "results")
 
 

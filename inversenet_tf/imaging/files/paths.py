@@ -1,0 +1,92 @@
+"""Paths as TensorFlow takes them: it reads some as patterns, and knows UTF-8 alone."""
+
+import contextlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+PATTERN = re.compile(r"[*?\[\]\\]")  # what TensorFlow's readers take for part of one
+
+
+@contextlib.contextmanager
+def taken_literally(directory):
+    """A path to a directory without any of the characters of a pattern, while the block runs.
+
+    TensorFlow's readers of checkpoints look for files that match a path, and so find none in
+    `run[1]`. What they write is where it should be.
+
+    Args:
+        directory: that exists.
+
+    Yields:
+        The path itself where it has none of them, or that of a link to it.
+    """
+    directory = Path(directory)
+    if not PATTERN.search(str(directory)):
+        yield directory
+        return
+    with tempfile.TemporaryDirectory() as place:
+        link = Path(place) / "link"
+        link.symlink_to(directory.absolute(), target_is_directory=True)
+        yield link
+
+
+def folders_in(place, base="."):
+    """The directories that `DIR,DIR` names, in a list; what exists may have commas in its name.
+
+    Args:
+        place: of the source.
+        base: the directory that relative paths begin at.
+    """
+    words, folders = place.split(","), []
+    while words:
+        counts = range(len(words), 0, -1)
+        names = [",".join(words[:count]) for count in counts]
+        present = (name for name in names if Path(base, os.path.expanduser(name)).is_dir())
+        folders.append(next(present, words[0]))
+        words = words[folders[-1].count(",") + 1 :]
+    return folders
+
+
+def canonical_source(spec, base="."):
+    """The same text for every spelling of a source of images, of which links are none.
+
+    Args:
+        spec: as for `open_source`.
+        base: the directory that relative paths begin at.
+    """
+    kind, _, place = spec.partition(":")
+    if kind in ("folder", "pairs"):
+        folders = folders_in(place, base)
+    elif kind in ("prepared", "idx"):
+        folders = [place]
+    else:
+        return spec
+    return f"{kind}:{','.join(canonical_path(folder, base) for folder in folders)}"
+
+
+def canonical_path(path, base="."):
+    """The same text for every spelling of a path; "" stays so."""
+    return path and os.path.realpath(os.path.join(base, os.path.expanduser(path)))
+
+
+def check_utf8(path):
+    """Raises ValueError for a path that TensorFlow can neither write nor read.
+
+    Returns:
+        The path as a `Path`.
+    """
+    path = Path(path).expanduser()
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"Expected a path in UTF-8, as TensorFlow takes no other. Received: {printable(path)}"
+        ) from error
+    return path
+
+
+def printable(text):
+    """Text in which bytes of a file's name that are not UTF-8 are written as `\\\\udce9`."""
+    return str(text).encode(errors="backslashreplace").decode()
