@@ -1,5 +1,6 @@
 import io
 
+import hostile_requests
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -27,6 +28,7 @@ def test_a_generator_answers_with_images_and_with_files(tiny_prior, tmp_path):
     assert metadata["latents"] == {"size": 8, "distribution": "uniform"}
     assert metadata["training"]["step"] == 2 and metadata["warmup_requests"] == 3
     assert metadata["verification"]["largest_difference"] <= 1e-5
+    hostile_requests.check(version)
 
 
 def test_an_operator_measures_images_of_any_size(separation, tmp_path):
@@ -46,6 +48,7 @@ def test_an_operator_measures_images_of_any_size(separation, tmp_path):
     found = serve(images=tf.constant(images))["measurements"]
     assert found.shape == (2, 9, 7, 3)
     np.testing.assert_allclose(found, kept(images), atol=1e-6)
+    hostile_requests.check(version)
 
 
 def test_what_cannot_be_exported(tiny_prior, tmp_path):
