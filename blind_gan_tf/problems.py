@@ -11,6 +11,7 @@ from inversenet_tf.imaging.config import DataConfig
 from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
 from inversenet_tf.imaging.data.pairs import degrade, evaluation_images
 from inversenet_tf.imaging.data.sources import Selection
+from inversenet_tf.imaging.files.arrays import ARRAY_SUFFIX, read_array
 from inversenet_tf.imaging.files.images import (
     IMAGE_SUFFIXES,
     PILLOW_MODES,
@@ -18,8 +19,6 @@ from inversenet_tf.imaging.files.images import (
     read_image,
 )
 from inversenet_tf.imaging.physics.operators import build_operator
-
-ARRAY_SUFFIX = ".npy"
 
 
 @dataclasses.dataclass
@@ -200,10 +199,7 @@ def _read_measurement(path, channels, as_image):
                 f"{channels}]. Received: the image {path}."
             )
         return read_image(path, channels)
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise ValueError(f"Cannot read the array {path}: {error}") from error
+    array = read_array(path)
     array = array[..., None] if array.ndim == 2 else array
     if array.ndim != 3 or not np.issubdtype(array.dtype, np.floating):
         raise ValueError(

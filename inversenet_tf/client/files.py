@@ -11,7 +11,7 @@ from tqdm import tqdm
 from inversenet_tf.client.errors import ImageRefused, ServingError
 from inversenet_tf.imaging.checks import check_at_least
 from inversenet_tf.imaging.files.images import EXIF_ORIENTATION, ImageReadError, opened
-from inversenet_tf.imaging.files.photographs import allow_large, read_photograph, write_photograph
+from inversenet_tf.imaging.files.photographs import read_photograph, write_photograph
 from inversenet_tf.imaging.files.targets import pair_with_targets
 
 # Files that the server reads as `read_photograph` does.
@@ -44,7 +44,6 @@ def restore_files(client, source, output, parallel=4, overwrite=False, skip_exis
     check_at_least("parallel", parallel, 1)
     if overwrite and skip_existing:
         raise ValueError("Expected overwrite or skip_existing. Received: both.")
-    allow_large()
     pairs = pair_with_targets(source, output, overwrite or skip_existing)
     if skip_existing:
         wanted = len(pairs)

@@ -14,6 +14,7 @@ import scipy.io
 import scipy.ndimage
 from scipy.ndimage import gaussian_filter
 
+from inversenet_tf.imaging.files.arrays import ARRAY_SUFFIX, read_array
 from inversenet_tf.imaging.files.images import read_image
 
 CHROMATIC_SIGMAS = (0.75, 1.0, 1.25)  # of red, green and blue, in units of the given sigma
@@ -137,9 +138,9 @@ def from_file(path, index=0):
     if not path.is_file():
         raise ValueError(f"Expected a kernel file (.png, .npy or .mat). Received: {path}.")
     try:
-        if path.suffix == ".npy":
-            kernels = [np.load(path, allow_pickle=False)]
-        elif path.suffix == ".mat":
+        if path.suffix.lower() == ARRAY_SUFFIX:
+            kernels = [read_array(path)]
+        elif path.suffix.lower() == ".mat":
             kernels = _mat_kernels(path)
         else:
             kernels = [read_image(path, channels=1)[..., 0]]
