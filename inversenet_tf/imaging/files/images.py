@@ -246,8 +246,20 @@ def to_luma(images):
 
 
 def write_image(path, image):
-    """Writes one image [height, width, 1 or 3] in [0, 1] as 8-bit PNG, whole or not at all."""
-    pixels = to_uint8(image)
+    """Writes one image [height, width, 1 or 3] in [0, 1] as 8-bit PNG, whole or not at all.
+
+    Pixels of 8 or 16 bits are taken for what they are.
+
+    Raises:
+        ValueError: an array of another shape, type or scale.
+    """
+    from inversenet_tf.imaging.arrays import in_unit_range  # which builds on this module
+
+    pixels = to_uint8(in_unit_range(image, "an image"))
+    if pixels.ndim != 3 or pixels.shape[-1] not in PILLOW_MODES or not pixels.size:
+        raise ValueError(
+            f"Expected an image [height, width, 1 or 3]. Received: shape {pixels.shape}"
+        )
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     with written_aside(path) as partial:
         picture.save(partial, "PNG")

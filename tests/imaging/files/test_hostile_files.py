@@ -192,3 +192,29 @@ def test_a_keras_file_ends_in_one_line(tmp_path):
         with pytest.raises(ValueError, match="Cannot read the Keras file .*m.keras") as error:
             load_keras(keras_file(tmp_path / "m.keras", content))
         assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.full((4, 4), 65_536, np.int32),
+        np.full((4, 4), -1, np.int32),
+        np.full((4, 4), 0.5, np.float32),
+        np.full((4, 4), 65_535, np.int32),
+        np.full((4, 4), 65_535, np.uint16),
+    ],
+)
+def test_training_and_restoring_agree_on_deep_pixels(values, tmp_path):
+    """What either takes, both take for the same; what one refuses, the other refuses alike."""
+    Image.fromarray(values).save(tmp_path / "deep.tif")
+    if values.max() == 65_535:
+        assert (files.read_image(tmp_path / "deep.tif") == 1).all()
+        assert (read_photograph(tmp_path / "deep.tif").pixels == 65_535).all()
+        assert files.decoded_size(tmp_path / "deep.tif") == (4, 4)
+        return
+    said = set()
+    for read in (files.read_image, read_photograph, files.decoded_size):
+        with pytest.raises(files.ImageReadError, match="deep.tif: .*whose range is not") as error:
+            read(tmp_path / "deep.tif")
+        said.add(str(error.value))
+    assert len(said) == 1
