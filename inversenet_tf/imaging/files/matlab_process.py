@@ -43,7 +43,9 @@ def _of_version_5(value):
     if value.dtype.kind == "U":
         return TEXT, []
     if value.dtype != object:
-        return _shape(value), [value] if value.dtype.kind in NUMBERS else []
+        return _shape(value), [value] if value.dtype.kind in NUMBERS and value.size else []
+    if any(isinstance(cell, np.ndarray) and cell.dtype == object for cell in value.ravel()):
+        return "a cell of cells", []
     cells = [_of_version_5(cell) for cell in value.ravel()]
     if any(len(matrices) != 1 for _, matrices in cells):
         return "a cell of more than matrices", []
@@ -55,7 +57,10 @@ def variables_of_version_7(path):
     with h5py.File(path) as file:
         for name in file:
             if not name.startswith("#"):
-                yield name, *_of_version_7(file, hdf5.member(file, name), name)
+                try:
+                    yield name, *_of_version_7(file, hdf5.member(file, name), name)
+                except ValueError as error:  # another variable may be what is looked for
+                    yield name, str(error), []
 
 
 def _of_version_7(file, value, name):
@@ -63,6 +68,8 @@ def _of_version_7(file, value, name):
         return STRUCTURE, []
     if value.attrs.get("MATLAB_class", b"") == b"char":
         return TEXT, []
+    if value.attrs.get("MATLAB_empty", 0):
+        return "empty", []
     if h5py.check_ref_dtype(value.dtype) is h5py.Reference:
         hdf5.check_stored(value, name)
         cells = [file[reference] for reference in value[()].ravel() if reference]

@@ -74,6 +74,7 @@ def test_structures_cells_and_links_of_version_7(tmp_path):
     assert found["circle"] == ("a cell of more than matrices", [])
     np.testing.assert_allclose(kernels.from_file(tmp_path / "k.mat"), EXPECTED, rtol=1e-6)
     with h5py.File(tmp_path / "k.mat", "a") as file:
+        del file["cells"]
         file["linked"] = h5py.ExternalLink("elsewhere.mat", "/k")
-    with pytest.raises(ValueError, match="expected linked in the file itself"):
+    with pytest.raises(ValueError, match=r"linked \(expected linked in the file itself"):
         kernels.from_file(tmp_path / "k.mat")
