@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
+from inversenet_tf.imaging.data.pair_layouts import check_pairs, matched, matched_by_scene
 from inversenet_tf.imaging.data.sources import (
     HELD_OUT,
     TRAINING,
@@ -41,6 +42,10 @@ class Folder(ImageSource):
         self._paths = paths
         self._channels = channels
 
+    @property
+    def files(self):
+        return self._paths
+
     def load(self, index):
         return self.load_part(index, None)
 
@@ -49,22 +54,15 @@ class Folder(ImageSource):
 
 
 class Pairs(ImageSource):
-    """Sharp images and the user's own measurements of them, matched by relative name."""
+    """Sharp images and the user's own measurements of them."""
 
     paired = True
 
-    def __init__(self, sharp_directory, degraded_directory, channels, minimum_side):
-        sharp = _by_stem(sharp_directory)
-        degraded = _by_stem(degraded_directory)
-        alone = sorted(sharp.keys() ^ degraded.keys())
-        if alone:
-            raise ValueError(
-                f"Expected a partner of the same name in {sharp_directory} and "
-                f"{degraded_directory}. Received: {len(alone)} without one, the first: {alone[0]}."
-            )
-        names = sorted(sharp)
-        super().__init__(f"pairs:{sharp_directory},{degraded_directory}", names)
-        self._paths = [(sharp[name], degraded[name]) for name in names]
+    def __init__(self, spec, pairs, channels, minimum_side):
+        """Args: `pairs`, {name: (sharp path, degraded path)}, as `pair_layouts` finds them."""
+        names = list(pairs)
+        super().__init__(spec, names)
+        self._paths = list(pairs.values())
         self._channels = channels
         sizes, faults = inspect_images([path for pair in self._paths for path in pair])
         if faults:
@@ -76,6 +74,11 @@ class Pairs(ImageSource):
                     f"Expected both images of the pair {name} to have one size of at least "
                     f"{minimum_side} pixels a side. Received: {one} and {other}."
                 )
+        check_pairs(pairs, spec)
+
+    @property
+    def files(self):
+        return [sharp for sharp, _ in self._paths]
 
     def load(self, index):
         return self.load_part(index, None)
@@ -142,19 +145,6 @@ class Tfds(ImageSource):
         return to_luma(image) if self._channels == 1 else image.repeat(3, -1)
 
 
-def _by_stem(directory):
-    directory = Path(directory).expanduser()
-    found = {}
-    for path in list_images(directory):
-        stem = str(path.relative_to(directory).with_suffix(""))
-        if stem in found:
-            raise ValueError(
-                f"Expected one image for each name. Received: {found[stem]} and {path}."
-            )
-        found[stem] = path
-    return found
-
-
 def held_out_split(builder):
     """The split of a TFDS builder to evaluate on where the user names none."""
     for split in ("validation", "test"):
@@ -172,8 +162,8 @@ def open_source(spec, role, channels=3, minimum_side=1):
     Args:
         spec: `photos`, `digits` or `idx:DIR` (each with `@training` or `@held_out`, where that is
             not `role`), `folder:DIR` or several as `folder:DIR,DIR`, `prepared:DIR` as
-            `tools/prepare.py` makes it, `pairs:SHARP_DIR,DEGRADED_DIR`, or
-            `tfds:NAME[@SPLIT]`.
+            `tools/prepare.py` makes it, `pairs:SHARP_DIR,DEGRADED_DIR`, `pairs:DIR` of GoPro's
+            layout (DIR/SCENE/sharp and DIR/SCENE/blur), or `tfds:NAME[@SPLIT]`.
         role: `TRAINING` or `HELD_OUT`: the part to take where the spec names none.
         channels: 1 or 3, of every image.
         minimum_side: least height and width in pixels; smaller images are skipped or refused.
@@ -201,13 +191,16 @@ def open_source(spec, role, channels=3, minimum_side=1):
         )
 
         return Prepared(place, channels, minimum_side)
-    if kind == "pairs" and place.count(",") == 1:
-        return Pairs(*place.split(","), channels, minimum_side)
+    if kind == "pairs" and place:
+        parts = place.split(",")
+        if len(parts) <= 2:
+            pairs = matched(*parts) if len(parts) == 2 else matched_by_scene(place)
+            return Pairs(spec, pairs, channels, minimum_side)
     if kind == "tfds" and place:
         name, _, split = place.partition("@")
         default = "train" if role == TRAINING else None
         return Tfds(name, split or default, channels, minimum_side)
     raise ValueError(
         "Expected photos, digits, idx:DIR, folder:DIR, prepared:DIR, "
-        f"pairs:SHARP_DIR,DEGRADED_DIR or tfds:NAME[@SPLIT]. Received: {spec!r}"
+        f"pairs:SHARP_DIR,DEGRADED_DIR, pairs:DIR or tfds:NAME[@SPLIT]. Received: {spec!r}"
     )
