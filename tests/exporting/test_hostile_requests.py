@@ -7,6 +7,7 @@ import tensorflow as tf
 from inversenet_tf import recipes
 from inversenet_tf.exporting.inversenet import export_model
 from inversenet_tf.models.build import build_model
+from inversenet_tf.serving.operations import check_operations
 
 
 @pytest.fixture(scope="module")
@@ -17,6 +18,10 @@ def version(tmp_path_factory):
     config.network.depth, config.data.size = 2, 32
     model = build_model(config, with_discriminator=False)
     return export_model(model, tmp_path_factory.mktemp("hostile"))
+
+
+def test_its_graphs_only_compute(version):
+    check_operations(version)
 
 
 def test_what_no_client_sends_is_refused(version):
