@@ -77,8 +77,11 @@ def kept_spectrum(workdir: str | Path) -> Spectrum:
     if not path.exists():
         return Spectrum()
     fields = read_json(path)
-    covariance = tuple(tuple(row) for row in fields["covariance"])
-    return Spectrum(**fields | {"mean": tuple(fields["mean"]), "covariance": covariance})
+    try:
+        covariance = tuple(tuple(row) for row in fields["covariance"])
+        return Spectrum(**fields | {"mean": tuple(fields["mean"]), "covariance": covariance})
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"Expected a spectrum in {path}. Received: {error}") from error
 
 
 def keep_spectrum(workdir, spectrum):
