@@ -1,10 +1,12 @@
 """A classifier that says whether a separated digit can still be read."""
 
-import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
+
+from inversenet_tf.engine.keras_files import load_keras
+from inversenet_tf.imaging.files.arrays import read_arrays
 
 
 def lenet():
@@ -40,15 +42,15 @@ def load_classifier(path):
         raise ValueError(f"Expected a classifier, .keras or .npz. Received: no file {path}.")
     try:
         if path.suffix == ".keras":
-            return keras.models.load_model(path, compile=False)
+            return load_keras(path)
         return _lenet_from_npz(path)
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError) as error:
         raise ValueError(f"Cannot read the classifier {path}: {error}") from error
 
 
 def _lenet_from_npz(path):
     model = lenet()
-    arrays = {tuple(key.split(".")[-2:]): value for key, value in np.load(path).items()}
+    arrays = {tuple(key.split(".")[-2:]): value for key, value in read_arrays(path).items()}
     for layer in model.layers:
         if layer.weights:
             # PyTorch: [out, in(, height, width)]; Keras: [(height, width, )in, out].

@@ -3,13 +3,13 @@
 import dataclasses
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from blind_gan_tf.config import InversionConfig
 from blind_gan_tf.experiment import RECOVERED, SURROGATES
 from blind_gan_tf.prior import load_prior
+from inversenet_tf.engine.keras_files import load_keras
 from inversenet_tf.engine.workdir import read_config, versions
 from inversenet_tf.imaging.files.image_bytes import encoded
 from inversenet_tf.imaging.files.images import list_images, read_image
@@ -95,7 +95,7 @@ def export_surrogate(workdir, output, group=None, verified=False, python=None):
     new_version(output)
     config = read_config(workdir, InversionConfig)
     path = _surrogate_file(workdir, group)
-    surrogate = keras.saving.load_model(path, compile=False)
+    surrogate = load_keras(path)
     spec = tf.TensorSpec((None, None, None, surrogate.input_shape[-1]), tf.float32, "images")
 
     def measure(images):

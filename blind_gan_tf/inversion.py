@@ -9,6 +9,7 @@ from blind_gan_tf.forward import FixedOperator, SurrogateBank
 from blind_gan_tf.latents import Latents
 from blind_gan_tf.random_candidates import RenewingSearch, Screening
 from blind_gan_tf.search import FrozenPrior, Search
+from inversenet_tf.imaging.arrays import as_floats
 
 
 @dataclasses.dataclass
@@ -80,7 +81,7 @@ def invert(
         SearchDiverged: the residual became NaN.
     """
     config.validate()
-    measurements = np.asarray(measurements, np.float32)
+    measurements = as_floats(np.asarray(measurements), "measurements")
     latents = latents or Latents(generator.input_shape[-1])
     group_size = group_size or len(measurements)
     check_fit(measurements, generator, latents, config, sources, group_size)

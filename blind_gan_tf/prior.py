@@ -1,7 +1,6 @@
 """The prior: a GAN whose generator stands for the set of clean images."""
 
 import dataclasses
-import zipfile
 from pathlib import Path
 
 import keras
@@ -11,6 +10,7 @@ import blind_gan_tf.networks  # noqa: F401 (registers them for loading)
 from blind_gan_tf.latents import Latents
 from blind_gan_tf.losses import discriminator_loss, generator_loss
 from inversenet_tf.engine.adversarial import AdversarialModel, twin
+from inversenet_tf.engine.keras_files import load_keras
 from inversenet_tf.imaging.files.atomic import written_aside
 
 PRIOR_FILE = "prior.keras"
@@ -170,8 +170,8 @@ def load_prior(path, dtype="float32"):
     """
     path = prior_file(path)
     try:
-        prior = keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+        prior = load_keras(path)
+    except ValueError as error:
         raise ValueError(f"Cannot read the prior {path}: {error}") from error
     if not isinstance(prior, Prior):
         raise ValueError(f"Expected a prior in {path}. Received: a {type(prior).__name__}.")

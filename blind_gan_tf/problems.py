@@ -7,19 +7,20 @@ import numpy as np
 from absl import logging
 
 from blind_gan_tf.mixing import draw_mixing
+from inversenet_tf.imaging.arrays import GREATEST, as_floats, scale_advice
 from inversenet_tf.imaging.config import DataConfig
 from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
 from inversenet_tf.imaging.data.pairs import degrade, evaluation_images
 from inversenet_tf.imaging.data.sources import Selection
+from inversenet_tf.imaging.files.arrays import ARRAY_SUFFIX, read_array
 from inversenet_tf.imaging.files.images import (
     IMAGE_SUFFIXES,
     PILLOW_MODES,
     files_below,
     read_image,
+    to_luma,
 )
 from inversenet_tf.imaging.physics.operators import build_operator
-
-ARRAY_SUFFIX = ".npy"
 
 
 @dataclasses.dataclass
@@ -172,10 +173,16 @@ def measured(directory, config, prior_channels):
                 f"Received: {array.shape} in {path}."
             )
         if not config.problem.signed and (array.min() < 0 or array.max() > 1):
+            least, greatest = array.min(), array.max()
+            advice = (
+                "For edge maps, mixtures and other measurements without these bounds, say so with "
+                "--config.problem.signed."
+                if least < 0 or greatest <= GREATEST
+                else f"To restore them, {scale_advice(least, greatest)}."
+            )
             raise ValueError(
-                f"Expected values from 0 to 1 in {path}. Received: {array.min():.4g} to "
-                f"{array.max():.4g}. For edge maps, mixtures and other measurements without "
-                "these bounds, say so with --config.problem.signed."
+                f"Expected values from 0 to 1 in {path}. Received: {least:.4g} to {greatest:.4g}. "
+                f"{advice}"
             )
     names = ["-".join(path.relative_to(directory).with_suffix("").parts) for path in paths]
     if len(set(names)) < len(names):  # as of photo.png beside photo.jpg
@@ -202,16 +209,19 @@ def _read_measurement(path, channels, as_image):
                 f"{channels}]. Received: the image {path}."
             )
         return read_image(path, channels)
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise ValueError(f"Cannot read the array {path}: {error}") from error
+    array = read_array(path)
     array = array[..., None] if array.ndim == 2 else array
-    if array.ndim != 3 or not np.issubdtype(array.dtype, np.floating):
+    if array.ndim != 3:
         raise ValueError(
-            f"Expected floating-point numbers [height, width, channels] in {path}. Received: "
-            f"{array.dtype} of shape {array.shape}."
+            f"Expected an array [height, width, channels] in {path}. Received: shape {array.shape}."
         )
+    array = as_floats(array, f"{path}, an array")
     if not np.isfinite(array).all():
         raise ValueError(f"Expected finite values in {path}. Received: NaN or infinity.")
-    return array.astype(np.float32)
+    if as_image and (channels, array.shape[-1]) == (1, 3):  # as an image file is read
+        return to_luma(array)
+    return (
+        np.repeat(array, 3, axis=-1)
+        if as_image and (channels, array.shape[-1]) == (3, 1)
+        else array
+    )

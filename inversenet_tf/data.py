@@ -6,6 +6,7 @@ from absl import logging
 
 from inversenet_tf.imaging.data.cache import cached
 from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
+from inversenet_tf.imaging.data.overlap import warn_of_overlap
 from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.physics.operators import build_operator
@@ -35,8 +36,7 @@ def open_data(config, operator=None):
     held_out = open_held_out(data.validation, operator, config)
     if images.paired != held_out.paired:
         logging.warning("Only one of training and validation uses pairs: their operators differ.")
-    if images.spec == held_out.spec:
-        logging.warning("The validation images are the training images: %s", images.spec)
+    warn_of_overlap(images, held_out)
     return operator, images, held_out
 
 

@@ -10,7 +10,7 @@ from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer,
 LITERT_SUFFIX = ".tflite"
 
 
-def load(where: str | Path, which: str = "best") -> Restorer:
+def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Restorer:
     """Loads a trained model for use.
 
     Args:
@@ -19,6 +19,8 @@ def load(where: str | Path, which: str = "best") -> Restorer:
             grpc://host:8500/MODEL); or "closed_form", which is there without any training, for
             photographs whose blur is told.
         which: of a work directory, the checkpoint: "best" by validation PSNR, or "last".
+        trusted: of an export, whether its graphs may do more than compute: it is a program, and one
+            of others may be refused, see `serving.operations`.
 
     Returns:
         A `Restorer`, a function of arrays. All kinds restore alike; a served model gets and gives
@@ -42,7 +44,7 @@ def load(where: str | Path, which: str = "best") -> Restorer:
 
         return ModelRestorer(load_trained(path, which)[0])
     if path.is_dir():
-        return ExportedRestorer(path)
+        return ExportedRestorer(path, trusted)
     raise ValueError(
         "Expected a work directory, an export, a .tflite file, or a served model as "
         f"http://host:8501/MODEL. Received: {where}"

@@ -5,14 +5,15 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from inversenet_tf.config import Config
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.adversarial import average_of
+from inversenet_tf.engine.keras_files import load_keras
 from inversenet_tf.engine.workdir import CHECKPOINTS, read_config
 from inversenet_tf.imaging.config import CUSTOM, GIVEN, NoiseConfig
+from inversenet_tf.imaging.files.arrays import read_array
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import read_json, write_json
 from inversenet_tf.imaging.physics.operators import Blur, Operator, build_operator
@@ -67,7 +68,7 @@ def load_trained(workdir, which="best", precision=None, boundary=None):
 def kept_kernel(workdir: str | Path) -> np.ndarray | None:
     """The kernel that a run was trained for, or None where its operator has none."""
     path = Path(workdir).expanduser() / KERNEL_FILE
-    return np.load(path) if path.exists() else None
+    return read_array(path) if path.exists() else None
 
 
 def kept_spectrum(workdir: str | Path) -> Spectrum:
@@ -76,8 +77,11 @@ def kept_spectrum(workdir: str | Path) -> Spectrum:
     if not path.exists():
         return Spectrum()
     fields = read_json(path)
-    covariance = tuple(tuple(row) for row in fields["covariance"])
-    return Spectrum(**fields | {"mean": tuple(fields["mean"]), "covariance": covariance})
+    try:
+        covariance = tuple(tuple(row) for row in fields["covariance"])
+        return Spectrum(**fields | {"mean": tuple(fields["mean"]), "covariance": covariance})
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"Expected a spectrum in {path}. Received: {error}") from error
 
 
 def keep_spectrum(workdir, spectrum):
@@ -93,7 +97,7 @@ def keep_kernel(workdir, operator, is_new):
     if is_new:
         with written_aside(path) as partial:
             np.save(partial, operator.kernel)
-    elif path.exists() and not np.allclose(np.load(path), operator.kernel, atol=1e-6):
+    elif path.exists() and not np.allclose(read_array(path), operator.kernel, atol=1e-6):
         raise ValueError(
             f"Expected the kernel that this run began with, {path}. Received: another one."
         )
@@ -110,11 +114,7 @@ def keep_networks(workdir, own, is_new):
 def kept_networks(workdir):
     """{part: network} of what `keep_networks` kept."""
     paths = {part: Path(workdir) / f"{part}.keras" for part in ("inverter", "denoiser")}
-    return {
-        part: keras.saving.load_model(path, compile=False)
-        for part, path in paths.items()
-        if path.exists()
-    }
+    return {part: load_keras(path) for part, path in paths.items() if path.exists()}
 
 
 def with_own_operator(config: Config, operator: Operator | None, noise: Callable | None) -> Config:

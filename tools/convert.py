@@ -23,11 +23,21 @@ DATA = flags.DEFINE_string(
     "data", None, "Images to compare with; by default those of the training's validation."
 )
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace a file that exists.")
+TRUST_EXPORT = flags.DEFINE_bool(
+    "trust_export", False, "Run an export whose graphs do more than compute: it is a program."
+)
 MIB = 2**20
 
 
 def main():
-    metadata = convert(EXPORT.value, OUTPUT.value, QUANTIZE.value, DATA.value, OVERWRITE.value)
+    metadata = convert(
+        EXPORT.value,
+        OUTPUT.value,
+        QUANTIZE.value,
+        DATA.value,
+        OVERWRITE.value,
+        TRUST_EXPORT.value,
+    )
     check, size = metadata["check"], metadata["bytes"]
     print(
         f"{OUTPUT.value}: {size['converted'] / MIB:.2f} MiB, version "

@@ -18,6 +18,9 @@ from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 EXPORT = flags.DEFINE_string("export", None, "Directory of an export, instead of a run.")
+TRUST_EXPORT = flags.DEFINE_bool(
+    "trust_export", False, "Run an export whose graphs do more than compute: it is a program."
+)
 INPUT = flags.DEFINE_string("input", None, "Image file, or directory of images.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "Directory for the PNG results.", required=True)
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results that exist.")
@@ -59,7 +62,7 @@ flags.mark_bool_flags_as_mutual_exclusive(["overwrite", "skip_existing"])
 def main():
     max_memory = memory_limit(MAX_MEMORY.value)
     if EXPORT.value is not None:
-        restorer = ExportedRestorer(EXPORT.value)
+        restorer = ExportedRestorer(EXPORT.value, TRUST_EXPORT.value)
     else:
         from inversenet_tf.trained_run import load_trained  # an export does without the networks
 

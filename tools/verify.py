@@ -8,6 +8,7 @@ from absl import flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.exporting.verification import verify
+from inversenet_tf.serving.operations import check_operations
 from inversenet_tf.serving.saved_models import latest_version, read_metadata
 from inversenet_tf.trained_run import load_trained
 
@@ -15,6 +16,9 @@ EXPORT = flags.DEFINE_string("export", None, "Directory of the export.", require
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of its run.", required=True)
 DATA = flags.DEFINE_string("data", None, "Images to compare with; by default the validation's.")
 PYTHON = flags.DEFINE_string("python", None, "Interpreter with TensorFlow; by default this one.")
+TRUST_EXPORT = flags.DEFINE_bool(
+    "trust_export", False, "Run an export whose graphs do more than compute: it is a program."
+)
 
 
 def main():
@@ -25,6 +29,8 @@ def main():
             f"Expected the export of an InverseNet's run in {version}. Received: one of a "
             f"{metadata.get('model')}"
         )
+    if not TRUST_EXPORT.value:
+        check_operations(version)
     which, precision = metadata["checkpoint"]["which"], metadata["precision"]
     model, config, step = load_trained(WORKDIR.value, which, precision)
     if step != metadata["checkpoint"]["step"]:

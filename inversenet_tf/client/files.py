@@ -14,7 +14,7 @@ from inversenet_tf.imaging.checks import check_at_least
 from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.images import EXIF_ORIENTATION, ImageReadError, opened
 from inversenet_tf.imaging.files.locks import held
-from inversenet_tf.imaging.files.photographs import allow_large, read_photograph, write_photograph
+from inversenet_tf.imaging.files.photographs import read_photograph, write_photograph
 from inversenet_tf.imaging.files.targets import pair_with_targets
 from inversenet_tf.imaging.wording import counted
 
@@ -49,7 +49,6 @@ def restore_files(client, source, output, parallel=4, overwrite=False, skip_exis
     if overwrite and skip_existing:
         raise ValueError("Expected overwrite or skip_existing. Received: both.")
     check_writable(output := Path(output).expanduser())
-    allow_large()
     # Two calls for one output take turns, so that each sees what the other has made.
     with held(output, wait=True):
         return _restore_all(client, source, output, parallel, overwrite, skip_existing)

@@ -9,8 +9,16 @@ import math
 import keras
 import numpy as np
 import tensorflow as tf
+from tqdm import tqdm
 
-from inversenet_tf.engine.workers import input_context, other_workers, sum_over_workers
+from inversenet_tf.engine.workers import (
+    input_context,
+    is_chief,
+    other_workers,
+    sum_over_workers,
+)
+
+SHOWN_AFTER = 2.0  # seconds of a validation: whole photographs may take minutes
 
 
 class NotFinite(ArithmeticError):
@@ -176,11 +184,14 @@ def _validate(test_step, dataset, strategy, is_interrupted):
     """
     names = sorted(test_step.get_concrete_function().structured_outputs)
     sums = np.zeros(1 + len(names))  # of images, and of every score
-    for batch in dataset:
-        if is_interrupted():
-            break
-        images, scores = len(keras.tree.flatten(batch)[0]), test_step(batch)
-        sums += images * np.array([1.0, *(float(scores[name]) for name in names)])
+    batches = max(int(dataset.cardinality()), 0) or None  # negative where it is not known
+    options = {"total": batches, "leave": False, "delay": SHOWN_AFTER}
+    with tqdm(dataset, "validating", **options, disable=not is_chief(strategy)) as shown:
+        for batch in shown:
+            if is_interrupted():
+                break
+            images, scores = len(keras.tree.flatten(batch)[0]), test_step(batch)
+            sums += images * np.array([1.0, *(float(scores[name]) for name in names)])
     [(count, *totals)] = sum_over_workers(strategy, [tf.constant(sums)])
     if _any_worker(strategy, is_interrupted()):
         return {}, True

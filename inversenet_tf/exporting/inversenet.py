@@ -137,12 +137,19 @@ def signatures_of(model):
         restored = restored_bytes(image_bytes, lambda y: restore(y)["restored"], channels)
         return {"restored_bytes": restored}
 
+    def told_of(measurements, kernels, noise_sigmas):
+        sides, greatest = tf.shape(kernels)[1:3], tf.shape(measurements)[1:3] * model.scale
+        expected = "Expected kernels no larger than the image. Received: sides"
+        fits = tf.debugging.Assert(tf.reduce_all(sides <= greatest), [expected, sides, greatest])
+        with tf.control_dependencies([fits]):
+            return as_told(tf.identity(measurements), tf.identity(kernels), noise_sigmas)
+
     def restore_with_kernel(measurements, kernels, noise_sigmas):
-        return restore_with_intermediate(as_told(measurements, kernels, noise_sigmas))
+        return restore_with_intermediate(told_of(measurements, kernels, noise_sigmas))
 
     def restore_files_with_kernel(image_bytes, kernels, noise_sigmas):
         def restore_one(measurements, kernel, noise_sigma):
-            return restore(as_told(measurements, kernel, noise_sigma))["restored"]
+            return restore(told_of(measurements, kernel, noise_sigma))["restored"]
 
         told = kernels, noise_sigmas
         return {"restored_bytes": restored_bytes(image_bytes, restore_one, channels, told)}

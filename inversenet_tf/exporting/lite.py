@@ -29,8 +29,9 @@ from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.paths import check_utf8, taken_literally
 from inversenet_tf.imaging.metrics import MetricProfile, psnr
 from inversenet_tf.imaging.physics.operators import build_operator
-from inversenet_tf.restoration.restorers import ImageSpec, Restorer
+from inversenet_tf.restoration.restorers import Restorer, spec_from
 from inversenet_tf.serving.fresh_process import VerificationFailed
+from inversenet_tf.serving.operations import check_operations
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, latest_version, read_metadata
 
 NONE = "none"
@@ -71,14 +72,14 @@ class LiteRestorer(Restorer):
     @functools.cached_property
     def spec(self):
         """The `ImageSpec` of the export that the file was made of."""
-        return ImageSpec(**read_metadata_of(self._path)["images"])
+        return spec_from(read_metadata_of(self._path))
 
     def estimates(self, measurements):
         """The restored images alone: a LiteRT file has no other output."""
         return self._run(measurements=np.asarray(measurements, np.float32))
 
 
-def convert(directory, output, quantize=NONE, data=None, overwrite=False):
+def convert(directory, output, quantize=NONE, data=None, overwrite=False, trusted=False):
     """Writes an export as a LiteRT file, whole or not at all, once it agrees with the export.
 
     Args:
@@ -88,6 +89,7 @@ def convert(directory, output, quantize=NONE, data=None, overwrite=False):
             of 8 bits, about a quarter of the size.
         data: a source of images to compare with; by default the training's validation source.
         overwrite: whether a file that exists may be replaced.
+        trusted: whether the export's graphs may do more than compute, see `check_operations`.
 
     Returns:
         What `read_metadata_of` gives: a dict, of which "check" holds the comparison.
@@ -104,6 +106,8 @@ def convert(directory, output, quantize=NONE, data=None, overwrite=False):
         raise ValueError(f"Expected a new file (or --overwrite). Received: {output}, which exists.")
     saved_model = latest_version(directory)
     exported = _metadata_of_export(saved_model)
+    if not trusted:
+        check_operations(saved_model)
     content = converted(saved_model, quantize)
     with written_aside(output) as partial:
         partial.write_bytes(content)

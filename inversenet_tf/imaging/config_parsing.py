@@ -14,6 +14,8 @@ def config_from_dict(config_class: type, values: dict[str, Any]) -> Any:
     Raises:
         ValueError: an unknown field or a wrong type.
     """
+    if not isinstance(values, dict):
+        raise ValueError(f"Expected the fields of a {config_class.__name__}. Received: {values!r}")
     whole_numbers_are_floats = {float: lambda v: float(v) if type(v) is int else v}
     # JSON has lists where a config has tuples.
     rules = dacite.Config(strict=True, type_hooks=whole_numbers_are_floats, cast=[tuple])

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.optimize import linear_sum_assignment
 
+from inversenet_tf.imaging.arrays import as_floats, check_scale
 from inversenet_tf.imaging.checks import check_at_least, check_choice
 from inversenet_tf.imaging.physics.noise import round_to_8_bits
 
@@ -43,7 +44,9 @@ class MetricProfile:
 
     def prepare(self, images):
         """[batch, height, width, channels] in [0, 1] -> what is compared, clipped to [0, 1]."""
-        images = tf.clip_by_value(tf.cast(images, tf.float32), 0.0, 1.0)
+        if isinstance(images, np.ndarray):
+            check_scale(images)  # an estimate may have any value, but not that of a file
+        images = tf.clip_by_value(tf.cast(as_floats(images), tf.float32), 0.0, 1.0)
         if self.rounding:
             images = round_to_8_bits(images)
         if self.channels == "y" and images.shape[-1] == 3:

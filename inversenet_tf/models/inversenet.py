@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from inversenet_tf.engine.adversarial import AdversarialModel
 from inversenet_tf.engine.layers import Upsample
+from inversenet_tf.imaging.arrays import as_batch
 from inversenet_tf.imaging.inputs import measurements_of, parts_of
 from inversenet_tf.imaging.metrics import MetricProfile, psnr, ssim
 from inversenet_tf.models import kernel_use
@@ -123,8 +124,15 @@ class InverseNet(AdversarialModel):
         return {name: crop_to(from_signed(image), size, scale) for name, image in outputs.items()}
 
     def restore(self, inputs):
-        """The model in use: as a call, with the outputs clipped to [0, 1]."""
-        outputs = self(inputs, training=False)
+        """The model in use: as a call, with the outputs clipped to [0, 1].
+
+        Raises:
+            ValueError: measurements of another rank or type; integers of 8 or 16 bits are brought
+                to [0, 1].
+        """
+        measurements, told = parts_of(inputs)
+        measurements = as_batch(measurements, "measurements")
+        outputs = self({"measurements": measurements} | told if told else measurements)
         return {name: tf.clip_by_value(images, 0.0, 1.0) for name, images in outputs.items()}
 
     def _begin(self, measurements, told):

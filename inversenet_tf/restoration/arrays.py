@@ -4,10 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from inversenet_tf.imaging.files.images import from_integers, to_luma
-
-# Noise may take a measurement a little beyond [0, 1]; values on another scale go much further.
-LEAST, GREATEST = -1.0, 2.0
+from inversenet_tf.imaging.arrays import in_unit_range
+from inversenet_tf.imaging.files.images import to_luma
 
 
 def to_batch(images: np.ndarray, channels: int) -> tuple[np.ndarray, Callable]:
@@ -32,7 +30,7 @@ def to_batch(images: np.ndarray, channels: int) -> tuple[np.ndarray, Callable]:
             f"height, width, channels], none of them empty. Received: shape {images.shape}"
         )
     batch = images[np.newaxis, ..., np.newaxis] if images.ndim == 2 else images
-    batch = _to_unit_range(batch[np.newaxis] if batch.ndim == 3 else batch)
+    batch = in_unit_range(batch[np.newaxis] if batch.ndim == 3 else batch)
     given = batch.shape[-1]
     if given != channels and given != 1:
         raise ValueError(
@@ -49,21 +47,3 @@ def to_batch(images: np.ndarray, channels: int) -> tuple[np.ndarray, Callable]:
         return restored[0, ..., 0] if images.ndim == 2 and restored.shape[-1] == 1 else restored[0]
 
     return np.repeat(batch, channels, axis=-1) if was_repeated else batch, undo
-
-
-def _to_unit_range(images):
-    if images.dtype in (np.uint8, np.uint16):
-        return from_integers(images)
-    if not np.issubdtype(images.dtype, np.floating):
-        raise ValueError(
-            "Expected floating-point values in [0, 1], or unsigned integers of 8 or 16 bits. "
-            f"Received: {images.dtype}"
-        )
-    if not np.isfinite(images).all():
-        raise ValueError("Expected finite values. Received: some that are infinite or not a number")
-    if images.min() < LEAST or images.max() > GREATEST:
-        raise ValueError(
-            f"Expected values in [0, 1]. Received: from {images.min():g} to {images.max():g}; "
-            "integers of 8 or 16 bits are converted, other scales have to be divided before"
-        )
-    return images.astype(np.float32)

@@ -1,23 +1,20 @@
 """Restoring photographs with a trained model: single files and folders, with all they carry."""
 
 import dataclasses
-import math
-import re
 from pathlib import Path
 
 import numpy as np
-import psutil
 import tensorflow as tf
 from absl import logging
 from PIL import Image
 from tqdm import tqdm
 
 from inversenet_tf.imaging.files.atomic import check_writable
-from inversenet_tf.imaging.files.images import LUMA, ImageReadError
+from inversenet_tf.imaging.files.images import LUMA, ImageReadError, opened, upright_size
 from inversenet_tf.imaging.files.locks import held
+from inversenet_tf.imaging.files.memory import memory_limit  # noqa: F401 (part of this room, too)
 from inversenet_tf.imaging.files.photographs import (
     Photograph,
-    allow_large,
     count_pixels,
     read_photograph,
     to_8_bits,
@@ -25,23 +22,10 @@ from inversenet_tf.imaging.files.photographs import (
 )
 from inversenet_tf.imaging.files.targets import check_replaceable, pair_with_targets
 from inversenet_tf.imaging.wording import counted
-from inversenet_tf.restoration.tiling import restore_pixels
+from inversenet_tf.restoration.tiling import check_restorable, restore_pixels
 
 COMPARISONS = "comparisons"  # the directory below that of the results
-CGROUP = Path("/sys/fs/cgroup")  # of the process, in a container
 GAP = 8  # white pixels between the two halves of a comparison
-UNITS = {
-    "": 1,
-    "b": 1,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "tb": 10**12,
-    "kib": 2**10,
-    "mib": 2**20,
-    "gib": 2**30,
-    "tib": 2**40,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +68,6 @@ def restore_files(
     if overwrite and skip_existing:
         raise ValueError("Expected overwrite or skip_existing. Received: both.")
     check_writable(output := Path(output).expanduser())
-    allow_large()
     # Two calls for one output take turns, so that each sees what the other has made.
     with held(output, wait=True):
         return _restore_all(restorer, source, output, overwrite, max_memory, compare, skip_existing)
@@ -155,11 +138,14 @@ def _is_done(job):
 def _attempt(restorer, job, max_memory, skip_existing, report):
     """Restores one image; returns None, or why it could not be."""
     try:
-        photograph = read_photograph(job.path)
         try:
+            _check_header(restorer, job.path, max_memory)
+            photograph = read_photograph(job.path)
             pixels = restore_photograph(restorer, photograph, max_memory, report)
             _write(restorer, job, photograph, pixels, skip_existing)
         except tf.errors.ResourceExhaustedError:
+            raise
+        except ImageReadError:
             raise
         except (ValueError, tf.errors.OpError) as error:
             return f"Cannot restore {job.path}: {error}"
@@ -170,6 +156,15 @@ def _attempt(restorer, job, max_memory, skip_existing, report):
     if photograph.notes:
         logging.info("%s: %s.", job.path, ", ".join(photograph.notes))
     return None
+
+
+def _check_header(restorer, path, max_memory):
+    """Raises ValueError where an image cannot be restored in the memory, before it is decoded."""
+    if max_memory is None:
+        return
+    with opened(path, path) as image:
+        bytes_per_value = 2 if image.mode.startswith("I") else 1
+    check_restorable(upright_size(path), restorer.spec, max_memory, bytes_per_value)
 
 
 def _write(restorer, job, photograph, pixels, skip_existing):
@@ -235,31 +230,3 @@ def side_by_side(measured, restored):
     result[:, :width] = np.asarray(shown)[..., :channels]
     result[:, width + GAP :] = to_8_bits(restored)  # which repeats gray beside colours
     return result
-
-
-def memory_limit(text=None):
-    """Bytes that "1.5GiB", "500MB" or a plain number mean; for None half of what is free now.
-
-    Raises:
-        ValueError: another text, or no bytes.
-    """
-    if text is None:
-        return int(min(psutil.virtual_memory().available, _left_to_container()) / 2)
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
-    unit = UNITS.get(found[2]) if found else None
-    if unit is None or not int(float(found[1]) * unit):
-        raise ValueError(
-            f'Expected a max_memory like 1GiB, 500MB or a number of bytes. Received: "{text}"'
-        )
-    return int(float(found[1]) * unit)
-
-
-def _left_to_container():
-    """Bytes below the limit of a container, of which psutil knows nothing; infinite without one."""
-    try:
-        limit, used = (
-            int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current")
-        )
-    except (OSError, ValueError):  # no such files, or "max"
-        return math.inf
-    return max(limit - used, 0)

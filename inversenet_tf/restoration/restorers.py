@@ -8,11 +8,16 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from inversenet_tf.imaging.checks import check_at_least, check_choice, check_positive
+from inversenet_tf.imaging.config import BOUNDARIES
+from inversenet_tf.imaging.config_parsing import config_from_dict
+from inversenet_tf.imaging.files.images import PILLOW_MODES
 from inversenet_tf.imaging.files.paths import taken_literally
 from inversenet_tf.imaging.inputs import as_told
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.arrays import to_batch
 from inversenet_tf.restoration.footprint import SCRATCH, peak_bytes_per_pixel
+from inversenet_tf.serving.operations import check_operations
 from inversenet_tf.serving.saved_models import latest_version, read_metadata
 
 # The signatures of an export, besides "serving_default".
@@ -62,6 +67,23 @@ def spec_of(model):
         bytes_per_pixel=SCRATCH * peak_bytes_per_pixel(restore, channels, multiple),
         kernel=model.kernel_use,
     )
+
+
+def spec_from(metadata):
+    """The `ImageSpec` that an export's metadata, or a LiteRT file's, tell.
+
+    Raises:
+        ValueError: they tell none that a model could have.
+    """
+    spec = config_from_dict(ImageSpec, metadata["images"])
+    check_choice("kernel", spec.kernel, kernel_use.ALL)
+    check_choice("boundary", spec.boundary, BOUNDARIES)
+    check_positive("bytes_per_pixel", spec.bytes_per_pixel)
+    for channels in (spec.measured_channels, spec.image_channels):
+        check_choice("channels", channels, PILLOW_MODES)
+    for name in ("scale", "multiple"):
+        check_at_least(name, getattr(spec, name), 1)
+    return spec
 
 
 class Restorer(abc.ABC):
@@ -240,12 +262,13 @@ class ExportedRestorer(Restorer):
 
     Args:
         directory: a SavedModel, or a directory of versions, of which the latest is taken.
+        trusted: whether its graphs may do more than compute, see `check_operations`.
 
     Raises:
-        ValueError: there is none, or it restores no images.
+        ValueError: there is none, it restores no images, or its graphs do more than compute.
     """
 
-    def __init__(self, directory):
+    def __init__(self, directory, trusted=False):
         path = latest_version(directory)
         metadata = read_metadata(path)
         if "images" not in metadata:
@@ -253,7 +276,9 @@ class ExportedRestorer(Restorer):
                 f"Expected the export of an InverseNet in {Path(directory)}. Received: one of a "
                 f"{metadata.get('model')}."
             )
-        self.spec = ImageSpec(**metadata["images"])
+        self.spec = spec_from(metadata)
+        if not trusted:
+            check_operations(path)
         with taken_literally(path) as literal:
             self._loaded = tf.saved_model.load(str(literal))
         self._signatures = self._loaded.signatures

@@ -112,6 +112,16 @@ def tile_shape(padded, spec, max_memory, bytes_per_value):
     return min(found, key=lambda tile: _work(padded, tile, overlap))
 
 
+def check_restorable(size, spec, max_memory, bytes_per_value):
+    """Raises ValueError where no tiles of an image fit; its size is all that has to be known.
+
+    Args:
+        size: (height, width) of the measurement.
+        spec, max_memory, bytes_per_value: as for `tile_shape`.
+    """
+    tile_shape([side + -side % spec.multiple for side in size], spec, max_memory, bytes_per_value)
+
+
 def _work(padded, tile, overlap):
     """Pixels that go through the networks."""
     counts = [

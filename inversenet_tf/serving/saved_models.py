@@ -13,6 +13,7 @@ from inversenet_tf.imaging.files.atomic import check_writable, written_aside
 from inversenet_tf.imaging.files.json import read_json, write_json
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.paths import check_utf8
+from inversenet_tf.serving.checked_inputs import with_checked_inputs
 from inversenet_tf.serving.warmup import write_warmup
 
 SERVING_DEFAULT = "serving_default"
@@ -86,7 +87,8 @@ def write_version(directory, signatures, metadata, warmup, check=None):
     Args:
         directory: of the model; its versions are folders 1, 2, ... that a running server picks up.
         signatures: {name: (function of tensors to a dict of tensors, list of `tf.TensorSpec`)}; the
-            variables of Keras layers that they use are saved with them.
+            variables of Keras layers that they use are saved with them, and each checks in its
+            graph what it is given, see `with_checked_inputs`.
         metadata: dict of how the model was made.
         warmup: list of (signature's name, {input's name: array}), what a server is to answer
             before it takes requests.
@@ -106,7 +108,7 @@ def write_version(directory, signatures, metadata, warmup, check=None):
 
     archive = keras.export.ExportArchive()
     for name, (function, specs) in signatures.items():
-        archive.add_endpoint(name, function, input_signature=specs)
+        archive.add_endpoint(name, with_checked_inputs(function, specs), input_signature=specs)
     # Another export into the same directory waits for its number.
     with (
         held(directory, wait=True),

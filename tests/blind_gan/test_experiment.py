@@ -137,7 +137,7 @@ def test_signed_measurements_are_read_and_stored_without_loss(restoration, tmp_p
     [
         ([np.zeros((32, 32)), np.zeros((32, 30))], "Expected measurements of one shape"),
         ([np.full((32, 32), np.nan)], "Expected finite values"),
-        ([np.zeros((32, 32), int)], "Expected floating-point numbers"),
+        ([np.zeros((32, 32), int)], "of floating-point values in .* or of unsigned integers"),
         ([np.zeros((30, 30))], "Expected measurements of the prior's size"),
         ([], "Received: none"),
     ],
@@ -152,6 +152,33 @@ def test_bad_measurements_are_refused_before_anything_is_written(
     with pytest.raises(ValueError, match=message):
         run_inversion(restoration, tmp_path / "run", folder)
     assert not (tmp_path / "run").exists()
+
+
+def test_images_and_arrays_are_measurements_alike(restoration, tmp_path):
+    """Colours for a prior of gray images, gray for one of colours, and integers."""
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    for channels, shown in ((1, pixels), (3, pixels[..., 0])):
+        found = []
+        for kind in ("png", "npy", "floats"):
+            folder = tmp_path / f"{kind}{channels}"
+            folder.mkdir()
+            if kind == "png":
+                Image.fromarray(shown).save(folder / "a.png")
+            else:
+                np.save(folder / "a.npy", shown if kind == "npy" else shown / 255)
+            found.append(measured(folder, restoration, channels).measurements)
+            assert found[-1].shape == (1, 32, 32, channels)
+        np.testing.assert_allclose(found[1], found[0], atol=1 / 255)
+        np.testing.assert_allclose(found[2], found[0], atol=1 / 255)
+
+
+def test_another_scale_gets_the_advice_for_it(restoration, tmp_path):
+    np.save(tmp_path / "a.npy", np.full((32, 32), 200.0))
+    with pytest.raises(ValueError, match="To restore them, divide by 255"):
+        measured(tmp_path, restoration, 1)
+    np.save(tmp_path / "a.npy", np.full((32, 32), -0.5))
+    with pytest.raises(ValueError, match="problem.signed"):
+        measured(tmp_path, restoration, 1)
 
 
 @pytest.mark.parametrize("name", ["mixture.png", "mixture.npy"])

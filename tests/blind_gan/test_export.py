@@ -1,5 +1,6 @@
 import io
 
+import hostile_requests
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,6 +10,7 @@ from blind_gan_tf.experiment import run_inversion
 from blind_gan_tf.export import export_prior, export_surrogate
 from blind_gan_tf.prior import load_prior
 from inversenet_tf.imaging.files.images import to_uint8
+from inversenet_tf.serving.operations import check_operations
 from inversenet_tf.serving.saved_models import read_metadata
 
 
@@ -27,6 +29,8 @@ def test_a_generator_answers_with_images_and_with_files(tiny_prior, tmp_path):
     assert metadata["latents"] == {"size": 8, "distribution": "uniform"}
     assert metadata["training"]["step"] == 2 and metadata["warmup_requests"] == 3
     assert metadata["verification"]["largest_difference"] <= 1e-5
+    hostile_requests.check(version)
+    check_operations(version)
 
 
 def test_an_operator_measures_images_of_any_size(separation, tmp_path):
@@ -46,6 +50,7 @@ def test_an_operator_measures_images_of_any_size(separation, tmp_path):
     found = serve(images=tf.constant(images))["measurements"]
     assert found.shape == (2, 9, 7, 3)
     np.testing.assert_allclose(found, kept(images), atol=1e-6)
+    hostile_requests.check(version)
 
 
 def test_what_cannot_be_exported(tiny_prior, tmp_path):

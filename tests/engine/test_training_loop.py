@@ -73,6 +73,12 @@ def test_validation_weighs_images_alike(one_device):
     assert recorder.logs[-1][1]["val_error"] == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_long_validation_shows_how_far_it_is(one_device, monkeypatch, capsys):
+    monkeypatch.setattr("inversenet_tf.engine.training_loop.SHOWN_AFTER", 0.0)
+    fit_pair(compiled_pair(), one_device)
+    assert "validating: " in (shown := capsys.readouterr().err) and "0/3" in shown
+
+
 def interrupting(at_step):
     """(an `Interruption`, the callback that requests it when that step has been taken)"""
     interruption = Interruption()

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from inversenet_tf.imaging.arrays import as_batch
 from inversenet_tf.imaging.physics.solvers import (
     ASSUMED_NOISE,
     ROUNDING_VARIANCE,
@@ -36,6 +37,7 @@ def lmmse(
     Returns:
         float32 images [batch, height * scale, width * scale, channels], clipped to [0, 1].
     """
+    measurements = as_batch(measurements, "measurements")
     variance = ASSUMED_NOISE * (ROUNDING_VARIANCE + noise_sigma**2)
     spectrum = spectrum or Spectrum()
     if boundary == "circular" or scale > 1:

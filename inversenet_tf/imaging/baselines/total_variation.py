@@ -7,6 +7,7 @@ last step this is.
 import numpy as np
 import scipy.fft
 
+from inversenet_tf.imaging.arrays import as_batch
 from inversenet_tf.imaging.baselines.wiener import ROUNDING_VARIANCE
 
 # What the shrinkage thresholds fall from and to, in units of [0, 1]; see `tv_l1`.
@@ -47,7 +48,7 @@ def tv_l1(measurements, kernel, weight=None, iterations=50):
     Raises:
         ValueError: a weight that is not positive, no iterations, or a kernel that does not fit.
     """
-    measurements = np.asarray(measurements, np.float32)
+    measurements = np.asarray(as_batch(measurements, "measurements"))
     weight = np.float32(default_weight() if weight is None else weight)
     if not weight > 0 or iterations < 1:
         raise ValueError(

@@ -3,6 +3,7 @@
 import numpy as np
 from skimage.restoration import wiener as wiener_hunt
 
+from inversenet_tf.imaging.arrays import as_batch
 from inversenet_tf.imaging.files.images import WHITE
 
 ROUNDING_VARIANCE = 1.0 / 12.0 / WHITE**2  # of the error that storage in 8 bits leaves
@@ -25,6 +26,7 @@ def wiener(measurements, kernel, noise_sigma=0.0):
     Returns:
         float32 images of the same shape, clipped to [0, 1].
     """
+    measurements = as_batch(measurements, "measurements")
     balance = (ROUNDING_VARIANCE + noise_sigma**2) / LAPLACIAN_VARIANCE
     kernels = np.broadcast_to(
         kernel if kernel.ndim == 3 else kernel[..., None],

@@ -20,6 +20,7 @@ class Cached(ImageSource):
     def __init__(self, source):
         super().__init__(source.spec, source.names)
         self.paired = source.paired
+        self.files = source.files
         self._source = source
         # Two threads may load the same image, with the same result; setting an item is atomic.
         self._kept = [None] * len(source)

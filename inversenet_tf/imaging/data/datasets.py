@@ -1,12 +1,12 @@
 """Where images come from: `open_source("photos" | "digits" | "folder:DIR" | "tfds:NAME" | ...)`."""
 
 import re
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from absl import logging
 
+from inversenet_tf.imaging.data.pair_layouts import check_pairs, matched, matched_by_scene
 from inversenet_tf.imaging.data.sources import (
     HELD_OUT,
     TRAINING,
@@ -43,6 +43,10 @@ class Folder(ImageSource):
         self._paths = paths
         self._channels = channels
 
+    @property
+    def files(self):
+        return self._paths
+
     def load(self, index):
         return self.load_part(index, None)
 
@@ -51,21 +55,15 @@ class Folder(ImageSource):
 
 
 class Pairs(ImageSource):
-    """Sharp images and the user's own measurements of them, matched by relative name."""
+    """Sharp images and the user's own measurements of them."""
 
     paired = True
 
-    def __init__(self, sharp_directory, degraded_directory, channels, minimum_side):
-        sharp, degraded = _by_common_names(sharp_directory, degraded_directory)
-        alone = sorted(sharp.keys() ^ degraded.keys())
-        if alone:
-            raise ValueError(
-                f"Expected a partner of the same name in {sharp_directory} and "
-                f"{degraded_directory}. Received: {len(alone)} without one, the first: {alone[0]}."
-            )
-        names = sorted(sharp)
-        super().__init__(f"pairs:{sharp_directory},{degraded_directory}", names)
-        self._paths = [(sharp[name], degraded[name]) for name in names]
+    def __init__(self, spec, pairs, channels, minimum_side):
+        """Args: `pairs`, {name: (sharp path, degraded path)}, as `pair_layouts` finds them."""
+        names = list(pairs)
+        super().__init__(spec, names)
+        self._paths = list(pairs.values())
         self._channels = channels
         sizes, faults = inspect_images([path for pair in self._paths for path in pair])
         if faults:
@@ -77,6 +75,11 @@ class Pairs(ImageSource):
                     f"Expected both images of the pair {name} to have one size of at least "
                     f"{minimum_side} pixels a side. Received: {one} and {other}."
                 )
+        check_pairs(pairs, spec)
+
+    @property
+    def files(self):
+        return [sharp for sharp, _ in self._paths]
 
     def load(self, index):
         return self.load_part(index, None)
@@ -143,27 +146,6 @@ class Tfds(ImageSource):
         return to_luma(image) if self._channels == 1 else image.repeat(3, -1)
 
 
-def _by_common_names(*directories):
-    """For each directory its images by relative name: {name: path}.
-
-    The suffix belongs to a name where one of the directories has several images of the same stem.
-    """
-    roots = [Path(directory).expanduser() for directory in directories]
-    names = [{path.relative_to(root): path for path in list_images(root)} for root in roots]
-    several = {
-        stem
-        for of_one in names
-        for stem, count in Counter(name.with_suffix("") for name in of_one).items()
-        if count > 1
-    }
-
-    def key(name):
-        stem = name.with_suffix("")
-        return str(name if stem in several else stem)
-
-    return [{key(name): path for name, path in of_one.items()} for of_one in names]
-
-
 def held_out_split(builder):
     """The split of a TFDS builder to evaluate on where the user names none."""
     for split in ("validation", "test"):
@@ -181,8 +163,8 @@ def open_source(spec, role, channels=3, minimum_side=1):
     Args:
         spec: `photos`, `digits` or `idx:DIR` (each with `@training` or `@held_out`, where that is
             not `role`), `folder:DIR` or several as `folder:DIR,DIR`, `prepared:DIR` as
-            `tools/prepare.py` makes it, `pairs:SHARP_DIR,DEGRADED_DIR`, or
-            `tfds:NAME[@SPLIT]`.
+            `tools/prepare.py` makes it, `pairs:SHARP_DIR,DEGRADED_DIR`, `pairs:DIR` of GoPro's
+            layout (DIR/SCENE/sharp and DIR/SCENE/blur), or `tfds:NAME[@SPLIT]`.
         role: `TRAINING` or `HELD_OUT`: the part to take where the spec names none.
         channels: 1 or 3, of every image.
         minimum_side: least height and width in pixels; smaller images are skipped or refused.
@@ -210,13 +192,15 @@ def open_source(spec, role, channels=3, minimum_side=1):
         )
 
         return Prepared(place, channels, minimum_side)
-    if kind == "pairs" and len(folders_in(place)) == 2:
-        return Pairs(*folders_in(place), channels, minimum_side)
+    if kind == "pairs" and place and len(folders_in(place)) <= 2:
+        parts = folders_in(place)
+        pairs = matched(*parts) if len(parts) == 2 else matched_by_scene(place)
+        return Pairs(spec, pairs, channels, minimum_side)
     if kind == "tfds" and place:
         name, _, split = place.partition("@")
         default = "train" if role == TRAINING else None
         return Tfds(name, split or default, channels, minimum_side)
     raise ValueError(
         "Expected photos, digits, idx:DIR, folder:DIR, prepared:DIR, "
-        f"pairs:SHARP_DIR,DEGRADED_DIR or tfds:NAME[@SPLIT]. Received: {spec!r}"
+        f"pairs:SHARP_DIR,DEGRADED_DIR, pairs:DIR or tfds:NAME[@SPLIT]. Received: {spec!r}"
     )

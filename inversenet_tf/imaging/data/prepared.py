@@ -7,6 +7,7 @@ image file a record, in the order of the folder they were made from. `packing.py
 import hashlib
 import io
 import json
+import re
 import shlex
 import threading
 
@@ -28,6 +29,7 @@ FORMAT = 1
 INDEX_FILE = "index.json"
 PLAN_FILE = "plan.json"  # of `packing.py`
 DEFAULT_SHARD_MIB = 256
+SHARD_FILE = re.compile(r"shard-\d{5,9}\.array_record")  # as `packing.py` names them
 READER_OPTIONS = "readahead_buffer_size:0,max_parallelism:0"  # for random access
 READER_BUFFER = 2**15  # bytes, for each open shard
 
@@ -137,9 +139,46 @@ def _read_index(directory):
             f"none. To make it: {_command(directory, read_json(plan) if plan.is_file() else {})}"
         )
     index = read_json(path)
+    if not isinstance(index, dict):
+        raise ValueError(f"Expected the index of a prepared set in {path}. Received: {index!r:.80}")
     if index.get("format") != FORMAT:
         raise ValueError(f"Expected format {FORMAT} of {path}. Received: {index.get('format')!r}")
+    if not _is_sound(index):
+        raise ValueError(
+            f"Expected {path} as the packing wrote it, shards and images of one number. Received: "
+            f"another. To write it anew: {_command(directory, index)}"
+        )
     return index
+
+
+def _is_sound(index):
+    """Whether an index that may have been edited has all that is read of it."""
+    shards, images, skipped = (index.get(name) for name in ("shards", "images", "skipped"))
+    if not (isinstance(shards, list) and isinstance(images, list) and isinstance(skipped, dict)):
+        return False
+    names = [image[0] for image in images if _is_image(image)]
+    return (
+        all(_is_shard(shard) for shard in shards)
+        and len(set(names)) == len(images) == sum(shard["count"] for shard in shards)
+        and all(isinstance(reason, str) for reason in skipped.values())
+    )
+
+
+def _is_shard(shard):
+    """A file of the set's own directory, with what is known of it."""
+    kinds = {"file": str, "count": int, "bytes": int, "sha256": str}
+    return (
+        isinstance(shard, dict)
+        and shard.keys() == kinds.keys()
+        and all(type(shard[name]) is kind for name, kind in kinds.items())
+        and SHARD_FILE.fullmatch(shard["file"]) is not None
+        and shard["count"] >= 0
+    )
+
+
+def _is_image(image):
+    """[name, height, width]"""
+    return isinstance(image, list) and [type(part) for part in image] == [str, int, int]
 
 
 def _command(directory, made_with):
@@ -163,5 +202,5 @@ def read_json(path):
     """What a JSON file holds; a ValueError names one that is none."""
     try:
         return json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"Expected JSON in {path}. Received: {error}") from error

@@ -24,10 +24,12 @@ class ImageSource:
         names: one unique name per image.
         paired: whether `load` also returns a measurement of the user's own.
         labels: int array [len], the class of every image, or None where it is not known.
+        files: the path of every image's own file; empty where it has none.
     """
 
     paired = False
     labels = None
+    files = ()
 
     def __init__(self, spec, names):
         self.spec = spec
@@ -64,6 +66,7 @@ class Joined(ImageSource):
         names = [f"{n}/{name}" for n, source in enumerate(sources) for name in source.names]
         super().__init__(spec, names)
         self._places = [(source, i) for source in sources for i in range(len(source))]
+        self.files = [path for source in sources for path in source.files]
 
     def load(self, index):
         source, place = self._places[index]
@@ -82,6 +85,7 @@ class Selection(ImageSource):
         self.paired = source.paired
         labels = source.labels
         self.labels = None if labels is None else labels[indices]
+        self.files = [source.files[i] for i in indices] if source.files else ()
         self._source = source
         self._indices = indices
 

@@ -5,6 +5,11 @@ import tensorflow as tf
 from inversenet_tf.imaging.files.images import LUMA, WHITE, WHITE_16_BITS
 
 GRAY_COMPONENTS = 2  # at most: gray, and alpha
+# Pixels that the header of a file may claim: decoded, they are all allocated, however few bytes the
+# file has. Restoring so many takes some 16 GiB.
+MOST_PIXELS = 100_000_000
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_SIZE = slice(16, 24)  # bytes of the header with width and height, big-endian
 
 
 def restored_bytes(image_bytes, restore, channels, told=()):
@@ -44,9 +49,19 @@ def decoded(contents, channels):
     """A PNG or JPEG string -> (float32 [height, width, channels] in [0, 1], is it gray?).
 
     Pixels are those of `io.read_image`, for files whose EXIF tag says that they are upright.
+
+    Raises:
+        tf.errors.InvalidArgumentError: no such file, or a header that claims more than
+            `MOST_PIXELS`; when the graph runs.
     """
+    is_jpeg = tf.io.is_jpeg(contents)
+    size = tf.cond(is_jpeg, lambda: _jpeg_size(contents), lambda: _png_size(contents))
+    fits = tf.reduce_all(size > 0) & (tf.reduce_prod(size) <= MOST_PIXELS)
+    expected = f"Expected an image of 1 to {MOST_PIXELS} pixels. Received: sides"
+    with tf.control_dependencies([tf.debugging.Assert(fits, [expected, size])]):
+        contents = tf.identity(contents)
     image, is_gray = tf.cond(
-        tf.io.is_jpeg(contents), lambda: _decoded_jpeg(contents), lambda: _decoded_png(contents)
+        is_jpeg, lambda: _decoded_jpeg(contents), lambda: _decoded_png(contents)
     )
     if channels == 1:
         # Rounded to 8 bits, as Pillow's conversion is.
@@ -54,6 +69,20 @@ def decoded(contents, channels):
             is_gray, lambda: image[..., :1], lambda: tf.round(to_luma(image) * WHITE) / WHITE
         )
     return tf.ensure_shape(image, (None, None, channels)), is_gray
+
+
+def _jpeg_size(contents):
+    """Height and width, from the header alone: int64 [2]."""
+    return tf.cast(tf.io.extract_jpeg_shape(contents)[:2], tf.int64)
+
+
+def _png_size(contents):
+    """Width and height, from the header alone: int64 [2], negative beyond 31 bits."""
+    is_png = tf.equal(tf.strings.substr(contents, 0, len(PNG_SIGNATURE)), PNG_SIGNATURE)
+    is_png &= tf.strings.length(contents) >= PNG_SIZE.stop
+    with tf.control_dependencies([tf.debugging.Assert(is_png, ["Expected a PNG or a JPEG."])]):
+        sides = tf.strings.substr(contents, PNG_SIZE.start, PNG_SIZE.stop - PNG_SIZE.start)
+    return tf.cast(tf.io.decode_raw(sides, tf.int32, little_endian=False), tf.int64)
 
 
 def _decoded_jpeg(contents):

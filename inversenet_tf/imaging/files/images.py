@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from absl import logging
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from tqdm import tqdm
 
 from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.headers import check_header, decoded_bytes
+from inversenet_tf.imaging.files.memory import Budget, check_fits
 from inversenet_tf.imaging.wording import counted
 
 IMAGE_SUFFIXES = (
@@ -42,6 +44,8 @@ RASTER_FORMATS = (
 WHITE = 255.0  # what 1.0 is in a file of 8 bits
 WHITE_16_BITS = 65535.0
 DECODED_CHECKS = 20_000
+CHECK_BYTES = 2**29  # that images may take together while they are checked
+PNG_TEXT = 2**24  # bytes of one text of a PNG, which editors fill with their whole history
 NAMED_SKIPS = 20  # skipped files that are named one by one
 EXIF_ORIENTATION = 0x0112  # the tag; from 5 on, height and width change places
 PILLOW_MODES = {1: "L", 3: "RGB"}
@@ -71,6 +75,7 @@ def opened(file, name):
     """
     try:
         with Image.open(file, formats=_known_formats()) as image:
+            check_header(image)
             yield image
     except Exception as error:  # Pillow raises many kinds, for a damaged EXIF block a TypeError
         reason = str(error) or type(error).__name__
@@ -81,8 +86,14 @@ def opened(file, name):
 
 @functools.cache
 def _known_formats():
-    """Those of `RASTER_FORMATS` that this Pillow was built with."""
+    """Those of `RASTER_FORMATS` that this Pillow was built with, with limits of our own.
+
+    Pillow's, against files of strangers, are below what cameras make and what editors write;
+    `check_header` takes the place of the one of pixels.
+    """
     Image.init()
+    Image.MAX_IMAGE_PIXELS = None
+    PngImagePlugin.MAX_TEXT_CHUNK = PNG_TEXT
     return tuple(name for name in RASTER_FORMATS if name in Image.OPEN)
 
 
@@ -110,10 +121,42 @@ def read_image(file, channels=3, name=None, window=None):
         return _decoded(image, channels, window)
 
 
-def decoded_size(file, name=None):
-    """(height, width) of the image that `read_image` makes of the same file, with its errors."""
+def decoded_size(file, name=None, budget=None):
+    """(height, width) of the image that `read_image` makes of the same file, with its errors.
+
+    Its pixels are decoded, to find a truncated file, but not brought to float32; those of a JPEG
+    at an eighth of its size.
+
+    Args:
+        file, name: as for `read_image`.
+        budget: a `Budget` that other threads use, too; None for no limit.
+    """
     with opened(file, name or file) as image:
-        return _decoded(image, channels=3).shape[:2]
+        stored = image.size
+        image.draft(image.mode, (max(image.width // 8, 1), max(image.height // 8, 1)))
+        with budget.taken(decoded_bytes(image)) if budget else contextlib.nullcontext():
+            check_range(image)
+            size = _upright(stored, image.getexif())
+            ImageOps.exif_transpose(image, in_place=True)
+        return size
+
+
+def check_range(image):
+    """Decodes a Pillow image; raises ValueError where the range of its pixels is not defined.
+
+    Returns:
+        The values of grayscale of more than 8 bits, at most `WHITE_16_BITS`, as an array [height,
+        width]; of any other image None.
+    """
+    image.load()
+    if image.mode == "F":
+        raise ValueError("floating-point pixels, whose range is not defined")
+    if not image.mode.startswith("I"):
+        return None
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > WHITE_16_BITS:
+        raise ValueError("pixels of 32 bits, whose range is not defined")
+    return values
 
 
 def _decoded(image, channels, window=None):
@@ -122,11 +165,11 @@ def _decoded(image, channels, window=None):
     if window is not None:  # before anything is done to every pixel
         rows, columns = window(image.height, image.width)
         image = image.crop((columns.start, rows.start, columns.stop, rows.stop))
-    if image.mode == "F":
-        raise ValueError("floating-point pixels, whose range is not defined")
-    if image.mode.startswith("I"):  # 16-bit grayscale
-        pixels = np.asarray(image, np.float32)[..., None] / WHITE_16_BITS
-        return np.repeat(np.clip(pixels, 0.0, 1.0), channels, axis=-1)
+    height, width = image.height, image.width
+    check_fits(8 * height * width * channels, f"{width}x{height} pixels as floating-point numbers")
+    values = check_range(image)
+    if values is not None:  # 16-bit grayscale
+        return np.repeat(values[..., None].astype(np.float32) / WHITE_16_BITS, channels, axis=-1)
     pixels = np.asarray(image.convert(PILLOW_MODES[channels]), np.float32) / WHITE
     return pixels.reshape(*pixels.shape[:2], channels)
 
@@ -166,12 +209,20 @@ def _jpeg_part(image, channels, window):
     return pixels[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
 
 
-def _upright_size(path):
-    """(height, width) of an image file, from its header alone."""
+def upright_size(path):
+    """(height, width) of an image file, from its header alone, with the errors of `opened`.
+
+    Of a PNG whose EXIF block stands behind its pixels, it is not yet upright.
+    """
     with opened(path, path) as image:
-        width, height = image.size
-        turned = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
-    return (width, height) if turned else (height, width)
+        # A PNG's own `getexif` would decode it, to look behind its pixels.
+        return _upright(image.size, Image.Image.getexif(image))
+
+
+def _upright(size, exif):
+    """(height, width) of an image that is turned as its EXIF block says."""
+    width, height = size
+    return (width, height) if exif.get(EXIF_ORIENTATION, 1) >= 5 else (height, width)
 
 
 def to_integers(images, dtype):
@@ -196,8 +247,20 @@ def to_luma(images):
 
 
 def write_image(path, image):
-    """Writes one image [height, width, 1 or 3] in [0, 1] as 8-bit PNG, whole or not at all."""
-    pixels = to_uint8(image)
+    """Writes one image [height, width, 1 or 3] in [0, 1] as 8-bit PNG, whole or not at all.
+
+    Pixels of 8 or 16 bits are taken for what they are.
+
+    Raises:
+        ValueError: an array of another shape, type or scale.
+    """
+    from inversenet_tf.imaging.arrays import in_unit_range  # which builds on this module
+
+    pixels = to_uint8(in_unit_range(image, "an image"))
+    if pixels.ndim != 3 or pixels.shape[-1] not in PILLOW_MODES or not pixels.size:
+        raise ValueError(
+            f"Expected an image [height, width, 1 or 3]. Received: shape {pixels.shape}"
+        )
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     with written_aside(path) as partial:
         picture.save(partial, "PNG")
@@ -248,7 +311,8 @@ def list_images(directory):
 def inspect_images(paths):
     """Reads every file once, on all cores, so that a broken one is named before training.
 
-    With more than `DECODED_CHECKS` files only the headers are read, which takes seconds instead of
+    The images that are decoded at the same time take no more than `CHECK_BYTES`, or are one. With
+    more than `DECODED_CHECKS` files only the headers are read, which takes seconds instead of
     hours and does not find a truncated one.
 
     Args:
@@ -258,7 +322,12 @@ def inspect_images(paths):
         (sizes, faults): a dict from each readable path to its (height, width), and one from each
         other path to what is wrong with it.
     """
-    size_of = decoded_size if len(paths) <= DECODED_CHECKS else _upright_size
+    budget = Budget(CHECK_BYTES)
+
+    def size_of(path):
+        if len(paths) > DECODED_CHECKS:
+            return upright_size(path)
+        return decoded_size(path, budget=budget)
 
     def size_or_fault(path):
         try:

@@ -32,7 +32,7 @@ def read_json(path):
     """
     try:
         content = json.loads(path.read_text())
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no JSON, no text, or nested without end
         raise ValueError(f"Expected JSON in {path}. Received: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(f"Expected a JSON object in {path}. Received: {content!r}")

@@ -12,12 +12,10 @@ from inversenet_tf.imaging.files.images import (
     WHITE,
     WHITE_16_BITS,
     ImageReadError,
+    check_range,
     opened,
 )
 
-# Pixels, beyond which Pillow warns, and at twice as many refuses. Its own limit, against files of
-# strangers, is below what cameras make.
-LARGEST = 1_000_000_000
 GRAY_MODES = ("1", "L", "LA", "La")
 CONVERTED_MODES = ("CMYK", "LAB", "HSV")
 PROFILE_KINDS = {1: b"GRAY", 3: b"RGB "}  # by channels, as the header of an ICC profile names them
@@ -76,7 +74,7 @@ class Photograph:
 
 
 def read_photograph(file, name=None):
-    """Reads an image file of any kind that Pillow reads; see `allow_large` for the size.
+    """Reads an image file of any kind that Pillow reads.
 
     Grayscale stays so, with 16 bits a pixel where the file has them. Of several frames the first
     is read. CMYK is converted to sRGB by the profile in the file.
@@ -105,11 +103,6 @@ def count_pixels(path):
         return 0
 
 
-def allow_large():
-    """Lifts Pillow's limit of pixels for this process, from which it protects web servers."""
-    Image.MAX_IMAGE_PIXELS = LARGEST
-
-
 def _photograph(image):
     notes = []
     frames = getattr(image, "n_frames", 1)
@@ -123,8 +116,9 @@ def _photograph(image):
         image = image.transpose(UPRIGHT[orientation])
     if "LA;16" in stored:  # which Pillow reads as RGBA
         image = image.convert("LA")
-    if image.mode.startswith("I"):
-        pixels, alpha = _deep(image, notes)
+    values = check_range(image)
+    if values is not None:
+        pixels, alpha = _deep(values, image.info.get("transparency"), notes)
     else:
         pixels, alpha = _shallow(image, profile, notes)
         if ";16" in stored:
@@ -162,13 +156,9 @@ def _resolution(image):
     return (horizontal, vertical) if is_sane else None
 
 
-def _deep(image, notes):
+def _deep(values, transparent, notes):
     """(uint16 pixels, None) of grayscale of more than 8 bits; (uint8 pixels, alpha) beside one."""
-    values = np.asarray(image)
-    if values.min() < 0 or values.max() > WHITE_16_BITS:
-        raise ValueError("pixels of 32 bits, whose range is not defined")
     pixels = values.astype(np.uint16)[..., np.newaxis]
-    transparent = image.info.get("transparency")
     if transparent is None:
         return pixels, None
     notes.append("16 bits read as 8")  # Pillow writes no alpha beside 16 bits
@@ -177,8 +167,6 @@ def _deep(image, notes):
 
 def _shallow(image, profile, notes):
     """(uint8 pixels [height, width, 1 or 3], alpha or None) of what is not `_deep`."""
-    if image.mode == "F":
-        raise ValueError("floating-point pixels, whose range is not defined")
     alpha = None
     if image.has_transparency_data:
         image = image.convert("LA" if image.mode in GRAY_MODES else "RGBA")

@@ -6,16 +6,21 @@ The paper shows its kernels as pictures only (Figs. 11-13), so the parametric on
 them; `from_file` takes any other.
 """
 
+import re
 from pathlib import Path
 
-import h5py
 import numpy as np
-import scipy.io
 import scipy.ndimage
 from scipy.ndimage import gaussian_filter
 
+from inversenet_tf.imaging.files.arrays import ARRAY_SUFFIX, read_array
 from inversenet_tf.imaging.files.images import read_image
+from inversenet_tf.imaging.files.matlab import variables_of
 
+KERNEL_VALUES = "of non-negative values with a positive sum"
+KERNEL_NAME = re.compile(
+    r"(?:.*_)?(?:k|f|h|psf|kernel|kern|filt|filter|blur)s?_?\d*", re.IGNORECASE
+)
 CHROMATIC_SIGMAS = (0.75, 1.0, 1.25)  # of red, green and blue, in units of the given sigma
 
 
@@ -121,6 +126,9 @@ def mismatched(kernel, degrees=10.0):
 def from_file(path, index=0):
     """A kernel from `.png` (or any image), `.npy` or `.mat` (v5 and v7.3), scaled to sum 1.
 
+    Of the variables of a `.mat` those that can be no kernel are passed over, and where some are
+    named as one (`kernel`, `psf`, `k1`, `f`, ...) all others, too.
+
     An array of [height, width, 3] is one kernel a channel, each scaled to sum 1.
 
     Args:
@@ -137,9 +145,9 @@ def from_file(path, index=0):
     if not path.is_file():
         raise ValueError(f"Expected a kernel file (.png, .npy or .mat). Received: {path}.")
     try:
-        if path.suffix == ".npy":
-            kernels = [np.load(path, allow_pickle=False)]
-        elif path.suffix == ".mat":
+        if path.suffix.lower() == ARRAY_SUFFIX:
+            kernels = [read_array(path)]
+        elif path.suffix.lower() == ".mat":
             kernels = _mat_kernels(path)
         else:
             kernels = [read_image(path, channels=1)[..., 0]]
@@ -161,39 +169,40 @@ def blur_kernel(values, where=""):
         ValueError: values of another shape, that are negative or not finite, or only zeros.
     """
     kernel = np.asarray(values, np.float64)
-    is_kernel = kernel.size and (kernel.ndim == 2 or kernel.shape[2:] == (3,))
-    if not is_kernel or not _is_distribution(kernel):
+    if not _is_kernel(kernel):
         least = kernel.min() if kernel.size else "none"
         raise ValueError(
-            f"Expected a matrix, or three, of non-negative values with a positive sum{where}. "
+            f"Expected a matrix, or three, {KERNEL_VALUES}{where}. "
             f"Received: shape {kernel.shape}, least value {least}."
         )
     return normalised(kernel)
 
 
-def _is_distribution(kernel):
-    """Whether a kernel, or each of three, can be scaled to sum 1."""
+def _is_kernel(kernel):
+    """Whether it is a matrix, or three, that can be scaled to sum 1."""
+    if not kernel.size or not (kernel.ndim == 2 or kernel.shape[2:] == (3,)):
+        return False
     return np.isfinite(kernel).all() and kernel.min() >= 0 and np.all(kernel.sum((0, 1)) > 0)
 
 
 def _mat_kernels(path):
-    """Every matrix of a MATLAB file, cell arrays unpacked, in the file's order."""
-    if not h5py.is_hdf5(path):
-        variables = [v for k, v in scipy.io.loadmat(path).items() if not k.startswith("__")]
-        cells = [v.ravel() if v.dtype == object else [v] for v in variables]
-        return [cell for variable in cells for cell in variable]
-    kernels = []
-    with h5py.File(path) as file:
-        for name in file:
-            if name.startswith("#") or not isinstance(file[name], h5py.Dataset):
-                continue
-            values = file[name][()]
-            # MATLAB stores columns first, so every matrix arrives transposed.
-            if values.dtype == object:
-                kernels += [file[reference][()].T for reference in values.ravel()]
-            else:
-                kernels.append(values.T)
-    return kernels
+    """What can be a kernel among the matrices of a MATLAB file, in the file's order.
+
+    Where some of its variables are named as kernels are, only they are taken.
+    """
+    variables = variables_of(path)
+    found = {}
+    for name, _, matrices in variables:
+        kernels = [matrix for matrix in matrices if matrix.size > 1 and _is_kernel(matrix)]
+        if kernels:
+            found[name] = kernels
+    named = [name for name in found if KERNEL_NAME.fullmatch(name)]
+    if not found:
+        received = ", ".join(f"{name} ({kind})" for name, kind, _ in variables) or "no variables"
+        raise ValueError(
+            f"none of its variables is a matrix, or a cell of matrices, {KERNEL_VALUES}: {received}"
+        )
+    return [kernel for name in named or found for kernel in found[name]]
 
 
 KERNELS = {

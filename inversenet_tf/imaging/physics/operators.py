@@ -7,6 +7,7 @@ of stateless TensorFlow ops and so run eagerly, in `tf.data` and in a training s
 import numpy as np
 import tensorflow as tf
 
+from inversenet_tf.imaging.arrays import as_batch
 from inversenet_tf.imaging.config import BOUNDARIES, VARIED
 from inversenet_tf.imaging.physics.kernels import KERNELS
 
@@ -62,7 +63,7 @@ class Identity(Operator):
     """A(x) = x: for denoising."""
 
     def __call__(self, images):
-        return images
+        return as_batch(images)
 
     def adjoint(self, measurements, image_shape):
         return measurements
@@ -88,7 +89,7 @@ class Blur(Operator):
 
     def __call__(self, images):
         # TensorFlow's convolution is a correlation, hence the flipped kernel.
-        return self._correlate(images, self.kernel[::-1, ::-1], self._reach, self._centre)
+        return self._correlate(as_batch(images), self.kernel[::-1, ::-1], self._reach, self._centre)
 
     def adjoint(self, measurements, image_shape):
         if self.boundary != "circular":
@@ -130,7 +131,7 @@ class Downsampling(Operator):
         self.phase = scale // 2
 
     def __call__(self, images):
-        return images[:, self.phase :: self.scale, self.phase :: self.scale]
+        return as_batch(images)[:, self.phase :: self.scale, self.phase :: self.scale]
 
     def adjoint(self, measurements, image_shape):
         """Every measurement at its place in the image, zeros around it."""
@@ -152,7 +153,7 @@ class SpectralMean(Operator):
     """The mean over the channels, one grey channel: L of Appendix D.3."""
 
     def __call__(self, images):
-        return tf.reduce_mean(images, axis=-1, keepdims=True)
+        return tf.reduce_mean(as_batch(images), axis=-1, keepdims=True)
 
     def measurement_shape(self, image_shape):
         return (*image_shape[:2], 1)

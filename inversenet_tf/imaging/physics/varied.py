@@ -6,6 +6,7 @@ A network that is trained on them, and told each, restores any blur of the famil
 import numpy as np
 import tensorflow as tf
 
+from inversenet_tf.imaging.arrays import as_batch
 from inversenet_tf.imaging.physics.kernels import draw_path, draw_trajectory, normalised
 from inversenet_tf.imaging.physics.operators import Operator, pad
 from inversenet_tf.imaging.physics.solvers import centred
@@ -96,7 +97,7 @@ class VariedBlur(Operator):
 
     def __call__(self, images, kernels):
         """Blurs each image [batch, height, width, channels] with its kernel [batch, size, size]."""
-        return blur_each(images, kernels, self.boundary)
+        return blur_each(as_batch(images), kernels, self.boundary)
 
     def training_draw(self, seed: int, position: int) -> tuple[np.ndarray, np.float32]:
         """What the image at a position of the training is measured with.

@@ -13,6 +13,7 @@ import h5py
 import keras
 import numpy as np
 
+from inversenet_tf.imaging.files import hdf5
 from inversenet_tf.imaging.files.atomic import written_aside
 
 URL_SCHEMES = ("http://", "https://", "file://")
@@ -92,7 +93,8 @@ def read_weights(path):
         dict from layer name to a list of float32 arrays.
 
     Raises:
-        ValueError: the file is of another kind, or damaged.
+        ValueError: the file is of another kind or damaged, names other files, claims more than it
+            stores, or holds what is empty or not finite.
     """
     path = Path(path)
     readers = {".npy": _read_npy, ".h5": _read_h5, ".hdf5": _read_h5}
@@ -137,7 +139,10 @@ class _StoredArray:
             content = content.encode("latin1")
         flat = np.frombuffer(content, self.type.numeric())
         order = "F" if self.transposed else "C"
-        return np.ascontiguousarray(flat.reshape(self.shape, order=order), np.float32)
+        values = np.ascontiguousarray(flat.reshape(self.shape, order=order), np.float32)
+        if not values.size or not np.isfinite(values).all():
+            raise ValueError("Expected finite numbers. Received: some that are not, or none")
+        return values
 
 
 def _reconstruct(*_):
@@ -203,16 +208,19 @@ def _numeric_arrays(name, stored):
 
 def _read_h5(path):
     with h5py.File(path) as file:
-        group = file.get("model_weights", file)
+        group = hdf5.member(file, "model_weights") if "model_weights" in file else file
         if "layer_names" not in group.attrs:
             # Keras 3's own files call a layer by its class and a number.
             raise ValueError(
                 "Expected the legacy layout, which names the layers. "
                 f"Received: groups {', '.join(group) or 'none'}"
             )
-        layers = {name: group[name] for name in _names(group, "layer_names")}
+        layers = {name: hdf5.member(group, name) for name in _names(group, "layer_names")}
         return {
-            name: [np.asarray(layer[key], np.float32) for key in _names(layer, "weight_names")]
+            name: [
+                hdf5.numbers(hdf5.member(layer, key), f"{name}/{key}").astype(np.float32)
+                for key in _names(layer, "weight_names")
+            ]
             for name, layer in layers.items()
             if len(layer.attrs["weight_names"])
         }

@@ -152,7 +152,7 @@ def test_tfds_says_the_way_out():
 
 
 @pytest.mark.parametrize(
-    "spec", ["", "folder:", "prepared:", "photos@all", "pairs:one", "web:cats"]
+    "spec", ["", "folder:", "prepared:", "photos@all", "pairs:a,b,c", "web:cats"]
 )
 def test_unknown_sources_are_refused(spec):
     with pytest.raises(ValueError, match="Expected photos.*folder:DIR, prepared:DIR"):

@@ -364,3 +364,81 @@ def test_tool_refuses_what_is_no_checkpoint(tmp_path):
     torch.save([1, 2], path)
     with pytest.raises(ValueError, match=r"Expected a state dict in .*other\.pth"):
         convert_torchvision.read_checkpoint(path)
+
+
+SIZE = (4, 5)
+
+
+def hostile_h5(path, fill):
+    """A file of one layer whose kernel `fill(group, name)` makes; `other.h5` lies beside it."""
+    with h5py.File(path.parent / "other.h5", "w") as other:
+        other["kernel"] = np.ones(SIZE)
+    (path.parent / "secret").write_bytes(bytes(range(160)))
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [b"fc"]
+        layer = file.create_group("fc")
+        layer.attrs["weight_names"] = [b"kernel"]
+        fill(layer, "kernel")
+    return path
+
+
+HOSTILE = {
+    "another file's link": (
+        lambda g, n: g.__setitem__(n, h5py.ExternalLink("other.h5", "/kernel")),
+        "in the file itself, received a link",
+    ),
+    "a soft link to itself": (
+        lambda g, n: g.__setitem__(n, h5py.SoftLink(f"/fc/{n}")),
+        "in the file itself, received a link",
+    ),
+    "another file's bytes": (
+        lambda g, n: g.create_dataset(n, SIZE, "f8", external=[("secret", 0, 160)]),
+        "the name of another",
+    ),
+    "more than is stored": (
+        lambda g, n: g.create_dataset(n, (30_000, 30_000), "f4"),
+        "claims shape .* not stored",
+    ),
+    "more chunks than are stored": (
+        lambda g, n: g.create_dataset(n, (30_000, 30_000), "f4", chunks=(100, 100)),
+        "claims shape .* not stored",
+    ),
+    "not a number": (lambda g, n: g.__setitem__(n, np.full(SIZE, np.nan)), "finite"),
+    "infinity": (lambda g, n: g.__setitem__(n, np.full(SIZE, np.inf)), "finite"),
+    "a group": (lambda g, n: g.create_group(n), "an array in .* received a group"),
+    "no elements": (lambda g, n: g.__setitem__(n, np.ones((0, 5))), "expected elements"),
+    "text": (lambda g, n: g.__setitem__(n, "text"), "expected numbers"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_h5_holds_its_own_finite_numbers(kind, tmp_path):
+    fill, message = HOSTILE[kind]
+    path = hostile_h5(tmp_path / "weights.h5", fill)
+    with pytest.raises(ValueError, match=f"Cannot read the weights in .*weights.h5: .*{message}"):
+        read_weights(path)
+
+
+def test_h5_of_a_virtual_data_set_is_refused(tmp_path):
+    def fill(group, name):
+        layout = h5py.VirtualLayout(SIZE, "f8")
+        layout[:] = h5py.VirtualSource(tmp_path / "other.h5", "kernel", SIZE)
+        group.create_virtual_dataset(name, layout)
+
+    with pytest.raises(ValueError, match="the name of another"):
+        read_weights(hostile_h5(tmp_path / "weights.h5", fill))
+
+
+def test_compressed_h5_is_read(tmp_path):
+    def fill(group, name):
+        group.create_dataset(name, data=np.ones(SIZE), chunks=(2, 2), compression="gzip")
+
+    np.testing.assert_array_equal(
+        read_weights(hostile_h5(tmp_path / "w.h5", fill))["fc"][0], np.ones(SIZE)
+    )
+
+
+def test_npy_of_what_is_not_finite_is_refused(tmp_path):
+    np.save(tmp_path / "w.npy", {"fc": [np.full(SIZE, np.inf, np.float32)]}, allow_pickle=True)
+    with pytest.raises(ValueError, match="finite"):
+        read_weights(tmp_path / "w.npy")

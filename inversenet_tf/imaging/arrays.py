@@ -1,0 +1,99 @@
+"""The arrays that callers pass: their rank, type and range, checked or converted in one place."""
+
+import numpy as np
+import tensorflow as tf
+
+from inversenet_tf.imaging.files.images import WHITE, WHITE_16_BITS, from_integers
+
+# Noise may take a measurement a little beyond [0, 1]; values on another scale go much further.
+LEAST, GREATEST = -1.0, 2.0
+BATCH = "[batch, height, width, channels]"
+
+
+def as_batch(images, name="images"):
+    """A batch of images of whatever range as float32, for a function of tensors.
+
+    Args:
+        images: [batch, height, width, channels] of floating-point numbers, or of unsigned integers
+            of 8 or 16 bits, which are brought to [0, 1].
+        name: what an error calls them.
+
+    Returns:
+        Floating-point images of the same shape; what a graph or Keras calls with is left as it is.
+
+    Raises:
+        ValueError: another rank or type.
+    """
+    if not isinstance(images, (np.ndarray, np.generic, list, tuple, tf.Tensor)):
+        return images
+    images = images if tf.is_tensor(images) else np.asarray(images)
+    rank = images.shape.rank if tf.is_tensor(images) else images.ndim
+    if rank not in (4, None):
+        hint = "; one image is a batch of one as image[np.newaxis]" if rank in (2, 3) else ""
+        raise ValueError(f"Expected {name} {BATCH}{hint}. Received: shape {tuple(images.shape)}")
+    return as_floats(images, name)
+
+
+def as_floats(values, name="images"):
+    """Floating-point values as float32, unsigned integers of 8 or 16 bits as float32 in [0, 1].
+
+    Raises:
+        ValueError: values of another type.
+    """
+    if tf.is_tensor(values):
+        if values.dtype.is_floating:
+            return tf.cast(values, tf.float32) if values.dtype == tf.float64 else values
+        if values.dtype in (tf.uint8, tf.uint16):
+            return tf.cast(values, tf.float32) / np.float32(values.dtype.max)
+        received = values.dtype.name
+    else:
+        if values.dtype in (np.uint8, np.uint16):
+            return from_integers(values)
+        if np.issubdtype(values.dtype, np.floating):
+            return values.astype(np.float32, copy=False)
+        received = values.dtype
+    raise ValueError(
+        f"Expected {name} of floating-point values in [0, 1], or of unsigned integers of 8 or 16 "
+        f"bits. Received: {received}"
+    )
+
+
+def in_unit_range(values, name="values"):
+    """The same as float32 in [0, 1], but for noise.
+
+    Raises:
+        ValueError: another type, values that are not finite, or on another scale.
+    """
+    values = as_floats(np.asarray(values), name)
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"Expected finite {name}. Received: some that are infinite or not a number"
+        )
+    least, greatest = values.min(initial=0.0), values.max(initial=0.0)
+    if least < LEAST or greatest > GREATEST:
+        raise ValueError(
+            f"Expected {name} in [0, 1]. Received: from {least:g} to {greatest:g}; "
+            f"{scale_advice(least, greatest)}"
+        )
+    return values
+
+
+def check_scale(images):
+    """Raises ValueError where floating-point images hold the whole numbers of a file.
+
+    Values that are merely beyond [0, 1] pass.
+    """
+    least, greatest = images.min(initial=0.0), images.max(initial=0.0)
+    if images.dtype.kind == "f" and greatest > GREATEST and (images == np.round(images)).all():
+        raise ValueError(
+            f"Expected images in [0, 1]. Received: whole numbers from {least:g} to {greatest:g}; "
+            f"{scale_advice(least, greatest)}"
+        )
+
+
+def scale_advice(least, greatest):
+    """What to do with values from `least` to `greatest` that are not in [0, 1]."""
+    for bits, white in ((8, WHITE), (16, WHITE_16_BITS)):
+        if least >= 0 and GREATEST < greatest <= white:
+            return f"divide by {white:g}, as they look like integers of {bits} bits"
+    return "integers of 8 or 16 bits are converted, other scales have to be divided before"

@@ -1,0 +1,78 @@
+"""Held-out images that are not held out: those among the training images, by file or by content."""
+
+import hashlib
+import os
+
+from absl import logging
+
+READ_AT_ONCE = 2**20  # bytes
+
+
+def warn_of_overlap(training, held_out):
+    """Logs how many validation images are among the training images, and names one.
+
+    Images are the same whatever path, subfolder or link leads to them, and where their files have
+    the same bytes. Only sources of files are looked into; of others the specs are compared.
+
+    Args:
+        training, held_out: `ImageSource`s.
+
+    Returns:
+        The number.
+    """
+    if training.spec == held_out.spec:
+        logging.warning("The validation images are the training images: %s", training.spec)
+        return len(held_out)
+    common = common_files(training.files, held_out.files)
+    if common:
+        logging.warning(
+            "%d of the %d validation images are among the training images, the first: %s. Scores "
+            "of what was trained on say little of other images.",
+            *(len(common), len(held_out), common[0]),
+        )
+    return len(common)
+
+
+def common_files(files, others):
+    """Those of `others` that are among `files`, or have the same content: a list of paths.
+
+    Only files of one size are read.
+    """
+    identities, by_size = set(), {}
+    for path in files if others else ():
+        status = _status(path)
+        if status is not None:
+            identities.add((status.st_dev, status.st_ino))
+            by_size.setdefault(status.st_size, []).append(path)
+    digests, common = {}, []
+    for path in others:
+        status = _status(path)
+        if status is None:
+            continue
+        size = status.st_size
+        if (status.st_dev, status.st_ino) in identities:
+            common.append(path)
+        elif size in by_size:
+            if size not in digests:
+                digests[size] = {_digest(one) for one in by_size[size]} - {None}
+            if _digest(path) in digests[size]:
+                common.append(path)
+    return common
+
+
+def _status(path):
+    try:
+        return os.stat(path)
+    except OSError:  # it was there when it was listed
+        return None
+
+
+def _digest(path):
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(READ_AT_ONCE):
+                digest.update(block)
+    except OSError:
+        return None
+    return digest.digest()

@@ -1,0 +1,41 @@
+"""What an image file claims of itself, judged before any of its pixels are decoded."""
+
+import os
+
+from inversenet_tf.imaging.files.memory import check_fits
+
+LARGEST = 1_000_000_000  # pixels
+# Formats that spend at least so little on a pixel, even of an image of one colour: deflate makes at
+# most 1032 bytes of one, of which each holds eight pixels of two colours.
+BOUNDED_FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "PPM")
+MOST_PIXELS_PER_BYTE = 10_000
+BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # else 4
+
+
+def decoded_bytes(image):
+    """Memory that the pixels of a Pillow image take, once they are decoded."""
+    return image.width * image.height * BYTES_OF_MODE.get(image.mode, 4)
+
+
+def check_header(image):
+    """Raises ValueError where a Pillow image that was just opened claims too many pixels.
+
+    That is more than `LARGEST`, more than its file can hold, or more than there is memory for.
+    """
+    claim = f"its header claims {image.width}x{image.height} pixels"
+    pixels = image.width * image.height
+    if pixels > LARGEST:
+        raise ValueError(f"{claim}; {LARGEST} may be read")
+    if image.format in BOUNDED_FORMATS and image.fp is not None:
+        stored = _bytes_of(image.fp)
+        if pixels > MOST_PIXELS_PER_BYTE * stored:
+            raise ValueError(f"{claim}, which {stored} bytes cannot hold")
+    check_fits(decoded_bytes(image), f"{image.width}x{image.height} pixels")
+
+
+def _bytes_of(file):
+    place = file.tell()
+    try:
+        return file.seek(0, os.SEEK_END)
+    finally:
+        file.seek(place)

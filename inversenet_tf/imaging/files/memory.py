@@ -1,0 +1,94 @@
+"""How much memory there is, and work that keeps within it."""
+
+import contextlib
+import math
+import re
+import threading
+from pathlib import Path
+
+import psutil
+
+CGROUP = Path("/sys/fs/cgroup")  # of the process, in a container
+GIB = 2**30
+SMALL = 2**26  # bytes that are there without asking
+UNITS = {
+    "": 1,
+    "b": 1,
+    "kb": 10**3,
+    "mb": 10**6,
+    "gb": 10**9,
+    "tb": 10**12,
+    "kib": 2**10,
+    "mib": 2**20,
+    "gib": 2**30,
+    "tib": 2**40,
+}
+
+
+def memory_limit(text=None):
+    """Bytes that "1.5GiB", "500MB" or a plain number mean; for None half of what is free now.
+
+    Raises:
+        ValueError: another text, or no bytes.
+    """
+    if text is None:
+        return int(min(psutil.virtual_memory().available, _left_to_container()) / 2)
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    unit = UNITS.get(found[2]) if found else None
+    if unit is None or not int(float(found[1]) * unit):
+        raise ValueError(
+            f'Expected a max_memory like 1GiB, 500MB or a number of bytes. Received: "{text}"'
+        )
+    return int(float(found[1]) * unit)
+
+
+def _left_to_container():
+    """Bytes below the limit of a container, of which psutil knows nothing; infinite without one."""
+    try:
+        limit, used = (
+            int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current")
+        )
+    except (OSError, ValueError):  # no such files, or "max"
+        return math.inf
+    return max(limit - used, 0)
+
+
+def check_fits(needed, what):
+    """Raises ValueError where bytes that a file asks for are more than half of what is free.
+
+    Args:
+        needed: bytes.
+        what: words for what needs them.
+    """
+    if needed > SMALL and needed > (allowed := memory_limit()):
+        raise ValueError(
+            f"{what} would take {needed / GIB:.2f} GiB of memory; {allowed / GIB:.2f} GiB, half of "
+            "what is free, may be used"
+        )
+
+
+class Budget:
+    """Bytes that several threads share; who asks for more than there are gets all of them.
+
+    Args:
+        total: bytes.
+    """
+
+    def __init__(self, total):
+        self._total = total
+        self._left = total
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def taken(self, needed):
+        """Waits until so many bytes are left, and has them while the block runs."""
+        needed = min(needed, self._total)
+        with self._changed:
+            self._changed.wait_for(lambda: self._left >= needed)
+            self._left -= needed
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += needed
+                self._changed.notify_all()

@@ -1,0 +1,67 @@
+"""What a signature is given, checked in its own graph.
+
+A server passes on whatever tensor comes, and some of TensorFlow's kernels end the process where a
+tensor has another rank than the graph was traced for.
+"""
+
+import functools
+
+import tensorflow as tf
+
+# Of one tensor: TensorFlow's kernels count with 32 bits in places.
+MOST_VALUES = 2**31 - 1
+
+
+def with_checked_inputs(function, specs):
+    """A function of tensors that first checks them, when it runs, against what it was traced for.
+
+    Args:
+        function: of tensors, as many as `specs`.
+        specs: list of `tf.TensorSpec`; the first axis of each is the batch.
+
+    Returns:
+        The function. It raises `tf.errors.InvalidArgumentError` for a tensor of another rank or
+        another fixed size, of a side of no pixels or of more values than `MOST_VALUES`, and for
+        tensors of different batches.
+    """
+
+    @functools.wraps(function)
+    def checked(*tensors):
+        tensors = [_checked(*pair) for pair in zip(tensors, specs, strict=True)]
+        with tf.control_dependencies(_checks_of_batch(tensors, specs)):
+            return function(*map(tf.identity, tensors))
+
+    return checked
+
+
+def _checked(tensor, spec):
+    """The tensor, once it is known to fit."""
+    # The trace takes the shape of the specs for granted, and would leave the check out.
+    unknown = tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=tf.TensorShape(None))
+    shape, expected = tf.shape(unknown, tf.int64), spec.shape.as_list()
+    wanted = tf.constant([-1 if side is None else side for side in expected], tf.int64)
+    # Where there is another number of sides, they cannot be compared one by one.
+    sides = tf.cond(
+        tf.equal(tf.size(shape), len(expected)), lambda: shape, lambda: tf.zeros_like(wanted) - 2
+    )
+    is_as_wanted = tf.where(wanted < 0, sides >= 1, tf.equal(sides, wanted))
+    # A batch may be empty.
+    is_as_wanted = tf.concat([sides[:1] >= 0, is_as_wanted[1:]], axis=0)
+    fits = tf.reduce_all(is_as_wanted) & (tf.reduce_prod(shape) <= MOST_VALUES)
+    named = ", ".join(["batch", *("any" if side is None else str(side) for side in expected[1:])])
+    message = f"Expected {spec.name}, {spec.dtype.name} [{named}]. Received: shape"
+    with tf.control_dependencies([tf.debugging.Assert(fits, [message, shape], summarize=8)]):
+        return tf.ensure_shape(tf.identity(unknown), spec.shape)
+
+
+def _checks_of_batch(tensors, specs):
+    """That all tensors have as many elements as the first."""
+    counts = [tf.shape(tensor)[0] for tensor in tensors]
+    names = " and ".join(spec.name for spec in specs)
+    return [
+        tf.debugging.Assert(
+            tf.equal(count, counts[0]),
+            [f"Expected {names} of one batch. Received: elements", counts[0], count],
+        )
+        for count in counts[1:]
+    ]

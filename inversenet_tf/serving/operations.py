@@ -1,0 +1,121 @@
+"""What the graphs of a SavedModel may do before they are run: compute, and nothing else.
+
+A SavedModel is a program. Its graphs can read and write files, start Python's functions and more;
+those of our exports compute with tensors, and so the operations that they need are a short list.
+"""
+
+from pathlib import Path
+
+from inversenet_tf.imaging.files.memory import check_fits
+from inversenet_tf.serving.saved_models import SAVED_MODEL_FILE
+
+CONTROL = """
+    Assert Case Identity IdentityN If NoOp PartitionedCall Placeholder PlaceholderWithDefault
+    PreventGradient StatefulPartitionedCall StatelessCase StatelessIf StatelessWhile StopGradient
+    While
+"""
+VARIABLES = "DisableCopyOnRead ReadVariableOp ResourceGather VarHandleOp"
+ARRAYS = """
+    BatchToSpaceND Bitcast BroadcastArgs BroadcastTo Cast ConcatV2 Const DepthToSpace EnsureShape
+    ExpandDims Fill Gather GatherNd GatherV2 InvertPermutation LinSpace MirrorPad OneHot OnesLike
+    Pack Pad PadV2 Range Rank Reshape ReverseV2 Roll ScatterNd Select SelectV2 Shape ShapeN Size
+    Slice SpaceToBatchND SpaceToDepth Split SplitV Squeeze StridedSlice Tile TopKV2 Transpose Unpack
+    Where ZerosLike EmptyTensorList TensorListConcatV2 TensorListElementShape TensorListFromTensor
+    TensorListGetItem TensorListLength TensorListPushBack TensorListReserve TensorListSetItem
+    TensorListStack TensorScatterUpdate
+"""
+MATHEMATICS = """
+    Abs Acos AddN AddV2 Add All Any Angle ApproximateEqual ArgMax ArgMin Asin Atan Atan2 BatchMatMul
+    BatchMatMulV2 BatchMatMulV3 Ceil ClipByValue Complex ComplexAbs Conj Cos Cosh Cumprod Cumsum Div
+    DivNoNan Einsum Elu Equal Erf Erfc Exp Expm1 Floor FloorDiv FloorMod Greater GreaterEqual Imag
+    Inv IsFinite IsInf IsNan L2Loss LeakyRelu Less LessEqual Log Log1p LogSoftmax LogicalAnd
+    LogicalNot LogicalOr MatMul Max Maximum Mean Min Minimum Mod Mul MulNoNan Neg NotEqual Polar Pow
+    Prod Real RealDiv Reciprocal Relu Relu6 Rint Round Rsqrt Selu Sigmoid Sign Sin Sinh Softmax
+    DiagPart Diag MatrixDiagPartV3 MatrixDiagV3 MatrixInverse MatrixSetDiagV3 MatrixSolve
+    Softplus Softsign Sqrt Square SquaredDifference Sub Sum Tan Tanh TruncateDiv TruncateMod
+    FFT FFT2D FFT3D IFFT IFFT2D IFFT3D IRFFT IRFFT2D IRFFT3D RFFT RFFT2D RFFT3D
+"""
+IMAGES = """
+    AvgPool BiasAdd BiasAddV1 Conv2D Conv2DBackpropInput Conv3D DepthwiseConv2dNative
+    DepthwiseConv2dNativeBackpropInput Dilation2D FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3
+    LRN MaxPool MaxPoolV2 AdjustContrastv2 AdjustHue AdjustSaturation HSVToRGB RGBToHSV
+    ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor ScaleAndTranslate
+    ImageProjectiveTransformV2 ImageProjectiveTransformV3
+    DecodeJpeg DecodePng EncodeJpeg EncodePng ExtractJpegShape
+"""
+STRINGS = "DecodeRaw StringLength Substr"
+ALLOWED = frozenset(
+    name
+    for group in (CONTROL, VARIABLES, ARRAYS, MATHEMATICS, IMAGES, STRINGS)
+    for name in group.split()
+)
+# What reads and writes a SavedModel's own variables, in functions that no signature calls.
+SAVER_ALLOWED = ALLOWED | {
+    *("AssignVariableOp", "MergeV2Checkpoints", "RestoreV2", "SaveV2", "ShardedFilename"),
+    *("StaticRegexFullMatch", "StringJoin"),
+}
+SAVERS = ("__inference__traced_save_", "__inference__traced_restore_")
+SHOWN = 5
+
+
+def check_operations(saved_model):
+    """Raises ValueError where a SavedModel has operations that none of our exports needs.
+
+    It is read as data; nothing of it is run.
+
+    Args:
+        saved_model: its directory.
+    """
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    path = Path(saved_model) / SAVED_MODEL_FILE
+    check_fits(4 * path.stat().st_size, str(path))
+    try:
+        content = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    except Exception as error:  # of a class that protobuf does not publish
+        raise ValueError(f"Expected a SavedModel in {saved_model}. Received: {error}") from error
+    others = {name for graph in content.meta_graphs for name in _others(graph)}
+    if others:
+        more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+        raise ValueError(
+            f"Expected an export whose graphs only compute. Received: {saved_model}, which has "
+            f"{', '.join(sorted(others)[:SHOWN])}{more}. An export is a program: run one of which "
+            "you trust the origin with --trust_export (trusted=True from Python)."
+        )
+
+
+def _others(graph):
+    """What a graph has beyond the list: operations, and uses of the functions that save."""
+    functions = {function.signature.name: function for function in graph.graph_def.library.function}
+    savers = {name for name in functions if name.startswith(SAVERS)}
+    known = functions.keys() - savers
+    for name, function in functions.items():
+        allowed = SAVER_ALLOWED if name in savers else ALLOWED
+        for node in function.node_def:
+            if node.op not in allowed and node.op not in known:
+                yield node.op
+            yield from _called(node) & savers
+    yield from graph.object_graph_def.concrete_functions.keys() & savers
+    saver_nodes = {
+        name.partition(":")[0].removeprefix("^")
+        for name in (graph.saver_def.save_tensor_name, graph.saver_def.restore_op_name)
+    }
+    used = {
+        tensor.name.partition(":")[0]
+        for signature in graph.signature_def.values()
+        for tensor in signature.outputs.values()
+    }
+    for node in graph.graph_def.node:
+        if node.op not in ALLOWED and node.op not in known:
+            yield node.op
+        if node.name not in saver_nodes:
+            yield from _called(node) & savers
+        used |= {name.removeprefix("^").partition(":")[0] for name in node.input}
+    yield from used & saver_nodes
+
+
+def _called(node):
+    """The names of the functions among a node's attributes."""
+    values = [*node.attr.values()]
+    named = {value.func.name for value in values if value.HasField("func")}
+    return named | {function.name for value in values for function in value.list.func}

@@ -1,0 +1,229 @@
+"""Files of others as they should not be: mutated ones of every kind that this project reads."""
+
+import dataclasses
+import io
+import json
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import scipy.io
+from PIL import Image
+
+from inversenet_tf.config import Config
+from inversenet_tf.engine.keras_files import load_keras
+from inversenet_tf.imaging.config_parsing import config_from_dict
+from inversenet_tf.imaging.data.prepared import Prepared
+from inversenet_tf.imaging.files.arrays import read_array, read_arrays
+from inversenet_tf.imaging.files.images import decoded_size, read_image
+from inversenet_tf.imaging.files.json import read_json
+from inversenet_tf.imaging.files.photographs import read_photograph
+from inversenet_tf.imaging.physics.kernels import from_file
+from inversenet_tf.models.perceptual.weights import read_weights, write_h5
+from inversenet_tf.restoration.restorers import spec_from
+from inversenet_tf.serving.operations import check_operations
+
+SECONDS = 5.0  # that reading one may take
+LARGE = (b"\xff\xff\xff\x7f", b"\xff\xff\xff\xff", b"\x00\x00\x00\x80", bytes(4), b"99999999")
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """Files that one reader reads.
+
+    Attributes:
+        name: the file's, with the suffix by which readers go.
+        seeds: function to a list of contents, bytes, each of a good file.
+        read: function of its path; raises ValueError where the file is not good.
+    """
+
+    name: str
+    seeds: Callable
+    read: Callable
+
+
+def images():
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 20, 3), np.uint8)
+    deep = Image.fromarray(np.arange(480, dtype=np.uint16).reshape(24, 20) * 130)
+    found = [_saved(deep, "PNG"), _saved(deep, "TIFF")]
+    for kind in ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000"):
+        found.append(_saved(Image.fromarray(pixels), kind))
+    return found
+
+
+def _saved(image, kind):
+    file = io.BytesIO()
+    image.save(file, kind)
+    return file.getvalue()
+
+
+def _made(write, name="file"):
+    """The content of what a function writes to a path."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, name)
+        write(path)
+        return path.read_bytes()
+
+
+KERNEL = np.ones((3, 4)) / 12
+
+
+def arrays():
+    return [_made(lambda p, a=a: np.save(p, a), "a.npy") for a in (KERNEL, np.uint8(KERNEL))]
+
+
+def archives():
+    return [_made(lambda p: np.savez(p, a=KERNEL, b=np.arange(5)), "a.npz")]
+
+
+def matlab():
+    cells = np.empty((1, 2), object)
+    cells[0, 0], cells[0, 1] = KERNEL, np.eye(3)
+    variables = [{"k": KERNEL}, {"k": cells}, {"k": {"a": 1}, "note": "text", "f": KERNEL}]
+    return [_made(lambda p, v=v: scipy.io.savemat(p, v), "a.mat") for v in variables]
+
+
+def hdf5():
+    def write_compressed(path):
+        with h5py.File(path, "w") as file:
+            file.attrs["layer_names"] = [b"fc"]
+            file.create_group("fc").attrs["weight_names"] = [b"k"]
+            file["fc"].create_dataset("k", data=np.eye(8), chunks=(4, 4), compression="gzip")
+
+    plain = _made(lambda p: write_h5(p, {"fc": [np.eye(4), np.ones(4)]}), "a.h5")
+    return [plain, _made(write_compressed, "a.h5")]
+
+
+def pickles():
+    weights = {"fc": [np.eye(4, dtype=np.float32), np.ones(4, np.float32)]}
+    return [_made(lambda p: np.save(p, weights, allow_pickle=True), "a.npy")]
+
+
+def configs():
+    return [json.dumps(dataclasses.asdict(Config())).encode()]
+
+
+def metadata():
+    images = {"measured_channels": 3, "image_channels": 3, "scale": 1, "multiple": 2}
+    images |= {"boundary": "circular", "bytes_per_pixel": 99.5, "kernel": "none"}
+    return [json.dumps({"images": images}).encode()]
+
+
+def indices():
+    shard = {"file": "shard-00000.array_record", "count": 2, "bytes": 100, "sha256": "ab"}
+    index = {"format": 1, "source": "folder:a", "shard_mib": 256, "count": 2, "shards": [shard]}
+    return [json.dumps(index | {"images": [["a", 4, 4], ["b", 4, 4]], "skipped": {}}).encode()]
+
+
+def keras_files():
+    import keras
+
+    def write(path):
+        inputs = keras.Input((3,))
+        keras.Model(inputs, keras.layers.Dense(2)(inputs)).save(path)
+
+    stored = io.BytesIO()  # unpacked, so that mutations meet what is inside
+    packed = io.BytesIO(_made(write, "a.keras"))
+    with zipfile.ZipFile(packed) as archive, zipfile.ZipFile(stored, "w") as copy:
+        for member in archive.namelist():
+            copy.writestr(member, archive.read(member))
+    return [stored.getvalue()]
+
+
+def graphs():
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    content = saved_model_pb2.SavedModel()
+    node = content.meta_graphs.add().graph_def.node.add()
+    node.name, node.op = "a", "Identity"
+    return [content.SerializeToString()]
+
+
+def _read_image(path):
+    for read in (decoded_size, read_image, read_photograph):
+        read(path)
+
+
+def _read_metadata(path):
+    content = read_json(path)
+    if "images" in content:  # as a restorer asks before it reads more
+        spec_from(content)
+
+
+KINDS = {
+    "images": Kind("a.png", images, _read_image),
+    "arrays": Kind("a.npy", arrays, read_array),
+    "archives": Kind("a.npz", archives, read_arrays),
+    "kernels": Kind("a.npy", arrays, from_file),
+    "hdf5": Kind("a.h5", hdf5, read_weights),
+    "pickles": Kind("a.npy", pickles, read_weights),
+    "configs": Kind("a.json", configs, lambda p: config_from_dict(Config, read_json(p)).validate()),
+    "metadata": Kind("a.json", metadata, _read_metadata),
+    "prepared": Kind("index.json", indices, lambda p: Prepared(p.parent, 3, 1)),
+    "graphs": Kind("saved_model.pb", graphs, lambda p: check_operations(p.parent)),
+    "keras": Kind("a.keras", keras_files, load_keras),
+    "matlab": Kind("a.mat", matlab, from_file),
+}
+TEXTS = (b"null", b"-1", b"1e999", b"[]", b"{}", b'"x"', b"true", b"99999999999", b"NaN")
+
+
+def mutated(content, generator, others):
+    """A content with a few bytes changed, cut, repeated, or taken from another file."""
+    content = bytearray(content)
+    for _ in range(generator.integers(1, 5)):
+        place = int(generator.integers(len(content) + 1))
+        end = place + int(generator.integers(1, 9))
+        choice = generator.integers(7)
+        if choice <= 1:
+            content[place:end] = generator.bytes(end - place)
+        elif choice == 2:
+            content[place : place + 4] = LARGE[generator.integers(len(LARGE))]
+        elif choice == 3:
+            del content[place:]
+        elif choice == 4:
+            content[place:place] = content[place:end] * int(generator.integers(1, 200))
+        elif choice == 5:
+            other = others[generator.integers(len(others))]
+            content[place:] = other[place:]
+        else:
+            content[place:end] = TEXTS[generator.integers(len(TEXTS))]
+    return bytes(content)
+
+
+def findings(kind, rounds, seed, keep=None):
+    """Reads mutated files of a kind.
+
+    Args:
+        kind: a `Kind`.
+        rounds: the number of files.
+        seed: the same one makes the same files.
+        keep: path under which each file is kept while it is read; None: a temporary one.
+
+    Yields:
+        (content, what is wrong with how it was read).
+    """
+    generator, seeds = np.random.default_rng(seed), kind.seeds()
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, kind.name)
+        for _ in range(rounds):
+            content = mutated(seeds[generator.integers(len(seeds))], generator, seeds)
+            path.write_bytes(content)
+            if keep is not None:
+                keep.write_bytes(content)
+            begin, wrong = time.perf_counter(), None
+            try:
+                kind.read(path)
+            except ValueError as error:
+                if "\n" in str(error).strip():
+                    wrong = f"several lines: {error}"
+            except Exception as error:  # which is what is looked for
+                wrong = f"{type(error).__name__}: {error}"
+            took = time.perf_counter() - begin
+            if wrong is None and took > SECONDS:
+                wrong = f"{took:.1f} s"
+            if wrong is not None:
+                yield content, wrong
