@@ -26,9 +26,13 @@ class FoldedConvolution:
         self._dtype = layer.compute_dtype
         self._stride = layer.strides[0]
         dtype = tf.as_dtype(self._dtype).as_numpy_dtype
-        self._kernel, self._bias = (x.astype(dtype) for x in self._with_norm(layer, norm))
+        # A graph holds an array as a constant, and refers to a tensor that it shares with others,
+        # as the phases of a search do.
+        keep = tf.constant if differentiable else np.asarray
+        kernel, bias = (values.astype(dtype) for values in self._with_norm(layer, norm))
+        self._kernel, self._bias = keep(kernel), keep(bias)
         if self._is_plain():
-            self._block_kernel = block_kernel(self._kernel, self._stride).astype(dtype)
+            self._block_kernel = keep(block_kernel(kernel, self._stride).astype(dtype))
 
     def _with_norm(self, layer, norm):
         kernel = np.array(layer.kernel, np.float64)
@@ -71,26 +75,32 @@ class FoldedConvolution:
 
     def _grown(self, features):
         sides, channels = features.shape[1:3], features.shape[-1]
-        if (
-            sides == (1, 1)
-            and self._layer.padding == "valid"
-            and self._layer.dilation_rate == (1, 1)
-        ):
-            projection = self._kernel.transpose(3, 0, 1, 2)
-            outputs = tf.reshape(features, [-1, channels]) @ projection.reshape(channels, -1)
-            outputs = tf.reshape(outputs, [-1, *projection.shape[1:]])
-        elif self._is_fast(len(self._bias), sides):
+        if self._is_projection(sides):
+            projection = tf.reshape(tf.transpose(self._kernel, [3, 0, 1, 2]), [channels, -1])
+            outputs = tf.reshape(features, [-1, channels]) @ projection
+            outputs = tf.reshape(outputs, [-1, *self._kernel.shape[:3]])
+        elif self._is_fast(self._layer.filters, sides):
             return self._grown_by_blocks(features)
         else:
             padding = {"output_padding": self._layer.output_padding}
             outputs = self._as_the_layer(keras.ops.conv_transpose, features, **padding)
         return tf.nn.bias_add(outputs, self._bias)
 
+    def _is_projection(self, sides):
+        """Whether each output is made of the one pixel that there is."""
+        layer = self._layer
+        return (
+            tuple(sides) == (1, 1)
+            and (layer.padding, layer.dilation_rate, layer.output_padding)
+            == ("valid", (1, 1), None)
+            and max(layer.strides) <= min(layer.kernel_size)
+        )
+
     def _as_the_layer(self, operation, features, **options):
         layer = self._layer
         return operation(
             features,
-            tf.constant(self._kernel),
+            tf.convert_to_tensor(self._kernel),
             strides=list(layer.strides),
             padding=layer.padding,
             data_format=layer.data_format,
@@ -188,7 +198,7 @@ def transposed_by_blocks(features, kernel, stride, bias=None):
     around = [[0, 0], *[[blocks.before, blocks.after]] * 2, [0, 0]]
     found = tf.nn.conv2d(tf.pad(features, around), kernel, blocks.block // stride, "VALID")
     if bias is not None:
-        found = tf.nn.bias_add(found, np.tile(bias, blocks.block**2))
+        found = tf.nn.bias_add(found, tf.tile(bias, [blocks.block**2]))
     found = tf.nn.depth_to_space(found, blocks.block)
     inside = slice(blocks.outside, -blocks.outside or None)
     return found[:, inside, inside]
