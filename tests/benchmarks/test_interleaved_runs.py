@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks import machine, other_load
-from benchmarks.interleaved_runs import LIMIT, Case, Comparison, measure
+from benchmarks.interleaved_runs import LIMIT, Case, Comparison, measure, take_rounds
 from benchmarks.other_load import OtherLoad
 
 TESTS = Path(__file__).parents[1]
@@ -87,17 +87,27 @@ class Told(OtherLoad):
         return self.beside.pop(0)
 
 
-@pytest.mark.parametrize("repeatable", [True, False])
-def test_rounds_beside_other_work_do_not_count(repeatable):
+class Turns:
+    """A process whose turns take 1, 2, 3, ... seconds."""
+
+    def __init__(self):
+        self.seconds, self.taken = [], 0
+
+    def run_once(self):
+        self.taken += 1
+        return self.taken
+
+
+@pytest.mark.parametrize(("repeatable", "kept"), [(True, [1, 3, 4]), (False, [1, 2, 3])])
+def test_rounds_beside_other_work_do_not_count(repeatable, kept):
     """They are taken again, but for trainings, which have gone on meanwhile."""
     load = Told([2.0, 1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.7, 0.0, 0.0])
-    case = Case("ours", COUNTER)
-    comparison = Comparison("comparison", [case], warm_up=0, repeatable=repeatable)
-    found = measure(comparison, rounds=3, load=load)
-    assert len(found["cases"]["ours"]["seconds"]) == 3
-    assert found["disturbed"] == repeatable
-    assert found["other_load"] == [0.0, 0.7, 0.0, 0.0][: 3 + repeatable]
-    assert len(found["cases"]["ours"]["told"]) == 3 + repeatable
+    processes = {"ours": Turns(), "theirs": Turns()}
+    generator = np.random.default_rng(0)
+    disturbed = take_rounds(processes, range(3), generator, load, repeatable)
+    assert [process.seconds for process in processes.values()] == [kept, kept]
+    assert disturbed == repeatable
+    assert load.seen == [0.0, 0.7, 0.0, 0.0][: 3 + repeatable]
 
 
 def test_a_machine_that_is_never_idle_is_told_of():

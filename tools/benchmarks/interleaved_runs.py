@@ -172,14 +172,9 @@ def measure(comparison, rounds, seed=0, load=None):
             for _ in range(comparison.warm_up):
                 processes[case.name].run_once()
         operations = processes[comparison.counted].count() if comparison.counted else None
-        disturbed = 0
-        for _ in tqdm.trange(comparison.rounds or rounds, desc=comparison.name, leave=False):
-            seconds, was_idle = _round(processes, generator, load)
-            while comparison.repeatable and not was_idle:
-                disturbed += 1
-                seconds, was_idle = _round(processes, generator, load)
-            for name, process in processes.items():
-                process.seconds.append(seconds[name])
+        count = comparison.rounds or rounds
+        progress = tqdm.trange(count, desc=comparison.name, leave=False)
+        disturbed = take_rounds(processes, progress, generator, load, comparison.repeatable)
         found = {name: process.result() for name, process in processes.items()}
     return {
         "name": comparison.name,
@@ -192,6 +187,29 @@ def measure(comparison, rounds, seed=0, load=None):
         "operations_of_limit": machine.OPERATIONS,
         "cases": found,
     }
+
+
+def take_rounds(processes, rounds, generator, load, repeatable=True):
+    """Lets processes, {name: `Process`}, keep the times of as many rounds as are asked for.
+
+    Args:
+        rounds: iterable, of any things.
+        generator: NumPy's, of the orders.
+        load: an `OtherLoad`.
+        repeatable: as `Comparison.repeatable`.
+
+    Returns:
+        How many rounds were taken once more, as others worked beside them.
+    """
+    disturbed = 0
+    for _ in rounds:
+        seconds, was_idle = _round(processes, generator, load)
+        while repeatable and not was_idle:
+            disturbed += 1
+            seconds, was_idle = _round(processes, generator, load)
+        for name, process in processes.items():
+            process.seconds.append(seconds[name])
+    return disturbed
 
 
 def _round(processes, generator, load):
