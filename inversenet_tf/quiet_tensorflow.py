@@ -1,8 +1,8 @@
 """TensorFlow, imported without its log lines and without what Keras imports for wrappers alone.
 
 Importing this module before anything else that imports TensorFlow makes programs start 1.5 s
-sooner on two cores: Keras tries to import scikit-learn, matplotlib and requests, for wrappers,
-drawings and remote logs that this project does not use. All can be imported as usual afterwards.
+sooner on two cores: Keras tries to import scikit-learn and matplotlib, for wrappers and drawings
+that this project does not use. Both can be imported as usual afterwards.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import sys
 # TensorFlow's C++ side reports the lack of a GPU and its own retried optimisations as errors.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-UNUSED = ("sklearn", "matplotlib", "requests")
+UNUSED = ("sklearn", "matplotlib")
 
 
 @contextlib.contextmanager

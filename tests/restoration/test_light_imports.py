@@ -5,7 +5,7 @@ import sys
 
 HEAVY = (
     *("inversenet_tf.engine", "inversenet_tf.training", "keras", "scipy.optimize"),
-    *("matplotlib", "requests", "skimage", "sklearn"),
+    *("matplotlib", "skimage", "sklearn"),
 )
 
 
@@ -23,7 +23,7 @@ def test_restoring_from_an_export_imports_no_engine_and_draws_nothing():
 def test_what_was_left_out_can_be_imported_afterwards():
     program = (
         "import inversenet_tf.tensorflow_without_keras, keras\n"
-        "import matplotlib.figure, requests, sklearn.datasets\n"
+        "import matplotlib.figure, sklearn.datasets\n"
         "assert keras.optimizers.Adam and keras.Sequential([keras.layers.Dense(1)])\n"
         "print(sklearn.datasets.load_digits().images.shape)"
     )
