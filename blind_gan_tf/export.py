@@ -9,6 +9,7 @@ import tensorflow as tf
 from blind_gan_tf.config import InversionConfig
 from blind_gan_tf.experiment import RECOVERED, SURROGATES
 from blind_gan_tf.prior import load_prior
+from inversenet_tf.engine.frozen import frozen
 from inversenet_tf.engine.keras_files import load_keras
 from inversenet_tf.engine.workdir import read_config, versions
 from inversenet_tf.imaging.files.image_bytes import encoded
@@ -46,7 +47,12 @@ def export_prior(workdir, output, precision="float32", verified=False, python=No
     prior = load_prior(workdir, precision)
     spec = tf.TensorSpec((None, prior.latents.size), tf.float32, "latents")
 
+    generator = tf.function(frozen(prior.generator), input_signature=[spec])
+
     def generate(latents):
+        return {"images": (generator(latents) + 1.0) / 2.0}
+
+    def expected(latents):
         return {"images": prior(latents, training=False)}
 
     def generate_bytes(latents):
@@ -69,7 +75,7 @@ def export_prior(workdir, output, precision="float32", verified=False, python=No
         {SERVING_DEFAULT: (generate, [spec]), TO_BYTES: (generate_bytes, [spec])},
         metadata,
         warmup=[*requests, (TO_BYTES, requests[0][1])],
-        check=_check(generate, requests, precision, python) if verified else None,
+        check=_check(expected, requests, precision, python) if verified else None,
     )
 
 

@@ -14,9 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from blind_gan_tf.frozen import frozen
 from blind_gan_tf.latents import Latents
 from blind_gan_tf.losses import measurement_distance, perceptual_loss
+from inversenet_tf.engine.frozen import frozen
 
 
 class SearchDiverged(FloatingPointError):
@@ -61,9 +61,9 @@ class Search:
         # [c, n, height, width, measured channels]
         self._measurements = tf.repeat(tf.constant(measurements), starts, axis=0)
         self._prior = prior
-        self._generator = frozen(prior.generator)
+        self._generator = frozen(prior.generator, differentiable=True)
         if config.perceptual_weight:
-            self._discriminator = frozen(prior.discriminator)
+            self._discriminator = frozen(prior.discriminator, differentiable=True)
         self._config = config
         self._seed = seed
         self._identity = tf.constant(np.tile(identity, groups))  # [c]

@@ -6,6 +6,7 @@ that this project does not use. Both can be imported as usual afterwards.
 """
 
 import contextlib
+import importlib
 import os
 import sys
 
@@ -30,4 +31,11 @@ def without(*packages):
 with without(*UNUSED):
     import tensorflow
 
-__all__ = ["tensorflow"]
+
+def import_keras():
+    """Imports Keras in the same way, where `tensorflow_without_keras` has left it out."""
+    with without(*UNUSED):
+        importlib.import_module("keras")
+
+
+__all__ = ["import_keras", "tensorflow"]

@@ -19,6 +19,7 @@ SCHEMA = ("inversenet_tf.config", "inversenet_tf.recipes")
 RUN = ("inversenet_tf.data", "inversenet_tf.trained_run", "inversenet_tf.baselines")
 ALLOWED = {
     "inversenet_tf.quiet_tensorflow": (),
+    "inversenet_tf.tensorflow_without_keras": ("inversenet_tf.quiet_tensorflow",),
     IMAGING: (),
     "inversenet_tf.shipped": (),
     "inversenet_tf.command": ("inversenet_tf.shipped",),

@@ -15,6 +15,7 @@ from absl import flags, logging
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from benchmarks import interleaved_runs, machine, report
+from benchmarks.other_load import AnyLoad, OtherLoad
 
 from inversenet_tf.engine.workdir import versions
 from inversenet_tf.imaging.files.json import read_json, write_json
@@ -36,6 +37,9 @@ ROUNDS = flags.DEFINE_integer("rounds", 20, "Rounds that are timed.", lower_boun
 WORKDIR = flags.DEFINE_string("workdir", "", "Of a trained run to restore with; else untrained.")
 ONLY = flags.DEFINE_string(
     "only", "", "Part of the names of the comparisons to measure; empty: all."
+)
+LOADED = flags.DEFINE_boolean(
+    "loaded", False, "Count rounds beside other work, too, instead of waiting until it has ended."
 )
 TINY = flags.DEFINE_boolean("tiny", False, "Sizes of seconds, to try whether it runs.")
 flags.register_validator(
@@ -59,7 +63,8 @@ def main():
                 logging.info("%s is there already.", comparison.name)
                 continue
             logging.info("Measuring: %s", comparison.name)
-            comparisons.append(interleaved_runs.measure(comparison, ROUNDS.value))
+            load = AnyLoad() if LOADED.value or TINY.value else OtherLoad()
+            comparisons.append(interleaved_runs.measure(comparison, ROUNDS.value, load=load))
             write_json(output / "benchmark.json", results)
             (output / "benchmark.md").write_text(report.markdown(results))
     print(report.markdown(results))
@@ -77,6 +82,7 @@ def begun(path):
         "rounds": ROUNDS.value,
         "workdir": WORKDIR.value,
         "tiny": TINY.value,
+        "loaded": LOADED.value,
     }
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

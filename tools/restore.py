@@ -8,10 +8,12 @@ inversenet restore --workdir=runs/any_blur --kernel=shake.png --noise=0.01 --bou
 
 from absl import flags
 
-from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
+import inversenet_tf.tensorflow_without_keras  # noqa: F401 # isort: skip (first: for a quick start)
+from inversenet_tf.command_line import run  # isort: skip (then: it quiets TensorFlow)
 from inversenet_tf.imaging.config import BOUNDARIES
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use
+from inversenet_tf.quiet_tensorflow import import_keras
 from inversenet_tf.restoration.footprint import resident_bytes
 from inversenet_tf.restoration.photographs import memory_limit, restore_files
 from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer
@@ -64,6 +66,7 @@ def main():
     if EXPORT.value is not None:
         restorer = ExportedRestorer(EXPORT.value, TRUST_EXPORT.value)
     else:
+        import_keras()
         from inversenet_tf.trained_run import load_trained  # an export does without the networks
 
         restorer = ModelRestorer(load_trained(WORKDIR.value, boundary=BOUNDARY.value)[0])

@@ -103,7 +103,8 @@ def export_model(model, output, metadata=None, check=None):
 def signatures_of(model):
     """The signatures of an `InverseNet`, as `write_version` takes them.
 
-    Padding and bicubic upsampling are inside their graphs, which need nothing of this package:
+    Padding and bicubic upsampling are inside their graphs, which need nothing of this package, and
+    so are the weights, as constants; see `InverseNet.frozen_restore`.
 
     - `serving_default`: `measurements`, float32 [batch, height, width, channels] in [0, 1] ->
       `restored`, [batch, height * scale, width * scale, image channels] of the same range;
@@ -126,11 +127,13 @@ def signatures_of(model):
     kernels = tf.TensorSpec((None, None, None), tf.float32, "kernels")
     noise_sigmas = tf.TensorSpec((None,), tf.float32, "noise_sigmas")
 
+    estimates = tf.function(model.frozen_restore(), reduce_retracing=True)
+
     def restore(measurements):
-        return {"restored": model.restore(measurements)["restored"]}
+        return {"restored": estimates(measurements)["restored"]}
 
     def restore_with_intermediate(measurements):
-        outputs = model.restore(measurements)
+        outputs = estimates(measurements)
         return {"inverted": outputs["restored"]} | outputs
 
     def restore_files(image_bytes):

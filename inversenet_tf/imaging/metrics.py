@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import tensorflow as tf
-from scipy.optimize import linear_sum_assignment
 
 from inversenet_tf.imaging.arrays import as_floats, check_scale
 from inversenet_tf.imaging.checks import check_at_least, check_choice
@@ -118,6 +117,8 @@ def matched_to_sources(estimates, sources, profile):
         (matched, normalised): estimates [problems, S, ...] in the order of the sources, and those,
         both in [0, 1].
     """
+    from scipy.optimize import linear_sum_assignment  # slow to import, and needed here alone
+
     found, wanted = intensity_normalised(estimates), intensity_normalised(sources)
     both_signs = np.concatenate([found, 1.0 - found], axis=1)  # [problems, 2 * M, ...]
     problems, count, *shape = both_signs.shape

@@ -9,7 +9,7 @@ import tensorflow as tf
 from inversenet_tf.imaging.physics.solvers import (
     ASSUMED_NOISE,
     ROUNDING_VARIANCE,
-    solve,
+    solve_at,
     solve_without_border,
 )
 from inversenet_tf.imaging.physics.spectra import Spectrum
@@ -22,7 +22,7 @@ FACTORS = (ASSUMED_NOISE, 1.0, 10.0, 30.0)
 
 @keras.saving.register_keras_serializable("inversenet_tf")
 class ClosedForm(keras.layers.Layer):
-    """The linear estimates of `solvers.solve` at several assumed noise levels.
+    """The linear estimates of `solvers.solve_at` for several assumed noise levels.
 
     Nothing in it is trained: it is what the U-Net begins with and corrects.
 
@@ -70,10 +70,7 @@ class ClosedForm(keras.layers.Layer):
             kernel = kernels[..., tf.newaxis]
         if self.boundary == "circular" or self.scale > 1:
             settings = {"scale": self.scale, "phase": self.phase, "to_gray": self.to_gray}
-            estimates = [
-                solve(measurements, kernel, factor * variance, self.spectrum, **settings)
-                for factor in FACTORS
-            ]
+            estimates = solve_at(measurements, kernel, variance, self.spectrum, FACTORS, **settings)
         else:
             estimates = solve_without_border(measurements, kernel, variance, self.spectrum, FACTORS)
         if self.kernel is None:

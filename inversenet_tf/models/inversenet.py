@@ -1,11 +1,13 @@
 """InverseNet: the two networks, and Algorithm 1 as a training step."""
 
+import functools
 import math
 
 import keras
 import tensorflow as tf
 
 from inversenet_tf.engine.adversarial import AdversarialModel
+from inversenet_tf.engine.frozen import frozen
 from inversenet_tf.engine.layers import Upsample
 from inversenet_tf.imaging.arrays import as_batch
 from inversenet_tf.imaging.inputs import measurements_of, parts_of
@@ -25,6 +27,11 @@ def to_signed(images):
 def from_signed(signed):
     """[-1, 1] -> [0, 1]."""
     return (signed + 1.0) / 2.0
+
+
+def clipped(outputs):
+    """{name: images}, clipped to [0, 1]."""
+    return {name: tf.clip_by_value(images, 0.0, 1.0) for name, images in outputs.items()}
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")
@@ -113,12 +120,22 @@ class InverseNet(AdversarialModel):
         return {"measurements": measurements, "kernels": point, "noise_sigmas": none}
 
     def call(self, inputs, training=False):
+        networks = (self.inverter, self.denoiser) if training else self._both_in_use()
+        told = [network and functools.partial(network, training=training) for network in networks]
+        return self._outputs(inputs, *told)
+
+    def _both_in_use(self):
+        """The inverter and the denoiser to restore with; None where there is no denoiser."""
+        return self.in_use("inverter"), self.denoiser and self.in_use("denoiser")
+
+    def _outputs(self, inputs, inverter, denoiser):
+        """What `call` returns; `inverter` and `denoiser` are functions of the networks' inputs."""
         measurements, told = parts_of(inputs)
         padded = to_signed(pad_to_multiple(measurements, self.multiple, self.boundary))
-        inverted = self._invert(padded, self._begin(measurements, told), training)
+        inverted = inverter(self._to_invert(padded, self._begin(measurements, told)))
         outputs = {"restored": inverted}
-        if self.denoiser is not None:
-            restored = self._denoise(inverted, padded, training)
+        if denoiser is not None:
+            restored = denoiser(self._to_denoise(inverted, padded))
             outputs = {"inverted": inverted, "restored": restored}
         scale, size = self.scale, tf.shape(measurements)[1:3] * self.scale
         return {name: crop_to(from_signed(image), size, scale) for name, image in outputs.items()}
@@ -132,8 +149,21 @@ class InverseNet(AdversarialModel):
         """
         measurements, told = parts_of(inputs)
         measurements = as_batch(measurements, "measurements")
-        outputs = self({"measurements": measurements} | told if told else measurements)
-        return {name: tf.clip_by_value(images, 0.0, 1.0) for name, images in outputs.items()}
+        inputs = {"measurements": measurements} | told if told else measurements
+        return clipped(self(inputs, training=False))
+
+    def frozen_restore(self):
+        """`restore` as a function that keeps the weights as they are now and costs less.
+
+        It is equal to `restore` up to rounding; see `engine/frozen.py`. A network of the caller's
+        own is rewritten where it is a graph of Keras layers, and else called as it is.
+        """
+        networks = [network and frozen(network) for network in self._both_in_use()]
+
+        def restore(inputs):
+            return clipped(self._outputs(inputs, *networks))
+
+        return restore
 
     def _begin(self, measurements, told):
         """The signed closed forms of a measurement in [0, 1], padded to what the networks want.
@@ -148,19 +178,16 @@ class InverseNet(AdversarialModel):
             for estimate in self.closed_form(measurements, **told)
         ]
 
-    def _invert(self, measurements, beginnings, training):
+    def _to_invert(self, measurements, beginnings):
         """Section 3.1: "we initially apply the bicubic interpolation", where y is smaller."""
         if getattr(self.inverter, "scale", 1) != self.scale:
             measurements = self._upsample(measurements)
         if beginnings:
             measurements = tf.concat([*beginnings, measurements], axis=-1)
-        inverter = self.inverter if training else self.in_use("inverter")
-        return inverter(measurements, training=training)
+        return measurements
 
-    def _denoise(self, inverted, measurements, training):
-        denoiser = self.denoiser if training else self.in_use("denoiser")
-        inputs = [inverted, measurements] if len(denoiser.inputs) == 2 else inverted
-        return denoiser(inputs, training=training)
+    def _to_denoise(self, inverted, measurements):
+        return [inverted, measurements] if len(self.denoiser.inputs) == 2 else inverted
 
     def compile(
         self,
@@ -237,15 +264,15 @@ class InverseNet(AdversarialModel):
         measurements, images = to_signed(measurements), to_signed(images)
         tapes, estimates = {"inverter": tf.GradientTape()}, {}
         with tapes["inverter"]:
-            estimates["inverter"] = inverted = self._invert(measurements, beginnings, training=True)
+            inverted = self.inverter(self._to_invert(measurements, beginnings), training=True)
+            estimates["inverter"] = inverted
         # Eq. 12 trains the DAE alone. Algorithm 1 would recompute z after the U-Net's update;
         # here all three updates share one z, because that differs by a single Adam step only.
         if self.denoiser is not None:
             tapes["denoiser"] = tf.GradientTape()
             with tapes["denoiser"]:
-                estimates["denoiser"] = self._denoise(
-                    tf.stop_gradient(inverted), measurements, training=True
-                )
+                taken = self._to_denoise(tf.stop_gradient(inverted), measurements)
+                estimates["denoiser"] = self.denoiser(taken, training=True)
         return images, estimates, tapes
 
     def _train_discriminator(self, images, estimates):

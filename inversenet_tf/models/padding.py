@@ -40,7 +40,7 @@ def padded_positions(size, multiple, boundary, scale=1):
         size: of the axis, an int or a scalar tensor.
         multiple, boundary, scale: as for `pad_to_multiple`.
     """
-    extra = -size % multiple
+    extra = (multiple - size % multiple) % multiple  # as `folded`, without negative remainders
     return folded(tf.range(size + extra) - extra // scale // 2 * scale, size, boundary)
 
 

@@ -54,9 +54,10 @@ class ImageSpec:
 def spec_of(model):
     """The `ImageSpec` of an `InverseNet`."""
     channels, multiple = model.measured_channels, model.multiple
+    estimates = model.frozen_restore()
 
     def restore(measurements):
-        return model.restore(model.taken_for_sharp(measurements))
+        return estimates(model.taken_for_sharp(measurements))
 
     return ImageSpec(
         measured_channels=channels,
@@ -221,13 +222,14 @@ class ToldRestorer(Restorer):
 
 
 class ModelRestorer(Restorer):
-    """A trained `InverseNet` as one compiled function for every size of image."""
+    """A trained `InverseNet`, with its present weights, as one compiled function for every size."""
 
     def __init__(self, model):
+        restore = model.frozen_restore()
         channels = model.measured_channels
         signature = [tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")]
-        self._restore = tf.function(model.restore, input_signature=signature)
-        self._restore_told = tf.function(model.restore, reduce_retracing=True)
+        self._restore = tf.function(restore, input_signature=signature)
+        self._restore_told = tf.function(restore, reduce_retracing=True)
         self._model = model
 
     @property

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import machine
-from benchmarks.interleaved_runs import LIMIT, Case, Comparison, measure
+from benchmarks import machine, other_load
+from benchmarks.interleaved_runs import LIMIT, Case, Comparison, measure, take_rounds
+from benchmarks.other_load import OtherLoad
 
 TESTS = Path(__file__).parents[1]
 COUNTER, BROKEN, PRODUCT = (f"fake_cases:{name}" for name in ("counter", "broken", "product"))
@@ -70,3 +71,62 @@ def test_a_case_that_breaks_off_is_named_with_its_last_words():
 def test_the_machine_is_described():
     found = machine.description()
     assert found["cores"] >= 1 and found["processor"] and found["system"]
+
+
+class Told(OtherLoad):
+    """A load that is told of, in cores: while it is waited for, and beside each round."""
+
+    def __init__(self, waiting, beside, patience=10.0):
+        super().__init__(patience)
+        self.waiting, self.beside = list(waiting), list(beside)
+
+    def _look(self):
+        return self.waiting.pop(0)
+
+    def end(self):
+        return self.beside.pop(0)
+
+
+class Turns:
+    """A process whose turns take 1, 2, 3, ... seconds."""
+
+    def __init__(self):
+        self.seconds, self.taken = [], 0
+
+    def run_once(self):
+        self.taken += 1
+        return self.taken
+
+
+@pytest.mark.parametrize(("repeatable", "kept"), [(True, [1, 3, 4]), (False, [1, 2, 3])])
+def test_rounds_beside_other_work_do_not_count(repeatable, kept):
+    """They are taken again, but for trainings, which have gone on meanwhile."""
+    load = Told([2.0, 1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.7, 0.0, 0.0])
+    processes = {"ours": Turns(), "theirs": Turns()}
+    generator = np.random.default_rng(0)
+    disturbed = take_rounds(processes, range(3), generator, load, repeatable)
+    assert [process.seconds for process in processes.values()] == [kept, kept]
+    assert disturbed == repeatable
+    assert load.seen == [0.0, 0.7, 0.0, 0.0][: 3 + repeatable]
+
+
+def test_a_machine_that_is_never_idle_is_told_of():
+    load = Told([1.5] * 9, [], patience=3.0)
+    with pytest.raises(RuntimeError, match="1.5 cores busy, after 3 s of waiting; --loaded"):
+        load.wait()
+    assert len(load.waiting) == 6
+
+
+def test_ones_own_work_is_no_load_and_others_is(monkeypatch):
+    """Two seconds later the cores were busy for three, one of them with this program."""
+    times = iter([(10.0, 100.0, 50.0), (12.0, 103.0, 51.0)])
+    monkeypatch.setattr(other_load, "_times", lambda: next(times))
+    load = OtherLoad()
+    load.begin()
+    assert not load.was_idle()
+    assert load.seen == [1.0]
+
+
+def test_the_system_is_asked():
+    clock, busy, own = other_load._times()
+    assert busy >= own > 0 < clock

@@ -44,6 +44,12 @@ def test_the_report_says_where_and_with_what(results):
     assert "## Steps" in text and "**a step**; 2 rounds; load before 0.5; size 64" in text
 
 
+def test_the_report_says_how_idle_the_machine_was(results):
+    results["sections"]["Steps"][0] |= {"other_load": [0.9, 0.02, 0.03], "disturbed": 1}
+    expected = "others kept 0.03 cores busy (median), 1 rounds repeated for more than 0.15;"
+    assert expected in markdown(results)
+
+
 def test_ratios_are_to_the_first_and_shares_of_the_limit(results):
     rows = {
         row.split("|")[1].strip(): row.split("|")[2:-1]
@@ -58,7 +64,7 @@ def test_ratios_are_to_the_first_and_shares_of_the_limit(results):
 
 def test_the_best_of_ours_is_held_against_the_best_baseline(results):
     text = markdown(results)
-    assert "ours, fast / PyTorch: **0.80**" in text
+    assert "ours, fast / PyTorch: **0.80** (0.80-0.80)" in text
     assert "- ours, fast: waited 9 (median)" in text and "loss" not in text
 
 

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from inversenet_tf.models.padding import crop_to, pad_to_multiple
+from inversenet_tf.imaging.physics.operators import folded
+from inversenet_tf.models.padding import crop_to, pad_to_multiple, padded_positions
 
 
 @pytest.mark.parametrize("boundary", ["circular", "reflect"])
@@ -46,3 +48,21 @@ def test_padding_is_that_of_numpy(boundary, mode):
 def test_unknown_boundaries_are_refused():
     with pytest.raises(ValueError, match="boundary"):
         pad_to_multiple(np.zeros((1, 3, 3, 1), np.float32), 8, "zero")
+
+
+@pytest.mark.parametrize("boundary", ["circular", "reflect"])
+def test_no_remainder_is_of_a_negative_number(boundary):
+    """Converters to other formats round such divisions towards zero, where Python rounds down."""
+
+    def padded(size):
+        return padded_positions(size, 8, boundary), folded(tf.range(-9, 20), size, boundary)
+
+    graph = tf.compat.v1.wrap_function(padded, [tf.TensorSpec((), tf.int32)])
+    remainders = [o for o in graph.graph.get_operations() if o.type == "FloorMod"]
+    operands = graph.prune(graph.inputs, [o.inputs[0] for o in remainders])
+    assert remainders
+    for size in (1, 2, 5, 8, 13):
+        assert all(np.min(values) >= 0 for values in operands(tf.constant(size)))
+        mode = {"circular": "wrap", "reflect": "reflect"}[boundary]
+        expected = np.pad(np.arange(size), (9, 20 - size), mode=mode)
+        np.testing.assert_array_equal(graph(tf.constant(size))[1], expected)

@@ -15,6 +15,7 @@ import numpy as np
 import tqdm
 
 from benchmarks import machine
+from benchmarks.other_load import AnyLoad
 
 TOOLS = Path(__file__).parents[1]
 LIMIT = "matrix product"  # of the comparison's precision, in every comparison
@@ -55,6 +56,8 @@ class Comparison:
         settings: what the reader must know of it, by name.
         rounds: that are timed; 0: as many as are asked for.
         warm_up: rounds before them: what is compiled or allocated at first is in no median.
+        repeatable: whether a round that was disturbed can be taken again; one of a training that
+            goes on from turn to turn cannot, and counts as it is.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Comparison:
     settings: dict = dataclasses.field(default_factory=dict)
     rounds: int = 0
     warm_up: int = 2
+    repeatable: bool = True
 
 
 class Process:
@@ -109,15 +113,14 @@ class Process:
             raise RuntimeError(f"The case {self.case.name!r} broke off:\n{told}")
         return json.loads(answer)
 
-    def run_once(self, timed):
-        """One turn, whose time is kept where it is `timed`, and what it told in any comparison."""
+    def run_once(self):
+        """One turn; returns its seconds per unit of work, and keeps what it told."""
         answer = self._ask("turn")
         seconds = answer["seconds"] / self.case.work
         self.first = self.first or seconds
         self.peak = answer["peak"]
         self.told.append(answer["told"])
-        if timed:
-            self.seconds.append(seconds)
+        return seconds
 
     def count(self):
         """Floating-point operations per unit of work."""
@@ -138,22 +141,27 @@ class Process:
         }
 
 
-def measure(comparison, rounds, seed=0):
+def measure(comparison, rounds, seed=0, load=None):
     """Lets the cases of a comparison take turns, in each round once, in an order of its own.
+
+    A round begins when the machine is idle, and counts if it was so to its end.
 
     Args:
         comparison: a `Comparison`.
         rounds: that are timed, where the comparison does not say.
         seed: of the orders.
+        load: an `OtherLoad`; by default an `AnyLoad`, with which every round counts.
 
     Returns:
-        dict: what the comparison is, `operations` (per unit of work, or None),
+        dict: what the comparison is, `other_load` (cores, beside each round), `disturbed` (how
+        many rounds were not counted), `operations` (per unit of work, or None),
         `operations_of_limit`, and `cases`: by name what `Process.result` returns, the matrix
         product among them.
 
     Raises:
-        RuntimeError: a case broke off.
+        RuntimeError: a case broke off, or the machine was not idle for too long.
     """
+    load = load or AnyLoad()
     limit = Case(LIMIT, "benchmarks.machine:matrix_product", {"precision": comparison.precision})
     generator = np.random.default_rng(seed)
     load_before = machine.load()
@@ -162,18 +170,52 @@ def measure(comparison, rounds, seed=0):
         for case in (*comparison.cases, limit):
             processes[case.name] = stack.enter_context(Process(case))
             for _ in range(comparison.warm_up):
-                processes[case.name].run_once(timed=False)
+                processes[case.name].run_once()
         operations = processes[comparison.counted].count() if comparison.counted else None
-        for _ in tqdm.trange(comparison.rounds or rounds, desc=comparison.name, leave=False):
-            for name in generator.permutation(list(processes)).tolist():
-                processes[name].run_once(timed=True)
+        count = comparison.rounds or rounds
+        progress = tqdm.trange(count, desc=comparison.name, leave=False)
+        disturbed = take_rounds(processes, progress, generator, load, comparison.repeatable)
         found = {name: process.result() for name, process in processes.items()}
     return {
         "name": comparison.name,
         "precision": comparison.precision,
         "settings": comparison.settings,
         "load_before": load_before,
+        "other_load": load.seen,
+        "disturbed": disturbed,
         "operations": operations,
         "operations_of_limit": machine.OPERATIONS,
         "cases": found,
     }
+
+
+def take_rounds(processes, rounds, generator, load, repeatable=True):
+    """Lets processes, {name: `Process`}, keep the times of as many rounds as are asked for.
+
+    Args:
+        rounds: iterable, of any things.
+        generator: NumPy's, of the orders.
+        load: an `OtherLoad`.
+        repeatable: as `Comparison.repeatable`.
+
+    Returns:
+        How many rounds were taken once more, as others worked beside them.
+    """
+    disturbed = 0
+    for _ in rounds:
+        seconds, was_idle = _round(processes, generator, load)
+        while repeatable and not was_idle:
+            disturbed += 1
+            seconds, was_idle = _round(processes, generator, load)
+        for name, process in processes.items():
+            process.seconds.append(seconds[name])
+    return disturbed
+
+
+def _round(processes, generator, load):
+    """A turn of every process, in a drawn order; returns whether nothing else was running."""
+    load.wait()
+    load.begin()
+    names = generator.permutation(list(processes)).tolist()
+    seconds = {name: processes[name].run_once() for name in names}
+    return seconds, load.was_idle()

@@ -2,6 +2,7 @@
 
 from benchmarks.interleaved_runs import LIMIT
 from benchmarks.machine import SIDE
+from benchmarks.other_load import ALLOWED
 
 MIB = 2**20
 WANTED = 4.0  # dB above the measurements
@@ -9,10 +10,12 @@ MARKS = 6  # of a curve that are shown
 FOR_THE_RECORD = ("loss", "middle")  # by which one sees that cases do the same; in the JSON
 EXPLANATION = f"""\
 The cases of a comparison have a process each and take turns, in an order that is drawn for every
-round. Seconds are medians of the timed rounds, with quartiles; `first` is the first run, which
-traces and compiles. `x` is the time as a multiple of the first case's. The rate is that of the
-comparison's convolutions and products, counted once and the same for all; the fraction is of the
-rate of a product of two {SIDE}x{SIDE} matrices in the comparison's precision, in the same rounds.
+round. A round is begun when nothing else keeps the machine busy, and repeated where something did.
+Seconds are medians of the timed rounds, with quartiles, and so is the ratio of the best; `first` is
+the first run, which traces and compiles. `x` is the time as a multiple of the first case's. The
+rate is that of the comparison's convolutions and products, counted once and the same for all; the
+fraction is of the rate of a product of two {SIDE}x{SIDE} matrices in the comparison's precision, in
+the same rounds.
 Memory is the peak of the process.
 """
 
@@ -45,8 +48,18 @@ def markdown(results):
 def _heading(comparison):
     rounds = len(_of_limit(comparison)["seconds"])
     settings = ", ".join(f"{name} {value}" for name, value in comparison["settings"].items())
-    load = comparison["load_before"]
-    return f"**{comparison['name']}**; {rounds} rounds; load before {load}; {settings}"
+    load = _load(comparison)
+    return f"**{comparison['name']}**; {rounds} rounds; {load}; {settings}"
+
+
+def _load(comparison):
+    """How idle the machine was."""
+    if not comparison.get("other_load"):  # of an earlier version
+        return f"load before {comparison['load_before']}"
+    seen = sorted(comparison["other_load"])
+    busy = f"others kept {seen[len(seen) // 2]:.2f} cores busy (median)"
+    repeated = comparison["disturbed"]
+    return busy + f", {repeated} rounds repeated for more than {ALLOWED}" * bool(repeated)
 
 
 def _table(comparison):
@@ -90,20 +103,29 @@ def _curves(comparison):
 
 def _conclusions(comparison):
     """The best of ours against the best baseline, and what the turns told."""
-    fastest = {}
-    for name, found in comparison["cases"].items():
+    fastest, cases = {}, comparison["cases"]
+    for name, found in cases.items():
         side = "baseline" if found["baseline"] else "ours"
         if name != LIMIT and found["median"] < fastest.get(side, (float("inf"), ""))[0]:
             fastest[side] = (found["median"], name)
     if len(fastest) == 2:
         (ours, our_name), (theirs, their_name) = fastest["ours"], fastest["baseline"]
-        yield f"{our_name} / {their_name}: **{ours / theirs:.2f}**"
+        each = [found["seconds"] for found in (cases[our_name], cases[their_name])]
+        lower, upper = _quartiles_of_ratio(*each)
+        ratio = f"**{ours / theirs:.2f}** ({lower:.2f}-{upper:.2f})"
+        yield f"{our_name} / {their_name}: {ratio}"
     for name, found in comparison["cases"].items():
         for key in found["told"][-1] or {}:
             if key.endswith(FOR_THE_RECORD):
                 continue
             values = sorted(told[key] for told in found["told"])
             yield f"- {name}: {key} {values[len(values) // 2]:.4g} (median)"
+
+
+def _quartiles_of_ratio(ours, theirs):
+    """Of the ratios of one round each, sorted."""
+    ratios = sorted(one / other for one, other in zip(ours, theirs, strict=True))
+    return ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
 
 
 def _rate(comparison, name):

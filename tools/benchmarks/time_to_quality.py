@@ -43,6 +43,7 @@ def comparisons(settings):
             settings={"data": "photos", "operator": "motion blur of 9 pixels"},
             rounds=max(1, round(budget / slice_)),
             warm_up=0,
+            repeatable=False,
         )
     ]
 

@@ -43,7 +43,7 @@ class Measured:
             return cls(lumas.astype(np.float32), np.ones(lumas.shape[1:], np.float32), noise)
         height, width = lumas.shape[1:]
         images = lumas[..., np.newaxis].astype(np.float32)
-        extended = extended_periodically(images, MARGIN).numpy()[..., 0]
+        extended = extended_periodically(images, (MARGIN, MARGIN)).numpy()[..., 0]
         return cls(extended, _window(height, width, extended.shape[1:]), noise)
 
     @classmethod

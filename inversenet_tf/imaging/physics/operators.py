@@ -227,10 +227,13 @@ def folded(positions, size, boundary):
         size: of the axis, an int or a scalar tensor.
         boundary: one of `BOUNDARIES`.
     """
+    # No remainder of a negative number is taken: converters to other formats truncate it.
+    distances = tf.abs(positions)
     if boundary == "circular":
-        return positions % size
+        behind = size - 1 - tf.abs(positions + 1) % size  # for positions before the first
+        return tf.where(positions < 0, behind, distances % size)
     period = tf.maximum(2 * size - 2, 1)  # there and back; the border pixel stands once
-    places = positions % period
+    places = distances % period
     return tf.minimum(places, period - places)
 
 

@@ -8,6 +8,8 @@ With a circular boundary a blur is diagonal in the Fourier domain, its downsampl
 aliases, and the mean over the channels adds channels; so the inverse is a division.
 """
 
+import itertools
+
 import numpy as np
 import tensorflow as tf
 
@@ -46,21 +48,59 @@ def solve(
     Returns:
         float32 [batch, height * scale, width * scale, image channels], not clipped.
     """
+    settings = {"scale": scale, "phase": phase, "to_gray": to_gray}
+    return solve_at(measurements, kernels, noise_variance, spectrum, (1.0,), **settings)[0]
+
+
+def solve_at(
+    measurements: tf.Tensor,
+    kernels: tf.Tensor,
+    noise_variance: tf.Tensor,
+    spectrum: Spectrum,
+    factors: tuple[float, ...],
+    *,
+    scale: int = 1,
+    phase: int = 0,
+    to_gray: bool = False,
+) -> list[tf.Tensor]:
+    """The estimates of `solve` for several multiples of the noise variance.
+
+    What does not depend on the noise, as the transforms of kernels and measurements, is computed
+    once.
+
+    Args:
+        factors: of the noise variance; the other arguments are those of `solve`.
+
+    Returns:
+        An estimate for each factor.
+    """
     channels = 3 if to_gray else measurements.shape[-1]
     spectrum = spectrum.for_channels(channels)
     size = tf.shape(measurements)[1:3] * scale
     kernels = _as_batch(kernels)
     mean = tf.constant(spectrum.mean, tf.float32)
-    measured_mean = mean * tf.reduce_sum(kernels, axis=(1, 2), keepdims=True)
-    if to_gray:
-        measured_mean = tf.reduce_mean(measured_mean, axis=-1, keepdims=True)
-    noise = tf.reshape(tf.cast(noise_variance, tf.float32), [-1, 1, 1, 1])
-    residual = tf.cast(measurements, tf.float32) - measured_mean
-    if scale == 1 and not to_gray and kernels.shape[-1] == 1:
-        return mean + _deblurred(residual, kernels, noise, spectrum, size)
-    if to_gray:
-        return mean + _of_gray(residual, kernels, noise, spectrum, size, scale, phase)
-    return mean + _upsampled(residual, kernels, noise, spectrum, size, scale, phase)
+    noise = _as_noise(noise_variance)
+    residual = tf.cast(measurements, tf.float32) - _measured_mean(mean, kernels, to_gray)
+    if scale == 1 and not to_gray:
+        deconvolution = _Deconvolution(kernels, spectrum, size)
+        measured = tf.signal.rfft2d(deconvolution.turned(residual))
+        spectra = [deconvolution.estimate(measured, factor * noise) for factor in factors]
+        return [mean + deconvolution.images(estimate, size) for estimate in spectra]
+    form = _of_gray if to_gray else _upsampled
+    return [
+        mean + form(residual, kernels, factor * noise, spectrum, size, scale, phase)
+        for factor in factors
+    ]
+
+
+def _measured_mean(mean, kernels, to_gray=False):
+    """A mu: [1 or batch, 1, 1, channels]."""
+    measured = mean * tf.reduce_sum(kernels, axis=(1, 2), keepdims=True)
+    return tf.reduce_mean(measured, axis=-1, keepdims=True) if to_gray else measured
+
+
+def _as_noise(variance):
+    return tf.reshape(tf.cast(variance, tf.float32), [-1, 1, 1, 1])
 
 
 def _as_batch(kernels):
@@ -88,19 +128,49 @@ def _channels_last(images):
     return tf.transpose(images, [0, 2, 3, 1])
 
 
-def _deblurred(residual, kernels, noise, spectrum, size):
-    """A = H, one kernel for all channels: these are first turned so that they are uncorrelated."""
-    variances, axes = np.linalg.eigh(np.asarray(spectrum.covariance))
-    variances = np.maximum(variances, 1e-6).astype(np.float32)[:, np.newaxis, np.newaxis]
-    axes = axes.astype(np.float32)
-    transfer = tf.signal.rfft2d(centred(kernels, size))  # h, [batch, 1, height, width // 2 + 1]
-    prior = variances * spectrum.power(size[0], size[1])  # S
-    squared = tf.math.real(transfer) ** 2 + tf.math.imag(transfer) ** 2
-    gain = prior / (prior * squared + noise)
-    measured = tf.signal.rfft2d(_channels_first(tf.matmul(residual, axes)))
-    estimate = tf.math.conj(transfer) * tf.cast(gain, tf.complex64) * measured
-    images = tf.signal.irfft2d(estimate, size)
-    return tf.matmul(_channels_last(images), axes, transpose_b=True)
+class _Deconvolution:
+    """A = H: the estimate is a product of spectra, those of `tf.signal.rfft2d`.
+
+    Where all channels share a kernel, they are turned so that they are uncorrelated; else each
+    is taken by itself.
+
+    Args:
+        kernels: [1 or batch, kernel height, kernel width, 1 or channels].
+        spectrum: of as many channels as the images.
+        size: [height, width] of the period.
+    """
+
+    def __init__(self, kernels, spectrum, size):
+        covariance = np.asarray(spectrum.covariance)
+        variances, axes = np.diag(covariance), np.eye(len(covariance))
+        if kernels.shape[-1] == 1:
+            variances, axes = np.linalg.eigh(covariance)
+        self._axes = axes.astype(np.float32)
+        variances = np.maximum(variances, 1e-6).astype(np.float32)[:, np.newaxis, np.newaxis]
+        self._size = size
+        self._transfer = tf.signal.rfft2d(centred(kernels, size))  # h
+        self._adjoint = tf.math.conj(self._transfer)
+        self._prior = variances * spectrum.power(size[0], size[1])  # S
+        squared = tf.math.real(self._transfer) ** 2 + tf.math.imag(self._transfer) ** 2
+        self._power = self._prior * squared
+
+    def turned(self, residual):
+        """[batch, height, width, channels] -> [batch, channels, height, width]."""
+        return _channels_first(tf.matmul(residual, self._axes))
+
+    def estimate(self, measured, noise):
+        """The spectrum of the estimate, for that of the turned measurement."""
+        gain = self._prior / (self._power + noise)
+        return self._adjoint * measured * tf.cast(gain, tf.complex64)
+
+    def measured(self, estimate):
+        """What the blur makes of an estimate: [batch, channels, height, width], turned."""
+        return tf.signal.irfft2d(self._transfer * estimate, self._size)
+
+    def images(self, estimate, frame):
+        """The images of a spectrum, the upper left [height, width] of them."""
+        turned = tf.signal.irfft2d(estimate, self._size)[..., : frame[0], : frame[1]]
+        return tf.matmul(_channels_last(turned), self._axes, transpose_b=True)
 
 
 def _upsampled(residual, kernels, noise, spectrum, size, scale, phase):
@@ -180,37 +250,68 @@ def solve_without_border(
         An estimate for each factor, float32 of the shape of the measurements.
     """
     kernels = _as_batch(kernels)
+    spectrum = spectrum.for_channels(measurements.shape[-1])
+    mean, noise = tf.constant(spectrum.mean, tf.float32), _as_noise(noise_variance)
     size = tf.shape(measurements)[1:3]
     side = tf.reduce_max(tf.shape(kernels)[1:3])
-    margin = 2 * (side + side % 2) + 16
-    padded = extended_periodically(measurements, margin)
-    transfer = tf.signal.rfft2d(centred(kernels, tf.shape(padded)[1:3]))
+    least = 2 * (side + side % 2) + 16
+    period = tf.stack([_good_size(size[axis] + least) for axis in (0, 1)])
+    deconvolution = _Deconvolution(kernels, spectrum, period)
+    padded = extended_periodically(measurements, period - size) - _measured_mean(mean, kernels)
+    padded = deconvolution.turned(padded)
+    frame = padded[..., : size[0], : size[1]]
     estimates = {}
-    for factor in sorted({*LADDER, *factors}, reverse=True):
-        estimate = solve(padded, kernels, factor * noise_variance, spectrum)
+    *before, last = sorted({*LADDER, *factors}, reverse=True)
+    for factor in (*before, last):
+        estimate = deconvolution.estimate(tf.signal.rfft2d(padded), factor * noise)
         if factor in factors:
-            estimates[factor] = estimate[:, : size[0], : size[1]]
-        measured = _channels_first(estimate)
-        measured = tf.signal.irfft2d(transfer * tf.signal.rfft2d(measured), tf.shape(measured)[2:])
-        padded = _with_frame(_channels_last(measured), measurements)
+            estimates[factor] = mean + deconvolution.images(estimate, size)
+        if factor != last:
+            padded = _with_frame(deconvolution.measured(estimate), frame)
     return [estimates[factor] for factor in factors]
 
 
+# Of a Fourier transform that costs little: even, and products of 2, 3 and 5.
+LARGEST_SIDE = 2**20
+GOOD_SIZES = np.array(
+    sorted(
+        2 * 2**i * 3**j * 5**k
+        for i, j, k in itertools.product(range(20), range(13), range(9))
+        if 2 * 2**i * 3**j * 5**k <= LARGEST_SIDE
+    ),
+    np.int32,
+)
+
+
+def _good_size(least):
+    """The smallest of `GOOD_SIZES` that is at least so large."""
+    sizes = tf.constant(GOOD_SIZES)
+    return tf.reduce_min(tf.where(sizes >= least, sizes, LARGEST_SIDE))
+
+
 def _with_frame(padded, frame):
-    """The padded images with the frame, which is known, put back into their upper left."""
-    height, width = tf.shape(frame)[1], tf.shape(frame)[2]
-    upper = tf.concat([frame, padded[:, :height, width:]], axis=2)
-    return tf.concat([upper, padded[:, height:]], axis=1)
+    """The padded images with the frame, which is known, put back into their upper left.
+
+    Both are [batch, channels, height, width].
+    """
+    height, width = tf.shape(frame)[2], tf.shape(frame)[3]
+    upper = tf.concat([frame, padded[..., :height, width:]], axis=3)
+    return tf.concat([upper, padded[..., height:, :]], axis=2)
 
 
-def extended_periodically(measurements: tf.Tensor, margin: int) -> tf.Tensor:
+def extended_periodically(measurements: tf.Tensor, margins: tf.Tensor) -> tf.Tensor:
     """Goes on below and to the right with the mirrored image, which fades into that of the start.
 
     So the images become periodic without a jump. The mirror folds as often as a small image needs.
+
+    Args:
+        measurements: [batch, height, width, channels].
+        margins: by how many pixels, along the rows and along the columns.
     """
-    places = tf.range(1, margin + 1, dtype=tf.int32) / (margin + 1)
-    fade = 0.5 - 0.5 * tf.cos(np.pi * tf.cast(places, tf.float32))
     for axis in (1, 2):
+        margin = margins[axis - 1]
+        places = tf.range(1, margin + 1, dtype=tf.int32) / (margin + 1)
+        fade = 0.5 - 0.5 * tf.cos(np.pi * tf.cast(places, tf.float32))
         weights = tf.reshape(fade, [-1 if i == axis else 1 for i in range(4)])
         size = tf.shape(measurements)[axis]
         behind = folded(size + tf.range(margin), size, "reflect")

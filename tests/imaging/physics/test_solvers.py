@@ -9,7 +9,15 @@ from inversenet_tf.imaging.metrics import psnr
 from inversenet_tf.imaging.physics.kernels import chromatic, gaussian, linear_motion
 from inversenet_tf.imaging.physics.noise import round_to_8_bits
 from inversenet_tf.imaging.physics.operators import Blur, Compose, Downsampling, SpectralMean
-from inversenet_tf.imaging.physics.solvers import ROUNDING_VARIANCE, solve, solve_without_border
+from inversenet_tf.imaging.physics.solvers import (
+    GOOD_SIZES,
+    LADDER,
+    ROUNDING_VARIANCE,
+    _pad_tapered,
+    solve,
+    solve_at,
+    solve_without_border,
+)
 from inversenet_tf.imaging.physics.spectra import Spectrum, fit_spectrum
 
 COVARIANCE = ((1.2, 0.9, 0.7), (0.9, 1.0, 0.8), (0.7, 0.8, 0.8))
@@ -76,6 +84,17 @@ def test_each_image_of_a_batch_may_have_a_kernel_and_noise_of_its_own():
         np.testing.assert_allclose(together[index], alone[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("case", ["blur", "a kernel a channel", "downsampling"])
+def test_several_noise_levels_share_what_does_not_depend_on_them(case):
+    operator, spectrum, size, settings = CASES[case]
+    measurements = operator(np.random.default_rng(0).random((1, *size, 3)).astype(np.float32))
+    factors = (1.0, 30.0)
+    together = solve_at(measurements, operator.kernel, NOISE, spectrum, factors, **settings)
+    for factor, estimate in zip(factors, together, strict=True):
+        alone = solve(measurements, operator.kernel, factor * NOISE, spectrum, **settings)
+        np.testing.assert_allclose(estimate, alone, atol=1e-5)
+
+
 def test_it_can_be_differentiated_by_the_kernel():
     kernel = tf.constant(gaussian(5))
     with tf.GradientTape() as tape:
@@ -131,6 +150,32 @@ def test_an_unknown_border_does_not_ring():
     assert fine.shape == plain.shape
     scores = [float(psnr(image, photograph[frame])[0]) for image in (measured, plain, coarse, fine)]
     assert scores[1] < scores[0] < scores[0] + 4.0 < min(scores[2:])
+
+
+@pytest.mark.parametrize("kernel", [gaussian(5), chromatic(5)], ids=["one", "a channel each"])
+def test_each_rung_fills_the_border_with_what_the_one_before_would_have_measured(kernel):
+    """Against the ladder as it is described, in whole images, of the same beginning."""
+    frame = tf.random.stateless_uniform((1, 31, 37, 3), [0, 1])
+    (found,) = solve_without_border(frame, kernel, NOISE, UNCORRELATED)
+    padded = _pad_tapered(frame, [60 - 31, 72 - 37])  # 2 * 6 + 16 more at least
+    for factor in LADDER:
+        estimate = solve(padded, kernel, factor * NOISE, UNCORRELATED)
+        padded = Blur(kernel)(estimate).numpy()
+        padded[:, :31, :37] = frame
+    np.testing.assert_allclose(found, estimate[:, :31, :37], atol=1e-4)
+
+
+def test_a_rung_costs_two_transforms_and_an_estimate_one_more():
+    solved = tf.function(
+        lambda y: solve_without_border(y, gaussian(5), NOISE, COLOURS, (3.0, 1.0, 10.0, 30.0))
+    )
+    graph = solved.get_concrete_function(tf.TensorSpec((1, 97, 101, 3))).graph
+    transforms = [o for o in graph.get_operations() if o.type in ("RFFT2D", "IRFFT2D")]
+    rungs = len(LADDER)
+    assert len(transforms) == 1 + 2 * rungs - 1 + 4
+    height, width = transforms[1].outputs[0].shape[2:]
+    assert {height, 2 * (width - 1)} <= set(GOOD_SIZES.tolist())
+    assert all(operation.type != "FFT2D" for operation in graph.get_operations())
 
 
 def test_images_that_no_spectrum_can_be_fitted_to_are_refused():

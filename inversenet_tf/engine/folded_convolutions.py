@@ -1,0 +1,220 @@
+"""Convolutions with constant weights: a layer of Keras, and the batch norm behind it, as one."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+SIZE = 4  # of the kernels that are treated apart: those of the papers' tables and of DCGAN
+FEW = 4  # channels, up to which another way is faster
+
+
+class FoldedConvolution:
+    """What a convolution, transposed or not, computes with the batch norm that may follow it.
+
+    Args:
+        layer: a `keras.layers.Conv2D` or `Conv2DTranspose`, channels last.
+        norm: a `BatchNormalization` of its output, or None.
+        differentiable: as for `frozen`.
+    """
+
+    def __init__(self, layer, norm=None, differentiable=False):
+        self._layer = layer
+        self._differentiable = differentiable
+        self._transposed = isinstance(layer, keras.layers.Conv2DTranspose)
+        self._dtype = layer.compute_dtype
+        self._stride = layer.strides[0]
+        dtype = tf.as_dtype(self._dtype).as_numpy_dtype
+        # A graph holds an array as a constant, and refers to a tensor that it shares with others,
+        # as the phases of a search do.
+        keep = tf.constant if differentiable else np.asarray
+        kernel, bias = (values.astype(dtype) for values in self._with_norm(layer, norm))
+        self._kernel, self._bias = keep(kernel), keep(bias)
+        if self._is_plain():
+            self._block_kernel = keep(block_kernel(kernel, self._stride).astype(dtype))
+
+    def _with_norm(self, layer, norm):
+        kernel = np.array(layer.kernel, np.float64)
+        bias = np.zeros(layer.filters)
+        if layer.use_bias:
+            bias += np.array(layer.bias, np.float64)
+        if norm is not None:
+            factor = 1.0 / np.sqrt(np.array(norm.moving_variance, np.float64) + norm.epsilon)
+            if norm.scale:
+                factor *= np.array(norm.gamma)
+            kernel *= factor[:, None] if self._transposed else factor
+            bias = (bias - np.array(norm.moving_mean)) * factor
+            if norm.center:
+                bias += np.array(norm.beta)
+        return kernel, bias
+
+    def _is_plain(self):
+        """Whether the layer is of a form that `transposed_by_blocks` knows, or its adjoint."""
+        layer = self._layer
+        return (
+            layer.strides in ((1, 1), (2, 2))
+            and layer.kernel_size == (SIZE, SIZE)
+            and layer.padding == "same"
+            and layer.dilation_rate == (1, 1)
+            and getattr(layer, "groups", 1) == 1
+            and getattr(layer, "output_padding", None) is None
+        )
+
+    def __call__(self, features):
+        features = tf.cast(features, self._dtype)
+        outputs = self._grown(features) if self._transposed else self._convolved(features)
+        return self._layer.activation(outputs)
+
+    def _convolved(self, images):
+        if self._differentiable and self._is_fast(images.shape[-1], images.shape[1:3]):
+            outputs = self._shrunk_from_few(images)
+        else:
+            outputs = self._as_the_layer(keras.ops.conv, images)
+        return tf.nn.bias_add(outputs, self._bias)
+
+    def _grown(self, features):
+        sides, channels = features.shape[1:3], features.shape[-1]
+        if self._is_projection(sides):
+            projection = tf.reshape(tf.transpose(self._kernel, [3, 0, 1, 2]), [channels, -1])
+            outputs = tf.reshape(features, [-1, channels]) @ projection
+            outputs = tf.reshape(outputs, [-1, *self._kernel.shape[:3]])
+        elif self._is_fast(self._layer.filters, sides):
+            return self._grown_by_blocks(features)
+        else:
+            padding = {"output_padding": self._layer.output_padding}
+            outputs = self._as_the_layer(keras.ops.conv_transpose, features, **padding)
+        return tf.nn.bias_add(outputs, self._bias)
+
+    def _is_projection(self, sides):
+        """Whether each output is made of the one pixel that there is."""
+        layer = self._layer
+        return (
+            tuple(sides) == (1, 1)
+            and (layer.padding, layer.dilation_rate, layer.output_padding)
+            == ("valid", (1, 1), None)
+            and max(layer.strides) <= min(layer.kernel_size)
+        )
+
+    def _as_the_layer(self, operation, features, **options):
+        layer = self._layer
+        return operation(
+            features,
+            tf.convert_to_tensor(self._kernel),
+            strides=list(layer.strides),
+            padding=layer.padding,
+            data_format=layer.data_format,
+            dilation_rate=layer.dilation_rate,
+            **options,
+        )
+
+    def _is_fast(self, channels, sides):
+        """Whether images of so many channels and these sides are made faster in blocks."""
+        if not self._is_plain():
+            return False
+        if self._stride == 2 and self._transposed:
+            return True
+        blocks = BLOCKS[self._stride].block
+        return channels <= FEW and all(side is not None and side % blocks == 0 for side in sides)
+
+    def _grown_by_blocks(self, features):
+        def grow(features):
+            return transposed_by_blocks(features, self._block_kernel, self._stride, self._bias)
+
+        @tf.custom_gradient
+        def grown(features):
+            def gradient(upstream):
+                return tf.nn.conv2d(upstream, self._kernel, self._stride, "SAME")
+
+            return grow(features), gradient
+
+        return (grown if self._differentiable else grow)(features)
+
+    def _shrunk_from_few(self, images):
+        @tf.custom_gradient
+        def shrunk(images):
+            def gradient(upstream):
+                return transposed_by_blocks(upstream, self._block_kernel, self._stride)
+
+            return tf.nn.conv2d(images, self._kernel, self._stride, "SAME"), gradient
+
+        return shrunk(images)
+
+
+def leaky_relu(slope):
+    """LeakyReLU whose gradient looks at its outputs, which have the inputs' signs.
+
+    TensorFlow's own looks at the inputs, and by that keeps convolution, bias and activation from
+    becoming one operation.
+    """
+
+    @tf.custom_gradient
+    def activate(features):
+        outputs = tf.nn.leaky_relu(features, slope)
+
+        def gradient(upstream):
+            return tf.raw_ops.LeakyReluGrad(gradients=upstream, features=outputs, alpha=slope)
+
+        return outputs, gradient
+
+    return activate
+
+
+@dataclasses.dataclass(frozen=True)
+class Blocks:
+    """How a transposed convolution of a stride is a plain one that returns blocks of pixels.
+
+    Attributes:
+        block: side of a block in pixels.
+        outside: pixels of the first block that are before the image, as many of the last behind.
+        before, after: features that are zero around those there are.
+        reach: features, in a row, of which a block is made.
+    """
+
+    block: int
+    outside: int
+    before: int
+    after: int
+    reach: int
+
+
+# With stride 2 no product is wasted; with stride 1 larger blocks make for more channels.
+BLOCKS = {2: Blocks(2, 1, 1, 1, 2), 1: Blocks(4, 0, 2, 1, 7)}
+
+
+def transposed_by_blocks(features, kernel, stride, bias=None):
+    """`tf.nn.conv2d_transpose` with padding "SAME", for a kernel of `block_kernel`.
+
+    Processors work on many channels at once, also where there are one or three; here the pixels of
+    a block are channels. A plain convolution, moreover, takes its kernel as it is, where
+    TensorFlow rearranges a transposed one's at every call.
+
+    Args:
+        features: [batch, height, width, channels]; with stride 1 of sides that are multiples of 4.
+        kernel, stride: see `block_kernel`.
+        bias: [channels of the result], or None.
+    """
+    blocks = BLOCKS[stride]
+    around = [[0, 0], *[[blocks.before, blocks.after]] * 2, [0, 0]]
+    found = tf.nn.conv2d(tf.pad(features, around), kernel, blocks.block // stride, "VALID")
+    if bias is not None:
+        found = tf.nn.bias_add(found, tf.tile(bias, [blocks.block**2]))
+    found = tf.nn.depth_to_space(found, blocks.block)
+    inside = slice(blocks.outside, -blocks.outside or None)
+    return found[:, inside, inside]
+
+
+def block_kernel(kernel, stride):
+    """[4, 4, few, channels] -> [reach, reach, channels, block * block * few].
+
+    Pixel v of a block is made of feature m by row v - outside + stride * (before - m) + 1.
+    """
+    blocks = BLOCKS[stride]
+    few, channels = kernel.shape[2:]
+    m, v, row = np.ogrid[: blocks.reach, : blocks.block, :SIZE]
+    chosen = row == v - blocks.outside + stride * (blocks.before - m) + 1
+    chosen = chosen.astype(np.float64)
+    placed = np.einsum(
+        "mvr,nwc,rcoi->mnivwo", chosen, chosen, np.asarray(kernel, np.float64), optimize=True
+    )
+    return placed.reshape(blocks.reach, blocks.reach, channels, blocks.block**2 * few)

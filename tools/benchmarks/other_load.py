@@ -1,0 +1,94 @@
+"""What else the machine is busy with: a round beside other work says little, and is not counted."""
+
+import time
+
+import psutil
+from absl import logging
+
+ALLOWED = 0.15  # cores that others may keep busy; an idle system itself takes a few hundredths
+INTERVAL = 1.0  # seconds over which the load is looked at while it is waited for
+PATIENCE = 1800.0  # seconds
+
+
+class OtherLoad:
+    """Cores that are busy with anything but this process and those that it started.
+
+    Args:
+        patience: seconds to wait, in one go, until the machine is idle.
+
+    Attributes:
+        seen: the load beside each round, in cores.
+    """
+
+    def __init__(self, patience=PATIENCE):
+        self.patience = patience
+        self.seen = []
+
+    def begin(self):
+        """What follows is what `end` tells of."""
+        self._begun = _times()
+
+    def end(self):
+        """The cores that others kept busy since `begin`, on average."""
+        clock, busy, own = (now - then for now, then in zip(_times(), self._begun, strict=True))
+        return max(busy - own, 0.0) / max(clock, 1e-3)
+
+    def wait(self):
+        """Returns once the machine is idle.
+
+        Raises:
+            RuntimeError: it has not been for as long as `patience`.
+        """
+        waited, said = 0.0, False
+        while (cores := self._look()) > ALLOWED:
+            if not said:
+                logging.info("Other work keeps %.1f cores busy: waiting until it ends.", cores)
+                said = True
+            waited += INTERVAL
+            if waited >= self.patience:
+                raise RuntimeError(
+                    f"Expected a machine with nothing else to do. Received: one of which others "
+                    f"kept {cores:.1f} cores busy, after {waited:.0f} s of waiting; --loaded "
+                    "counts rounds all the same"
+                )
+
+    def _look(self):
+        self.begin()
+        time.sleep(INTERVAL)
+        return self.end()
+
+    def was_idle(self):
+        """Whether others left the machine alone since `begin`; keeps what they took."""
+        self.seen.append(self.end())
+        return self.seen[-1] <= ALLOWED
+
+
+class AnyLoad(OtherLoad):
+    """Counts every round, and keeps the load that was beside it."""
+
+    def wait(self):
+        """Returns at once."""
+
+    def was_idle(self):
+        """True, whatever else is running."""
+        super().was_idle()
+        return True
+
+
+def _times():
+    """Seconds: of the clock, that all cores were busy, and that they were so with this program.
+
+    The time of a process that has ended is in neither; those of a comparison live as long as it.
+    """
+    system = psutil.cpu_times()
+    waiting = system.idle + getattr(system, "iowait", 0.0)
+    # Guests are counted in `user` already.
+    guests = getattr(system, "guest", 0.0) + getattr(system, "guest_nice", 0.0)
+    own = 0.0
+    for process in (psutil.Process(), *psutil.Process().children(recursive=True)):
+        try:
+            times = process.cpu_times()
+        except psutil.Error:
+            continue
+        own += times.user + times.system
+    return time.monotonic(), sum(system) - waiting - guests, own
