@@ -20,7 +20,6 @@ from tqdm import tqdm
 from inversenet_tf.imaging.files.atomic import write_atomically
 from inversenet_tf.imaging.files.images import list_images, write_image
 from inversenet_tf.imaging.files.json import write_json
-from inversenet_tf.imaging.files.photographs import allow_large
 from inversenet_tf.imaging.physics.kernel_estimation import BOUNDARIES
 from inversenet_tf.restoration.unknown_blur import description_of, shared_blur
 
@@ -46,7 +45,6 @@ def main():
     if existing and not OVERWRITE.value:
         raise ValueError(f"Expected --overwrite, as results exist. Received: {', '.join(existing)}")
     source = Path(INPUT.value).expanduser()
-    allow_large()
     paths = list_images(source) if source.is_dir() else [source]
     with tqdm(total=100, desc="seeking the kernel", unit="%") as progress:
         estimate = shared_blur(
