@@ -53,10 +53,9 @@ LINES = (5, 9, 14, 20, 26)  # lengths
 ANGLES = np.arange(12) * np.pi / 12
 SHAPES_KEPT = 3
 FAVOURITES = 2  # proposals that are refined
-NOISE_FACTORS = (1.0, 0.5, 0.25)
-LEAST_SPREAD = 0.7  # pixels, below which an image counts as sharp
-CLEAR_GAIN = 0.02  # of log likelihood a pixel over no blur, below which there is no blur
-TRUSTED_GAIN = 0.10  # from which the kernel is trusted fully
+LEAST_SPREAD = 0.9  # pixels, below which an image counts as sharp
+CLEAR_GAIN = 0.04  # of log likelihood a pixel over no blur, below which there is no blur
+TRUSTED_GAIN = 0.15  # from which the kernel is trusted fully
 ROUNDING_SIGMA = 1 / 255 / np.sqrt(12)  # of storage in 8 bits
 LUMA_ROUNDING = ROUNDING_SIGMA * np.sqrt(LUMA_NOISE)
 
@@ -204,14 +203,8 @@ def _search(measured, few, size, told):
     kernel = min(candidates, key=lambda candidate: marginal_cost(measured, candidate))
     again = _refine(measured, kernel)
     kernel = min(kernel, again, key=lambda candidate: marginal_cost(measured, candidate))
-    gain = _least_cost(measured, point) - _least_cost(measured, kernel)
+    gain = marginal_cost(measured, point) - marginal_cost(measured, kernel)
     return _centred(kernel), gain, measured.noise
-
-
-def _least_cost(measured, kernel):
-    """The cost for the likeliest noise, as the fine texture of sharp images is taken for some."""
-    quieter = (dataclasses.replace(measured, noise=f * measured.noise) for f in NOISE_FACTORS)
-    return min(marginal_cost(m, kernel) for m in quieter)
 
 
 def _likeliest_shapes(measured, size):
