@@ -10,6 +10,7 @@ from absl import logging
 from blind_gan_tf import figures, operator_report
 from blind_gan_tf.classifier import load_classifier, read_digits
 from blind_gan_tf.inversion import check_fit
+from blind_gan_tf.inversion_files import RESPONSES, write_operator, write_recovered
 from blind_gan_tf.methods import METHODS, admitted
 from blind_gan_tf.prior import load_prior, prior_file
 from blind_gan_tf.problems import measured, simulated, stacked
@@ -18,15 +19,12 @@ from inversenet_tf.engine.workdir import CHECKPOINTS, open_workdir, versions
 from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.checks import check_at_least
 from inversenet_tf.imaging.files.atomic import written_aside
-from inversenet_tf.imaging.files.images import write_image
 from inversenet_tf.imaging.files.json import write_json
 
 # What may change between two calls for one work directory: no search depends on it.
 SCORING_FIELDS = ("methods", "classifier", "metrics")
 INPUTS_FILE = "inputs.json"
 MEASUREMENTS_FILE = "measurements.npy"
-RECOVERED = "recovered"  # directory of the images found
-SURROGATES = "surrogate"  # directory of the operators found, one Keras file a group
 
 
 def run_inversion(config, workdir, measurements=None):
@@ -57,11 +55,10 @@ def run_inversion(config, workdir, measurements=None):
         problem = measured(measurements, config, prior.image_shape[-1])
     check_fit(
         problem.measurements,
-        prior.generator,
-        prior.latents,
-        config.search,
-        config.problem.sources,
-        problem.group_size,
+        prior=prior,
+        config=config.search,
+        sources=config.problem.sources,
+        group_size=problem.group_size,
     )
     _check_scoring(config, prior, classifier)
     methods = admitted(problem, prior, config)
@@ -71,14 +68,14 @@ def run_inversion(config, workdir, measurements=None):
     }
     workdir = open_workdir(workdir, config, free=SCORING_FIELDS)
     _keep_inputs(workdir, inputs, problem)
-    outputs, found = {}, None
+    outputs, inversion = {}, None
     for name in methods:
         watch = SearchLog(workdir, name, config.search, problem)
         outputs[name] = METHODS[name](problem, prior, config, watch)
         watch.close()
         if name == "blind":
-            found = outputs[name]
-    outputs = {name: getattr(found, "images", found) for name, found in outputs.items()}
+            inversion = outputs[name]
+    outputs = {name: getattr(output, "images", output) for name, output in outputs.items()}
     results = {
         "config": dataclasses.asdict(config),
         "prior": {"path": config.prior, "training": prior.training},
@@ -90,9 +87,9 @@ def run_inversion(config, workdir, measurements=None):
         "versions": versions(),
         "methods": _scores(problem, outputs, config, classifier),
     }
-    if found is not None:
-        results["blind"] = _of_the_search(problem, found, workdir, prior)
-    _write_pictures(workdir, problem, outputs, found, results, config)
+    if inversion is not None:
+        results["blind"] = _of_the_search(problem, inversion, workdir)
+    _write_pictures(workdir, problem, outputs, inversion, results, config)
     write_json(workdir / "results.json", results)
     return results
 
@@ -182,24 +179,26 @@ def _flat(images):
     return images.reshape(-1, *images.shape[2:])
 
 
-def _of_the_search(problem, found, workdir, prior):
+def _of_the_search(problem, inversion, workdir):
     """What the search says of itself and of the operators; writes those, too."""
-    side, channels = problem.measurements.shape[1], found.surrogates[0].input_shape[-1]
-    images = stacked(found.images)
+    side, channels = problem.measurements.shape[1], inversion.operators[0].input_shape[-1]
+    images = stacked(inversion.images)
     operators = []
-    for index, (group, surrogate) in enumerate(zip(problem.groups, found.surrogates, strict=True)):
+    for index, (group, surrogate) in enumerate(
+        zip(problem.groups, inversion.operators, strict=True)
+    ):
         response = operator_report.responses(surrogate, channels, side)
         described = {
-            "start": int(found.start[index]),
+            "start": int(inversion.start[index]),
             "receptive_field": operator_report.receptive_field(surrogate, side),
-            "residual": float(found.residuals[group].mean()),
+            "residual": float(inversion.residuals[group].mean()),
             "warnings": operator_report.warnings_of(
-                surrogate, images[group], problem.measurements[group], found.estimates[group]
+                surrogate, images[group], problem.measurements[group], inversion.estimates[group]
             ),
         }
         truth = None
         # A surrogate of mixtures has an order of the sources of its own: no comparison.
-        if problem.operators is not None and len(found.images[0]) == 1:
+        if problem.operators is not None and len(inversion.images[0]) == 1:
             truth = operator_report.responses(problem.operators[index], channels, side)
             described |= operator_report.distance(response, truth)
             described |= operator_report.distance_on_images(
@@ -211,36 +210,26 @@ def _of_the_search(problem, found, workdir, prior):
         for warning in described["warnings"]:
             logging.warning("%s", warning)
         operators.append(described)
-        _write_operator(workdir, index, surrogate, response, truth)
+        write_operator(surrogate, response, workdir, index)
+        figures.operator_figure(
+            workdir / RESPONSES / f"{index:03d}.png",
+            response,
+            truth,
+            f"group {index}: response to one bright pixel",
+        )
     return {
-        "residual_per_value": float(found.residuals.mean() / problem.measurements[0].size),
-        "rounds": len(found.history),
-        "screening": found.screening,
-        "history": found.history,
+        "residual_per_value": float(inversion.residuals.mean() / problem.measurements[0].size),
+        "rounds": len(inversion.history),
+        "screening": inversion.screening,
+        "history": inversion.history,
         "operators": operators,
     }
 
 
-def _write_operator(workdir, index, surrogate, response, truth):
-    with written_aside(workdir / SURROGATES / f"{index:03d}.keras") as partial:
-        surrogate.save(partial)
-    with written_aside(workdir / "operator" / f"{index:03d}.npy") as partial:
-        np.save(partial, response)
-    figures.operator_figure(
-        workdir / "operator" / f"{index:03d}.png",
-        response,
-        truth,
-        f"group {index}: response to one bright pixel",
-    )
-
-
-def _write_pictures(workdir, problem, outputs, found, results, config):
-    if found is not None:
-        for name, images in zip(problem.names, found.images, strict=True):
-            for source, image in enumerate(images):
-                suffix = f"-{source}" if len(images) > 1 else ""
-                write_image(workdir / RECOVERED / f"{name}{suffix}.png", image)
-    estimates = None if found is None else found.estimates
+def _write_pictures(workdir, problem, outputs, inversion, results, config):
+    if inversion is not None:
+        write_recovered(inversion.images, workdir, problem.names)
+    estimates = None if inversion is None else inversion.estimates
     scores = {name: score.get("per_image") for name, score in results["methods"].items()}
     scores = scores if problem.images is not None else None
     footer = (

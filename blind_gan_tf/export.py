@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from blind_gan_tf.config import InversionConfig
-from blind_gan_tf.experiment import RECOVERED, SURROGATES
+from blind_gan_tf.inversion_files import RECOVERED, SURROGATES
 from blind_gan_tf.prior import load_prior
 from inversenet_tf.engine.workdir import read_config, versions
 from inversenet_tf.imaging.files.image_bytes import encoded

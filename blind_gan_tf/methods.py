@@ -1,12 +1,9 @@
 """The blind inversion and its baselines by name: problem -> recovered images (Section 3)."""
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 from sklearn.decomposition import FastICA
 
-from blind_gan_tf.forward import FixedOperator
 from blind_gan_tf.inversion import invert
 from blind_gan_tf.mixing import additive
 from blind_gan_tf.surrogate import build_surrogate
@@ -55,19 +52,19 @@ def ica(problem, prior, config, watch):
 
 def pgd(problem, prior, config, watch):
     """Projected gradient descent on the latents with no operator: G(z) fits the measurement."""
-    return _search(problem, prior, config, watch, FixedOperator([tf.identity]))
+    return _search(problem, prior, config, watch, operator=tf.identity)
 
 
 def pgd_known(problem, prior, config, watch):
     """Projected gradient descent on the latents with the true operator."""
-    return _search(problem, prior, config, watch, FixedOperator(problem.operators))
+    return _search(problem, prior, config, watch, operator=problem.operators)
 
 
 def naive(problem, prior, config, watch):
     """Projected gradient descent on the latents, the mixture taken for the plain sum."""
     mixtures = problem.measurements.shape[-1]
-    forward = FixedOperator([additive(mixtures, config.problem.mixing.signed)])
-    return _search(problem, prior, config, watch, forward)
+    operator = additive(mixtures, config.problem.mixing.signed)
+    return _search(problem, prior, config, watch, operator=operator)
 
 
 def blind(problem, prior, config, watch):
@@ -78,21 +75,16 @@ def blind(problem, prior, config, watch):
     def surrogate(seed):
         return build_surrogate(config.surrogate, image_channels, channels, seed)
 
-    return _search(problem, prior, config, watch, surrogate)
+    return _search(problem, prior, config, watch, surrogate=surrogate)
 
 
-def _search(problem, prior, config, watch, forward):
-    """Algorithm 1 with surrogates, or with a fixed operator and as many starts of the latents."""
-    search = config.search
-    if isinstance(forward, FixedOperator):
-        search = dataclasses.replace(search, random_starts=search.starts, identity_starts=0)
+def _search(problem, prior, config, watch, **forward):
+    """Algorithm 1 with a `surrogate`, or with an `operator` and as many starts of the latents."""
     return invert(
         problem.measurements,
-        prior.generator,
-        prior.discriminator,
-        forward,
-        search,
-        latents=prior.latents,
+        prior,
+        **forward,
+        search=config.search,
         sources=config.problem.sources,
         group_size=problem.group_size,
         seed=config.seed,

@@ -25,7 +25,7 @@ class SearchDiverged(FloatingPointError):
 
 @dataclasses.dataclass
 class FrozenPrior:
-    """What a search uses of a GAN.
+    """What a search uses of a GAN, also of one from elsewhere.
 
     Attributes:
         generator: network from latents [batch, T] to images in [-1, 1].
@@ -36,6 +36,11 @@ class FrozenPrior:
     generator: keras.Model
     discriminator: keras.Model | None
     latents: Latents
+
+    @classmethod
+    def of(cls, prior):
+        """The same of a `Prior`, or of another `FrozenPrior`."""
+        return cls(prior.generator, prior.discriminator, prior.latents)
 
 
 class Search:

@@ -5,6 +5,7 @@ measurements [batch, height, width, measured channels]; the paper's two are here
 """
 
 import keras
+import numpy as np
 
 from inversenet_tf.imaging.physics.operators import pad
 
@@ -71,6 +72,21 @@ class LinearConvolution(keras.Model):
             "seed": seed,
             "initial_scale": initial_scale,
         }
+
+    @property
+    def kernel(self) -> np.ndarray:
+        """The kernels of both layers as one: [height, width, image channels, channels].
+
+        It is that of a convolution, as `Blur` has it; layers of Keras correlate.
+        """
+        first, second = self.get_weights()
+        size = len(first)
+        reach = 2 * size - 1
+        both = np.zeros((reach, reach, first.shape[2], second.shape[3]), np.float32)
+        for row in range(size):
+            for column in range(size):
+                both[row : row + size, column : column + size] += first[row, column] @ second
+        return both[::-1, ::-1]
 
     def get_config(self):
         return self.options | {"name": self.name}

@@ -27,6 +27,12 @@ def test_the_papers_surrogates_have_its_weights():
     assert MixingNetwork(3, 4).count_params() == 3 * 16 + 16 + 16 * 4 + 4
 
 
+def test_the_kernel_of_a_convolution_is_what_it_answers_to_one_pixel():
+    model = LinearConvolution(2, 3, filters=4, kernel_size=3)
+    answers = responses(model, channels=2, side=9)[:, 2:7, 2:7]  # [2, 5, 5, 3]
+    np.testing.assert_allclose(np.moveaxis(answers, 0, 2), model.kernel, atol=1e-6)
+
+
 @pytest.mark.parametrize("boundary", ["circular", "reflect"])
 def test_the_convolution_is_linear_and_keeps_the_size(boundary, images):
     model = LinearConvolution(boundary=boundary)

@@ -118,7 +118,13 @@ def _our_round(measurements, generator, discriminator, surrogate, *, steps, sour
     search = Search(
         measurements,
         FrozenPrior(generator, discriminator, Latents()),
-        first_surrogates(surrogate, config, len(measurements), 0, measurements.shape[-1]),
+        first_surrogates(
+            surrogate,
+            config=config,
+            groups=len(measurements),
+            seed=0,
+            channels=measurements.shape[-1],
+        ),
         config,
         sources=sources,
         seed=0,
