@@ -21,13 +21,17 @@ _PUBLIC = {
     "train_prior": "blind_gan_tf.prior_training:train_prior",
     "invert": "blind_gan_tf.inversion:invert",
     "Inversion": "blind_gan_tf.inversion:Inversion",
+    "refine": "blind_gan_tf.refinement:refine",
     "run_inversion": "blind_gan_tf.experiment:run_inversion",
     "LinearConvolution": "blind_gan_tf.surrogate:LinearConvolution",
+    "ReLUConvolution": "blind_gan_tf.surrogate:ReLUConvolution",
+    "SharedKernel": "blind_gan_tf.shared_kernel:SharedKernel",
     "MixingNetwork": "blind_gan_tf.surrogate:MixingNetwork",
     "Mixing": "blind_gan_tf.mixing:Mixing",
     "PriorConfig": "blind_gan_tf.config:PriorConfig",
     "InversionConfig": "blind_gan_tf.config:InversionConfig",
     "SearchConfig": "blind_gan_tf.config:SearchConfig",
+    "RefinementConfig": "blind_gan_tf.config:RefinementConfig",
     "recipes": "blind_gan_tf.recipes",
 }
 __all__ = [*_PUBLIC, "__version__"]

@@ -7,11 +7,11 @@ import json
 import numpy as np
 from absl import logging
 
-from blind_gan_tf import figures, operator_report
-from blind_gan_tf.classifier import load_classifier, read_digits
+from blind_gan_tf import figures, operator_report, scoring
+from blind_gan_tf.classifier import load_classifier
 from blind_gan_tf.inversion import check_fit
 from blind_gan_tf.inversion_files import RESPONSES, write_operator, write_recovered
-from blind_gan_tf.methods import METHODS, admitted
+from blind_gan_tf.methods import METHODS, Setting, admitted, fitted, initial_kernel
 from blind_gan_tf.prior import load_prior, prior_file
 from blind_gan_tf.problems import measured, simulated, stacked
 from blind_gan_tf.search_log import SearchLog
@@ -22,7 +22,7 @@ from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import write_json
 
 # What may change between two calls for one work directory: no search depends on it.
-SCORING_FIELDS = ("methods", "classifier", "metrics")
+SCORING_FIELDS = ("methods", "classifier", "metrics", "refinement")
 INPUTS_FILE = "inputs.json"
 MEASUREMENTS_FILE = "measurements.npy"
 
@@ -68,13 +68,12 @@ def run_inversion(config, workdir, measurements=None):
     }
     workdir = open_workdir(workdir, config, free=SCORING_FIELDS)
     _keep_inputs(workdir, inputs, problem)
-    outputs, inversion = {}, None
+    outputs = {}
     for name in methods:
-        watch = SearchLog(workdir, name, config.search, problem)
-        outputs[name] = METHODS[name](problem, prior, config, watch)
+        watch = SearchLog(workdir, name, config.search, fitted(name, problem))
+        outputs[name] = METHODS[name](Setting(problem, prior, config, watch, outputs))
         watch.close()
-        if name == "blind":
-            inversion = outputs[name]
+    inversion = outputs.get("blind")
     outputs = {name: getattr(output, "images", output) for name, output in outputs.items()}
     results = {
         "config": dataclasses.asdict(config),
@@ -83,9 +82,9 @@ def run_inversion(config, workdir, measurements=None):
         "measurements": problem.names,
         "images": problem.contents,
         "number_of_images": len(problem.names),
-        "metrics": _stamp(config),
+        "metrics": scoring.stamp(config),
         "versions": versions(),
-        "methods": _scores(problem, outputs, config, classifier),
+        "methods": scoring.score(problem, outputs, config, classifier),
     }
     if inversion is not None:
         results["blind"] = _of_the_search(problem, inversion, workdir)
@@ -104,6 +103,7 @@ def _check_scoring(config, prior, classifier):
             f"Expected surrogate.kernel_size of at most {min(height, width)}, the image's side. "
             f"Received: {config.surrogate.kernel_size}"
         )
+    initial_kernel(config.surrogate)  # raises where its file cannot be read
     if config.problem.task == "separation" and channels != 1:
         raise ValueError(
             "Expected a prior of gray images for a separation. Received: one of "
@@ -131,52 +131,6 @@ def _keep_inputs(workdir, inputs, problem):
     write_json(path, inputs)
     with written_aside(workdir / MEASUREMENTS_FILE) as partial:
         np.save(partial, problem.measurements)
-
-
-def _stamp(config):
-    stamp = config.metrics.stamp()
-    if config.problem.task == "separation":
-        stamp["matching"] = (
-            "of each mixture's sources: intensities normalised to [0, 1], sign and order of the "
-            "estimates by greatest PSNR; an image's score is the mean over its sources"
-        )
-    return stamp
-
-
-def _scores(problem, outputs, config, classifier):
-    """{method: {psnr, ssim, per_image}}; with a classifier also its accuracy on the digits.
-
-    Separated images are matched to their sources in place.
-    """
-    if problem.images is None:
-        return {name: {} for name in outputs}
-    scores = {}
-    for name, images in outputs.items():
-        truth = problem.images
-        if config.problem.task == "separation":
-            images, truth = metrics.matched_to_sources(images, truth, config.metrics)
-            outputs[name] = images
-        per_source = {
-            metric.__name__: np.reshape(
-                metric(_flat(images), _flat(truth), config.metrics), truth.shape[:2]
-            )
-            for metric in (metrics.psnr, metrics.ssim)
-        }
-        if classifier is not None and problem.labels is not None:
-            classes, _ = read_digits(classifier, _flat(images))
-            per_source["read"] = np.reshape(classes, truth.shape[:2]) == problem.labels
-        means = {metric: values.mean(1) for metric, values in per_source.items()}
-        per_image = [
-            {metric: float(values[i]) for metric, values in means.items()}
-            for i in range(len(images))
-        ]
-        averages = {metric: float(values.mean()) for metric, values in means.items()}
-        scores[name] = averages | {"per_image": per_image}
-    return scores
-
-
-def _flat(images):
-    return images.reshape(-1, *images.shape[2:])
 
 
 def _of_the_search(problem, inversion, workdir):
@@ -243,13 +197,3 @@ def _write_pictures(workdir, problem, outputs, inversion, results, config):
     else:
         shown = {name: outputs[name] for name in ("naive", "ica", "blind") if name in outputs}
         figures.separation_figure(path, problem, shown, estimates, footer)
-
-
-def format_table(methods):
-    """The scores of `results.json` as lines of text."""
-    columns = [name for name in ("psnr", "ssim", "read") if name in next(iter(methods.values()))]
-    heads = {"psnr": "PSNR (dB)", "ssim": "SSIM", "read": "classified correctly"}
-    lines = [f"{'method':<12}" + "".join(f"{heads[column]:>14}" for column in columns)]
-    for name, scores in methods.items():
-        lines.append(f"{name:<12}" + "".join(f"{scores[column]:>14.3f}" for column in columns))
-    return "\n".join(lines)

@@ -59,6 +59,14 @@ def stacked(images):
     return images.transpose(0, 2, 3, 1, 4).reshape(count, height, width, sources * channels)
 
 
+def unstacked(images, sources):
+    """[n, height, width, S * channels] -> [n, S, height, width, channels]."""
+    count, height, width, channels = images.shape
+    return images.reshape(count, height, width, sources, channels // sources).transpose(
+        0, 3, 1, 2, 4
+    )
+
+
 def simulated(config, prior):
     """Draws held-out images and measures them as `config.problem` says.
 

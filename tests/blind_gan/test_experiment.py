@@ -6,10 +6,11 @@ import pytest
 from PIL import Image
 
 from blind_gan_tf import search_log
-from blind_gan_tf.experiment import format_table, run_inversion
+from blind_gan_tf.experiment import run_inversion
 from blind_gan_tf.methods import METHODS, admitted
 from blind_gan_tf.prior import load_prior
 from blind_gan_tf.problems import measured, simulated, stacked
+from blind_gan_tf.scoring import format_table
 from inversenet_tf.imaging.config import OperatorConfig
 
 
@@ -22,7 +23,9 @@ def test_a_restoration_leaves_all_it_promises(restoration, tmp_path):
         "pgd",
         "wiener",
         "pgd_known",
+        "range",
         "blind",
+        "blind_refined",
     ]
     assert json.loads(json.dumps(results)) == json.loads((workdir / "results.json").read_text())
     for scores in results["methods"].values():
@@ -65,6 +68,7 @@ def test_a_separation_is_matched_and_judged(separation, tmp_path):
         "pgd_known",
         "naive",
         "ica",
+        "range",
         "blind",
     ]
     assert all(0 <= scores["read"] <= 1 for scores in results["methods"].values())
