@@ -3,12 +3,14 @@
 import dataclasses
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 from absl import logging
 
 from blind_gan_tf import figures, operator_report, scoring
 from blind_gan_tf.classifier import load_classifier
+from blind_gan_tf.config import InversionConfig
 from blind_gan_tf.inversion import check_fit
 from blind_gan_tf.inversion_files import RESPONSES, write_operator, write_recovered
 from blind_gan_tf.methods import METHODS, Setting, admitted, fitted, initial_kernel
@@ -27,7 +29,9 @@ INPUTS_FILE = "inputs.json"
 MEASUREMENTS_FILE = "measurements.npy"
 
 
-def run_inversion(config, workdir, measurements=None):
+def run_inversion(
+    config: InversionConfig, workdir: str | Path, measurements: str | Path | None = None
+) -> dict:
     """Recovers images and operators, holds them against the baselines, and writes what it found.
 
     The same call goes on where an earlier one was interrupted.
@@ -88,7 +92,7 @@ def run_inversion(config, workdir, measurements=None):
     }
     if inversion is not None:
         results["blind"] = _of_the_search(problem, inversion, workdir)
-    _write_pictures(workdir, problem, outputs, inversion, results, config)
+    _write_pictures(workdir, problem, outputs, inversion=inversion, results=results, config=config)
     write_json(workdir / "results.json", results)
     return results
 
@@ -180,7 +184,7 @@ def _of_the_search(problem, inversion, workdir):
     }
 
 
-def _write_pictures(workdir, problem, outputs, inversion, results, config):
+def _write_pictures(workdir, problem, outputs, *, inversion, results, config):
     if inversion is not None:
         write_recovered(inversion.images, workdir, problem.names)
     estimates = None if inversion is None else inversion.estimates
@@ -193,7 +197,9 @@ def _write_pictures(workdir, problem, outputs, inversion, results, config):
     )
     path = workdir / "figure.png"
     if config.problem.task == "restoration":
-        figures.restoration_figure(path, problem, outputs, estimates, scores, footer)
+        figures.restoration_figure(
+            path, problem, outputs, estimates=estimates, scores=scores, footer=footer
+        )
     else:
         shown = {name: outputs[name] for name in ("naive", "ica", "blind") if name in outputs}
-        figures.separation_figure(path, problem, shown, estimates, footer)
+        figures.separation_figure(path, problem, shown, estimates=estimates, footer=footer)

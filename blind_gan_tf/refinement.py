@@ -48,7 +48,9 @@ def refine(
     def descend():
         for _ in tf.range(config.steps):
             with tf.GradientTape() as tape:
-                loss = objective(refined.value, generated, measurements, operator, config)
+                loss = objective(
+                    refined.value, generated, measurements, operator=operator, config=config
+                )
             optimizer.apply([tape.gradient(loss, refined.value)], [refined])
             refined.assign(tf.clip_by_value(refined.value, 0.0, 1.0))
 
@@ -56,7 +58,7 @@ def refine(
     return refined.numpy()
 
 
-def objective(images, generated, measurements, operator, config):
+def objective(images, generated, measurements, *, operator, config):
     """The sum above, over all images."""
     return (
         tf.reduce_sum(tf.square(operator(images) - measurements))

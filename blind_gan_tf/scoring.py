@@ -1,9 +1,14 @@
 """Recovered images against the true ones: PSNR, SSIM, digits that can be read; as a table."""
 
+import functools
+
+import keras
 import numpy as np
 
 from blind_gan_tf.classifier import read_digits
+from blind_gan_tf.config import InversionConfig
 from blind_gan_tf.matching import matched_in_groups, unmatched
+from blind_gan_tf.problems import Problem
 from inversenet_tf.imaging import metrics
 
 METRICS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "read": "read"}
@@ -11,7 +16,7 @@ ORDERED = ("pgd_known", "range")  # methods that are told which source is which
 COLUMN = 16  # characters
 
 
-def stamp(config):
+def stamp(config: InversionConfig) -> dict:
     """What the results of an `InversionConfig` say of their metrics."""
     described = config.metrics.stamp()
     if config.problem.task == "separation":
@@ -26,7 +31,9 @@ def stamp(config):
     return described
 
 
-def score(problem, outputs, config, classifier):
+def score(
+    problem: Problem, outputs: dict, config: InversionConfig, classifier: keras.Model | None
+) -> dict:
     """The scores of every method, {method: scores}; none where the truth is not known.
 
     Args:
@@ -44,17 +51,18 @@ def score(problem, outputs, config, classifier):
     """
     if problem.images is None:
         return {name: {} for name in outputs}
+    compare = functools.partial(_compare, problem, config=config, classifier=classifier)
     scores = {}
     for name, images in outputs.items():
         truth = problem.images
         if config.problem.task != "separation":
-            scores[name] = _summary(_compare(problem, images, truth, config, classifier), problem)
+            scores[name] = _summary(compare(images, truth), problem)
             continue
         one_order = _in_one_order(name, problem, images, config.metrics)
         images, truth = metrics.matched_to_sources(images, truth, config.metrics)
         outputs[name] = images
-        scores[name] = _summary(_compare(problem, images, truth, config, classifier), problem)
-        ordered = _summary(_compare(problem, *one_order, config, classifier), problem)
+        scores[name] = _summary(compare(images, truth), problem)
+        ordered = _summary(compare(*one_order), problem)
         del ordered["per_image"]
         scores[name]["one_order"] = ordered
     return scores
@@ -66,7 +74,7 @@ def _in_one_order(name, problem, images, profile):
     return matched_in_groups(images, problem.images, profile=profile, groups=problem.groups)
 
 
-def _compare(problem, images, truth, config, classifier):
+def _compare(problem, images, truth, *, config, classifier):
     """{metric: [N], the mean over the sources}."""
     per_source = {
         metric.__name__: np.reshape(
@@ -98,7 +106,7 @@ def _flat(images):
     return images.reshape(-1, *images.shape[2:])
 
 
-def format_table(methods):
+def format_table(methods: dict) -> str:
     """The scores of `results.json` as lines of text."""
     some = next(iter(methods.values()))
     columns = [(metric, heading, False) for metric, heading in METRICS.items() if metric in some]

@@ -254,8 +254,8 @@ class Search:
         residuals = measurement_distance(estimates, self._measurements[own][0][:, None]).numpy()
         best = np.arange(len(residuals)), residuals.argmin(1)
         sources = tf.reshape((signed + 1.0) / 2.0, [*latents.shape[1:4], *signed.shape[1:]])
-        found = (latents[0].numpy(), sources.numpy(), estimates, residuals)
-        return model, *(values[best] for values in found)
+        tried = (latents[0].numpy(), sources.numpy(), estimates, residuals)
+        return model, *(values[best] for values in tried)
 
 
 def build_adam(rate, steps, config):

@@ -36,6 +36,7 @@ class SharedKernel(keras.Model):
         self,
         image_channels: int = 3,
         kernel_size: int = 21,
+        *,
         boundary: str = "circular",
         seed: int = 0,
         initial_kernel: np.ndarray | None = None,

@@ -112,8 +112,8 @@ def test_the_compiled_loops_compute_what_the_plain_loop_does(sources):
         return []
 
     def surrogate(seed):
-        kept.append(MixingNetwork(sources, 2, 5, seed))
-        return MixingNetwork(sources, 2, 5, seed)
+        kept.append(MixingNetwork(sources, 2, units=5, seed=seed))
+        return MixingNetwork(sources, 2, units=5, seed=seed)
 
     result = invert(
         measurements,
@@ -141,7 +141,7 @@ def test_a_seed_gives_the_same_answer_twice_and_another_seed_another():
         invert(
             images,
             toy_prior(generator),
-            lambda s: LinearConvolution(1, 1, 4, 3, seed=s),
+            lambda s: LinearConvolution(1, 1, filters=4, kernel_size=3, seed=s),
             search=config,
             seed=seed,
         )

@@ -21,8 +21,8 @@ def test_the_objective_is_the_sum_of_its_three_terms():
     expected = np.sum((0.5 * images - measurements) ** 2)
     expected += 0.3 * np.sum((images - generated) ** 2)
     expected += 0.7 * np.sum(np.sqrt(down**2 + right**2))
-    found = objective(images, generated, measurements, lambda x: 0.5 * x, config)
-    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    value = objective(images, generated, measurements, operator=lambda x: 0.5 * x, config=config)
+    np.testing.assert_allclose(value, expected, rtol=1e-3)
     assert total_variation(np.full((1, 4, 4, 1), 0.3, np.float32)) < 0.02
 
 

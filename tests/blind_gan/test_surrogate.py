@@ -58,7 +58,7 @@ def test_a_relu_between_the_convolutions_makes_them_another_function(images):
 @pytest.mark.parametrize("size", [7, 9])
 def test_a_shared_kernel_is_a_blur_of_it(boundary, size, images):
     kernel = camera_shake(7, seed=1)
-    model = SharedKernel(3, size, boundary, initial_kernel=kernel)
+    model = SharedKernel(3, size, boundary=boundary, initial_kernel=kernel)
     assert model.kernel.shape == (size, size)
     np.testing.assert_allclose(model.kernel.sum(), 1.0, rtol=1e-5)
     assert model.kernel.min() > 0  # a weight of zero would stay there
@@ -159,10 +159,10 @@ def test_the_receptive_field_is_that_of_both_kernels(size, field):
 
 def test_responses_are_the_kernel():
     kernel = np.arange(9, dtype=np.float32).reshape(3, 3)
-    found = responses(Blur(kernel), channels=2, side=8)
-    assert found.shape == (2, 8, 8, 2)
-    np.testing.assert_allclose(found[1, 3:6, 3:6, 1], kernel, atol=1e-6)
-    np.testing.assert_array_equal(found[1, ..., 0], 0)
+    answers = responses(Blur(kernel), channels=2, side=8)
+    assert answers.shape == (2, 8, 8, 2)
+    np.testing.assert_allclose(answers[1, 3:6, 3:6, 1], kernel, atol=1e-6)
+    np.testing.assert_array_equal(answers[1, ..., 0], 0)
 
 
 def test_distances_between_operators():
