@@ -13,7 +13,7 @@ from blind_gan_tf.classifier import load_classifier
 from blind_gan_tf.config import InversionConfig
 from blind_gan_tf.inversion import check_fit
 from blind_gan_tf.inversion_files import RESPONSES, write_operator, write_recovered
-from blind_gan_tf.methods import METHODS, Setting, admitted, fitted, initial_kernel
+from blind_gan_tf.methods import METHODS, Setting, admitted, fitted, kernel_to_begin_with
 from blind_gan_tf.prior import load_prior, prior_file
 from blind_gan_tf.problems import measured, simulated, stacked
 from blind_gan_tf.search_log import SearchLog
@@ -107,7 +107,7 @@ def _check_scoring(config, prior, classifier):
             f"Expected surrogate.kernel_size of at most {min(height, width)}, the image's side. "
             f"Received: {config.surrogate.kernel_size}"
         )
-    initial_kernel(config.surrogate)  # raises where its file cannot be read
+    kernel_to_begin_with(config.surrogate)  # raises where its file cannot be read
     if config.problem.task == "separation" and channels != 1:
         raise ValueError(
             "Expected a prior of gray images for a separation. Received: one of "

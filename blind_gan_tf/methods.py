@@ -1,6 +1,7 @@
 """The blind inversion and its baselines by name: setting -> recovered images (Section 3)."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import tensorflow as tf
@@ -124,26 +125,37 @@ def images_alone(problem):
 
 def blind(setting):
     """Algorithm 1."""
+    surrogates = [
+        functools.partial(_surrogate, setting, kernel) for kernel in initial_kernels(setting)
+    ]
+    return _search(setting, surrogate=surrogates)
+
+
+def _surrogate(setting, kernel, seed):
     config = setting.config
-    kernel = initial_kernel(config.surrogate)
-
-    def surrogate(seed):
-        return build_surrogate(
-            config.surrogate,
-            image_channels=config.problem.sources * setting.prior.image_shape[-1],
-            channels=setting.problem.measurements.shape[-1],
-            seed=seed,
-            initial_kernel=kernel,
-        )
-
-    return _search(setting, surrogate=surrogate)
+    return build_surrogate(
+        config.surrogate,
+        image_channels=config.problem.sources * setting.prior.image_shape[-1],
+        channels=setting.problem.measurements.shape[-1],
+        seed=seed,
+        initial_kernel=kernel,
+    )
 
 
-def initial_kernel(config):
-    """The kernel that a `SurrogateConfig` lets the surrogates of all groups begin with, or None.
+def initial_kernels(setting):
+    """The kernel that the surrogates of each group begin with, or None for a random one.
 
-    A kernel that is estimated from each group's measurements belongs here, too: `invert` takes a
-    surrogate for each group.
+    Each group has its own, so that it may be one that was estimated from its measurements.
+    """
+    kernel = kernel_to_begin_with(setting.config.surrogate)
+    return [kernel for _ in setting.problem.groups]
+
+
+def kernel_to_begin_with(config):
+    """The kernel in the file that a `SurrogateConfig` names, or None.
+
+    Raises:
+        ValueError: the file cannot be read as a kernel.
     """
     return from_file(config.initial_kernel) if config.initial_kernel else None
 

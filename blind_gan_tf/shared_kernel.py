@@ -117,7 +117,9 @@ def circular_convolution(images, kernel):
     spread = tf.pad(kernel, [[0, missing[0]], [0, missing[1]]])
     spread = tf.roll(spread, [-(size // 2), -(size // 2)], axis=(0, 1))
     spectra = tf.signal.rfft2d(tf.transpose(images, [0, 3, 1, 2])) * tf.signal.rfft2d(spread)
-    return tf.transpose(tf.signal.irfft2d(spectra, sides), [0, 2, 3, 1])
+    measured = tf.transpose(tf.signal.irfft2d(spectra, sides), [0, 2, 3, 1])
+    measured.set_shape(images.shape)
+    return measured
 
 
 def placed(kernel, size):

@@ -13,7 +13,7 @@ from blind_gan_tf.methods import METHODS, Setting, fitted
 from blind_gan_tf.mixing import Mixing
 from blind_gan_tf.problems import Problem, stacked, unstacked
 from inversenet_tf.imaging.baselines.wiener import wiener
-from inversenet_tf.imaging.physics.kernels import gaussian
+from inversenet_tf.imaging.physics.kernels import camera_shake, gaussian
 from inversenet_tf.imaging.physics.operators import Blur
 
 SEARCHES = ("pgd", "pgd_known", "naive", "range", "blind")
@@ -120,6 +120,23 @@ def test_wiener_is_told_the_kernel_and_the_noise(setting, sigma):
     restored = METHODS["wiener"](setting)[:, 0]
     np.testing.assert_array_equal(restored, wiener(measurements, kernel, sigma))
     assert sigma == 0 or (restored != wiener(measurements, kernel, 0.0)).any()
+
+
+def test_a_search_may_begin_with_a_kernel_from_a_file(setting, asked, tmp_path):
+    kernel = camera_shake(5, seed=1)
+    np.save(tmp_path / "kernel.npy", kernel)
+    surrogate = setting.config.surrogate
+    surrogate.name, surrogate.initial_kernel = "shared_kernel", str(tmp_path / "kernel.npy")
+    METHODS["blind"](setting)
+    [begin] = asked["surrogate"]
+    np.testing.assert_allclose(begin(3).kernel, kernel, rtol=0.02, atol=1e-3)
+    surrogate.initial_kernel = ""
+    METHODS["blind"](setting)
+    [begin] = asked["surrogate"]
+    assert (begin(3).kernel != begin(4).kernel).any()
+    surrogate.name, surrogate.initial_kernel = "linear_convolution", "kernel.npy"
+    with pytest.raises(ValueError, match='"shared_kernel" with surrogate.initial_kernel'):
+        setting.config.validate()
 
 
 def test_the_search_has_the_papers_constants():

@@ -59,7 +59,7 @@ def test_a_relu_between_the_convolutions_makes_them_another_function(images):
 def test_a_shared_kernel_is_a_blur_of_it(boundary, size, images):
     kernel = camera_shake(7, seed=1)
     model = SharedKernel(3, size, boundary=boundary, initial_kernel=kernel)
-    assert model.kernel.shape == (size, size)
+    assert model.kernel.shape == (size, size) and model.output_shape == (None, None, None, 3)
     np.testing.assert_allclose(model.kernel.sum(), 1.0, rtol=1e-5)
     assert model.kernel.min() > 0  # a weight of zero would stay there
     np.testing.assert_allclose(model.kernel, placed(kernel, size), rtol=0.01, atol=1e-3)
