@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -40,7 +41,7 @@ class Inversion:
     history: list
     screening: list
 
-    def save(self, directory: str, names: Sequence[str] | None = None) -> None:
+    def save(self, directory: str | Path, names: Sequence[str] | None = None) -> None:
         """Writes the images, the operators and the numbers into a directory.
 
         Args:

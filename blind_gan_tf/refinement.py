@@ -46,15 +46,15 @@ def refine(
 
     @tf.function
     def descend():
-        for _ in tf.range(config.steps):
-            with tf.GradientTape() as tape:
-                loss = objective(
-                    refined.value, generated, measurements, operator=operator, config=config
-                )
-            optimizer.apply([tape.gradient(loss, refined.value)], [refined])
-            refined.assign(tf.clip_by_value(refined.value, 0.0, 1.0))
+        with tf.GradientTape() as tape:
+            loss = objective(
+                refined.value, generated, measurements, operator=operator, config=config
+            )
+        optimizer.apply([tape.gradient(loss, refined.value)], [refined])
+        refined.assign(tf.clip_by_value(refined.value, 0.0, 1.0))
 
-    descend()
+    for _ in range(config.steps):
+        descend()
     return refined.numpy()
 
 
