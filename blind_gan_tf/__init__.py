@@ -1,1 +1,55 @@
-"""Blind inversion with a GAN prior: images and the unknown operator from measurements alone."""
+"""Blind inversion with a GAN prior: images and the unknown operator from measurements alone.
+
+What a user needs is here, whatever the modules behind it:
+
+    import blind_gan_tf as blind
+
+    prior = blind.Prior.load("runs/prior_celeba")
+    result = blind.invert(measurements, prior, blind.LinearConvolution(kernel_size=11))
+    result.images, result.operators[0].kernel, result.residuals
+
+Everything is imported when it is first used, so that `import blind_gan_tf` takes no time.
+"""
+
+import importlib
+
+# Where each public name comes from: a module, or an attribute of one.
+_PUBLIC = {
+    "Prior": "blind_gan_tf.prior:Prior",
+    "FrozenPrior": "blind_gan_tf.search:FrozenPrior",
+    "Latents": "blind_gan_tf.latents:Latents",
+    "train_prior": "blind_gan_tf.prior_training:train_prior",
+    "invert": "blind_gan_tf.inversion:invert",
+    "Inversion": "blind_gan_tf.inversion:Inversion",
+    "refine": "blind_gan_tf.refinement:refine",
+    "run_inversion": "blind_gan_tf.experiment:run_inversion",
+    "LinearConvolution": "blind_gan_tf.surrogate:LinearConvolution",
+    "ReLUConvolution": "blind_gan_tf.surrogate:ReLUConvolution",
+    "SharedKernel": "blind_gan_tf.shared_kernel:SharedKernel",
+    "MixingNetwork": "blind_gan_tf.surrogate:MixingNetwork",
+    "Mixing": "blind_gan_tf.mixing:Mixing",
+    "PriorConfig": "blind_gan_tf.config:PriorConfig",
+    "InversionConfig": "blind_gan_tf.config:InversionConfig",
+    "SearchConfig": "blind_gan_tf.config:SearchConfig",
+    "RefinementConfig": "blind_gan_tf.config:RefinementConfig",
+    "recipes": "blind_gan_tf.recipes",
+}
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name):
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("inversenet-tf")
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _PUBLIC[name].partition(":")
+    value = importlib.import_module(module)
+    value = getattr(value, attribute) if attribute else value
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -9,7 +9,7 @@ from inversenet_tf.engine.keras_files import load_keras
 from inversenet_tf.imaging.files.arrays import read_arrays
 
 
-def lenet():
+def lenet() -> keras.Model:
     """LeNet-5: [batch, 32, 32, 1] in [0, 1] -> probabilities [batch, 10]."""
     layers = keras.layers
     return keras.Sequential(
@@ -27,7 +27,7 @@ def lenet():
     )
 
 
-def load_classifier(path):
+def load_classifier(path: str | Path) -> keras.Model:
     """A classifier of images in [0, 1] from a file.
 
     Args:
@@ -60,7 +60,7 @@ def _lenet_from_npz(path):
     return model
 
 
-def read_digits(classifier, images):
+def read_digits(classifier: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(classes, probabilities), both [batch], of the class a classifier finds most probable."""
     probabilities = classifier.predict(images, batch_size=512, verbose=0)
     return probabilities.argmax(-1), probabilities.max(-1)

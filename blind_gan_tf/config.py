@@ -24,10 +24,13 @@ from inversenet_tf.imaging.renamed import Renamed
 # The names that a config may use; what they stand for is in `networks.NETWORKS` and
 # `methods.METHODS`, which reading a config does not import.
 IMAGE_SIDES = {"dcgan": 64, "digits": 32}  # of the images of each prior network, in pixels
-METHODS = ("degraded", "random", "pgd", "wiener", "pgd_known", "naive", "ica", "blind")
+METHODS = (
+    *("degraded", "random", "pgd", "wiener", "pgd_known", "naive", "ica", "range"),
+    *("blind", "blind_refined"),
+)
 NONLINEARITIES = ("abs", "none")
 TASKS = ("restoration", "separation")
-SURROGATES = ("linear_convolution", "mixing")
+SURROGATES = ("linear_convolution", "relu_convolution", "shared_kernel", "mixing")
 
 
 @dataclasses.dataclass(slots=True)
@@ -96,10 +99,13 @@ class PriorConfig:
 class SurrogateConfig:
     """F-hat (Sections 3.1 and 3.2)."""
 
-    name: str = "linear_convolution"  # or "mixing"
-    filters: int = 16  # linear_convolution: of its first layer
-    kernel_size: int = 5  # linear_convolution: of both layers; together 2 * kernel_size - 1
-    boundary: str = "circular"  # linear_convolution. Paper: not said
+    # "linear_convolution"; "relu_convolution", with a ReLU between its two layers, which the paper
+    # also tried; "mixing"; or, beyond the paper, "shared_kernel": one blur kernel for all channels.
+    name: str = "linear_convolution"
+    filters: int = 16  # of the first layer of both kinds of convolutions
+    kernel_size: int = 5  # of both layers, together 2 * kernel_size - 1; of shared_kernel its own
+    boundary: str = "circular"  # of convolutions. Paper: not said
+    initial_kernel: str = ""  # shared_kernel: a kernel's file to begin with; "": at random
     units: int = 16  # mixing: of its first layer
     # Of the random weights, times Glorot's. What no image of the prior shows of an operator, its
     # highest frequencies, stays as it began: a small beginning leaves less of it.
@@ -112,6 +118,11 @@ class SurrogateConfig:
         check_at_least("surrogate.filters", self.filters, 1)
         check_at_least("surrogate.units", self.units, 1)
         check_positive("surrogate.initial_scale", self.initial_scale)
+        if self.initial_kernel and self.name != "shared_kernel":
+            raise ValueError(
+                'Expected surrogate.name "shared_kernel" with surrogate.initial_kernel. Received: '
+                f"{self.name!r}"
+            )
         if self.kernel_size < 1 or self.kernel_size % 2 == 0:
             raise ValueError(f"Expected an odd surrogate.kernel_size. Received: {self.kernel_size}")
 
@@ -182,6 +193,26 @@ class SearchConfig:
             )
         for field in ("surrogate_learning_rate", "latent_learning_rate"):
             check_positive(f"search.{field}", getattr(self, field))
+
+
+@dataclasses.dataclass(slots=True)
+class RefinementConfig:
+    """`blind_refined`, beyond the paper: images that may leave the prior's range, after the search.
+
+    The weights are relative to that of the squared distance to the measurements.
+    """
+
+    closeness: float = 1e-2  # of the squared distance to G(z)
+    total_variation: float = 1e-3
+    learning_rate: float = 1e-2  # of Adam, along a cosine to zero
+    steps: int = 300
+
+    def validate(self):
+        """Raises ValueError for a value outside its range."""
+        for field in ("closeness", "total_variation"):
+            check_at_least(f"refinement.{field}", getattr(self, field), 0)
+        check_positive("refinement.learning_rate", self.learning_rate)
+        check_at_least("refinement.steps", self.steps, 1)
 
 
 @dataclasses.dataclass(slots=True)
@@ -271,6 +302,7 @@ class InversionConfig:
     problem: ProblemConfig = dataclasses.field(default_factory=ProblemConfig)
     surrogate: SurrogateConfig = dataclasses.field(default_factory=SurrogateConfig)
     search: SearchConfig = dataclasses.field(default_factory=SearchConfig)
+    refinement: RefinementConfig = dataclasses.field(default_factory=RefinementConfig)
     methods: tuple = METHODS  # of those, the ones that the problem admits
     classifier: str = ""  # a classifier that says which separated digits can be read; "": none
     metrics: MetricProfile = dataclasses.field(default_factory=MetricProfile)
@@ -283,11 +315,17 @@ class InversionConfig:
         self.problem.validate()
         self.surrogate.validate()
         self.search.validate()
+        self.refinement.validate()
         self.metrics.validate()
         check_choice("precision", self.precision, PRECISIONS)
         check_at_least("seed", self.seed, 0)
         for name in self.methods:
             check_choice("methods", name, METHODS)
+        if "blind_refined" in self.methods and "blind" not in self.methods:
+            raise ValueError(
+                'Expected "blind" among the methods with "blind_refined", which begins with its '
+                f"result. Received: {self.methods}"
+            )
         if not self.prior:
             raise ValueError(
                 "Expected prior to name a trained prior, as in --config.prior=runs/prior_digits. "

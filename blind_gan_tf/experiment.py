@@ -3,14 +3,17 @@
 import dataclasses
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 from absl import logging
 
-from blind_gan_tf import figures, operator_report
-from blind_gan_tf.classifier import load_classifier, read_digits
+from blind_gan_tf import figures, operator_report, scoring
+from blind_gan_tf.classifier import load_classifier
+from blind_gan_tf.config import InversionConfig
 from blind_gan_tf.inversion import check_fit
-from blind_gan_tf.methods import METHODS, admitted
+from blind_gan_tf.inversion_files import RESPONSES, write_operator, write_recovered
+from blind_gan_tf.methods import METHODS, Setting, admitted, fitted, kernel_to_begin_with
 from blind_gan_tf.prior import load_prior, prior_file
 from blind_gan_tf.problems import measured, simulated, stacked
 from blind_gan_tf.search_log import SearchLog
@@ -18,20 +21,19 @@ from inversenet_tf.engine.workdir import CHECKPOINTS, open_workdir, versions
 from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.checks import check_at_least
 from inversenet_tf.imaging.files.atomic import check_writable, written_aside
-from inversenet_tf.imaging.files.images import write_image
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.paths import check_utf8
 
 # What may change between two calls for one work directory: no search depends on it.
-SCORING_FIELDS = ("methods", "classifier", "metrics")
+SCORING_FIELDS = ("methods", "classifier", "metrics", "refinement")
 INPUTS_FILE = "inputs.json"
 MEASUREMENTS_FILE = "measurements.npy"
-RECOVERED = "recovered"  # directory of the images found
-SURROGATES = "surrogate"  # directory of the operators found, one Keras file a group
 
 
-def run_inversion(config, workdir, measurements=None):
+def run_inversion(
+    config: InversionConfig, workdir: str | Path, measurements: str | Path | None = None
+) -> dict:
     """Recovers images and operators, holds them against the baselines, and writes what it found.
 
     The same call goes on where an earlier one was interrupted.
@@ -68,11 +70,10 @@ def _run_inversion(config, workdir, measurements):
         problem = measured(measurements, config, prior.image_shape[-1])
     check_fit(
         problem.measurements,
-        prior.generator,
-        prior.latents,
-        config.search,
-        config.problem.sources,
-        problem.group_size,
+        prior=prior,
+        config=config.search,
+        sources=config.problem.sources,
+        group_size=problem.group_size,
     )
     _check_scoring(config, prior, classifier)
     methods = admitted(problem, prior, config)
@@ -82,14 +83,13 @@ def _run_inversion(config, workdir, measurements):
     }
     open_workdir(workdir, config, free=SCORING_FIELDS)
     _keep_inputs(workdir, inputs, problem)
-    outputs, found = {}, None
+    outputs = {}
     for name in methods:
-        watch = SearchLog(workdir, name, config.search, problem)
-        outputs[name] = METHODS[name](problem, prior, config, watch)
+        watch = SearchLog(workdir, name, config.search, fitted(name, problem))
+        outputs[name] = METHODS[name](Setting(problem, prior, config, watch, outputs))
         watch.close()
-        if name == "blind":
-            found = outputs[name]
-    outputs = {name: getattr(found, "images", found) for name, found in outputs.items()}
+    inversion = outputs.get("blind")
+    outputs = {name: getattr(output, "images", output) for name, output in outputs.items()}
     results = {
         "config": dataclasses.asdict(config),
         "prior": {"path": config.prior, "training": prior.training},
@@ -97,13 +97,13 @@ def _run_inversion(config, workdir, measurements):
         "measurements": problem.names,
         "images": problem.contents,
         "number_of_images": len(problem.names),
-        "metrics": _stamp(config),
+        "metrics": scoring.stamp(config),
         "versions": versions(),
-        "methods": _scores(problem, outputs, config, classifier),
+        "methods": scoring.score(problem, outputs, config, classifier),
     }
-    if found is not None:
-        results["blind"] = _of_the_search(problem, found, workdir, prior)
-    _write_pictures(workdir, problem, outputs, found, results, config)
+    if inversion is not None:
+        results["blind"] = _of_the_search(problem, inversion, workdir)
+    _write_pictures(workdir, problem, outputs, inversion=inversion, results=results, config=config)
     write_json(workdir / "results.json", results)
     return results
 
@@ -118,6 +118,7 @@ def _check_scoring(config, prior, classifier):
             f"Expected surrogate.kernel_size of at most {min(height, width)}, the image's side. "
             f"Received: {config.surrogate.kernel_size}"
         )
+    kernel_to_begin_with(config.surrogate)  # raises where its file cannot be read
     if config.problem.task == "separation" and channels != 1:
         raise ValueError(
             "Expected a prior of gray images for a separation. Received: one of "
@@ -147,70 +148,26 @@ def _keep_inputs(workdir, inputs, problem):
         np.save(partial, problem.measurements)
 
 
-def _stamp(config):
-    stamp = config.metrics.stamp()
-    if config.problem.task == "separation":
-        stamp["matching"] = (
-            "of each mixture's sources: intensities normalised to [0, 1], sign and order of the "
-            "estimates by greatest PSNR; an image's score is the mean over its sources"
-        )
-    return stamp
-
-
-def _scores(problem, outputs, config, classifier):
-    """{method: {psnr, ssim, per_image}}; with a classifier also its accuracy on the digits.
-
-    Separated images are matched to their sources in place.
-    """
-    if problem.images is None:
-        return {name: {} for name in outputs}
-    scores = {}
-    for name, images in outputs.items():
-        truth = problem.images
-        if config.problem.task == "separation":
-            images, truth = metrics.matched_to_sources(images, truth, config.metrics)
-            outputs[name] = images
-        per_source = {
-            metric.__name__: np.reshape(
-                metric(_flat(images), _flat(truth), config.metrics), truth.shape[:2]
-            )
-            for metric in (metrics.psnr, metrics.ssim)
-        }
-        if classifier is not None and problem.labels is not None:
-            classes, _ = read_digits(classifier, _flat(images))
-            per_source["read"] = np.reshape(classes, truth.shape[:2]) == problem.labels
-        means = {metric: values.mean(1) for metric, values in per_source.items()}
-        per_image = [
-            {metric: float(values[i]) for metric, values in means.items()}
-            for i in range(len(images))
-        ]
-        averages = {metric: float(values.mean()) for metric, values in means.items()}
-        scores[name] = averages | {"per_image": per_image}
-    return scores
-
-
-def _flat(images):
-    return images.reshape(-1, *images.shape[2:])
-
-
-def _of_the_search(problem, found, workdir, prior):
+def _of_the_search(problem, inversion, workdir):
     """What the search says of itself and of the operators; writes those, too."""
-    side, channels = problem.measurements.shape[1], found.surrogates[0].input_shape[-1]
-    images = stacked(found.images)
+    side, channels = problem.measurements.shape[1], inversion.operators[0].input_shape[-1]
+    images = stacked(inversion.images)
     operators = []
-    for index, (group, surrogate) in enumerate(zip(problem.groups, found.surrogates, strict=True)):
+    for index, (group, surrogate) in enumerate(
+        zip(problem.groups, inversion.operators, strict=True)
+    ):
         response = operator_report.responses(surrogate, channels, side)
         described = {
-            "start": int(found.start[index]),
+            "start": int(inversion.start[index]),
             "receptive_field": operator_report.receptive_field(surrogate, side),
-            "residual": float(found.residuals[group].mean()),
+            "residual": float(inversion.residuals[group].mean()),
             "warnings": operator_report.warnings_of(
-                surrogate, images[group], problem.measurements[group], found.estimates[group]
+                surrogate, images[group], problem.measurements[group], inversion.estimates[group]
             ),
         }
         truth = None
         # A surrogate of mixtures has an order of the sources of its own: no comparison.
-        if problem.operators is not None and len(found.images[0]) == 1:
+        if problem.operators is not None and len(inversion.images[0]) == 1:
             truth = operator_report.responses(problem.operators[index], channels, side)
             described |= operator_report.distance(response, truth)
             described |= operator_report.distance_on_images(
@@ -222,36 +179,26 @@ def _of_the_search(problem, found, workdir, prior):
         for warning in described["warnings"]:
             logging.warning("%s", warning)
         operators.append(described)
-        _write_operator(workdir, index, surrogate, response, truth)
+        write_operator(surrogate, response, workdir, index)
+        figures.operator_figure(
+            workdir / RESPONSES / f"{index:03d}.png",
+            response,
+            truth,
+            f"group {index}: response to one bright pixel",
+        )
     return {
-        "residual_per_value": float(found.residuals.mean() / problem.measurements[0].size),
-        "rounds": len(found.history),
-        "screening": found.screening,
-        "history": found.history,
+        "residual_per_value": float(inversion.residuals.mean() / problem.measurements[0].size),
+        "rounds": len(inversion.history),
+        "screening": inversion.screening,
+        "history": inversion.history,
         "operators": operators,
     }
 
 
-def _write_operator(workdir, index, surrogate, response, truth):
-    with written_aside(workdir / SURROGATES / f"{index:03d}.keras") as partial:
-        surrogate.save(partial)
-    with written_aside(workdir / "operator" / f"{index:03d}.npy") as partial:
-        np.save(partial, response)
-    figures.operator_figure(
-        workdir / "operator" / f"{index:03d}.png",
-        response,
-        truth,
-        f"group {index}: response to one bright pixel",
-    )
-
-
-def _write_pictures(workdir, problem, outputs, found, results, config):
-    if found is not None:
-        for name, images in zip(problem.names, found.images, strict=True):
-            for source, image in enumerate(images):
-                suffix = f"-{source}" if len(images) > 1 else ""
-                write_image(workdir / RECOVERED / f"{name}{suffix}.png", image)
-    estimates = None if found is None else found.estimates
+def _write_pictures(workdir, problem, outputs, *, inversion, results, config):
+    if inversion is not None:
+        write_recovered(inversion.images, workdir, problem.names)
+    estimates = None if inversion is None else inversion.estimates
     scores = {name: score.get("per_image") for name, score in results["methods"].items()}
     scores = scores if problem.images is not None else None
     footer = (
@@ -261,17 +208,9 @@ def _write_pictures(workdir, problem, outputs, found, results, config):
     )
     path = workdir / "figure.png"
     if config.problem.task == "restoration":
-        figures.restoration_figure(path, problem, outputs, estimates, scores, footer)
+        figures.restoration_figure(
+            path, problem, outputs, estimates=estimates, scores=scores, footer=footer
+        )
     else:
         shown = {name: outputs[name] for name in ("naive", "ica", "blind") if name in outputs}
-        figures.separation_figure(path, problem, shown, estimates, footer)
-
-
-def format_table(methods):
-    """The scores of `results.json` as lines of text."""
-    columns = [name for name in ("psnr", "ssim", "read") if name in next(iter(methods.values()))]
-    heads = {"psnr": "PSNR (dB)", "ssim": "SSIM", "read": "classified correctly"}
-    lines = [f"{'method':<12}" + "".join(f"{heads[column]:>14}" for column in columns)]
-    for name, scores in methods.items():
-        lines.append(f"{name:<12}" + "".join(f"{scores[column]:>14.3f}" for column in columns))
-    return "\n".join(lines)
+        figures.separation_figure(path, problem, shown, estimates=estimates, footer=footer)

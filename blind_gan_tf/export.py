@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from blind_gan_tf.config import InversionConfig
-from blind_gan_tf.experiment import RECOVERED, SURROGATES
+from blind_gan_tf.inversion_files import RECOVERED, SURROGATES
 from blind_gan_tf.prior import load_prior
 from inversenet_tf.engine.frozen import frozen
 from inversenet_tf.engine.keras_files import load_keras
@@ -22,7 +22,14 @@ EXAMPLES = 5
 SEED = 0
 
 
-def export_prior(workdir, output, precision="float32", verified=False, python=None):
+def export_prior(
+    workdir: str | Path,
+    output: str | Path,
+    precision: str = "float32",
+    *,
+    verified: bool = False,
+    python: str | None = None,
+) -> Path:
     """Writes a prior's generator as the next version of a served model, whole or not at all.
 
     Signatures: `serving_default`, `latents`, float32 [batch, T] -> `images`, [batch, height, width,
@@ -79,7 +86,14 @@ def export_prior(workdir, output, precision="float32", verified=False, python=No
     )
 
 
-def export_surrogate(workdir, output, group=None, verified=False, python=None):
+def export_surrogate(
+    workdir: str | Path,
+    output: str | Path,
+    group: int | None = None,
+    *,
+    verified: bool = False,
+    python: str | None = None,
+) -> Path:
     """Writes an operator that a blind inversion estimated as the next version of a served model.
 
     Signature `serving_default`: `images`, float32 [batch, height, width, sources * channels] in
@@ -138,21 +152,21 @@ def _check(function, requests, precision, python):
 
 def _surrogate_file(workdir, group):
     """The Keras file of one group's surrogate."""
-    found = sorted((Path(workdir).expanduser() / SURROGATES).glob("*.keras"))
-    if not found:
+    files = sorted((Path(workdir).expanduser() / SURROGATES).glob("*.keras"))
+    if not files:
         raise ValueError(
             f"Expected a blind inversion that has ended, of tools/invert.py. Received: {workdir}, "
             f"without {SURROGATES}/"
         )
-    if group is None and len(found) > 1:
+    if group is None and len(files) > 1:
         raise ValueError(
-            f"Expected --group, from 0 to {len(found) - 1}: each group of measurements has an "
+            f"Expected --group, from 0 to {len(files) - 1}: each group of measurements has an "
             "operator of its own. Received: none"
         )
     group = group or 0
-    if not 0 <= group < len(found):
-        raise ValueError(f"Expected --group from 0 to {len(found) - 1}. Received: {group}")
-    return found[group]
+    if not 0 <= group < len(files):
+        raise ValueError(f"Expected --group from 0 to {len(files) - 1}. Received: {group}")
+    return files[group]
 
 
 def _recovered(workdir, sources, channels):

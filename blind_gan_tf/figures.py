@@ -23,7 +23,7 @@ def shown(measurements):
     return measurements / max(most, 1.0)
 
 
-def restoration_figure(path, problem, outputs, estimates, scores, footer):
+def restoration_figure(path, problem, outputs, *, estimates, scores, footer):
     """Fig. 1: one column an image, one row what was observed, estimated or recovered.
 
     Args:
@@ -53,7 +53,7 @@ def restoration_figure(path, problem, outputs, estimates, scores, footer):
     comparison_figure(path, _same_channels(rows), footer)
 
 
-def separation_figure(path, problem, outputs, estimates, footer):
+def separation_figure(path, problem, outputs, *, estimates, footer):
     """Fig. 2: one row a set of mixtures; then, normalised, the sources and what was recovered.
 
     Args:
@@ -97,11 +97,11 @@ def operator_figure(path, estimated, true, footer):
         footer: how the figure was made.
     """
     rows = []
-    for name, found in (("estimated", estimated), ("true", true)):
-        if found is None:
+    for name, responses in (("estimated", estimated), ("true", true)):
+        if responses is None:
             continue
-        count = min(found.shape[0], found.shape[-1])
-        own = np.stack([found[channel, ..., channel : channel + 1] for channel in range(count)])
+        count = min(responses.shape[0], responses.shape[-1])
+        own = np.stack([responses[channel, ..., channel : channel + 1] for channel in range(count)])
         pictures = 0.5 + 0.5 * own / np.abs(own).max()  # zero is gray, as for all signed pictures
         rows.append([(p, f"{name}, channel {i}") for i, p in enumerate(pictures)])
     comparison_figure(path, rows, footer)

@@ -1,14 +1,19 @@
 """Blind inversion: an unknown operator and the images behind its measurements (Algorithm 1)."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
 
+from blind_gan_tf.config import SearchConfig
 from blind_gan_tf.forward import FixedOperator, SurrogateBank
-from blind_gan_tf.latents import Latents
+from blind_gan_tf.inversion_files import save_inversion
+from blind_gan_tf.prior import Prior
 from blind_gan_tf.random_candidates import RenewingSearch, Screening
 from blind_gan_tf.search import FrozenPrior, Search
+from blind_gan_tf.surrogate import LinearConvolution, MixingNetwork
 from inversenet_tf.imaging.arrays import as_floats
 
 
@@ -21,8 +26,9 @@ class Inversion:
         images: G(z*) in [0, 1], [N, sources, height, width, channels].
         estimates: F-hat(G(z*)), [N, height, width, measured channels].
         residuals: [N], the l1 distance between estimate and measurement, summed over pixels.
-        surrogates: one Keras model for each group of measurements.
-        start: [groups], which start the surrogate is of; the identity starts come last.
+        operators: one for each group of measurements: the surrogate, a Keras model from stacked
+            images to measurements, or the known operator. That of a convolution has a `kernel`.
+        start: [groups], which start the operator is of; the identity starts come last.
         history: list of dicts, one a round.
         screening: the same of the screening that chose among the starts, where there was one.
     """
@@ -31,38 +37,52 @@ class Inversion:
     images: np.ndarray
     estimates: np.ndarray
     residuals: np.ndarray
-    surrogates: list
+    operators: list
     start: np.ndarray
     history: list
     screening: list
 
+    def save(self, directory: str | Path, names: Sequence[str] | None = None) -> None:
+        """Writes the images, the operators and the numbers into a directory.
+
+        Args:
+            directory: made where it is missing. It gets `recovered/`, the images as PNG;
+                `surrogate/`, each estimated operator as a Keras model; `operator/`, the answer of
+                each operator to one bright pixel (`.npy`), for a convolution its kernel; and
+                `inversion.npz` with latents, images, estimates and residuals without loss.
+            names: of the measurements, which name the files of the images; by default numbers.
+        """
+        save_inversion(self, directory, names)
+
 
 def invert(
-    measurements,
-    generator,
-    discriminator,
-    surrogate,
-    config,
+    measurements: np.ndarray,
+    prior: Prior | FrozenPrior,
+    surrogate: Callable[[int], keras.Model] | keras.Model | Sequence | None = None,
     *,
-    latents=None,
-    sources=1,
-    group_size=0,
-    seed=0,
-    on_start=None,
-    on_round=None,
-):
+    operator: Callable | Sequence[Callable] | None = None,
+    search: SearchConfig | None = None,
+    sources: int = 1,
+    group_size: int = 0,
+    seed: int = 0,
+    on_start: Callable | None = None,
+    on_round: Callable | None = None,
+) -> Inversion:
     """Algorithm 1: recovers images, and the operator they were measured with, from measurements.
 
     Args:
         measurements: float32 [N, height, width, measured channels].
-        generator: frozen network from latents [batch, T] to images in [-1, 1].
-        discriminator: frozen network from such images to one logit each; None where
-            `config.perceptual_weight` is 0.
+        prior: a `Prior`, or a `FrozenPrior` of networks from elsewhere.
         surrogate: callable from an int seed to a new Keras model, the surrogate of one start; or
-            a built Keras model, with whose weights all starts begin and which is left as it is;
-            or a `FixedOperator` where the operator is known.
-        config: a `SearchConfig`.
-        latents: a `Latents`, by default U(-1, 1)^T.
+            a built Keras model, with whose weights all starts begin and which is left as it is
+            (so a surrogate may begin with a kernel that was estimated before); or a sequence of
+            these, one for each group of measurements. By default the paper's: a
+            `LinearConvolution`, or of several sources a `MixingNetwork`.
+        operator: where it is known, a callable from stacked images [batch, height, width,
+            sources * channels] to measurements, or a sequence of them, one for each group. It
+            takes the place of the surrogates, and of identity starts random ones are made.
+        search: how long, how fast and from where; by default `SearchConfig()`, the paper's
+            constants. `blind_gan_tf.recipes` has faster ones.
         sources: S, images behind one measurement.
         group_size: how many consecutive measurements share one operator; 0: all of them.
         seed: of the surrogates' and the latents' first values; fixes the result.
@@ -74,71 +94,124 @@ def invert(
         An `Inversion`. Of several starts the surrogate is kept for each group of measurements, the
         one whose residual, mean over the group, is least: the operator is the group's, and no
         single measurement may choose another. Under that surrogate, the latents are kept for each
-        measurement, whichever start or candidate found them.
+        measurement, of whatever start.
 
     Raises:
-        ValueError: shapes that do not fit each other.
-        SearchDiverged: the residual became NaN.
-    """
-    config.validate()
-    measurements = as_floats(np.asarray(measurements), "measurements")
-    latents = latents or Latents(generator.input_shape[-1])
-    group_size = group_size or len(measurements)
-    check_fit(measurements, generator, latents, config, sources, group_size)
-    groups = len(measurements) // group_size
-    grouped = measurements.reshape(groups, group_size, *measurements.shape[1:])
-    prior = FrozenPrior(generator, discriminator, latents)
-    if config.perceptual_weight and discriminator is None:
-        raise ValueError(
-            "Expected a discriminator with search.perceptual_weight above 0. Received: None"
-        )
-    forward = surrogate
-    if not isinstance(surrogate, FixedOperator):
-        forward = first_surrogates(surrogate, config, groups, seed, measurements.shape[-1])
+        ValueError: arguments that do not fit each other.
+        SearchDiverged: a residual became NaN.
 
-    def build(kind, forward, identity, candidates):
+    Example:
+
+        import blind_gan_tf as blind
+
+        prior = blind.Prior.load("runs/prior_celeba")
+        recipe = blind.recipes.restore_faces()
+        result = blind.invert(
+            measurements, prior, blind.LinearConvolution(kernel_size=11), search=recipe.search
+        )
+        result.save("runs/mine")
+    """
+    measurements = as_floats(np.asarray(measurements), "measurements")
+    config = search or SearchConfig()
+    group_size = group_size or len(measurements)
+    if operator is not None:
+        if surrogate is not None:
+            raise ValueError("Expected a surrogate or a known operator. Received: both.")
+        config = dataclasses.replace(config, random_starts=config.starts, identity_starts=0)
+    check_fit(measurements, prior=prior, config=config, sources=sources, group_size=group_size)
+    grouped = measurements.reshape(-1, group_size, *measurements.shape[1:])
+    if operator is not None:
+        forward = FixedOperator(operator if isinstance(operator, Sequence) else [operator])
+    else:
+        surrogate = surrogate or papers_surrogate(
+            sources * prior.generator.output_shape[-1], measurements.shape[-1], sources
+        )
+        forward = first_surrogates(
+            surrogate, config=config, groups=len(grouped), seed=seed, channels=grouped.shape[-1]
+        )
+    stages = Stages(grouped, FrozenPrior.of(prior), config, sources, seed, on_start, on_round)
+    # Identity starts come last among the starts of each group.
+    identity = [False] * config.random_starts + [True] * config.identity_starts
+    if not config.screening_rounds:
+        return search_all(stages, forward, identity)
+    return search_the_best(stages, forward, identity)
+
+
+@dataclasses.dataclass
+class Stages:
+    """Builds and runs the searches of an inversion, which have all of this in common.
+
+    Attributes:
+        measurements: [groups, n, height, width, measured channels].
+        prior: a `FrozenPrior`.
+        config, sources, seed, on_start, on_round: as for `invert`.
+    """
+
+    measurements: np.ndarray
+    prior: FrozenPrior
+    config: SearchConfig
+    sources: int
+    seed: int
+    on_start: Callable | None
+    on_round: Callable | None
+
+    def screening(self, forward, identity):
+        """The search that tells good starts from bad ones."""
+        return self._build(Screening, forward, identity, candidates=1)
+
+    def search(self, forward, identity):
+        """The search itself."""
+        kind = RenewingSearch if self.config.candidates > 1 else Search
+        return self._build(kind, forward, identity, self.config.candidates)
+
+    def _build(self, kind, forward, identity, candidates):
         return kind(
-            grouped,
-            prior,
+            self.measurements,
+            self.prior,
             forward,
-            config,
-            sources=sources,
-            seed=seed,
+            self.config,
+            sources=self.sources,
+            seed=self.seed,
             starts=len(identity),
             candidates=candidates,
             identity=identity,
         )
 
-    def run(search, stage, rounds):
-        history = on_start(search, stage) if on_start else []
-        while len(history) < rounds and not has_stalled(history, config):
+    def run(self, search, stage, rounds):
+        """Runs the rounds of a stage that are left; returns the history of all."""
+        history = self.on_start(search, stage) if self.on_start else []
+        while len(history) < rounds and not has_stalled(history, self.config):
             history.append(search.run_round())
-            if on_round:
-                on_round(search, history, stage)
+            if self.on_round:
+                self.on_round(search, history, stage)
         return history
 
-    # Identity starts come last among the starts of each group.
-    identity = [False] * config.random_starts + [True] * config.identity_starts
-    kind = RenewingSearch if config.candidates > 1 else Search
-    if not config.screening_rounds:
-        search = build(kind, forward, identity, config.candidates)
-        return conclude(search, run(search, "search", config.rounds))
-    screening = build(Screening, forward, identity, candidates=1)
-    first = run(screening, "screening", config.screening_rounds)
+
+def search_all(stages, forward, identity):
+    """All starts are followed to the end."""
+    search = stages.search(forward, identity)
+    return conclude(search, stages.run(search, "search", stages.config.rounds))
+
+
+def search_the_best(stages, forward, identity):
+    """A screening of all starts chooses, for each group, those that are followed to the end."""
+    config = stages.config
+    screening = stages.screening(forward, identity)
+    first = stages.run(screening, "screening", config.screening_rounds)
     chosen = screening.mean_residuals().argsort(1)[:, : config.survivors]
-    search = build(kind, forward.kept(chosen), [False] * chosen.shape[1], config.candidates)
+    search = stages.search(forward.kept(chosen), [False] * chosen.shape[1])
     search.begin_with(screening.latents_of(chosen))
-    return conclude(search, run(search, "search", config.rounds), first, chosen)
+    return conclude(search, stages.run(search, "search", config.rounds), first, chosen)
 
 
-def check_fit(measurements, generator, latents, config, sources, group_size):
+def check_fit(measurements, *, prior, config, sources, group_size):
     """Raises ValueError where the arguments of `invert` do not fit each other."""
     if measurements.ndim != 4 or not len(measurements) or not np.isfinite(measurements).all():
         raise ValueError(
             "Expected finite measurements [N, height, width, channels]. Received: an array of "
             f"shape {measurements.shape}."
         )
-    height, width, channels = generator.output_shape[1:]
+    height, width, channels = prior.generator.output_shape[1:]
     if measurements.shape[1:3] != (height, width):
         raise ValueError(
             f"Expected measurements of the prior's size {(height, width)}. Received: "
@@ -150,10 +223,14 @@ def check_fit(measurements, generator, latents, config, sources, group_size):
             f"for identity starts. Received: {measurements.shape[-1]}; set search.identity_starts "
             "to 0."
         )
-    if generator.input_shape[-1] != latents.size:
+    if prior.generator.input_shape[-1] != prior.latents.size:
         raise ValueError(
-            f"Expected a generator of latents of size {latents.size}. Received: one of "
-            f"{generator.input_shape[-1]}."
+            f"Expected a generator of latents of size {prior.latents.size}. Received: one of "
+            f"{prior.generator.input_shape[-1]}."
+        )
+    if config.perceptual_weight and prior.discriminator is None:
+        raise ValueError(
+            "Expected a discriminator with search.perceptual_weight above 0. Received: None"
         )
     if len(measurements) % group_size:
         raise ValueError(
@@ -162,13 +239,25 @@ def check_fit(measurements, generator, latents, config, sources, group_size):
         )
 
 
-def first_surrogates(surrogate, config, groups, seed, channels):
+def papers_surrogate(image_channels, channels, sources):
+    """Callable from a seed to the surrogate that the paper takes for that many sources."""
+    kind = LinearConvolution if sources == 1 else MixingNetwork
+    return lambda seed: kind(image_channels, channels, seed=seed)
+
+
+def first_surrogates(surrogate, *, config, groups, seed, channels):
     """The bank of all groups' surrogates: of each group the random starts, then the identities."""
-    seeds = np.random.default_rng(seed).integers(2**31, size=groups * config.starts)
-    if isinstance(surrogate, keras.Model):
-        models = [surrogate] * len(seeds)
-    else:
-        models = [surrogate(int(model_seed)) for model_seed in seeds]
+    of_groups = surrogate if isinstance(surrogate, Sequence) else [surrogate] * groups
+    if len(of_groups) != groups:
+        raise ValueError(
+            f"Expected one surrogate for each of {groups} groups. Received: {len(of_groups)}"
+        )
+    seeds = np.random.default_rng(seed).integers(2**31, size=(groups, config.starts))
+    models = [
+        own if isinstance(own, keras.Model) else own(int(start_seed))
+        for own, own_seeds in zip(of_groups, seeds, strict=True)
+        for start_seed in own_seeds
+    ]
     if models[0].output_shape[-1] != channels:
         raise ValueError(
             f"Expected a surrogate that returns {channels} channels, as the measurements have. "
@@ -190,11 +279,11 @@ def has_stalled(history, config):
 def conclude(search, history, screening=(), survivors=None):
     """Keeps of each group the best surrogate, and of each measurement the best latents under it."""
     best = search.mean_residuals().argmin(1)
-    found = [search.outcome(group, start) for group, start in enumerate(best)]
+    outcomes = [search.outcome(group, start) for group, start in enumerate(best)]
     if survivors is not None:  # a place among them -> the start it was
         best = survivors[np.arange(len(best)), best]
-    surrogates, *rest = zip(*found, strict=True)
+    operators, *rest = zip(*outcomes, strict=True)
     arrays = (np.concatenate(parts) for parts in rest)
     return Inversion(
-        *arrays, surrogates=list(surrogates), start=best, history=history, screening=list(screening)
+        *arrays, operators=list(operators), start=best, history=history, screening=list(screening)
     )

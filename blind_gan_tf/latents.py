@@ -27,13 +27,13 @@ class Latents:
         """The latents' largest absolute value in a search."""
         return 1.0 if self.distribution == "uniform" else NORMAL_BOUND
 
-    def draw(self, shape, seed):
+    def draw(self, shape: tuple, seed) -> tf.Tensor:
         """Random latents [*shape, size]; `seed`, an int tensor of shape [2], fixes them."""
         shape = (*shape, self.size)
         if self.distribution == "uniform":
             return tf.random.stateless_uniform(shape, seed, -1.0, 1.0)
         return tf.random.stateless_normal(shape, seed)
 
-    def project(self, latents):
+    def project(self, latents: tf.Tensor) -> tf.Tensor:
         """P of Algorithm 1: clips to [-1, 1] (to three standard deviations where normal)."""
         return tf.clip_by_value(latents, -self.bound, self.bound)

@@ -3,7 +3,9 @@
 import tensorflow as tf
 
 
-def discriminator_loss(real_logits, generated_logits, real_label=1.0):
+def discriminator_loss(
+    real_logits: tf.Tensor, generated_logits: tf.Tensor, real_label: float = 1.0
+) -> tf.Tensor:
     """-l log D(x) - (1 - l) log(1 - D(x)) - log(1 - D(G(z))), means over the batch.
 
     Args:
@@ -15,12 +17,12 @@ def discriminator_loss(real_logits, generated_logits, real_label=1.0):
     return tf.reduce_mean(real) + tf.reduce_mean(tf.nn.softplus(generated_logits))
 
 
-def generator_loss(generated_logits):
+def generator_loss(generated_logits: tf.Tensor) -> tf.Tensor:
     """-log D(G(z)), the loss DCGAN's generator is trained with, mean over the batch."""
     return tf.reduce_mean(tf.nn.softplus(-generated_logits))
 
 
-def perceptual_loss(generated_logits):
+def perceptual_loss(generated_logits: tf.Tensor) -> tf.Tensor:
     """L_per of Section 2: log(1 - D(G(z))) of each image, not reduced.
 
     Since D is a sigmoid, log(1 - D) = -softplus(logit), which never becomes log 0.
@@ -28,7 +30,7 @@ def perceptual_loss(generated_logits):
     return -tf.nn.softplus(generated_logits)
 
 
-def measurement_distance(estimates, measurements):
+def measurement_distance(estimates: tf.Tensor, measurements: tf.Tensor) -> tf.Tensor:
     """||Y_est - Y_obs||_1 of Algorithm 1 for each measurement.
 
     Args:

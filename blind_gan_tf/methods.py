@@ -1,39 +1,66 @@
-"""The blind inversion and its baselines by name: problem -> recovered images (Section 3)."""
+"""The blind inversion and its baselines by name: setting -> recovered images (Section 3)."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import tensorflow as tf
 from sklearn.decomposition import FastICA
 
-from blind_gan_tf.forward import FixedOperator
+from blind_gan_tf.config import InversionConfig
 from blind_gan_tf.inversion import invert
 from blind_gan_tf.mixing import additive
+from blind_gan_tf.prior import Prior
+from blind_gan_tf.problems import Problem, stacked, unstacked
+from blind_gan_tf.refinement import refine
+from blind_gan_tf.search_log import SearchLog
 from blind_gan_tf.surrogate import build_surrogate
 from inversenet_tf.imaging.baselines.wiener import wiener as wiener_deconvolution
+from inversenet_tf.imaging.physics.kernels import from_file
 
 ICA_ITERATIONS = 1000
 
 
-def degraded(problem, prior, config, watch):
+@dataclasses.dataclass
+class Setting:
+    """What a method is given.
+
+    Attributes:
+        problem: a `Problem`; a method looks at what it says it is told of the truth.
+        prior: a `Prior`.
+        config: an `InversionConfig`.
+        watch: the `SearchLog` of the method's search.
+        outputs: what the methods before it returned, by name.
+    """
+
+    problem: Problem
+    prior: Prior
+    config: InversionConfig
+    watch: SearchLog
+    outputs: dict
+
+
+def degraded(setting):
     """The measurement itself; where sources were mixed, each mixture as a guess at a source."""
-    if config.problem.task == "restoration":
-        return problem.measurements[:, None]
-    mixtures = np.moveaxis(problem.measurements, -1, 1)[..., None]
-    missing = max(0, config.problem.sources - mixtures.shape[1])
+    measurements, problem = setting.problem.measurements, setting.config.problem
+    if problem.task == "restoration":
+        return measurements[:, None]
+    mixtures = np.moveaxis(measurements, -1, 1)[..., None]
+    missing = max(0, problem.sources - mixtures.shape[1])
     return np.concatenate([mixtures, *[mixtures[:, :1]] * missing], axis=1)
 
 
-def random_images(problem, prior, config, watch):
+def random_images(setting):
     """Random samples of the prior: what no look at the measurements gives."""
-    shape = (len(problem.measurements), config.problem.sources)
-    samples = prior.sample(int(np.prod(shape)), seed=config.seed).numpy()
+    shape = (len(setting.problem.measurements), setting.config.problem.sources)
+    samples = setting.prior.sample(int(np.prod(shape)), seed=setting.config.seed).numpy()
     return samples.reshape(*shape, *samples.shape[1:])
 
 
-def wiener(problem, prior, config, watch):
-    """Deconvolution with the kernel known, no prior of images."""
-    sigma = config.problem.noise.gaussian_sigma
+def wiener(setting):
+    """Deconvolution with the kernel and the noise known, no prior of images."""
+    problem = setting.problem
+    sigma = setting.config.problem.noise.gaussian_sigma
     restored = [
         wiener_deconvolution(problem.measurements[group], operator.kernel, sigma)
         for group, operator in zip(problem.groups, problem.operators, strict=True)
@@ -41,64 +68,127 @@ def wiener(problem, prior, config, watch):
     return np.concatenate(restored)[:, None]
 
 
-def ica(problem, prior, config, watch):
+def ica(setting):
     """Independent component analysis; all measurements of one operator share its components."""
     separated = []
-    sources = config.problem.sources
-    for group in problem.groups:
-        mixtures = problem.measurements[group]
-        analysis = FastICA(sources, random_state=config.seed, max_iter=ICA_ITERATIONS)
+    sources = setting.config.problem.sources
+    for group in setting.problem.groups:
+        mixtures = setting.problem.measurements[group]
+        analysis = FastICA(sources, random_state=setting.config.seed, max_iter=ICA_ITERATIONS)
         components = analysis.fit_transform(mixtures.reshape(-1, mixtures.shape[-1]))
         separated.append(components.reshape(*mixtures.shape[:3], sources))
     return np.moveaxis(np.concatenate(separated), -1, 1)[..., None]
 
 
-def pgd(problem, prior, config, watch):
-    """Projected gradient descent on the latents with no operator: G(z) fits the measurement."""
-    return _search(problem, prior, config, watch, FixedOperator([tf.identity]))
+def pgd(setting):
+    """Projected gradient descent on the latents with no operator: G(z) fits the measurement.
+
+    Signed measurements are compared with G's own output in [-1, 1], as in the paper.
+    """
+    signed = setting.config.problem.signed
+    return _search(setting, operator=in_signed_range if signed else tf.identity)
 
 
-def pgd_known(problem, prior, config, watch):
+def in_signed_range(images):
+    """Images in [0, 1] -> [-1, 1]."""
+    return 2.0 * images - 1.0
+
+
+def pgd_known(setting):
     """Projected gradient descent on the latents with the true operator."""
-    return _search(problem, prior, config, watch, FixedOperator(problem.operators))
+    return _search(setting, operator=setting.problem.operators)
 
 
-def naive(problem, prior, config, watch):
+def naive(setting):
     """Projected gradient descent on the latents, the mixture taken for the plain sum."""
-    mixtures = problem.measurements.shape[-1]
-    forward = FixedOperator([additive(mixtures, config.problem.mixing.signed)])
-    return _search(problem, prior, config, watch, forward)
+    mixtures = setting.problem.measurements.shape[-1]
+    return _search(setting, operator=additive(mixtures, setting.config.problem.mixing.signed))
 
 
-def blind(problem, prior, config, watch):
-    """Algorithm 1."""
-    channels = problem.measurements.shape[-1]
-    image_channels = config.problem.sources * prior.image_shape[-1]
-
-    def surrogate(seed):
-        return build_surrogate(config.surrogate, image_channels, channels, seed)
-
-    return _search(problem, prior, config, watch, surrogate)
-
-
-def _search(problem, prior, config, watch, forward):
-    """Algorithm 1 with surrogates, or with a fixed operator and as many starts of the latents."""
-    search = config.search
-    if isinstance(forward, FixedOperator):
-        search = dataclasses.replace(search, random_starts=search.starts, identity_starts=0)
-    return invert(
-        problem.measurements,
-        prior.generator,
-        prior.discriminator,
-        forward,
-        search,
-        latents=prior.latents,
-        sources=config.problem.sources,
-        group_size=problem.group_size,
-        seed=config.seed,
-        on_start=watch.start,
-        on_round=watch.round,
+def nearest_in_range(setting):
+    """The nearest G(z) to each true image: what keeps every search in the prior's range."""
+    images = setting.problem.images
+    nearest = _search(
+        setting,
+        measurements=images_alone(setting.problem),
+        operator=tf.identity,
+        sources=1,
+        group_size=0,
     )
+    return nearest.images.reshape(images.shape)
+
+
+def images_alone(problem):
+    """The true images of all measurements, one after the other: [N * S, height, width, c]."""
+    return problem.images.reshape(-1, *problem.images.shape[2:])
+
+
+def blind(setting):
+    """Algorithm 1."""
+    surrogates = [
+        functools.partial(_surrogate, setting, kernel) for kernel in initial_kernels(setting)
+    ]
+    return _search(setting, surrogate=surrogates)
+
+
+def _surrogate(setting, kernel, seed):
+    config = setting.config
+    return build_surrogate(
+        config.surrogate,
+        image_channels=config.problem.sources * setting.prior.image_shape[-1],
+        channels=setting.problem.measurements.shape[-1],
+        seed=seed,
+        initial_kernel=kernel,
+    )
+
+
+def initial_kernels(setting):
+    """The kernel that the surrogates of each group begin with, or None for a random one.
+
+    Each group has its own, so that it may be one that was estimated from its measurements.
+    """
+    kernel = kernel_to_begin_with(setting.config.surrogate)
+    return [kernel for _ in setting.problem.groups]
+
+
+def kernel_to_begin_with(config):
+    """The kernel in the file that a `SurrogateConfig` names, or None.
+
+    Raises:
+        ValueError: the file cannot be read as a kernel.
+    """
+    return from_file(config.initial_kernel) if config.initial_kernel else None
+
+
+def blind_refined(setting):
+    """Images near those of `blind`, which no longer have to be in the prior's range."""
+    problem, inversion = setting.problem, setting.outputs["blind"]
+    images = stacked(inversion.images)
+    refined = [
+        refine(
+            images[group],
+            problem.measurements[group],
+            operator=operator,
+            config=setting.config.refinement,
+        )
+        for group, operator in zip(problem.groups, inversion.operators, strict=True)
+    ]
+    return unstacked(np.concatenate(refined), inversion.images.shape[1])
+
+
+def _search(setting, **options):
+    """Algorithm 1 with a `surrogate`, or with an `operator` and as many starts of the latents."""
+    problem, config = setting.problem, setting.config
+    shared = {
+        "measurements": problem.measurements,
+        "search": config.search,
+        "sources": config.problem.sources,
+        "group_size": problem.group_size,
+        "seed": config.seed,
+        "on_start": setting.watch.start,
+        "on_round": setting.watch.round,
+    }
+    return invert(prior=setting.prior, **(shared | options))
 
 
 METHODS = {
@@ -109,8 +199,15 @@ METHODS = {
     "pgd_known": pgd_known,
     "naive": naive,
     "ica": ica,
+    "range": nearest_in_range,
     "blind": blind,
+    "blind_refined": blind_refined,
 }
+
+
+def fitted(method, problem):
+    """What the search of a method fits: the measurements, of `range` the images themselves."""
+    return images_alone(problem) if method == "range" else problem.measurements
 
 
 def admitted(problem, prior, config):
@@ -129,6 +226,8 @@ def admitted(problem, prior, config):
         "pgd_known": known,
         "naive": not restoring,
         "ica": not restoring and channels >= config.problem.sources,
+        "range": problem.images is not None,
         "blind": True,
+        "blind_refined": restoring and "blind" in config.methods,
     }
     return [name for name in METHODS if name in config.methods and possible[name]]

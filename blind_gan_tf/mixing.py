@@ -1,7 +1,11 @@
 """Mixtures of several images, Section 3.2: Y = |M^T X|."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
+
+from blind_gan_tf.config import MixingConfig
 
 
 class Mixing:
@@ -14,7 +18,7 @@ class Mixing:
             is in [0, 1], where black adds nothing.
     """
 
-    def __init__(self, matrix, nonlinearity="abs", signed=True):
+    def __init__(self, matrix: np.ndarray, nonlinearity: str = "abs", signed: bool = True):
         self.matrix = np.asarray(matrix, np.float32)
         self.nonlinearity = nonlinearity
         self.signed = signed
@@ -27,14 +31,14 @@ class Mixing:
         return tf.abs(mixed) if self.nonlinearity == "abs" else mixed
 
 
-def draw_mixing(config, sources, seed):
+def draw_mixing(config: MixingConfig, sources: int, seed) -> Mixing:
     """A `Mixing` with M ~ N(mean, stddev), independent entries, as a `MixingConfig` says."""
     generator = np.random.default_rng(seed)
     matrix = generator.normal(config.mean, config.stddev, (sources, config.mixtures))
     return Mixing(matrix, config.nonlinearity, config.signed)
 
 
-def additive(mixtures, signed):
+def additive(mixtures: int, signed: bool) -> Callable:
     """The naive model: every mixture is the plain sum of the sources."""
 
     def add(images):

@@ -15,7 +15,7 @@ class PriorNetwork(keras.Model):
         dtype: Keras dtype or policy of the hidden layers; inputs and outputs are float32.
     """
 
-    def __init__(self, inputs, outputs, channels, width, latent_size, dtype, **kwargs):
+    def __init__(self, inputs, outputs, *, channels, width, latent_size, dtype, **kwargs):
         super().__init__(inputs, outputs, **kwargs)
         self.channels = channels
         self.width = width
@@ -53,7 +53,7 @@ def _image(x, channels, dtype, strides=2):
     return keras.layers.Activation("tanh", dtype="float32", name="images")(x)
 
 
-def _shrunk(x, filters, dtype, strides=2, norm=True):
+def _shrunk(x, filters, dtype, *, strides=2, norm=True):
     """Convolution, batch norm, LeakyReLU 0.2: one step of a discriminator."""
     x = convolution(filters, strides, use_bias=not norm, dtype=dtype)(x)
     if norm:
@@ -81,7 +81,15 @@ class DCGANGenerator(PriorNetwork):
         x = _grown(x, 2 * width, dtype)  # 16
         x = _grown(x, width, dtype)  # 32
         outputs = _image(x, channels, dtype)  # 64
-        super().__init__(inputs, outputs, channels, width, latent_size, dtype, **kwargs)
+        super().__init__(
+            inputs,
+            outputs,
+            channels=channels,
+            width=width,
+            latent_size=latent_size,
+            dtype=dtype,
+            **kwargs,
+        )
 
 
 @keras.saving.register_keras_serializable("blind_gan_tf")
@@ -97,7 +105,15 @@ class DCGANDiscriminator(PriorNetwork):
         x = _shrunk(x, 2 * width, dtype)  # 16
         x = _shrunk(x, 4 * width, dtype)  # 8
         x = _shrunk(x, 8 * width, dtype)  # 4
-        super().__init__(inputs, _logit(x, dtype), channels, width, latent_size, dtype, **kwargs)
+        super().__init__(
+            inputs,
+            _logit(x, dtype),
+            channels=channels,
+            width=width,
+            latent_size=latent_size,
+            dtype=dtype,
+            **kwargs,
+        )
 
 
 @keras.saving.register_keras_serializable("blind_gan_tf")
@@ -115,7 +131,15 @@ class DigitGenerator(PriorNetwork):
         x = _grown(x, 2 * width, dtype)  # 16
         x = _grown(x, width, dtype)  # 32
         outputs = _image(x, channels, dtype, strides=1)
-        super().__init__(inputs, outputs, channels, width, latent_size, dtype, **kwargs)
+        super().__init__(
+            inputs,
+            outputs,
+            channels=channels,
+            width=width,
+            latent_size=latent_size,
+            dtype=dtype,
+            **kwargs,
+        )
 
 
 @keras.saving.register_keras_serializable("blind_gan_tf")
@@ -132,7 +156,15 @@ class DigitDiscriminator(PriorNetwork):
         x = _shrunk(x, 2 * width, dtype)  # 8
         x = _shrunk(x, 4 * width, dtype, strides=1)
         x = _shrunk(x, 4 * width, dtype)  # 4
-        super().__init__(inputs, _logit(x, dtype), channels, width, latent_size, dtype, **kwargs)
+        super().__init__(
+            inputs,
+            _logit(x, dtype),
+            channels=channels,
+            width=width,
+            latent_size=latent_size,
+            dtype=dtype,
+            **kwargs,
+        )
 
 
 # name: (generator, discriminator, side of the images in pixels)

@@ -1,7 +1,9 @@
 """What a search has learned of the unknown operator, and whether its surrogate could hold it."""
 
 import math
+from collections.abc import Callable
 
+import keras
 import numpy as np
 import tensorflow as tf
 from numpy.lib.stride_tricks import sliding_window_view
@@ -13,7 +15,7 @@ TOLD_FRACTION = 0.1  # of the residual's variance that pixels beyond the recepti
 SAMPLES = 20_000  # pixels that the regression looks at
 
 
-def responses(operator, channels, side):
+def responses(operator: Callable, channels: int, side: int) -> np.ndarray:
     """What an operator answers to one bright pixel in each channel of a black image.
 
     Args:
@@ -32,7 +34,7 @@ def responses(operator, channels, side):
     return measured[:-1] - measured[-1]
 
 
-def receptive_field(surrogate, side=64, seed=0):
+def receptive_field(surrogate: keras.Model, side: int = 64, seed: int = 0) -> tuple[int, int]:
     """(height, width) in pixels of what one measured pixel depends on, in images of `side`."""
     images = tf.random.stateless_uniform((1, side, side, surrogate.input_shape[-1]), [seed, 0])
     with tf.GradientTape() as tape:
@@ -45,7 +47,7 @@ def receptive_field(surrogate, side=64, seed=0):
     return int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
 
 
-def distance(estimate, truth):
+def distance(estimate: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """How far estimated responses are from the true ones.
 
     Returns:
@@ -58,7 +60,9 @@ def distance(estimate, truth):
     return {"relative_error": float(error), "correlation": float(cosine)}
 
 
-def distance_on_images(surrogate, operator, images):
+def distance_on_images(
+    surrogate: Callable, operator: Callable, images: np.ndarray
+) -> dict[str, float]:
     """How far a surrogate is from the operator where it matters, on images.
 
     A prior of smooth images leaves a kernel's high frequencies open, which `distance` counts.
@@ -76,7 +80,7 @@ def distance_on_images(surrogate, operator, images):
     return {f"{name}_on_images": value for name, value in distance(*centred).items()}
 
 
-def least_error(truth, field):
+def least_error(truth: np.ndarray, field: tuple[int, int]) -> float:
     """The relative error that no kernel of a (height, width) receptive field can go below."""
     side = truth.shape[1]
     rows, columns = (
@@ -87,12 +91,12 @@ def least_error(truth, field):
     return float(math.sqrt(max(outside, 0.0)))
 
 
-def measurements_needed(surrogate):
+def measurements_needed(surrogate: keras.Model) -> int:
     """How many measurements of one operator a surrogate's weights ask for, by the paper's count."""
     return math.ceil(surrogate.count_params() / WEIGHTS_PER_MEASUREMENT)
 
 
-def told_beyond(surrogate, images, measurements, estimates, seed=0):
+def told_beyond(surrogate, images, measurements, estimates, *, seed=0) -> float:
     """The share of the residual that pixels beyond a surrogate's receptive field explain.
 
     The residual is regressed on windows of the images, averaged over their channels, once as wide
@@ -141,12 +145,12 @@ def _explained(features, targets):
     return 1.0 - float(left / max(np.mean(wanted**2), 1e-12))
 
 
-def warnings_of(surrogate, images, measurements, estimates):
+def warnings_of(surrogate, images, measurements, estimates) -> list[str]:
     """What a user should know of a surrogate after a search, in a line each."""
-    found = []
+    warnings = []
     needed = measurements_needed(surrogate)
     if len(measurements) < needed:
-        found.append(
+        warnings.append(
             f"Expected at least {needed} measurements of one operator for a surrogate of "
             f"{surrogate.count_params()} weights. Received: {len(measurements)}. It may fit them "
             "with wrong images; use more measurements or a smaller surrogate."
@@ -154,9 +158,9 @@ def warnings_of(surrogate, images, measurements, estimates):
     share = told_beyond(surrogate, images, measurements, estimates)
     if share > TOLD_FRACTION:
         height, width = receptive_field(surrogate, images.shape[1])
-        found.append(
+        warnings.append(
             f"The operator does not fit into the surrogate's receptive field of {height}x{width} "
             f"pixels: pixels beyond it explain another {share:.0%} of the residual. A larger "
             "surrogate.kernel_size may help."
         )
-    return found
+    return warnings

@@ -56,7 +56,21 @@ class Prior(AdversarialModel):
     def call(self, latents, training=False):
         return (self.generator(latents, training=training) + 1.0) / 2.0
 
-    def sample(self, count, seed=0):
+    @classmethod
+    def load(cls, path: str | Path, dtype: str = "float32") -> "Prior":
+        """Reads a trained prior: a `prior.keras`, or the work directory of its training.
+
+        Args, raises:
+            As `load_prior`.
+
+        Example:
+
+            prior = Prior.load("runs/prior_celeba")
+            faces = prior.sample(16, seed=1)  # [16, 64, 64, 3] in [0, 1]
+        """
+        return load_prior(path, dtype)
+
+    def sample(self, count: int, seed: int = 0) -> tf.Tensor:
         """`count` random images [count, height, width, channels] in [0, 1]."""
         return self(self.latents.draw((count,), [seed, 0]), training=False)
 
@@ -152,13 +166,13 @@ class Prior(AdversarialModel):
         return cls(**config | parts | {"latents": Latents(**config["latents"])})
 
 
-def save_prior(prior, path):
+def save_prior(prior: Prior, path: str | Path) -> None:
     """Writes a prior as one `.keras` file, whole or not at all."""
     with written_aside(path) as partial:
         prior.save(partial)
 
 
-def load_prior(path, dtype="float32"):
+def load_prior(path: str | Path, dtype: str = "float32") -> Prior:
     """Reads a prior.
 
     Args:
@@ -181,7 +195,7 @@ def load_prior(path, dtype="float32"):
     return Prior(*recast, prior.latents, prior.training)
 
 
-def prior_file(path):
+def prior_file(path: str | Path) -> Path:
     """The `.keras` file of a prior, given itself or its work directory.
 
     Raises:

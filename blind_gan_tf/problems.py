@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
+from blind_gan_tf.config import InversionConfig
 from blind_gan_tf.mixing import draw_mixing
+from blind_gan_tf.prior import Prior
 from inversenet_tf.imaging.arrays import GREATEST, as_floats, scale_advice
 from inversenet_tf.imaging.config import DataConfig
 from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
@@ -54,13 +56,21 @@ class Problem:
         return [slice(start, start + self.group_size) for start in starts]
 
 
-def stacked(images):
+def stacked(images: np.ndarray) -> np.ndarray:
     """[n, S, height, width, channels] -> [n, height, width, S * channels], as operators take it."""
     count, sources, height, width, channels = images.shape
     return images.transpose(0, 2, 3, 1, 4).reshape(count, height, width, sources * channels)
 
 
-def simulated(config, prior):
+def unstacked(images: np.ndarray, sources: int) -> np.ndarray:
+    """[n, height, width, S * channels] -> [n, S, height, width, channels]."""
+    count, height, width, channels = images.shape
+    return images.reshape(count, height, width, sources, channels // sources).transpose(
+        0, 3, 1, 2, 4
+    )
+
+
+def simulated(config: InversionConfig, prior: Prior) -> Problem:
     """Draws held-out images and measures them as `config.problem` says.
 
     Args:
@@ -95,13 +105,13 @@ def simulated(config, prior):
     if problem.task == "restoration":
         for operator in operators:
             operator.validate(prior.image_shape)
-    found = Problem(np.zeros(problem.number), [], problem.resolved_group_size, source.spec)
+    unmeasured = Problem(np.zeros(problem.number), [], problem.resolved_group_size, source.spec)
     measurements = []
-    for index, (group, operator) in enumerate(zip(found.groups, operators, strict=True)):
+    for index, (group, operator) in enumerate(zip(unmeasured.groups, operators, strict=True)):
         seed = [problem.seed, index]
         measurements.append(degrade(stacked(images[group]), operator, problem.noise, seed))
     return dataclasses.replace(
-        found,
+        unmeasured,
         measurements=np.concatenate(measurements),
         names=[f"{index:03d}" for index in range(problem.number)],
         contents=np.reshape(source.names, (problem.number, -1)).tolist(),
@@ -138,7 +148,7 @@ def build_operators(problem):
     return [build_operator(operator) for operator in configs]
 
 
-def measured(directory, config, prior_channels):
+def measured(directory: str | Path, config: InversionConfig, prior_channels: int) -> Problem:
     """A user's own measurements: every image and every `.npy` array below a directory.
 
     Args:

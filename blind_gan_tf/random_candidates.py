@@ -51,12 +51,12 @@ class RandomCandidateSearch(Search):
 
         # One measurement at a time: all at once would take n times the memory.
         by_measurement = [tf.stack(tf.unstack(x, axis=1)) for x in (before, after)]
-        found = tf.map_fn(
+        best = tf.map_fn(
             best_for_one,
             (*by_measurement, tf.stack(tf.unstack(self._measurements, axis=1))),
             fn_output_signature=(tf.float32, tf.int64),
         )
-        return (tf.transpose(values, [1, 0, 2]) for values in found)
+        return (tf.transpose(values, [1, 0, 2]) for values in best)
 
 
 class Screening(RandomCandidateSearch):

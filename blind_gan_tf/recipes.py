@@ -1,12 +1,12 @@
-"""The two searches that the configs of faces and of digits share, each for more than one task.
+"""What the configs of faces and of digits share, each for more than one task.
 
-They depart from `InversionConfig`, the paper's constants, where they say so.
+The searches depart from `InversionConfig`, the paper's constants, where they say so.
 """
 
 from blind_gan_tf.config import InversionConfig
 
 
-def restore_faces():
+def restore_faces() -> InversionConfig:
     """Blur, edge maps or another convolution of faces; the config adds the operator."""
     config = InversionConfig(prior="runs/prior_celeba")
     # Paper: 5 and Glorot's own; here: 21 pixels together, which hold the blur, from a small start.
@@ -27,17 +27,34 @@ def restore_faces():
     return config
 
 
-def separate_digits(mixtures):
-    """Three digits from a number of mixtures of them."""
+def find_one_kernel() -> InversionConfig:
+    """The search of `restore_faces`, told that the operator is a blur, one for all channels."""
+    config = restore_faces()
+    config.surrogate.name = "shared_kernel"
+    config.surrogate.kernel_size = 21
+    config.search.surrogate_learning_rate = 1e-2  # of weights of mean square one
+    return config
+
+
+def mixed_digits(mixtures: int) -> InversionConfig:
+    """Mixtures of three digits, and the search with the paper's own constants."""
     config = InversionConfig(prior="runs/prior_mnist")
     config.problem.task = "separation"
-    config.problem.number = 50
+    # Five mixing matrices, for the scores depend on them; each of twenty sets of digits.
+    config.problem.number = 100
+    config.problem.group_size = 20
     config.problem.sources = 3
     config.problem.mixing.mixtures = mixtures
     # Mixtures have no upper bound, and so cannot be rounded to 8 bits.
     config.problem.signed = True
     config.problem.noise.quantize = False
     config.surrogate.name = "mixing"
+    return config
+
+
+def separate_digits(mixtures: int) -> InversionConfig:
+    """Three digits from a number of mixtures of them, in minutes."""
+    config = mixed_digits(mixtures)
     config.search.latent_learning_rate = 3e-2  # Paper: 3e-4
     config.search.perceptual_weight = 0.0  # Paper: 1e-4; here: left out, for time
     # Beyond the paper: gradients do not turn one digit into another. A screening of several starts

@@ -25,7 +25,7 @@ class SearchDiverged(FloatingPointError):
 
 @dataclasses.dataclass
 class FrozenPrior:
-    """What a search uses of a GAN.
+    """What a search uses of a GAN, also of one from elsewhere.
 
     Attributes:
         generator: network from latents [batch, T] to images in [-1, 1].
@@ -36,6 +36,11 @@ class FrozenPrior:
     generator: keras.Model
     discriminator: keras.Model | None
     latents: Latents
+
+    @classmethod
+    def of(cls, prior):
+        """The same of a `Prior`, or of another `FrozenPrior`."""
+        return cls(prior.generator, prior.discriminator, prior.latents)
 
 
 class Search:
@@ -249,8 +254,8 @@ class Search:
         residuals = measurement_distance(estimates, self._measurements[own][0][:, None]).numpy()
         best = np.arange(len(residuals)), residuals.argmin(1)
         sources = tf.reshape((signed + 1.0) / 2.0, [*latents.shape[1:4], *signed.shape[1:]])
-        found = (latents[0].numpy(), sources.numpy(), estimates, residuals)
-        return model, *(values[best] for values in found)
+        tried = (latents[0].numpy(), sources.numpy(), estimates, residuals)
+        return model, *(values[best] for values in tried)
 
 
 def build_adam(rate, steps, config):

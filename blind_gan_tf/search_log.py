@@ -21,14 +21,14 @@ class SearchLog:
         workdir: of the experiment.
         method: its name.
         config: a `SearchConfig`.
-        problem: a `Problem`, whose first measurements are shown.
+        measurements: what the search fits, [N, height, width, channels]; the first are shown.
     """
 
-    def __init__(self, workdir, method, config, problem):
+    def __init__(self, workdir, method, config, measurements):
         self._workdir = workdir
         self._method = method
         self._rounds = {"screening": config.screening_rounds, "search": config.rounds}
-        self._problem = problem
+        self._measurements = measurements
         self._bar = self._writer = None
 
     def _name(self, stage):
@@ -73,7 +73,7 @@ class SearchLog:
         best = int(search.mean_residuals()[0].argmin())
         _, _, images, estimates, _ = search.outcome(0, best)
         images, estimates = images[:EXAMPLES], estimates[:EXAMPLES]
-        columns = list(shown(np.stack([self._problem.measurements[: len(estimates)], estimates])))
+        columns = list(shown(np.stack([self._measurements[: len(estimates)], estimates])))
         columns = [part[..., c : c + 1] for part in columns for c in range(part.shape[-1])]
         columns += [images[:, source] for source in range(images.shape[1])]
         channels = max(column.shape[-1] for column in columns)

@@ -1,11 +1,15 @@
 """Surrogates: shallow networks that stand in for the unknown operator F.
 
 A surrogate is any Keras model from images [batch, height, width, sources * channels] in [0, 1] to
-measurements [batch, height, width, measured channels]; the paper's two are here.
+measurements [batch, height, width, measured channels]. The paper's are here, and one beyond it: a
+single blur kernel.
 """
 
 import keras
+import numpy as np
 
+from blind_gan_tf.config import SurrogateConfig
+from blind_gan_tf.shared_kernel import SharedKernel
 from inversenet_tf.imaging.physics.operators import pad
 
 
@@ -14,11 +18,10 @@ def glorot(seed, scale):
     return keras.initializers.VarianceScaling(scale**2, "fan_avg", "uniform", seed)
 
 
-@keras.saving.register_keras_serializable("blind_gan_tf")
-class LinearConvolution(keras.Model):
-    """Two convolutions without bias or activation: 16 @ 5x5, then 3 @ 5x5 (Section 3.1).
+class TwoConvolutions(keras.Model):
+    """Two convolutions without bias: 16 @ 5x5, then 3 @ 5x5 (Section 3.1).
 
-    Together they are one convolution of 9 x 9 pixels, and reach no further.
+    Together they reach 9 x 9 pixels, and no further. Subclasses say what is between them.
 
     Args:
         image_channels: of the images.
@@ -30,15 +33,18 @@ class LinearConvolution(keras.Model):
         initial_scale: of the first weights, times Glorot's.
     """
 
+    activation = None  # between the two
+
     def __init__(
         self,
-        image_channels=3,
-        channels=3,
-        filters=16,
-        kernel_size=5,
-        boundary="circular",
-        seed=0,
-        initial_scale=1.0,
+        image_channels: int = 3,
+        channels: int = 3,
+        *,
+        filters: int = 16,
+        kernel_size: int = 5,
+        boundary: str = "circular",
+        seed: int = 0,
+        initial_scale: float = 1.0,
         **kwargs,
     ):
         if kernel_size % 2 == 0:
@@ -48,13 +54,14 @@ class LinearConvolution(keras.Model):
             keras.layers.Conv2D(
                 count,
                 kernel_size,
+                activation=activation,
                 use_bias=False,
                 name=name,
                 kernel_initializer=glorot(layer_seed, initial_scale),
             )
-            for count, name, layer_seed in (
-                (filters, "first", seed),
-                (channels, "second", seed + 1),
+            for count, activation, name, layer_seed in (
+                (filters, self.activation, "first", seed),
+                (channels, None, "second", seed + 1),
             )
         )
         # === Functional graph ===
@@ -74,6 +81,33 @@ class LinearConvolution(keras.Model):
 
     def get_config(self):
         return self.options | {"name": self.name}
+
+
+@keras.saving.register_keras_serializable("blind_gan_tf")
+class LinearConvolution(TwoConvolutions):
+    """The paper's surrogate: `TwoConvolutions` with nothing between them, so one convolution."""
+
+    @property
+    def kernel(self) -> np.ndarray:
+        """The kernels of both layers as one: [height, width, image channels, channels].
+
+        It is that of a convolution, as `Blur` has it; layers of Keras correlate.
+        """
+        first, second = self.get_weights()
+        size = len(first)
+        reach = 2 * size - 1
+        both = np.zeros((reach, reach, first.shape[2], second.shape[3]), np.float32)
+        for row in range(size):
+            for column in range(size):
+                both[row : row + size, column : column + size] += first[row, column] @ second
+        return both[::-1, ::-1]
+
+
+@keras.saving.register_keras_serializable("blind_gan_tf")
+class ReLUConvolution(TwoConvolutions):
+    """`TwoConvolutions` with a ReLU between them, which the paper tried, too, and found slower."""
+
+    activation = "relu"
 
 
 @keras.saving.register_keras_serializable("blind_gan_tf")
@@ -105,7 +139,16 @@ class MixingNetwork(keras.Model):
         initial_scale: of the first weights, times Glorot's.
     """
 
-    def __init__(self, sources=3, mixtures=1, units=16, seed=0, initial_scale=1.0, **kwargs):
+    def __init__(
+        self,
+        sources: int = 3,
+        mixtures: int = 1,
+        *,
+        units: int = 16,
+        seed: int = 0,
+        initial_scale: float = 1.0,
+        **kwargs,
+    ):
         first, second = (glorot(seed + layer, initial_scale) for layer in (0, 1))
         inputs = keras.Input((None, None, sources), name="sources")
         x = keras.layers.Dense(units, "relu", kernel_initializer=first, name="first")(inputs)
@@ -123,7 +166,14 @@ class MixingNetwork(keras.Model):
         return self.options | {"name": self.name}
 
 
-def build_surrogate(config, image_channels, channels, seed):
+def build_surrogate(
+    config: SurrogateConfig,
+    *,
+    image_channels: int,
+    channels: int,
+    seed: int,
+    initial_kernel: np.ndarray | None = None,
+) -> keras.Model:
     """The surrogate that a `SurrogateConfig` describes, with random weights.
 
     Args:
@@ -131,15 +181,31 @@ def build_surrogate(config, image_channels, channels, seed):
         image_channels: of the stacked sources.
         channels: of the measurements.
         seed: of the weights.
+        initial_kernel: what a `SharedKernel` begins with; None: at random.
     """
     if config.name == "mixing":
-        return MixingNetwork(image_channels, channels, config.units, seed, config.initial_scale)
-    return LinearConvolution(
+        return MixingNetwork(
+            image_channels,
+            channels,
+            units=config.units,
+            seed=seed,
+            initial_scale=config.initial_scale,
+        )
+    if config.name == "shared_kernel":
+        return SharedKernel(
+            image_channels,
+            kernel_size=config.kernel_size,
+            boundary=config.boundary,
+            seed=seed,
+            initial_kernel=initial_kernel,
+        )
+    kind = {"linear_convolution": LinearConvolution, "relu_convolution": ReLUConvolution}
+    return kind[config.name](
         image_channels,
         channels,
-        config.filters,
-        config.kernel_size,
-        config.boundary,
-        seed,
-        config.initial_scale,
+        filters=config.filters,
+        kernel_size=config.kernel_size,
+        boundary=config.boundary,
+        seed=seed,
+        initial_scale=config.initial_scale,
     )

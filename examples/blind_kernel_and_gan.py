@@ -88,13 +88,13 @@ search = SearchConfig(
 )
 if TINY:
     search.surrogate_steps = search.latent_steps = 2
-result = invert(measurements, prior.generator, None, surrogate, search, seed=0)
+result = invert(measurements, prior, surrogate, search=search, seed=0)
 recovered = result.images[:, 0]  # one image behind each measurement
 
 # %%
 for name, estimates in {"blurred": measurements, "recovered": recovered}.items():
     print(f"{name:10} {np.mean(inv.metrics.psnr(estimates, images)):.2f} dB")
-response = responses(result.surrogates[0], channels=1, side=32)
+response = responses(result.operators[0], channels=1, side=32)
 correlation = distance(response, responses(blur, channels=1, side=32))["correlation"]
 print(f"the estimated kernel has a correlation of {correlation:.2f} with the true one")
 

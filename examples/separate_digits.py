@@ -72,7 +72,7 @@ if TINY:
     search.random_starts = 2
     search.random_candidates = 8
     search.surrogate_steps = search.latent_steps = 2
-result = invert(mixtures, prior.generator, None, surrogate, search, sources=SOURCES, seed=0)
+result = invert(mixtures, prior, surrogate, search=search, sources=SOURCES, seed=0)
 
 # %% [markdown]
 # No method can know the order of the sources, or their sign and intensity. So the result is

@@ -122,6 +122,7 @@ def test_train_a_prior_and_invert(tmp_path):
         f"--workdir={tmp_path / 'run'}",
         f"--config.prior={tmp_path / 'prior'}",
         "--config.problem.number=2",
+        "--config.problem.group_size=1",
         *(f"--config.search.{setting}" for setting in short.split()),
     ).stdout
     assert "2 measurements of digits@held_out" in output

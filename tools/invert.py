@@ -13,7 +13,8 @@ from ml_collections import config_flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from blind_gan_tf.config import InversionConfig
-from blind_gan_tf.experiment import format_table, run_inversion
+from blind_gan_tf.experiment import run_inversion
+from blind_gan_tf.scoring import format_table
 from inversenet_tf.imaging.wording import counted
 
 CONFIG = config_flags.DEFINE_config_file("config", lock_config=True)

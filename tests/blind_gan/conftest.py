@@ -26,6 +26,7 @@ def restoration(tiny_prior):
     config = InversionConfig(prior=str(tiny_prior))
     config.problem.number = 3
     config.search.rounds, config.search.surrogate_steps, config.search.latent_steps = 3, 2, 2
+    config.refinement.steps = 2
     return config
 
 

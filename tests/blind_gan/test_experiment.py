@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import runpy
 
 import keras
 import numpy as np
@@ -6,12 +8,15 @@ import pytest
 from PIL import Image
 
 from blind_gan_tf import search_log
-from blind_gan_tf.experiment import format_table, run_inversion
+from blind_gan_tf.config import SearchConfig, SurrogateConfig
+from blind_gan_tf.experiment import run_inversion
 from blind_gan_tf.methods import METHODS, admitted
 from blind_gan_tf.prior import load_prior
 from blind_gan_tf.problems import measured, simulated, stacked
+from blind_gan_tf.scoring import format_table
 from inversenet_tf.imaging.config import OperatorConfig
 from inversenet_tf.imaging.files.locks import InUse, held
+from inversenet_tf.shipped import experiments
 
 
 def test_a_restoration_leaves_all_it_promises(restoration, tmp_path):
@@ -23,7 +28,9 @@ def test_a_restoration_leaves_all_it_promises(restoration, tmp_path):
         "pgd",
         "wiener",
         "pgd_known",
+        "range",
         "blind",
+        "blind_refined",
     ]
     assert json.loads(json.dumps(results)) == json.loads((workdir / "results.json").read_text())
     for scores in results["methods"].values():
@@ -72,6 +79,7 @@ def test_a_separation_is_matched_and_judged(separation, tmp_path):
         "pgd_known",
         "naive",
         "ica",
+        "range",
         "blind",
     ]
     assert all(0 <= scores["read"] <= 1 for scores in results["methods"].values())
@@ -110,7 +118,7 @@ def test_own_measurements_need_no_truth(restoration, tmp_path):
     for index in range(3):
         Image.fromarray(np.full((32, 32), 40 * index, np.uint8)).save(folder / f"m{index}.png")
     results = run_inversion(restoration, tmp_path / "run", folder)
-    assert list(results["methods"]) == ["random", "pgd", "blind"]
+    assert list(results["methods"]) == ["random", "pgd", "blind", "blind_refined"]
     assert results["measurements"] == ["m0", "m1", "m2"]
     assert (tmp_path / "run" / "recovered" / "m1.png").exists()
     with pytest.raises(ValueError, match=r"Expected the prior and the measurements that"):
@@ -268,6 +276,8 @@ def test_groups_are_measured_by_their_own_operator(separation, tiny_prior):
         ("surrogate", "kernel_size", 4, "odd surrogate.kernel_size"),
         ("problem", "group_size", 2, "multiple of problem.group_size"),
         ("problem", "sources", 2, "several problem.sources"),
+        ("surrogate", "initial_kernel", "k.npy", "with surrogate.initial_kernel"),
+        ("refinement", "steps", 0, "refinement.steps >= 1"),
         ("problem", "signed", True, "quantize False"),
         ("surrogate", "kernel_size", 33, "surrogate.kernel_size of at most 32"),
         ("problem", "operator", OperatorConfig(kernel_size=40), "Expected a kernel no larger"),
@@ -289,3 +299,25 @@ def test_edges_must_be_declared_signed(restoration):
     with pytest.raises(ValueError, match="Expected problem.signed"):
         restoration.validate()
     assert set(restoration.methods) == set(METHODS)
+
+
+def test_refined_images_need_those_of_the_search(restoration):
+    restoration.methods = ("pgd", "blind_refined")
+    with pytest.raises(ValueError, match='Expected "blind" among the methods with "blind_refined"'):
+        restoration.validate()
+
+
+def test_a_kernel_to_begin_with_must_be_one_before_anything_is_written(restoration, tmp_path):
+    restoration.surrogate.name = "shared_kernel"
+    restoration.surrogate.initial_kernel = str(tmp_path / "kernel.npy")
+    with pytest.raises(ValueError, match="Expected a kernel file"):
+        run_inversion(restoration, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["deblur", "edges", "separate_over", "separate_under"])
+def test_the_papers_experiments_have_its_constants(name):
+    config = runpy.run_path(experiments()[f"{name}_paper"])["get_config"]()
+    config.validate()
+    assert config.search == SearchConfig()
+    assert dataclasses.replace(config.surrogate, name="mixing") == SurrogateConfig("mixing")

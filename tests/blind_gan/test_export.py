@@ -23,8 +23,8 @@ def test_a_generator_answers_with_images_and_with_files(tiny_prior, tmp_path):
     np.testing.assert_allclose(images, prior(latents), atol=1e-5)
     files = signatures["generate_bytes"](latents=latents)["image_bytes"].numpy()
     for contents, image in zip(files, images, strict=True):
-        with Image.open(io.BytesIO(contents)) as found:
-            np.testing.assert_array_equal(np.asarray(found), to_uint8(image)[..., 0])
+        with Image.open(io.BytesIO(contents)) as picture:
+            np.testing.assert_array_equal(np.asarray(picture), to_uint8(image)[..., 0])
     metadata = read_metadata(version)
     assert metadata["latents"] == {"size": 8, "distribution": "uniform"}
     assert metadata["training"]["step"] == 2 and metadata["warmup_requests"] == 3
@@ -47,9 +47,9 @@ def test_an_operator_measures_images_of_any_size(separation, tmp_path):
     kept = tf.keras.models.load_model(tmp_path / "run" / "surrogate" / "001.keras")
     serve = tf.saved_model.load(version).signatures["serving_default"]
     images = np.random.default_rng(0).random((2, 9, 7, 2)).astype(np.float32)
-    found = serve(images=tf.constant(images))["measurements"]
-    assert found.shape == (2, 9, 7, 3)
-    np.testing.assert_allclose(found, kept(images), atol=1e-6)
+    measurements = serve(images=tf.constant(images))["measurements"]
+    assert measurements.shape == (2, 9, 7, 3)
+    np.testing.assert_allclose(measurements, kept(images), atol=1e-6)
     hostile_requests.check(version)
 
 

@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from blind_gan.eager_inversion import eager_inversion
-from blind_gan.toys import SIDE, linear_generator, mean_discriminator
+from blind_gan.toys import SIDE, linear_generator, mean_discriminator, toy_prior
 
 from blind_gan_tf.config import SearchConfig
-from blind_gan_tf.forward import FixedOperator
 from blind_gan_tf.inversion import has_stalled, invert
 from blind_gan_tf.search import SearchDiverged
 from blind_gan_tf.surrogate import LinearConvolution, MixingNetwork
@@ -51,9 +50,11 @@ def test_a_known_operator_gives_back_planted_latents():
         rounds=12, latent_steps=100, latent_learning_rate=2e-2, perceptual_weight=0.0
     )
     config.schedule = "cosine"
-    found = invert(operator(images).numpy(), generator, None, FixedOperator([operator]), config)
-    np.testing.assert_allclose(found.latents[:, 0], latents, atol=1e-2)
-    np.testing.assert_allclose(found.images[:, 0], images, atol=1e-3)
+    result = invert(
+        operator(images).numpy(), toy_prior(generator), operator=operator, search=config
+    )
+    np.testing.assert_allclose(result.latents[:, 0], latents, atol=1e-2)
+    np.testing.assert_allclose(result.images[:, 0], images, atol=1e-3)
 
 
 def test_an_unknown_kernel_is_found_with_the_latents():
@@ -65,12 +66,12 @@ def test_an_unknown_kernel_is_found_with_the_latents():
         rounds=120, latent_learning_rate=1e-2, surrogate_learning_rate=2e-3, random_starts=2
     )
     config.schedule, config.perceptual_weight = "cosine", 0.0
-    found = invert(measurements, generator, None, OneConvolution, config)
-    np.testing.assert_allclose(found.latents[:, 0], latents, atol=1e-3)
+    result = invert(measurements, toy_prior(generator), OneConvolution, search=config)
+    np.testing.assert_allclose(result.latents[:, 0], latents, atol=1e-3)
     # TensorFlow's convolution is a correlation, hence the flip.
-    kernel = found.surrogates[0].get_weights()[0][::-1, ::-1, 0, 0]
+    kernel = result.operators[0].get_weights()[0][::-1, ::-1, 0, 0]
     np.testing.assert_allclose(kernel, KERNEL, atol=1e-3)
-    np.testing.assert_allclose(found.estimates, measurements, atol=1e-3)
+    np.testing.assert_allclose(result.estimates, measurements, atol=1e-3)
 
 
 def test_a_callers_model_is_where_the_surrogate_begins_and_stays_as_it_is():
@@ -79,8 +80,8 @@ def test_a_callers_model_is_where_the_surrogate_begins_and_stays_as_it_is():
     model = keras.Model(inputs, keras.layers.Conv2D(1, 1, name="gain")(inputs))
     model.set_weights([np.full((1, 1, 1, 1), 0.7), np.zeros(1)])
     config = SearchConfig(rounds=1, surrogate_steps=1, latent_steps=1, perceptual_weight=0.0)
-    found = invert(images, generator, None, model, config)
-    gain = float(np.squeeze(found.surrogates[0].get_weights()[0]))
+    result = invert(images, toy_prior(generator), model, search=config)
+    gain = float(np.squeeze(result.operators[0].get_weights()[0]))
     assert abs(gain - 0.7) == pytest.approx(
         config.surrogate_learning_rate, rel=1e-2
     )  # Adam's first step
@@ -93,8 +94,8 @@ def test_latents_end_inside_the_projection():
         rounds=2, latent_steps=40, latent_learning_rate=0.5, perceptual_weight=0.0
     )
     white = np.ones_like(images)  # asks for latents far outside
-    found = invert(white, generator, None, FixedOperator([tf.identity]), config)
-    assert np.abs(found.latents).max() == 1.0
+    result = invert(white, toy_prior(generator), operator=tf.identity, search=config)
+    assert np.abs(result.latents).max() == 1.0
 
 
 @pytest.mark.parametrize("sources", [1, 2])
@@ -111,17 +112,22 @@ def test_the_compiled_loops_compute_what_the_plain_loop_does(sources):
         return []
 
     def surrogate(seed):
-        kept.append(MixingNetwork(sources, 2, 5, seed))
-        return MixingNetwork(sources, 2, 5, seed)
+        kept.append(MixingNetwork(sources, 2, units=5, seed=seed))
+        return MixingNetwork(sources, 2, units=5, seed=seed)
 
-    found = invert(
-        measurements, generator, discriminator, surrogate, config, sources=sources, on_start=begin
+    result = invert(
+        measurements,
+        toy_prior(generator, discriminator),
+        surrogate,
+        search=config,
+        sources=sources,
+        on_start=begin,
     )
     plain = eager_inversion(
         measurements, generator, discriminator, kept[0], first[0], config, lambda: None
     )
-    np.testing.assert_allclose(found.latents, plain, atol=1e-5)
-    for ours, theirs in zip(found.surrogates[0].get_weights(), kept[0].get_weights(), strict=True):
+    np.testing.assert_allclose(result.latents, plain, atol=1e-5)
+    for ours, theirs in zip(result.operators[0].get_weights(), kept[0].get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
@@ -134,10 +140,9 @@ def test_a_seed_gives_the_same_answer_twice_and_another_seed_another():
     answers = [
         invert(
             images,
-            generator,
-            None,
-            lambda s: LinearConvolution(1, 1, 4, 3, seed=s),
-            config,
+            toy_prior(generator),
+            lambda s: LinearConvolution(1, 1, filters=4, kernel_size=3, seed=s),
+            search=config,
             seed=seed,
         )
         for seed in (3, 3, 4)
@@ -157,8 +162,8 @@ def test_groups_have_operators_of_their_own():
     def surrogate(seed):
         return LinearConvolution(1, 1, filters=2, kernel_size=1, seed=seed)
 
-    found = invert(measurements, generator, None, surrogate, config, group_size=3)
-    gains = [float(np.squeeze(np.matmul(*model.get_weights()))) for model in found.surrogates]
+    result = invert(measurements, toy_prior(generator), surrogate, search=config, group_size=3)
+    gains = [float(np.squeeze(np.matmul(*model.get_weights()))) for model in result.operators]
     assert len(gains) == 2
     assert abs(gains[0] - 0.3) < 0.05 and abs(gains[1] - 0.9) < 0.05
 
@@ -172,9 +177,11 @@ def test_the_best_start_is_kept_for_a_group_and_the_best_latents_for_a_measureme
         distances = search.residuals().numpy()[:, :, 0]
         seen.append(distances)
 
-    found = invert(images, generator, None, FixedOperator([tf.identity]), config, on_round=watch)
-    np.testing.assert_allclose(found.residuals, seen[0].min(0), rtol=1e-5)
-    assert found.start[0] == seen[0].mean(1).argmin()
+    result = invert(
+        images, toy_prior(generator), operator=tf.identity, search=config, on_round=watch
+    )
+    np.testing.assert_allclose(result.residuals, seen[0].min(0), rtol=1e-5)
+    assert result.start[0] == seen[0].mean(1).argmin()
 
 
 def test_identity_starts_first_fit_the_measurements_themselves():
@@ -184,8 +191,8 @@ def test_identity_starts_first_fit_the_measurements_themselves():
     distances = []
 
     def watch(search, history, stage):
-        found, _ = search.generate(tf.convert_to_tensor(search.latents.value))
-        distances.append(np.abs(found.numpy()[:, :, 0] - images).mean((1, 2, 3, 4)))
+        images_now, _ = search.generate(tf.convert_to_tensor(search.latents.value))
+        distances.append(np.abs(images_now.numpy()[:, :, 0] - images).mean((1, 2, 3, 4)))
 
     def constant(seed):  # a surrogate that says nothing of its input
         inputs = keras.Input((SIDE, SIDE, 1))
@@ -193,7 +200,7 @@ def test_identity_starts_first_fit_the_measurements_themselves():
         return keras.Model(inputs, outputs)
 
     config.surrogate_steps = 0
-    invert(images, generator, None, constant, config, on_round=watch)
+    invert(images, toy_prior(generator), constant, search=config, on_round=watch)
     random, identity = distances[0]
     assert identity < 0.1 * random
 
@@ -202,7 +209,7 @@ def test_identity_starts_need_measurements_like_images():
     generator, _, images = planted(3)
     config = SearchConfig(identity_starts=1, perceptual_weight=0.0)
     with pytest.raises(ValueError, match="Expected measurements of 1 channels"):
-        invert(images.repeat(2, -1), generator, None, OneConvolution, config)
+        invert(images.repeat(2, -1), toy_prior(generator), OneConvolution, search=config)
 
 
 def test_a_search_stops_when_no_start_makes_progress():
@@ -215,8 +222,8 @@ def test_a_search_stops_when_no_start_makes_progress():
     generator, _, images = planted(2)
     config = SearchConfig(rounds=50, latent_steps=1, latent_learning_rate=1e-9, patience=3)
     config.perceptual_weight = 0.0
-    found = invert(images, generator, None, FixedOperator([tf.identity]), config)
-    assert len(found.history) == 4
+    result = invert(images, toy_prior(generator), operator=tf.identity, search=config)
+    assert len(result.history) == 4
 
 
 def test_nan_says_where_and_the_state_before_is_kept():
@@ -231,7 +238,7 @@ def test_nan_says_where_and_the_state_before_is_kept():
                 variable.assign(variable * np.inf)
 
     with pytest.raises(SearchDiverged, match="surrogate steps of round 4") as raised:
-        invert(images, generator, None, OneConvolution, config, on_round=watch)
+        invert(images, toy_prior(generator), OneConvolution, search=config, on_round=watch)
     assert np.isfinite(states[-1]).all() and len(states) == 3
     assert "latent_learning_rate" in str(raised.value)
 
@@ -251,10 +258,10 @@ def test_bad_measurements_are_refused(measurements, options, message):
     generator, _ = linear_generator()
     with pytest.raises(ValueError, match=message):
         config = SearchConfig(perceptual_weight=0.0)
-        invert(measurements, generator, None, OneConvolution, config, **options)
+        invert(measurements, toy_prior(generator), OneConvolution, search=config, **options)
 
 
 def test_the_perceptual_term_needs_a_discriminator():
     generator, _, images = planted(2)
     with pytest.raises(ValueError, match="Expected a discriminator"):
-        invert(images, generator, None, OneConvolution, SearchConfig())
+        invert(images, toy_prior(generator), OneConvolution)

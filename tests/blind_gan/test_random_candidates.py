@@ -1,6 +1,6 @@
 import numpy as np
 import tensorflow as tf
-from blind_gan.toys import linear_generator
+from blind_gan.toys import linear_generator, toy_prior
 
 from blind_gan_tf.config import SearchConfig
 from blind_gan_tf.forward import FixedOperator
@@ -103,8 +103,10 @@ def test_a_trial_hands_its_best_start_over():
     def watch(search, history, stage):
         stages.append((stage, search.mean_residuals()))
 
-    found = invert(images, generator, None, FixedOperator([tf.identity]), config, on_round=watch)
+    result = invert(
+        images, toy_prior(generator), operator=tf.identity, search=config, on_round=watch
+    )
     assert [stage for stage, _ in stages] == ["screening", "screening", "search"]
     np.testing.assert_allclose(stages[2][1], stages[1][1].min(keepdims=True), rtol=1e-4)
-    assert len(found.screening) == 2 and len(found.history) == 1
-    assert found.start[0] == stages[1][1].argmin()  # of all starts, not of the survivors
+    assert len(result.screening) == 2 and len(result.history) == 1
+    assert result.start[0] == stages[1][1].argmin()  # of all starts, not of the survivors

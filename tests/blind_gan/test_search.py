@@ -18,7 +18,9 @@ def toy():
     """A search of two starts for three mixtures of two sources, and its parts in NumPy."""
     generator, basis = linear_generator(size=4)
     measurements = np.random.default_rng(5).uniform(0, 1, (1, 3, SIDE, SIDE, 1)).astype(np.float32)
-    bank = SurrogateBank([MixingNetwork(SOURCES, 1, 3, seed) for seed in (1, 2)], starts=2)
+    bank = SurrogateBank(
+        [MixingNetwork(SOURCES, 1, units=3, seed=seed) for seed in (1, 2)], starts=2
+    )
     search = Search(
         measurements,
         FrozenPrior(generator, mean_discriminator(), Latents(4)),

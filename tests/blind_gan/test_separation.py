@@ -46,13 +46,18 @@ def test_matching_picks_among_more_estimates_than_sources():
 
 
 def test_the_assignment_is_the_best_in_sum_and_not_greedy():
-    # The first estimate is best for both sources, but must serve the one that needs it more.
-    base = digits(3, 1)[0]
-    sources = np.stack([base, np.roll(base, 1, 0)])[None]
-    estimates = np.stack([base, 0.9 * base + 0.1 * np.roll(base, 1, 0)])[None]
+    # Four images along a line: both sources at 0 and 1, one estimate between them but nearer to
+    # the first, the other beyond the first. The best pair of all, the first estimate and the first
+    # source, would leave the worst pair.
+    background = np.full((12, 12, 1), 0.5, np.float32)
+    background[:3], background[3:5] = 0.0, 1.0  # fix the intensities, and the sign
+    direction = np.zeros_like(background)
+    direction[5:] = np.random.default_rng(3).choice([-0.1, 0.1], (7, 12, 1))
+    first, second, between, beyond = (background + at * direction for at in (0, 1, 0.45, -1.5))
+    sources, estimates = np.stack([first, second])[None], np.stack([between, beyond])[None]
     matched, wanted = matched_to_sources(estimates, sources, MetricProfile())
-    np.testing.assert_allclose(matched[0, 0], intensity_normalised(estimates)[0, 0], atol=1e-6)
-    assert matched.shape == wanted.shape
+    np.testing.assert_allclose(wanted, sources)
+    np.testing.assert_allclose(matched[0], [beyond, between], atol=1e-6)
 
 
 def test_a_flat_image_is_normalised_without_a_division_by_zero():

@@ -10,9 +10,11 @@ from blind_gan_tf.surrogate import LinearConvolution, MixingNetwork
 
 SURROGATES = {
     "5x5, circular": lambda seed: LinearConvolution(seed=seed),
-    "11x11, reflect": lambda seed: LinearConvolution(3, 2, 4, 11, "reflect", seed=seed),
-    "1x1": lambda seed: LinearConvolution(3, 1, 4, 1, seed=seed),
-    "mixing": lambda seed: MixingNetwork(3, 2, 5, seed),
+    "11x11, reflect": lambda seed: LinearConvolution(
+        3, 2, filters=4, kernel_size=11, boundary="reflect", seed=seed
+    ),
+    "1x1": lambda seed: LinearConvolution(3, 1, filters=4, kernel_size=1, seed=seed),
+    "mixing": lambda seed: MixingNetwork(3, 2, units=5, seed=seed),
 }
 
 

@@ -1,9 +1,11 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from blind_gan_tf.config import SurrogateConfig
+from blind_gan_tf.config import SURROGATES, SurrogateConfig
 from blind_gan_tf.forward import FixedOperator, SurrogateBank
 from blind_gan_tf.operator_report import (
     distance,
@@ -15,8 +17,14 @@ from blind_gan_tf.operator_report import (
     told_beyond,
     warnings_of,
 )
-from blind_gan_tf.surrogate import LinearConvolution, MixingNetwork, build_surrogate
-from inversenet_tf.imaging.physics.kernels import gaussian
+from blind_gan_tf.shared_kernel import SharedKernel, placed
+from blind_gan_tf.surrogate import (
+    LinearConvolution,
+    MixingNetwork,
+    ReLUConvolution,
+    build_surrogate,
+)
+from inversenet_tf.imaging.physics.kernels import camera_shake, gaussian
 from inversenet_tf.imaging.physics.operators import Blur
 
 
@@ -25,6 +33,62 @@ def test_the_papers_surrogates_have_its_weights():
     shapes = [tuple(v.shape) for v in convolution.trainable_variables]
     assert shapes == [(5, 5, 3, 16), (5, 5, 16, 3)]
     assert MixingNetwork(3, 4).count_params() == 3 * 16 + 16 + 16 * 4 + 4
+
+
+def test_the_kernel_of_a_convolution_is_what_it_answers_to_one_pixel():
+    model = LinearConvolution(2, 3, filters=4, kernel_size=3)
+    answers = responses(model, channels=2, side=9)[:, 2:7, 2:7]  # [2, 5, 5, 3]
+    np.testing.assert_allclose(np.moveaxis(answers, 0, 2), model.kernel, atol=1e-6)
+
+
+def test_a_relu_between_the_convolutions_makes_them_another_function(images):
+    rectified, linear = ReLUConvolution(seed=1), LinearConvolution(seed=1)
+    rectified.set_weights(linear.get_weights())
+    first, second = linear.get_weights()
+    inner = np.maximum(linear.get_layer("first")(images), 0)
+    expected = rectified.get_layer("second")(inner)
+    middle = slice(8, -8)  # where no padding is seen
+    np.testing.assert_allclose(
+        rectified(images)[:, middle, middle], expected[:, 4:-4, 4:-4], atol=1e-5
+    )
+    assert np.abs(rectified(images) - linear(images)).max() > 1e-3
+
+
+@pytest.mark.parametrize("boundary", ["circular", "reflect"])
+@pytest.mark.parametrize("size", [7, 9])
+def test_a_shared_kernel_is_a_blur_of_it(boundary, size, images):
+    kernel = camera_shake(7, seed=1)
+    model = SharedKernel(3, size, boundary=boundary, initial_kernel=kernel)
+    assert model.kernel.shape == (size, size) and model.output_shape == (None, None, None, 3)
+    np.testing.assert_allclose(model.kernel.sum(), 1.0, rtol=1e-5)
+    assert model.kernel.min() > 0  # a weight of zero would stay there
+    np.testing.assert_allclose(model.kernel, placed(kernel, size), rtol=0.01, atol=1e-3)
+    expected = Blur(model.kernel, boundary)(images)
+    np.testing.assert_allclose(model(images), expected, atol=1e-5)
+
+
+def test_a_shared_kernel_stays_a_kernel_whatever_its_weights(images):
+    model = SharedKernel(3, 5, seed=2)
+    nearly_flat = model.kernel
+    np.testing.assert_allclose(nearly_flat, 1 / 25, atol=0.03)
+    model.set_weights([np.random.default_rng(0).normal(size=(5, 5))])
+    assert model.kernel.min() >= 0 and model.kernel.sum() == pytest.approx(1.0)
+    assert model.count_params() == 25
+
+
+@pytest.mark.parametrize(("side", "size"), [(3, 5), (4, 5), (5, 3), (4, 3), (3, 3)])
+def test_a_given_kernel_keeps_its_centre(side, size):
+    kernel = np.zeros((side, side))
+    kernel[side // 2, side // 2], kernel[side // 2 - 1, side // 2] = 3.0, 1.0
+    expected = np.zeros((size, size))
+    expected[size // 2, size // 2], expected[size // 2 - 1, size // 2] = 0.75, 0.25
+    np.testing.assert_allclose(placed(kernel, size), expected)
+
+
+@pytest.mark.parametrize("kernel", [np.zeros((3, 3)), -np.ones((3, 3)), np.ones((3, 3, 3))])
+def test_what_is_no_kernel_cannot_be_begun_with(kernel):
+    with pytest.raises(ValueError, match="Expected"):
+        SharedKernel(3, 5, initial_kernel=kernel)
 
 
 @pytest.mark.parametrize("boundary", ["circular", "reflect"])
@@ -51,14 +115,15 @@ def test_the_mixing_network_looks_at_one_pixel_only():
 
 
 def test_surrogates_survive_a_file_and_differ_by_seed(tmp_path, images):
-    for name in ("linear_convolution", "mixing"):
+    for name in SURROGATES:
         config = SurrogateConfig(name=name)
-        model = build_surrogate(config, 3, 3, seed=5)
+        build = functools.partial(build_surrogate, config, image_channels=3, channels=3)
+        model = build(seed=5)
         model.save(tmp_path / "surrogate.keras")
         loaded = keras.models.load_model(tmp_path / "surrogate.keras")
         np.testing.assert_allclose(loaded(images), model(images), atol=1e-6)
-        np.testing.assert_array_equal(build_surrogate(config, 3, 3, 5)(images), model(images))
-        assert (build_surrogate(config, 3, 3, 6)(images) != model(images)).numpy().any()
+        np.testing.assert_array_equal(build(seed=5)(images), model(images))
+        assert (build(seed=6)(images) != model(images)).numpy().any()
 
 
 def test_a_bank_applies_each_surrogate_to_its_own_images(images):
@@ -82,8 +147,9 @@ def test_known_operators_serve_their_groups():
 
 
 def test_even_kernels_are_refused():
-    with pytest.raises(ValueError, match="odd kernel_size"):
-        LinearConvolution(kernel_size=4)
+    for surrogate in (LinearConvolution, SharedKernel):
+        with pytest.raises(ValueError, match="odd kernel_size"):
+            surrogate(kernel_size=4)
 
 
 @pytest.mark.parametrize(("size", "field"), [(5, 9), (3, 5), (1, 1)])
@@ -93,10 +159,10 @@ def test_the_receptive_field_is_that_of_both_kernels(size, field):
 
 def test_responses_are_the_kernel():
     kernel = np.arange(9, dtype=np.float32).reshape(3, 3)
-    found = responses(Blur(kernel), channels=2, side=8)
-    assert found.shape == (2, 8, 8, 2)
-    np.testing.assert_allclose(found[1, 3:6, 3:6, 1], kernel, atol=1e-6)
-    np.testing.assert_array_equal(found[1, ..., 0], 0)
+    answers = responses(Blur(kernel), channels=2, side=8)
+    assert answers.shape == (2, 8, 8, 2)
+    np.testing.assert_allclose(answers[1, 3:6, 3:6, 1], kernel, atol=1e-6)
+    np.testing.assert_array_equal(answers[1, ..., 0], 0)
 
 
 def test_distances_between_operators():

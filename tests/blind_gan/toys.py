@@ -3,6 +3,9 @@
 import keras
 import numpy as np
 
+from blind_gan_tf.latents import Latents
+from blind_gan_tf.search import FrozenPrior
+
 SIDE = 12
 
 
@@ -31,3 +34,8 @@ def mean_discriminator(channels=1):
     dense.set_weights([np.full((channels, 1), 10.0 / channels, np.float32)])
     model.trainable = False
     return model
+
+
+def toy_prior(generator, discriminator=None):
+    """Networks as the prior of a search; the latents are uniform."""
+    return FrozenPrior(generator, discriminator, Latents(generator.input_shape[-1]))

@@ -22,8 +22,8 @@ def comparisons(settings):
             operator each, that are separated at once, and the `digits_width` of their prior.
     """
     settings = SETTINGS | settings
-    found = [_restoration(settings, precision) for precision in PRECISIONS]
-    return found + [_separation(settings, precision) for precision in PRECISIONS]
+    restorations = [_restoration(settings, precision) for precision in PRECISIONS]
+    return restorations + [_separation(settings, precision) for precision in PRECISIONS]
 
 
 def _restoration(settings, precision):
@@ -118,7 +118,13 @@ def _our_round(measurements, generator, discriminator, surrogate, *, steps, sour
     search = Search(
         measurements,
         FrozenPrior(generator, discriminator, Latents()),
-        first_surrogates(surrogate, config, len(measurements), 0, measurements.shape[-1]),
+        first_surrogates(
+            surrogate,
+            config=config,
+            groups=len(measurements),
+            seed=0,
+            channels=measurements.shape[-1],
+        ),
         config,
         sources=sources,
         seed=0,

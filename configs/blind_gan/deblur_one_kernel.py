@@ -1,0 +1,20 @@
+"""Blind deblurring of faces, told that the operator is one blur for all channels (Section 3.1).
+
+  inversenet invert --config=deblur_one_kernel --workdir=runs/deblur_one_kernel
+  ... --config.surrogate.initial_kernel=kernel.npy   # begins with an estimated kernel
+
+The surrogate is a single kernel, non-negative and of sum one: 441 weights in the place of 11,616,
+and it cannot change colours. The paper's surrogate, which knows nothing of its task, is in
+`deblur.py`.
+"""
+
+from blind_gan_tf.recipes import find_one_kernel
+
+
+def get_config():
+    """The operator, of which the search knows only that it is a blur."""
+    config = find_one_kernel()
+    config.problem.operator.kernel = "gaussian"
+    config.problem.operator.kernel_size = 20
+    config.problem.operator.kernel_sigma = 5.0
+    return config

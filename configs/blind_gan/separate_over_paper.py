@@ -1,0 +1,11 @@
+"""Four mixtures of three digits with the paper's own constants (Section 3.2, Fig. 2b); slow.
+
+inversenet invert --config=separate_over_paper --workdir=runs/separate_over_paper
+"""
+
+from blind_gan_tf.recipes import mixed_digits
+
+
+def get_config():
+    """The constants are the defaults of `InversionConfig`; here is only the problem."""
+    return mixed_digits(mixtures=4)
