@@ -9,21 +9,12 @@ from inversenet_tf.engine.adversarial import AdversarialModel
 from inversenet_tf.engine.layers import Upsample
 from inversenet_tf.imaging.inputs import parts_of
 from inversenet_tf.imaging.metrics import MetricProfile, psnr, ssim
+from inversenet_tf.imaging.signed import from_signed, to_signed
 from inversenet_tf.models import kernel_use
 from inversenet_tf.models.losses import discriminator_loss, generator_loss, squared_distance
 from inversenet_tf.models.padding import crop_to, pad_to_multiple
 
 NETWORKS = ("discriminator", "inverter", "denoiser")
-
-
-def to_signed(images):
-    """[0, 1] -> [-1, 1], the range of the networks' tanh."""
-    return images * 2.0 - 1.0
-
-
-def from_signed(signed):
-    """[-1, 1] -> [0, 1]."""
-    return (signed + 1.0) / 2.0
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")
