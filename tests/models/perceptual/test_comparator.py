@@ -48,9 +48,9 @@ def bvlc():
 
 @pytest.fixture(scope="module")
 def bvlc_file(bvlc, tmp_path_factory):
-    """As bvlc_alexnet.npy: a pickled dict, with a layer more."""
-    path = tmp_path_factory.mktemp("bvlc") / "alexnet.npy"
-    np.save(path, bvlc | {"fc8": [np.zeros((4096, 10)), np.zeros(10)]})
+    """As bvlc_alexnet.npy is once it is converted, with a layer more."""
+    path = tmp_path_factory.mktemp("bvlc") / "alexnet.h5"
+    write_h5(path, bvlc | {"fc8": [np.zeros((4096, 10)), np.zeros(10)]})
     return path
 
 
