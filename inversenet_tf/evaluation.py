@@ -1,5 +1,6 @@
 """Evaluation: a trained run against its baselines, every number with how it was made."""
 
+import copy
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -8,10 +9,11 @@ import numpy as np
 from tqdm import tqdm
 
 from inversenet_tf.baselines import usual_baselines
+from inversenet_tf.config import Config
 from inversenet_tf.data import open_held_out
 from inversenet_tf.engine.workdir import versions
 from inversenet_tf.imaging import metrics
-from inversenet_tf.imaging.config import NoiseConfig
+from inversenet_tf.imaging.config import CUSTOM, NoiseConfig
 from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.files.grids import comparison_figure
 from inversenet_tf.imaging.files.json import write_json
@@ -32,11 +34,28 @@ FIGURE_ROWS = 6
 
 
 class Evaluation(dict):
-    """What `results.json` holds; printed, it is the table of its methods."""
+    """What `results.json` holds; printed, it is the table of its methods.
 
-    def __str__(self):
+    Example:
+        ```python
+        results = inversenet_tf.evaluate("runs/mine", data="folder:photos/test")
+        print(results)
+        results.methods["restored"]["psnr"]
+        ```
+    """
+
+    @property
+    def methods(self) -> dict[str, dict]:
+        """{method: {"psnr": mean in dB, "ssim": mean, "per_image": list of both}}."""
+        return self["methods"]
+
+    def to_dict(self) -> dict:
+        """All of it as plain dicts, lists, texts and numbers, a copy, as in `results.json`."""
+        return copy.deepcopy(dict(self))
+
+    def __str__(self) -> str:
         return f"{self['number_of_images']} images of {self['data']['source']}\n" + format_table(
-            self["methods"]
+            self.methods
         )
 
 
@@ -171,15 +190,17 @@ def _summary(psnr, ssim):
     return {"psnr": float(np.mean(psnr)), "ssim": float(np.mean(ssim)), "per_image": per_image}
 
 
-def degradation_of(config):
+def degradation_of(config: Config) -> str:
     """The degradation in a line."""
     operator, noise = config.operator, config.noise
-    parts = [operator.name]
-    if operator.name != "identity":
+    parts = ["the caller's own operator" if operator.name == CUSTOM else operator.name]
+    if operator.name not in ("identity", CUSTOM):
         size = "" if operator.kernel == "file" else f" of {operator.kernel_size} pixels"
         parts.append(f"{operator.kernel}{size}, {operator.boundary}")
     if operator.scale > 1:
         parts.append(f"1/{operator.scale}")
+    if noise.custom:
+        return ", ".join([*parts, "the caller's own noise"])
     if noise.quantize:
         parts.append("8 bits")
     up_to = "up to " if operator.is_varied else ""
@@ -200,7 +221,7 @@ def draw(path, examples, scores, footer):
     comparison_figure(path, rows, footer)
 
 
-def format_table(methods):
+def format_table(methods: dict[str, dict]) -> str:
     """The scores of `results.json` as lines of text."""
     lines = [f"{'method':<18}{'PSNR (dB)':>12}{'SSIM':>10}"]
     lines += [f"{n:<18}{m['psnr']:>12.2f}{m['ssim']:>10.4f}" for n, m in methods.items()]

@@ -1,8 +1,10 @@
 """Restoring photographs with a trained model: single files and folders, with all they carry."""
 
+import contextlib
 import dataclasses
 import math
 import re
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ from absl import logging
 from PIL import Image
 from tqdm import tqdm
 
-from inversenet_tf.imaging.files.images import LUMA, ImageReadError
+from inversenet_tf.imaging.checks import check_at_least
+from inversenet_tf.imaging.files.images import ImageReadError, to_channels
 from inversenet_tf.imaging.files.photographs import (
     Photograph,
     allow_large,
@@ -22,7 +25,7 @@ from inversenet_tf.imaging.files.photographs import (
     write_photograph,
 )
 from inversenet_tf.imaging.files.targets import check_replaceable, pair_with_targets
-from inversenet_tf.restoration.tiling import restore_pixels
+from inversenet_tf.restoration.restorers import Restorer
 
 COMPARISONS = "comparisons"  # the directory below that of the results
 CGROUP = Path("/sys/fs/cgroup")  # of the process, in a container
@@ -51,23 +54,33 @@ class Job:
 
 
 def restore_files(
-    restorer, source, output, overwrite=False, max_memory=None, compare=False, skip_existing=False
-):
+    restorer: Restorer,
+    source: str | Path,
+    output: str | Path,
+    *,
+    overwrite: bool = False,
+    max_memory: int | None = None,
+    compare: bool = False,
+    skip_existing: bool = False,
+    parallel: int = 1,
+) -> tuple[list[Path], dict[str, str]]:
     """Restores an image file, or all below a directory, into PNG files of the same names.
 
     Each is read, restored and written before the next; what cannot be read, or restored in the
     memory there is, is named in a warning and skipped.
 
     Args:
-        restorer: a `Restorer` or an `ExportedRestorer`.
+        restorer: a `Restorer`, of whatever kind.
         source: file or directory.
         output: directory for the results; subdirectories are kept.
         overwrite: whether a result that exists may be replaced.
         max_memory: bytes that restoring one image may take; larger images are restored in
-            tiles. None for no limit.
+            tiles. None for no limit. A server's memory is its own.
         compare: whether to write measurement and result side by side, too, into
             `output/comparisons`.
         skip_existing: whether a result that exists stays, and only the others are made.
+        parallel: images that are under way at once, which helps where a server restores them.
+            Where one fails for all, the restorer is closed, so that the others do not wait.
 
     Returns:
         (restored, skipped): list of the images' paths that were written, and dict from each file
@@ -76,8 +89,9 @@ def restore_files(
     Raises:
         ValueError: nothing to restore, a result that exists or would replace one of the images;
             raised before any work. Or: not one of the images could be restored.
-        OSError: a result cannot be written.
+        OSError: a result cannot be written, or a server went away; results until then are kept.
     """
+    check_at_least("parallel", parallel, 1)
     if overwrite and skip_existing:
         raise ValueError("Expected overwrite or skip_existing. Received: both.")
     allow_large()
@@ -85,7 +99,14 @@ def restore_files(
     missing = [job for job in jobs if not (skip_existing and _is_done(job))]
     if len(missing) < len(jobs):
         logging.info("%d results exist and stay.", len(jobs) - len(missing))
-    restored, skipped = _restore_jobs(restorer, missing, max_memory, skip_existing)
+
+    def attempt(job, report=None):
+        return _attempt(restorer, job, max_memory, skip_existing, report)
+
+    if parallel == 1:
+        restored, skipped = _restore_jobs(attempt, missing)
+    else:
+        restored, skipped = _restore_at_once(attempt, missing, parallel, restorer)
     if skipped and not restored and len(missing) == len(jobs):
         raise ValueError(
             f"Expected images that can be restored in {source}. Received: {len(skipped)} that "
@@ -94,7 +115,8 @@ def restore_files(
     return restored, skipped
 
 
-def _restore_jobs(restorer, jobs, max_memory, skip_existing):
+def _restore_jobs(attempt, jobs):
+    """(restored, skipped) of one image after another."""
     restored, skipped = [], {}
     sizes = [count_pixels(job.path) for job in jobs]
     # Progress in pixels: photographs differ in size, and the time left should not.
@@ -106,14 +128,49 @@ def _restore_jobs(restorer, jobs, max_memory, skip_existing):
             def report(share, before=before, size=size):
                 progress.update(int(before + share * size) - progress.n)
 
-            reason = _attempt(restorer, job, max_memory, skip_existing, report)
+            with _counted(restored, jobs):
+                reason = attempt(job, report)
             report(1.0)
-            if reason is None:
-                restored.append(job.target)
-            else:
-                logging.warning("Skipped: %s", reason)
-                skipped[str(job.path)] = reason
+            _sort_in(job, reason, restored, skipped)
     return restored, skipped
+
+
+def _restore_at_once(attempt, jobs, parallel, restorer):
+    """(restored, skipped) of several images at a time."""
+    restored, skipped = [], {}
+    # Threads that end with the program: one that waits for a silent server does not hold up Ctrl-C.
+    with ThreadPool(parallel) as pool, _counted(restored, jobs):
+        try:
+            done = pool.imap_unordered(lambda job: (job, attempt(job)), jobs)
+            for job, reason in tqdm(done, "restoring", len(jobs), unit="image"):
+                _sort_in(job, reason, restored, skipped)
+        finally:
+            if len(restored) + len(skipped) < len(jobs):
+                restorer.close()  # so that other threads stop waiting for the same server
+    return sorted(restored), skipped
+
+
+def _sort_in(job, reason, restored, skipped):
+    """Puts an image that is done to the restored ones, or, with its reason, to the skipped."""
+    if reason is None:
+        restored.append(job.target)
+    else:
+        logging.warning("Skipped: %s", reason)
+        skipped[str(job.path)] = reason
+
+
+@contextlib.contextmanager
+def _counted(restored, jobs):
+    """An error that ends the work says how far it came."""
+    try:
+        yield
+    except OSError as error:
+        told = type(error)(
+            f"{error} ({len(restored)} of {len(jobs)} images restored before; --skip_existing "
+            "goes on from there)"
+        )
+        told.errno = error.errno
+        raise told from error
 
 
 def _jobs(source, output, may_exist, compare):
@@ -146,7 +203,7 @@ def _attempt(restorer, job, max_memory, skip_existing, report):
     try:
         photograph = read_photograph(job.path)
         try:
-            pixels = restore_photograph(restorer, photograph, max_memory, report)
+            pixels = restorer.restore_photograph(photograph, job.path, max_memory, report)
             _write(restorer, job, photograph, pixels, skip_existing)
         except tf.errors.ResourceExhaustedError:
             raise
@@ -162,47 +219,14 @@ def _attempt(restorer, job, max_memory, skip_existing, report):
 
 
 def _write(restorer, job, photograph, pixels, skip_existing):
-    scale = restorer.spec.scale
+    scale = len(pixels) // len(photograph.pixels)
     # The comparison first: where the result stands, an interrupted call has done with the image.
     if job.comparison is not None and not (skip_existing and job.comparison.exists()):
-        measured = to_channels(photograph.pixels, restorer.spec.measured_channels)
+        measured = to_channels(photograph.pixels, restorer.measured_channels)
         plain = Photograph(photograph.pixels, profile=photograph.profile)
         write_photograph(job.comparison, side_by_side(measured, pixels), plain)
     if not (skip_existing and job.target.exists()):
         write_photograph(job.target, pixels, photograph, scale)
-
-
-def restore_photograph(restorer, photograph, max_memory=None, report=None):
-    """Restores one `Photograph`, in the colours that the network works in.
-
-    A gray photograph stays gray, unless the network is one that colours; of a colour photograph, a
-    network of one channel gets and gives the luma, or the colours it finds for it.
-
-    Args:
-        restorer: a `Restorer` or an `ExportedRestorer`.
-        photograph: a `Photograph`.
-        max_memory, report: as for `restore_pixels`.
-
-    Returns:
-        The pixels, of the photograph's type: [height * scale, width * scale, 1 or 3].
-    """
-    measured = to_channels(photograph.pixels, restorer.spec.measured_channels)
-    restored = restore_pixels(restorer, measured, max_memory, report)
-    if photograph.pixels.shape[-1] < measured.shape[-1]:
-        return to_channels(restored, 1)
-    return restored
-
-
-def to_channels(pixels, channels):
-    """Integer pixels of 1 or 3 channels as 1 (BT.601 luma, rounded) or 3 (repeated)."""
-    if pixels.shape[-1] == channels:
-        return pixels
-    if channels == 3:
-        return np.repeat(pixels, 3, axis=-1)
-    luma = np.zeros(pixels.shape[:2], np.float32)
-    for channel, weight in enumerate(LUMA):  # one by one: it takes the memory of one
-        luma += pixels[..., channel] * weight
-    return np.round(luma).astype(pixels.dtype)[..., np.newaxis]
 
 
 def side_by_side(measured, restored):
@@ -234,13 +258,13 @@ def memory_limit(text=None):
     """
     if text is None:
         return int(min(psutil.virtual_memory().available, _left_to_container()) / 2)
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
-    unit = UNITS.get(found[2]) if found else None
-    if unit is None or not int(float(found[1]) * unit):
+    amount = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    unit = UNITS.get(amount[2]) if amount else None
+    if unit is None or not int(float(amount[1]) * unit):
         raise ValueError(
             f'Expected a max_memory like 1GiB, 500MB or a number of bytes. Received: "{text}"'
         )
-    return int(float(found[1]) * unit)
+    return int(float(amount[1]) * unit)
 
 
 def _left_to_container():

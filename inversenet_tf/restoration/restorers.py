@@ -3,16 +3,24 @@
 import abc
 import dataclasses
 import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 
+from inversenet_tf.imaging.files.images import to_channels
+from inversenet_tf.imaging.files.photographs import Photograph
 from inversenet_tf.imaging.inputs import as_told
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.arrays import to_batch
 from inversenet_tf.restoration.footprint import SCRATCH, peak_bytes_per_pixel
+from inversenet_tf.restoration.tiling import restore_pixels
 from inversenet_tf.serving.saved_models import latest_version, read_metadata
+
+if TYPE_CHECKING:
+    from inversenet_tf.models.inversenet import InverseNet  # an export does without it
 
 # The signatures of an export, besides "serving_default".
 INTERMEDIATE = "restore_with_intermediate"
@@ -45,7 +53,7 @@ class ImageSpec:
     kernel: str = kernel_use.NONE
 
 
-def spec_of(model):
+def spec_of(model: "InverseNet") -> ImageSpec:
     """The `ImageSpec` of an `InverseNet`."""
     channels, multiple = model.measured_channels, model.multiple
 
@@ -71,6 +79,9 @@ class Restorer(abc.ABC):
         restorer = inversenet_tf.load("runs/mine")
         restored = restorer(inversenet_tf.read_image("blurred.jpg"))
         ```
+
+    Every kind has the same methods and gives the same: out of a work directory, an export, a LiteRT
+    file, or from a server.
 
     Attributes:
         spec: the `ImageSpec`.
@@ -145,6 +156,42 @@ class Restorer(abc.ABC):
 
         return ToldRestorer(self, blur_kernel(kernel), noise or 0.0)
 
+    def restore_photograph(
+        self,
+        photograph: Photograph,
+        path: str | Path | None = None,
+        max_memory: int | None = None,
+        report: Callable[[float], None] | None = None,
+    ) -> np.ndarray:
+        """Restores one `Photograph`, in the colours that the network works in.
+
+        A gray photograph stays gray, unless the network is one that colours; of a colour
+        photograph, a network of one channel gets and gives the luma, or the colours it finds for
+        it.
+
+        Args:
+            photograph: a `Photograph`.
+            path: of its file; a served model is sent that.
+            max_memory, report: as for `restore_pixels`.
+
+        Returns:
+            The pixels, of the photograph's type: [height * scale, width * scale, 1 or 3].
+        """
+        measured = to_channels(photograph.pixels, self.measured_channels)
+        restored = restore_pixels(self, measured, max_memory, report)
+        if photograph.pixels.shape[-1] < measured.shape[-1]:
+            return to_channels(restored, 1)
+        return restored
+
+    def close(self) -> None:  # noqa: B027 (most kinds have nothing open)
+        """Ends what a restorer has open: the connections to a server; else nothing."""
+
+    def __enter__(self) -> "Restorer":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
     @abc.abstractmethod
     def estimates(
         self,
@@ -183,6 +230,9 @@ class ToldRestorer(Restorer):
     def measured_channels(self):
         return self._restorer.measured_channels
 
+    def close(self):
+        self._restorer.close()
+
     def estimates(self, measurements):
         count, size = len(measurements), tuple(np.shape(measurements)[1:3])
         sides = zip(self._kernel.shape, size, strict=False)
@@ -200,7 +250,7 @@ class ToldRestorer(Restorer):
 class ModelRestorer(Restorer):
     """A trained `InverseNet` as one compiled function for every size of image."""
 
-    def __init__(self, model):
+    def __init__(self, model: "InverseNet"):
         channels = model.measured_channels
         signature = [tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")]
         self._restore = tf.function(model.restore, input_signature=signature)
@@ -244,7 +294,7 @@ class ExportedRestorer(Restorer):
         ValueError: there is none, or it restores no images.
     """
 
-    def __init__(self, directory):
+    def __init__(self, directory: str | Path):
         path = latest_version(directory)
         metadata = read_metadata(path)
         if "images" not in metadata:

@@ -97,7 +97,7 @@ def test_what_is_not_served(connected):
 
 def test_an_export_without_the_signature(server, connected):
     server.model.loaded.signatures._signatures.pop("restore_bytes")
-    with pytest.raises(ServingError, match="signature restore_bytes, as tools/export.py writes"):
+    with pytest.raises(ServingError, match='signatures of an export .*"restore_bytes" not found'):
         connected().restore_bytes(b"")
 
 

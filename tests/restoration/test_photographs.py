@@ -5,16 +5,14 @@ import tensorflow as tf
 from fake_restorers import FakeRestorer
 from PIL import Image
 
-from inversenet_tf.imaging.files.images import read_image
+from inversenet_tf.imaging.files.images import read_image, to_channels
 from inversenet_tf.imaging.files.photographs import Photograph
 from inversenet_tf.models.build import build_model
 from inversenet_tf.restoration import photographs
 from inversenet_tf.restoration.photographs import (
     memory_limit,
     restore_files,
-    restore_photograph,
     side_by_side,
-    to_channels,
 )
 from inversenet_tf.restoration.restorers import ModelRestorer
 
@@ -201,16 +199,29 @@ def test_a_full_disk_ends_the_call(image_folder, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left.*0 of 6 images restored before") as ended:
         restore_files(FakeRestorer(), image_folder, tmp_path / "out")
+    assert ended.value.errno == 28
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_several_at_a_time_give_what_one_at_a_time_gives(image_folder, tmp_path):
+    (image_folder / "broken.png").write_text("no image")
+    for parallel in (1, 3):
+        restored, skipped = restore_files(
+            FakeRestorer(gain=0.5), image_folder, tmp_path / str(parallel), parallel=parallel
+        )
+        assert [path.name for path in restored] == [f"{index}.png" for index in range(6)]
+        assert list(skipped) == [str(image_folder / "broken.png")]
+    for path in restored:
+        assert path.read_bytes() == (tmp_path / "1" / path.name).read_bytes()
 
 
 @pytest.mark.parametrize("measured, image, gives", [(3, 3, 1), (1, 1, 1), (1, 3, 3)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_gray_stays_gray_unless_it_is_to_be_coloured(measured, image, gives, dtype):
     gray = np.arange(0, 250, dtype=dtype).reshape(10, 25, 1) * (np.iinfo(dtype).max // 255)
-    found = restore_photograph(FakeRestorer(measured, image), Photograph(gray))
+    found = FakeRestorer(measured, image).restore_photograph(Photograph(gray))
     assert found.shape == (10, 25, gives) and found.dtype == dtype
     np.testing.assert_array_equal(found[..., :1], gray)
     if gives == 3:
@@ -220,7 +231,7 @@ def test_gray_stays_gray_unless_it_is_to_be_coloured(measured, image, gives, dty
 
 @pytest.mark.parametrize("measured, image, gives", [(3, 3, 3), (1, 1, 1), (1, 3, 3)])
 def test_colours_are_kept_or_found(pixels, measured, image, gives):
-    found = restore_photograph(FakeRestorer(measured, image), Photograph(pixels))
+    found = FakeRestorer(measured, image).restore_photograph(Photograph(pixels))
     assert found.shape == (20, 30, gives)
     luma = np.asarray(Image.fromarray(pixels).convert("L"))
     expected = pixels[..., 0] if measured == 3 else luma
