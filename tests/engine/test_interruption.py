@@ -129,6 +129,7 @@ def test_a_program_that_is_asked_to_end_says_so_and_then_goes_on(
         "--config.training.steps_per_epoch=60",
         "--config.training.precision=float32",
         "--config.network.depth=3",
+        "--config.runtime.annealing_snapshots=True",  # of which the first says that it has begun
     )
     with said.open("w") as stderr:
         process = start_training(workdir, image_folder, *options, stderr=stderr)
