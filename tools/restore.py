@@ -57,6 +57,11 @@ flags.mark_bool_flags_as_mutual_exclusive(["overwrite", "skip_existing"])
 
 def main():
     max_memory = memory_limit(MAX_MEMORY.value)
+    if EXPORT.value is not None and BOUNDARY.value is not None:
+        raise ValueError(
+            "Expected --boundary with --workdir, as an export keeps the boundary that it was made "
+            f"with. Received: --boundary={BOUNDARY.value} with --export"
+        )
     if EXPORT.value is not None:
         restorer = ExportedRestorer(EXPORT.value)
     else:
@@ -76,10 +81,10 @@ def main():
         restorer,
         INPUT.value,
         OUTPUT.value,
-        OVERWRITE.value,
-        max_memory,
-        COMPARE.value,
-        SKIP_EXISTING.value,
+        overwrite=OVERWRITE.value,
+        max_memory=max_memory,
+        compare=COMPARE.value,
+        skip_existing=SKIP_EXISTING.value,
     )
     print(f"{len(restored)} images restored into {OUTPUT.value}, {len(skipped)} skipped.")
     _, peak = resident_bytes()

@@ -5,11 +5,15 @@ inversenet train --config=prior_digits --workdir=runs/prior_digits
 inversenet train --config=... --workdir=... --config.training.steps=5000
 
 Every field of inversenet_tf/config.py or of blind_gan_tf/config.py can be set so, as
---config.section.field=value. With several hosts, run it on each, with TF_CONFIG set.
+--config.section.field=value; --help lists the most used, --print_config all of them, as they would
+be used. With several hosts, run it on each, with TF_CONFIG set.
 
 Exit status: 0 when the training is done, 1 after an error, 138 where SIGTERM, Ctrl-C or the loss of
 another worker ended it early: the same command then goes on.
 """
+
+import dataclasses
+import json
 
 from absl import flags
 from ml_collections import config_flags
@@ -18,11 +22,22 @@ from inversenet_tf.command_line import run  # isort: skip (first: it quiets Tens
 from blind_gan_tf.config import PriorConfig
 from blind_gan_tf.prior_training import train_prior
 from inversenet_tf.config import Config
+from inversenet_tf.recipes import quickstart
+from inversenet_tf.train_help import help_text
 from inversenet_tf.training import train
 
 CONFIG = config_flags.DEFINE_config_file("config", lock_config=True)
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
-flags.mark_flags_as_required(["config", "workdir"])
+PRINT_CONFIG = flags.DEFINE_bool(
+    "print_config", False, "Print the whole config, as it would be used, and end."
+)
+flags.mark_flag_as_required("config")
+
+
+@flags.multi_flags_validator(["workdir", "print_config"], "Flag --workdir must have a value.")
+def _has_workdir(values):
+    return values["workdir"] is not None or values["print_config"]
+
 
 TRAINERS = {Config: train, PriorConfig: train_prior}
 
@@ -34,8 +49,18 @@ def main():
             "Expected the config of a training. Received: a "
             f"{type(CONFIG.value).__name__}, which is for tools/invert.py"
         )
+    if PRINT_CONFIG.value:
+        CONFIG.value.validate()
+        print(json.dumps(dataclasses.asdict(CONFIG.value), indent=2))
+        return
     trainer(CONFIG.value, WORKDIR.value)
 
 
+def text_of_help():
+    """With the values of the config that is named beside --help, or the quickstart's."""
+    config = CONFIG.value or quickstart()
+    return help_text(config, "the config" if CONFIG.value else "quickstart")
+
+
 if __name__ == "__main__":
-    run(main)
+    run(main, text_of_help)
