@@ -117,14 +117,14 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, image_folder):
     assert not (killed / "checkpoints/last/step-00000060").exists()
     resumed = train(killed, image_folder, *options)
     assert "Resumed at step" in resumed.stderr
-    expected, found = (
+    expected, continued = (
         tf.train.load_checkpoint(str(run / "checkpoints/last/step-00000060/state"))
         for run in (whole, killed)
     )
     variables = [v for v in expected.get_variable_to_shape_map() if "OBJECT_GRAPH" not in v]
     assert len(variables) > 100
     for name in variables:
-        np.testing.assert_array_equal(found.get_tensor(name), expected.get_tensor(name), name)
+        np.testing.assert_array_equal(continued.get_tensor(name), expected.get_tensor(name), name)
 
 
 def test_help_is_readable():
@@ -182,7 +182,7 @@ def test_the_benchmark_runs_and_goes_on_where_it_was(section, tmp_path):
     assert first.returncode == 0, first.stderr
     results = json.loads((tmp_path / "benchmark.json").read_text())
     [[comparison]] = results["sections"].values()
-    assert all(len(found["seconds"]) == 2 for found in comparison["cases"].values())
+    assert all(len(case["seconds"]) == 2 for case in comparison["cases"].values())
     report = (tmp_path / "benchmark.md").read_text()
     assert all(f"| {name} |" in report for name in comparison["cases"])
     again = run(*command, only, "--rounds=2")

@@ -75,8 +75,8 @@ class GrpcTransport:
             return []
         state_name = get_model_status_pb2.ModelVersionStatus.State.Name
         return [
-            VersionStatus(found.version, state_name(found.state), found.status.error_message)
-            for found in answer.model_version_status
+            VersionStatus(status.version, state_name(status.state), status.status.error_message)
+            for status in answer.model_version_status
         ]
 
     def close(self):

@@ -89,11 +89,11 @@ class RestTransport:
         try:
             return [
                 VersionStatus(
-                    int(found["version"]),
-                    found["state"],
-                    found.get("status", {}).get("error_message", ""),
+                    int(status["version"]),
+                    status["state"],
+                    status.get("status", {}).get("error_message", ""),
                 )
-                for found in answer.json()["model_version_status"]
+                for status in answer.json()["model_version_status"]
             ]
         except (ValueError, KeyError, TypeError) as error:
             raise self._unexpected(answer) from error
@@ -153,5 +153,5 @@ def _decoded(values):
 def _reason(error):
     """What went wrong, out of the layers that requests and urllib3 wrap around it."""
     text = str(error)
-    found = re.search(r"\[Errno -?\d+\] ([^'\")]+)", text) or re.search(r"'([^']+)'\)+$", text)
-    return found[1] if found else one_line(text)
+    reason = re.search(r"\[Errno -?\d+\] ([^'\")]+)", text) or re.search(r"'([^']+)'\)+$", text)
+    return reason[1] if reason else one_line(text)

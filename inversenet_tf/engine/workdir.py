@@ -103,14 +103,14 @@ def _check_space(workdir):
 
 def _differences(present, wanted, prefix=""):
     """["a.b: 1 there, 2 here", ...] for every leaf that is not the same in both."""
-    found = []
+    differences = []
     for key in sorted(present.keys() | wanted.keys()):
         one, other = present.get(key), wanted.get(key)
         if isinstance(one, dict) and isinstance(other, dict):
-            found += _differences(one, other, f"{prefix}{key}.")
+            differences += _differences(one, other, f"{prefix}{key}.")
         elif one != other:
-            found.append(f"{prefix}{key}: {one!r} there, {other!r} here")
-    return found
+            differences.append(f"{prefix}{key}: {one!r} there, {other!r} here")
+    return differences
 
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-image", "scikit-learn", "pillow")

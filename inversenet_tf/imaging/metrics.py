@@ -115,8 +115,8 @@ def matched_to_sources(estimates, sources, profile):
         (matched, normalised): estimates [problems, S, ...] in the order of the sources, and those,
         both in [0, 1].
     """
-    found, wanted = intensity_normalised(estimates), intensity_normalised(sources)
-    both_signs = np.concatenate([found, 1.0 - found], axis=1)  # [problems, 2 * M, ...]
+    separated, wanted = intensity_normalised(estimates), intensity_normalised(sources)
+    both_signs = np.concatenate([separated, 1.0 - separated], axis=1)  # [problems, 2 * M, ...]
     problems, count, *shape = both_signs.shape
     pairs = (problems, wanted.shape[1], count, *shape)
     scores = psnr(
@@ -125,10 +125,12 @@ def matched_to_sources(estimates, sources, profile):
         profile,
     )
     # The PSNR of two equal images is infinite, which no assignment can add up.
-    scores = np.minimum(scores, 200.0).reshape(*pairs[:2], 2, found.shape[1])  # [problems, S, 2, M]
+    scores = np.minimum(scores, 200.0).reshape(
+        *pairs[:2], 2, separated.shape[1]
+    )  # [problems, S, 2, M]
     matched = np.empty_like(wanted)
     for problem, score in enumerate(scores):
         for source, estimate in zip(*linear_sum_assignment(-score.max(1)), strict=True):
             sign = score[source, :, estimate].argmax()
-            matched[problem, source] = both_signs[problem, sign * found.shape[1] + estimate]
+            matched[problem, source] = both_signs[problem, sign * separated.shape[1] + estimate]
     return matched, wanted

@@ -66,8 +66,8 @@ class InverseNet(AdversarialModel):
     @property
     def networks(self):
         """The networks that take part, by name, in the order of Algorithm 1."""
-        found = {name: getattr(self, name) for name in NETWORKS}
-        return {name: network for name, network in found.items() if network is not None}
+        present = {name: getattr(self, name) for name in NETWORKS}
+        return {name: network for name, network in present.items() if network is not None}
 
     @property
     def measured_channels(self):

@@ -69,8 +69,8 @@ def test_many_requests_at_once_and_each_gets_its_answer(exported, model, protoco
             assert isinstance(answer, ImageRefused)
             continue
         with Image.open(io.BytesIO(answer)) as image:
-            found = from_integers(np.asarray(image)).reshape(image.height, image.width, -1)
-        np.testing.assert_allclose(found, expected_of(model, contents), atol=1.01 / 255)
+            restored = from_integers(np.asarray(image)).reshape(image.height, image.width, -1)
+        np.testing.assert_allclose(restored, expected_of(model, contents), atol=1.01 / 255)
 
 
 def test_a_served_model_restores_arrays_as_the_model_does(exported, model, protocol):

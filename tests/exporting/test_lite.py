@@ -60,10 +60,10 @@ def exported(model, config, tmp_path_factory):
 def files(exported, tmp_path_factory):
     """{quantisation: file}, which the tests leave as they are."""
     folder = tmp_path_factory.mktemp("converted")
-    found = {kind: folder / f"{kind}.tflite" for kind in lite.QUANTIZATIONS}
-    for kind, path in found.items():
+    paths = {kind: folder / f"{kind}.tflite" for kind in lite.QUANTIZATIONS}
+    for kind, path in paths.items():
         convert(exported.parent, path, kind)
-    return found
+    return paths
 
 
 @pytest.fixture

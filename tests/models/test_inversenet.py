@@ -111,7 +111,7 @@ def test_a_step_equals_the_equations_by_hand(batch):
 
     start = weights(model)
     model.train_step(batch)
-    found = weights(model)
+    updated = weights(model)
     for name in NETWORKS:
         for variable, value in zip(
             getattr(model, name).trainable_variables, start[name], strict=True
@@ -119,7 +119,7 @@ def test_a_step_equals_the_equations_by_hand(batch):
             variable.assign(value)
 
     def compare(name, network, expected_gradient):
-        for old, new, g in zip(start[name], found[name], expected_gradient, strict=True):
+        for old, new, g in zip(start[name], updated[name], expected_gradient, strict=True):
             np.testing.assert_allclose(new - old, -rate * g, rtol=1e-2, atol=1e-6)
 
     z, restored = outputs()
@@ -129,7 +129,7 @@ def test_a_step_equals_the_equations_by_hand(batch):
         return discriminator_loss(real, fakes, 0.99, 0.01)
 
     compare("discriminator", d, gradient(l_d, d))
-    for variable, value in zip(d.trainable_variables, found["discriminator"], strict=True):
+    for variable, value in zip(d.trainable_variables, updated["discriminator"], strict=True):
         variable.assign(value)  # the generators see the discriminator that was just updated
 
     def l_g(index):

@@ -44,7 +44,7 @@ def our_round(measurements, generator, discriminator, surrogate, **options):
         weights.extend(variable.numpy() for variable in search.forward.variables)
         return []
 
-    found = invert(
+    result = invert(
         measurements,
         generator,
         discriminator,
@@ -54,7 +54,7 @@ def our_round(measurements, generator, discriminator, surrogate, **options):
         on_start=begin,
         **options,
     )
-    return first[0], weights, found
+    return first[0], weights, result
 
 
 def their_round(kind, measurements, generator, discriminator, surrogate, latents):
@@ -77,16 +77,18 @@ def their_round(kind, measurements, generator, discriminator, surrogate, latents
 def test_a_round_for_blurred_images_is_ours(kind):
     (generator, discriminator), theirs = networks("dcgan", 3)
     measurements = section._measurements(1, 2, 64, 3)
-    first, weights, found = our_round(
+    first, weights, result = our_round(
         measurements[0], generator, discriminator, lambda seed: LinearConvolution(seed=seed)
     )
     surrogate = baseline.LinearConvolution()
     for target, array in zip(surrogate.parameters(), weights, strict=True):
         priors.copy_array(target, array[0])
     latents = their_round(kind, measurements, *theirs, surrogate, first)
-    np.testing.assert_allclose(latents[0], found.latents, atol=1e-4)
+    np.testing.assert_allclose(latents[0], result.latents, atol=1e-4)
     assert np.abs(latents - first).max() > 0.05
-    for target, ours in zip(surrogate.parameters(), found.surrogates[0].get_weights(), strict=True):
+    for target, ours in zip(
+        surrogate.parameters(), result.surrogates[0].get_weights(), strict=True
+    ):
         kernel = target.detach().numpy().transpose(2, 3, 1, 0)
         np.testing.assert_allclose(kernel, ours, atol=1e-4)
 
@@ -95,7 +97,7 @@ def test_a_round_for_blurred_images_is_ours(kind):
 def test_a_round_for_several_mixtures_is_ours(kind):
     (generator, _), (their_generator, _) = networks("digits", 1)
     measurements = section._measurements(2, 2, 32, 1)
-    first, weights, found = our_round(
+    first, weights, result = our_round(
         measurements.reshape(4, 32, 32, 1),
         generator,
         None,
@@ -108,9 +110,9 @@ def test_a_round_for_several_mixtures_is_ours(kind):
     for name, array in zip(names, weights, strict=True):
         getattr(surrogate, name).data.copy_(torch.from_numpy(array))
     latents = their_round(kind, measurements, their_generator, None, surrogate, first)
-    np.testing.assert_allclose(latents.reshape(4, 3, LATENTS), found.latents, atol=1e-4)
+    np.testing.assert_allclose(latents.reshape(4, 3, LATENTS), result.latents, atol=1e-4)
     for index, name in enumerate(names):
-        ours = np.stack([model.get_weights()[index] for model in found.surrogates])
+        ours = np.stack([model.get_weights()[index] for model in result.surrogates])
         np.testing.assert_allclose(getattr(surrogate, name).detach(), ours, atol=1e-4)
 
 

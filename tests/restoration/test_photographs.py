@@ -152,9 +152,9 @@ def test_an_interrupted_call_goes_on(image_folder, tmp_path, monkeypatch, compar
     assert len(restored) == len(restorer.shapes) == (4 if compare else 1)
     assert {path: path.stat().st_mtime_ns for path in writes} == times
     contents = [
-        {path.relative_to(tmp_path / name): path.read_bytes() for path in found if path.is_file()}
+        {path.relative_to(tmp_path / name): path.read_bytes() for path in paths if path.is_file()}
         for name in ("whole", "out")
-        for found in [list((tmp_path / name).rglob("*"))]
+        for paths in [list((tmp_path / name).rglob("*"))]
     ]
     assert contents[0] == contents[1] and len(contents[0]) == (12 if compare else 6)
     assert restore_files(restorer, image_folder, tmp_path / "out", **options) == ([], {})
@@ -221,21 +221,21 @@ def test_several_at_a_time_give_what_one_at_a_time_gives(image_folder, tmp_path)
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_gray_stays_gray_unless_it_is_to_be_coloured(measured, image, gives, dtype):
     gray = np.arange(0, 250, dtype=dtype).reshape(10, 25, 1) * (np.iinfo(dtype).max // 255)
-    found = FakeRestorer(measured, image).restore_photograph(Photograph(gray))
-    assert found.shape == (10, 25, gives) and found.dtype == dtype
-    np.testing.assert_array_equal(found[..., :1], gray)
+    restored = FakeRestorer(measured, image).restore_photograph(Photograph(gray))
+    assert restored.shape == (10, 25, gives) and restored.dtype == dtype
+    np.testing.assert_array_equal(restored[..., :1], gray)
     if gives == 3:
-        np.testing.assert_allclose(found[..., 1:2], gray / 2, atol=0.6)
-        assert not found[..., 2].any()
+        np.testing.assert_allclose(restored[..., 1:2], gray / 2, atol=0.6)
+        assert not restored[..., 2].any()
 
 
 @pytest.mark.parametrize("measured, image, gives", [(3, 3, 3), (1, 1, 1), (1, 3, 3)])
 def test_colours_are_kept_or_found(pixels, measured, image, gives):
-    found = FakeRestorer(measured, image).restore_photograph(Photograph(pixels))
-    assert found.shape == (20, 30, gives)
+    restored = FakeRestorer(measured, image).restore_photograph(Photograph(pixels))
+    assert restored.shape == (20, 30, gives)
     luma = np.asarray(Image.fromarray(pixels).convert("L"))
     expected = pixels[..., 0] if measured == 3 else luma
-    np.testing.assert_array_equal(found[..., 0], expected)
+    np.testing.assert_array_equal(restored[..., 0], expected)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -256,11 +256,11 @@ def test_luma_is_pillows(pixels):
 def test_a_comparison_shows_measurement_and_result(pixels):
     gap = photographs.GAP
     large = pixels.repeat(2, 0).repeat(2, 1)
-    found = side_by_side(pixels, 255 - large)
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found[:, :60], large)
-    assert (found[:, 60 : 60 + gap] == 255).all()
-    np.testing.assert_array_equal(found[:, 60 + gap :], 255 - large)
+    beside = side_by_side(pixels, 255 - large)
+    assert beside.dtype == np.uint8
+    np.testing.assert_array_equal(beside[:, :60], large)
+    assert (beside[:, 60 : 60 + gap] == 255).all()
+    np.testing.assert_array_equal(beside[:, 60 + gap :], 255 - large)
     coloured = side_by_side(pixels[..., :1], pixels)
     np.testing.assert_array_equal(coloured[:, :30], pixels[..., :1].repeat(3, -1))
     deep = side_by_side(pixels[..., :1].astype(np.uint16) * 257, pixels[..., :1])

@@ -22,8 +22,8 @@ def comparisons(settings):
             operator each, that are separated at once, and the `digits_width` of their prior.
     """
     settings = SETTINGS | settings
-    found = [_restoration(settings, precision) for precision in PRECISIONS]
-    return found + [_separation(settings, precision) for precision in PRECISIONS]
+    comparisons = [_restoration(settings, precision) for precision in PRECISIONS]
+    return comparisons + [_separation(settings, precision) for precision in PRECISIONS]
 
 
 def _restoration(settings, precision):

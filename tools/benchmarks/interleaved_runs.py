@@ -167,7 +167,7 @@ def measure(comparison, rounds, seed=0):
         for _ in tqdm.trange(comparison.rounds or rounds, desc=comparison.name, leave=False):
             for name in generator.permutation(list(processes)).tolist():
                 processes[name].run_once(timed=True)
-        found = {name: process.result() for name, process in processes.items()}
+        cases = {name: process.result() for name, process in processes.items()}
     return {
         "name": comparison.name,
         "precision": comparison.precision,
@@ -175,5 +175,5 @@ def measure(comparison, rounds, seed=0):
         "load_before": load_before,
         "operations": operations,
         "operations_of_limit": machine.OPERATIONS,
-        "cases": found,
+        "cases": cases,
     }

@@ -144,15 +144,15 @@ class Tfds(ImageSource):
 
 def _by_stem(directory):
     directory = Path(directory).expanduser()
-    found = {}
+    paths = {}
     for path in list_images(directory):
         stem = str(path.relative_to(directory).with_suffix(""))
-        if stem in found:
+        if stem in paths:
             raise ValueError(
-                f"Expected one image for each name. Received: {found[stem]} and {path}."
+                f"Expected one image for each name. Received: {paths[stem]} and {path}."
             )
-        found[stem] = path
-    return found
+        paths[stem] = path
+    return paths
 
 
 def held_out_split(builder):

@@ -290,11 +290,11 @@ def inspect_images(paths):
             return str(error)
 
     with ThreadPoolExecutor() as pool:
-        found = pool.map(size_or_fault, paths)
-        found = tqdm(found, "checking images", len(paths), leave=False, delay=2.0)
-        found = dict(zip(paths, found, strict=True))
-    sizes = {path: size for path, size in found.items() if isinstance(size, tuple)}
-    faults = {path: fault for path, fault in found.items() if isinstance(fault, str)}
+        results = pool.map(size_or_fault, paths)
+        results = tqdm(results, "checking images", len(paths), leave=False, delay=2.0)
+        results = dict(zip(paths, results, strict=True))
+    sizes = {path: size for path, size in results.items() if isinstance(size, tuple)}
+    faults = {path: fault for path, fault in results.items() if isinstance(fault, str)}
     return sizes, faults
 
 

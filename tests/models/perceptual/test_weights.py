@@ -40,11 +40,11 @@ def network():
     return keras.Model(inputs, keras.layers.Dense(5, name="fire_fc")(x), name="small")
 
 
-def assert_same(found, expected):
-    assert list(found) == list(expected)
+def assert_same(arrays_of, expected):
+    assert list(arrays_of) == list(expected)
     for name, arrays in expected.items():
-        assert len(found[name]) == len(arrays)
-        for ours, theirs in zip(found[name], arrays, strict=True):
+        assert len(arrays_of[name]) == len(arrays)
+        for ours, theirs in zip(arrays_of[name], arrays, strict=True):
             assert ours.dtype == np.float32
             np.testing.assert_array_equal(ours, theirs)
 
@@ -159,11 +159,11 @@ def cache(tmp_path, monkeypatch):
 
 def test_fetch_of_a_url(hashed, cache):
     path, sha256 = hashed
-    found = fetch(path.as_uri(), sha256.upper())
-    assert found.read_bytes() == b"content"
-    assert found.is_relative_to(cache) and found.suffix == ".npy"
+    fetched = fetch(path.as_uri(), sha256.upper())
+    assert fetched.read_bytes() == b"content"
+    assert fetched.is_relative_to(cache) and fetched.suffix == ".npy"
     path.unlink()
-    assert fetch(path.as_uri(), sha256) == found  # from the cache
+    assert fetch(path.as_uri(), sha256) == fetched  # from the cache
 
 
 def test_fetch_refuses_a_download_that_fails_or_is_another(hashed, cache):
