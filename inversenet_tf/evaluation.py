@@ -108,7 +108,7 @@ def evaluate(
         outputs = restorer.estimates(measurements, **told)
         return outputs if model.denoiser is not None else {"restored": outputs["restored"]}
 
-    scores, examples = score([*baselines, run], source, operator, config, limit, noise=noise)
+    scores, examples = score([*baselines, run], source, operator, config, limit=limit, noise=noise)
     results = Evaluation(
         config=dataclasses.asdict(config), checkpoint={"which": which, "step": step}
     )
@@ -137,7 +137,7 @@ def describe(source, config, limit=None):
     }
 
 
-def score(methods, source, operator, config, limit=None, *, noise=None):
+def score(methods, source, operator, config, *, limit=None, noise=None):
     """Runs methods on the same measurements of the same images.
 
     Args:

@@ -213,10 +213,10 @@ def comparator_of(config):
     return build_comparator(
         loss.comparator,
         loss.comparator_weights,
-        loss.comparator_sha256,
-        loss.comparator_size,
-        loss.comparator_before_relu,
-        config.training.precision,
+        sha256=loss.comparator_sha256,
+        size=loss.comparator_size,
+        before_relu=loss.comparator_before_relu,
+        dtype=config.training.precision,
     )
 
 

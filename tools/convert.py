@@ -27,7 +27,13 @@ MIB = 2**20
 
 
 def main():
-    metadata = convert(EXPORT.value, OUTPUT.value, QUANTIZE.value, DATA.value, OVERWRITE.value)
+    metadata = convert(
+        EXPORT.value,
+        OUTPUT.value,
+        QUANTIZE.value,
+        data=DATA.value,
+        overwrite=OVERWRITE.value,
+    )
     check, size = metadata["check"], metadata["bytes"]
     print(
         f"{OUTPUT.value}: {size['converted'] / MIB:.2f} MiB, version "

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 def connect(
     server: str,
     model: str,
+    *,
     version: int | None = None,
     protocol: str = "rest",
     timeout: float = 60.0,
@@ -29,7 +30,9 @@ def connect(
     Raises:
         ValueError: an argument that cannot be, or a package that is not installed.
     """
-    served = Served(server, model, version, protocol, ca_certificate)
+    served = Served(
+        server, model, version=version, protocol=protocol, ca_certificate=ca_certificate
+    )
     check_positive("timeout", timeout)
     try:  # they belong to an extra, which training does not need
         from inversenet_tf.client.restoring import RestoringClient

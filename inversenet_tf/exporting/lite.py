@@ -93,6 +93,7 @@ def convert(
     directory: str | Path,
     output: str | Path,
     quantize: str = NONE,
+    *,
     data: str | None = None,
     overwrite: bool = False,
 ) -> dict:
@@ -128,7 +129,9 @@ def convert(
             "export": {"version": saved_model.name, "versions": exported["versions"]},
             "quantization": quantize,
             "bytes": {"export": _bytes_of(saved_model), "converted": len(content)},
-            "check": check(LiteRestorer(partial), saved_model, exported, quantize, data),
+            "check": check(
+                LiteRestorer(partial), saved_model, exported, quantize=quantize, data=data
+            ),
             "versions": versions(),
         }
         _append_metadata(partial, metadata)
@@ -185,7 +188,7 @@ def converted(saved_model, quantize=NONE):
         ) from error
 
 
-def check(restorer, saved_model, metadata, quantize=NONE, data=None):
+def check(restorer, saved_model, metadata, *, quantize=NONE, data=None):
     """Compares a `LiteRestorer` with the export it was made of, on held-out images.
 
     That is on the examples as they are, on one of them mirrored or cropped to all of `SIZES`, and

@@ -84,6 +84,7 @@ def verify(
     model: InverseNet,
     config: Config,
     workdir: str | Path,
+    *,
     precision: str,
     data: str | None = None,
     python: str | None = None,

@@ -24,7 +24,7 @@ def test_an_image_is_restored(connected, noise, encoded, decoded):
 def test_both_protocols_give_the_same_bytes(server, noise, encoded):
     contents, answers = encoded(noise(1), "JPEG"), []
     for protocol in ("rest", "grpc"):
-        with connect(server.address(protocol), "negative", 3, protocol) as client:
+        with connect(server.address(protocol), "negative", version=3, protocol=protocol) as client:
             answers.append(client.restore_bytes(contents))
     assert answers[0] == answers[1]
 

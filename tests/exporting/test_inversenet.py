@@ -130,9 +130,9 @@ def test_a_verified_run_says_all_of_itself(trained, tmp_path, shared_image_folde
 
 
 def test_an_export_that_differs_does_not_appear(trained, tmp_path, monkeypatch):
-    def verify_other(saved_model, model, *others):
+    def verify_other(saved_model, model, *others, **options):
         model.inverter.layers[1].bias.assign_add(model.inverter.layers[1].bias + 0.5)
-        return verify(saved_model, model, *others)
+        return verify(saved_model, model, *others, **options)
 
     monkeypatch.setattr("inversenet_tf.exporting.verification.verify", verify_other)
     monkeypatch.setattr("inversenet_tf.exporting.verification.SIZES", ((37, 53),))
