@@ -16,9 +16,8 @@ from inversenet_tf.models.unet import UNet
 def make(optimizer=lambda: keras.optimizers.Adam(1e-3), depth=3, condition="none", **compiled):
     keras.utils.set_random_seed(0)
     model = InverseNet(UNet(depth), DAE(condition=condition), Discriminator(width=4))
-    model.compile(
-        optimizers={name: optimizer() for name in NETWORKS}, losses=LossConfig(), **compiled
-    )
+    settings = {"losses": LossConfig()} | compiled
+    model.compile(optimizers={name: optimizer() for name in NETWORKS}, **settings)
     return model
 
 
@@ -94,9 +93,13 @@ def test_algorithm_1(batch, monkeypatch):
 
 
 def test_a_step_equals_the_equations_by_hand(batch):
-    """One step with SGD against gradients of Eqs. 10 to 12 taken apart from the train step."""
-    rate = 1e-3
-    model = make(lambda: keras.optimizers.SGD(rate), clip_norm=1e9)
+    """One step with SGD against gradients of Eqs. 10 to 12 taken apart from the train step.
+
+    The labels are not the defaults, so that one that is written into the code shows.
+    """
+    rate, real_label, fake_label = 1e-3, 0.8, 0.1
+    losses = LossConfig(real_label=real_label, fake_label=fake_label)
+    model = make(lambda: keras.optimizers.SGD(rate), clip_norm=1e9, losses=losses)
     measurements, images = (x * 2 - 1 for x in batch)
     d, unet, dae = model.discriminator, model.inverter, model.denoiser
 
@@ -126,7 +129,7 @@ def test_a_step_equals_the_equations_by_hand(batch):
 
     def l_d():
         real, *fakes = [d(x, training=True) for x in (images, z, restored)]
-        return discriminator_loss(real, fakes, 0.99, 0.01)
+        return discriminator_loss(real, fakes, real_label, fake_label)
 
     compare("discriminator", d, gradient(l_d, d))
     for variable, value in zip(d.trainable_variables, updated["discriminator"], strict=True):
@@ -138,7 +141,7 @@ def test_a_step_equals_the_equations_by_hand(batch):
             d(estimates, training=True),
             estimates,
             images,
-            real_label=0.99,
+            real_label=real_label,
             reconstruction_weight=0.5,
             feature_weight=0.5,
         )

@@ -1,6 +1,6 @@
 """A folder as people have it, through `restore_files`: what came of each file.
 
-`python tests/test_awkward_photographs.py` prints it as a table.
+`PYTHONPATH=.:tests python tests/restoration/test_awkward_photographs.py` prints it as a table.
 """
 
 import tempfile

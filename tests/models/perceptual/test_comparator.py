@@ -250,6 +250,14 @@ def real_images(folder, count, side):
     return np.stack(crops)
 
 
+@pytest.mark.parametrize("name", ["vgg16", "squeezenet"])
+def test_networks_of_keras_get_bgr_less_its_mean(name, images):
+    given = COMPARATORS[name].preprocess(images)
+    expected = keras.applications.vgg16.preprocess_input(images * 255.0)
+    np.testing.assert_allclose(given, expected, atol=1e-3)
+    assert np.abs(given[..., 0] - given[..., 2]).max() > 1  # so that the order of colours shows
+
+
 def test_real_features_tell_more_blur_from_less(squeezenet_file, shared_data):
     comparator = build_comparator("squeezenet", squeezenet_file, size=128)
     images = real_images(shared_data / "bsds500" / "val", 50, 128)
