@@ -36,8 +36,8 @@ DPI = 60  # 720 pixels for a figure of 12 inches
 COLOURS = 64  # of a picture's palette, so that it stays small
 TINY_NOTE = (
     "!!! note\n"
-    "    This page was made with `TINY=1`: one training step. Its pictures and numbers show what the\n"
-    "    script prints and draws, and not how good the networks are.\n"
+    "    This page was made with `TINY=1`: one training step. Its pictures and numbers show what\n"
+    "    the script prints and draws, and not how good the networks are.\n"
 )
 
 ONLY = flags.DEFINE_enum("only", None, SCRIPTS, "One script; by default all of them.")
