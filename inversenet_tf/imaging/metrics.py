@@ -91,7 +91,7 @@ def ssim(
     return tf.image.ssim(estimates, images, max_val=1.0)
 
 
-def intensity_normalised(images):
+def intensity_normalised(images: np.ndarray) -> np.ndarray:
     """Each image scaled to fill [0, 1]: [..., height, width, channels]."""
     images = np.asarray(images, np.float32)
     least = images.min((-3, -2, -1), keepdims=True)
@@ -99,7 +99,9 @@ def intensity_normalised(images):
     return (images - least) / np.maximum(reach, 1e-6)
 
 
-def matched_to_sources(estimates, sources, profile):
+def matched_to_sources(
+    estimates: np.ndarray, sources: np.ndarray, profile: MetricProfile
+) -> tuple[np.ndarray, np.ndarray]:
     """Puts separated images into the order, sign and intensity of the sources.
 
     No separation can know these three, so every method is granted the best of them: intensities

@@ -8,7 +8,7 @@ from PIL import Image
 from inversenet_tf.imaging.files.images import read_image, to_channels
 from inversenet_tf.imaging.files.photographs import Photograph
 from inversenet_tf.models.build import build_model
-from inversenet_tf.restoration import photographs
+from inversenet_tf.restoration import photographs, restorers
 from inversenet_tf.restoration.photographs import (
     memory_limit,
     restore_files,
@@ -174,7 +174,7 @@ def test_what_does_not_fit_into_memory_is_skipped(image_folder, tmp_path, monkey
             raise error
         return pixels
 
-    monkeypatch.setattr(photographs, "restore_pixels", restore_pixels)
+    monkeypatch.setattr(restorers, "restore_pixels", restore_pixels)
     restored, skipped = restore_files(
         FakeRestorer(), image_folder, tmp_path / "out", max_memory=1234
     )
