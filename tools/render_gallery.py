@@ -1,7 +1,7 @@
 """Renders the scripts of examples/ into the manual: a page with its pictures, and a notebook, each.
 
-TINY=1 python tools/render_gallery.py                       # all, at sizes of seconds
-python tools/render_gallery.py --only=deblur_a_photograph   # at its own size
+TINY=1 python tools/render_gallery.py                         # all, at sizes of seconds
+python tools/render_gallery.py --script=deblur_a_photograph   # at its own size
 
 The pages and pictures are kept in docs/gallery/, so that building the manual trains nothing.
 """
@@ -40,7 +40,7 @@ TINY_NOTE = (
     "    the script prints and draws, and not how good the networks are.\n"
 )
 
-ONLY = flags.DEFINE_enum("only", None, SCRIPTS, "One script; by default all of them.")
+SCRIPT = flags.DEFINE_enum("script", None, SCRIPTS, "One script; by default all of them.")
 
 
 def cells_of(script):
@@ -107,7 +107,7 @@ def _save_small(figure, path):
 def main():
     matplotlib.use("agg")
     GALLERY.mkdir(parents=True, exist_ok=True)
-    for name in [ONLY.value] if ONLY.value else SCRIPTS:
+    for name in [SCRIPT.value] if SCRIPT.value else SCRIPTS:
         cells = cells_of((EXAMPLES / f"{name}.py").read_text())
         page = page_of(name, cells, bool(os.environ.get("TINY")))
         (GALLERY / f"{name}.md").write_text(page)
