@@ -5,7 +5,6 @@
 # LiteRT file and a server. All four are used alike.
 
 # %%
-import base64
 import json
 import os
 import threading
@@ -19,7 +18,7 @@ import tensorflow as tf
 import inversenet_tf as inv
 from inversenet_tf.exporting.lite import convert
 
-RUN = "runs/examples/deblur"
+RUN = "runs/examples/served"
 EXPORT = Path("runs/examples/models/deblur")
 LITERT = Path("runs/examples/models/deblur.tflite")
 TINY = bool(os.environ.get("TINY"))  # sizes of seconds, which show that the program runs
@@ -27,10 +26,12 @@ TINY = bool(os.environ.get("TINY"))  # sizes of seconds, which show that the pro
 # %% [markdown]
 # ## Train
 #
-# This is the training of the first example. If you have run it, the result is only loaded.
+# This is the training of the first example but for the closed form that its network begins with:
+# LiteRT lacks the Fourier transforms that it is made of.
 
 # %%
 config = inv.recipes.quickstart()
+config.network.inverter = "unet"
 if TINY:
     config.data.size = 32
     config.data.evaluation_crop = "center"
@@ -63,19 +64,28 @@ if not TINY:
 #     -e MODEL_NAME=deblur tensorflow/serving
 # ```
 #
-# So that this page can be run without it, a stand-in answers here: it knows the one request of
-# TensorFlow Serving's REST interface that the client sends.
+# So that this page can be run without it, a stand-in answers here: it knows the two requests of
+# TensorFlow Serving's REST interface that arrays need, what the model takes and what it gives.
 
 # %%
-restore_bytes = tf.saved_model.load(str(version)).signatures["restore_bytes"]
+SIGNATURE = "restore_with_intermediate"
+restore = tf.saved_model.load(str(version)).signatures[SIGNATURE]
 
 
 class StandIn(BaseHTTPRequestHandler):
+    def do_GET(self):
+        shape = {"dim": [{"size": "-1"}, {"size": "-1"}, {"size": "-1"}, {"size": "3"}]}
+        inputs = {"inputs": {"measurements": {"tensor_shape": shape}}}
+        self.answer({"metadata": {"signature_def": {"signature_def": {SIGNATURE: inputs}}}})
+
     def do_POST(self):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        files = [base64.b64decode(file["b64"]) for file in request["inputs"]["image_bytes"]]
-        restored = restore_bytes(image_bytes=tf.constant(files))["restored_bytes"].numpy()
-        answer = {"outputs": [{"b64": base64.b64encode(file).decode()} for file in restored]}
+        outputs = restore(measurements=tf.constant(request["inputs"]["measurements"]))
+        self.answer(
+            {"outputs": {name: images.numpy().tolist() for name, images in outputs.items()}}
+        )
+
+    def answer(self, answer):
         self.send_response(200)
         self.end_headers()
         self.wfile.write(json.dumps(answer).encode())
@@ -91,7 +101,7 @@ address = f"http://127.0.0.1:{server.server_port}/deblur"
 # %% [markdown]
 # ## Query
 #
-# A server takes and gives files of eight bits, so its result may differ by half a step of 1/255.
+# All four take the same array and give the same images, but for the rounding of another order.
 
 # %%
 image = skimage.data.coffee()[20:276, 160:416].astype("float32") / 255.0

@@ -1,5 +1,7 @@
 """What the programs in `tools/` share: quiet libraries, and errors that a user can read."""
 
+import contextlib
+import functools
 import gc
 import logging as python_logging
 import os
@@ -20,12 +22,20 @@ MENDABLE = (ValueError, OSError, FloatingPointError)
 NO_HOME = "Could not determine home directory."  # of pathlib, for "~nobody/file"
 
 
-def run(main):
+HELP_FLAGS = ("--help", "-help", "-h", "--helpshort", "-helpshort")
+
+
+def run(main, text_of_help=None):
     """Parses the flags and calls `main()`; what a user can mend ends as one line and status 1.
 
     A training that a signal or a lost worker ended early ends with a status of its own.
 
     The traceback of such an error is shown with --verbosity=1.
+
+    Args:
+        main: function without arguments.
+        text_of_help: function that returns what --help prints instead of the list of all flags,
+            called once the other flags are parsed; None for that list.
     """
 
     def guarded(arguments):
@@ -63,7 +73,7 @@ def run(main):
         sys.exit(f"Error: {message}")
 
     flags.FLAGS.set_default("verbosity", logging.INFO)
-    app.run(guarded, flags_parser=_parse)
+    app.run(guarded, flags_parser=functools.partial(_parse, text_of_help=text_of_help))
 
 
 def _is_ours(record):
@@ -72,9 +82,12 @@ def _is_ours(record):
     return record.levelno >= python_logging.WARNING or not record.pathname.startswith(inside)
 
 
-def _parse(arguments):
+def _parse(arguments, text_of_help=None):
+    asks_for_help = text_of_help is not None and not set(HELP_FLAGS).isdisjoint(arguments)
     try:
         arguments = with_config_paths(with_present_names_of_flags(arguments))
+        if asks_for_help:
+            _print_help([a for a in arguments if a not in HELP_FLAGS], text_of_help)
         return flags.FLAGS(arguments)
     except KeyError as error:  # how config flags report a field that the config lacks
         sys.exit(f"Error: {error.args[0]}")
@@ -84,3 +97,12 @@ def _parse(arguments):
         # Of an error in a config file, config flags give the whole traceback as their message.
         raised = re.findall(r"^\s*ValueError: (.+)$", str(error), re.MULTILINE)
         sys.exit(f"Error: {raised[-1] if raised else error} (--helpshort lists the flags)")
+
+
+def _print_help(arguments, text_of_help):
+    """Prints a program's own help, of the flags beside --help, and ends."""
+    with contextlib.suppress(flags.IllegalFlagValueError):  # what is required may be missing
+        flags.FLAGS(arguments)
+    flags.FLAGS.mark_as_parsed()
+    print(text_of_help())
+    sys.exit(0)

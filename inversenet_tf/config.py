@@ -119,12 +119,12 @@ class Config:
     runtime: RuntimeConfig = dataclasses.field(default_factory=RuntimeConfig)
 
     @property
-    def depth(self):
+    def depth(self) -> int:
         """Levels of the U-Net, resolved."""
         return self.network.depth or round(math.log2(self.data.size))
 
     @property
-    def measured_channels(self):
+    def measured_channels(self) -> int:
         """The number of channels of a measurement."""
         return self.operator.measured_channels(self.data.channels)
 
@@ -132,7 +132,7 @@ class Config:
     def _scored_side(self):
         return self.data.size - 2 * self.metrics.crop
 
-    def validate(self):
+    def validate(self) -> None:
         """Raises ValueError, naming the field, for any value that cannot be trained with."""
         config_from_dict(Config, dataclasses.asdict(self))  # checks the types
         self.data.validate()

@@ -1,5 +1,6 @@
 """Evaluation: a trained run against its baselines, every number with how it was made."""
 
+import copy
 import dataclasses
 import hashlib
 import os
@@ -12,6 +13,7 @@ from absl import logging
 from tqdm import tqdm
 
 from inversenet_tf.baselines import usual_baselines
+from inversenet_tf.config import Config
 from inversenet_tf.data import open_held_out
 from inversenet_tf.engine.workdir import versions
 from inversenet_tf.imaging import metrics
@@ -41,12 +43,29 @@ FIGURE_ROWS = 6
 
 
 class Evaluation(dict):
-    """What `results.json` holds; printed, it is the table of its methods."""
+    """What `results.json` holds; printed, it is the table of its methods.
 
-    def __str__(self):
+    Example:
+        ```python
+        results = inversenet_tf.evaluate("runs/mine", data="folder:photos/test")
+        print(results)
+        results.methods["restored"]["psnr"]
+        ```
+    """
+
+    @property
+    def methods(self) -> dict[str, dict]:
+        """{method: {"psnr": mean in dB, "ssim": mean, "per_image": list of both}}."""
+        return self["methods"]
+
+    def to_dict(self) -> dict:
+        """All of it as plain dicts, lists, texts and numbers, a copy, as in `results.json`."""
+        return copy.deepcopy(dict(self))
+
+    def __str__(self) -> str:
         count = counted(self["number_of_images"], "image")
         source = printable(self["data"]["source"])
-        return f"{count} of {source}\n{format_table(self['methods'])}"
+        return f"{count} of {source}\n{format_table(self.methods)}"
 
 
 def evaluate(
@@ -103,7 +122,7 @@ def evaluate(
         outputs = restorer.estimates(measurements, **told)
         return outputs if model.denoiser is not None else {"restored": outputs["restored"]}
 
-    scores, examples = score([*baselines, run], source, operator, config, limit, noise=noise)
+    scores, examples = score([*baselines, run], source, operator, config, limit=limit, noise=noise)
     results = Evaluation(
         config=dataclasses.asdict(config), checkpoint={"which": which, "step": step}
     )
@@ -191,7 +210,7 @@ def describe(source, config, limit=None):
     }
 
 
-def score(methods, source, operator, config, limit=None, *, noise=None):
+def score(methods, source, operator, config, *, limit=None, noise=None):
     """Runs methods on the same measurements of the same images.
 
     Args:
@@ -244,15 +263,17 @@ def _summary(psnr, ssim):
     return {"psnr": float(np.mean(psnr)), "ssim": float(np.mean(ssim)), "per_image": per_image}
 
 
-def degradation_of(config):
+def degradation_of(config: Config) -> str:
     """The degradation in a line."""
     operator, noise = config.operator, config.noise
-    parts = [operator.name]
-    if operator.name != "identity":
+    parts = ["the caller's own operator" if operator.name == CUSTOM else operator.name]
+    if operator.name not in ("identity", CUSTOM):
         size = "" if operator.kernel == "file" else f" of {operator.kernel_size} pixels"
         parts.append(f"{operator.kernel}{size}, {operator.boundary}")
     if operator.scale > 1:
         parts.append(f"1/{operator.scale}")
+    if noise.custom:
+        return ", ".join([*parts, "the caller's own noise"])
     if noise.quantize:
         parts.append("8 bits")
     up_to = "up to " if operator.is_varied else ""
@@ -273,7 +294,7 @@ def draw(path, examples, scores, footer):
     comparison_figure(path, rows, footer)
 
 
-def format_table(methods):
+def format_table(methods: dict[str, dict]) -> str:
     """The scores of `results.json` as lines of text."""
     lines = [f"{'method':<18}{'PSNR (dB)':>12}{'SSIM':>10}"]
     lines += [f"{n:<18}{m['psnr']:>12.2f}{m['ssim']:>10.4f}" for n, m in methods.items()]

@@ -23,8 +23,7 @@ def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Re
             of others may be refused, see `serving.operations`.
 
     Returns:
-        A `Restorer`, a function of arrays. All kinds restore alike; a served model gets and gives
-        images of 8 bits.
+        A `Restorer`, a function of arrays. All kinds have the same methods and restore alike.
 
     Raises:
         ValueError: there is nothing of these kinds.

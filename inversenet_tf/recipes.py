@@ -5,17 +5,19 @@ the paper's constants, with what the paper says of that task; what takes a confi
 place.
 """
 
+from pathlib import Path
+
 from inversenet_tf.config import NONE, Config
 
 
-def motion_deblur():
+def motion_deblur() -> Config:
     """Section 4.1: a 9 x 9 motion blur of 64 x 64 images."""
     config = Config()
     config.operator.kernel_angle = 45.0  # Paper: Fig. 11, a picture; here: a diagonal of 9 pixels
     return config
 
 
-def super_resolution(kernel_size=7):
+def super_resolution(kernel_size: int = 7) -> Config:
     """Section 4.2: x4, 64 x 64 to 256 x 256, with the kernel that rings (7) or the mild one (3)."""
     config = Config()
     config.data.size = 256
@@ -30,7 +32,7 @@ def super_resolution(kernel_size=7):
     return config
 
 
-def joint(size=64):
+def joint(size: int = 64) -> Config:
     """Section 4.3: x2 and colours from one band; 64 pixels for CelebA, 128 for CUB."""
     config = Config()
     config.data.size = size
@@ -45,7 +47,7 @@ def joint(size=64):
     return config
 
 
-def for_two_cores(config):
+def for_two_cores(config: Config) -> None:
     """Training in minutes on two CPU cores instead of days on a GPU: where it departs, and why."""
     # Paper: the networks predict images; here: corrections to their input, which start at zero.
     config.network.global_skip = True
@@ -66,7 +68,7 @@ def for_two_cores(config):
     config.training.precision = "mixed_bfloat16"
 
 
-def on_embedded_photographs(config):
+def on_embedded_photographs(config: Config) -> None:
     """Few photographs: random patches at several scales, in all eight orientations."""
     config.data.train = config.data.validation = "photos"
     config.data.crop = "random"
@@ -76,7 +78,7 @@ def on_embedded_photographs(config):
     config.data.evaluation_crop = "whole"
 
 
-def quickstart():
+def quickstart() -> Config:
     """Deblurring in minutes: the paper's constants but for the data and the recipe above."""
     config = motion_deblur()
     on_embedded_photographs(config)
@@ -96,7 +98,7 @@ def quickstart():
     return config
 
 
-def any_blur():
+def any_blur() -> Config:
     """One network for every blur: it is told the kernel and the noise of each measurement."""
     config = quickstart()
     config.operator.kernel = "varied"
@@ -110,7 +112,7 @@ def any_blur():
     return config
 
 
-def compared_by_squeezenet(config, weights):
+def compared_by_squeezenet(config: Config, weights: str | Path) -> None:
     """A comparator that two cores can afford, with the path of its weights."""
     config.loss.comparator = "squeezenet"  # Paper: alexnet
     config.loss.comparator_weights = str(weights)
@@ -120,12 +122,12 @@ def compared_by_squeezenet(config, weights):
     config.loss.feature_weight = 1e-5
 
 
-def pix2pix(config):
+def pix2pix(config: Config) -> None:
     """The baseline of Table 1: the U-Net, the discriminator and the comparator without the DAE."""
     config.network.denoiser = NONE
 
 
-def srgan(config):
+def srgan(config: Config) -> None:
     """The baseline of Fig. 10 (Ledig et al. 2017), first on the squared distance alone.
 
     SRGAN then drops that distance; here it stays, as in every other row. Its 16 residual blocks
@@ -139,7 +141,7 @@ def srgan(config):
     config.loss.pretraining_fraction = 0.5
 
 
-def neural_deblur(config):
+def neural_deblur(config: Config) -> None:
     """The baseline of Table 1 by Chakrabarti (2016), trained on the squared distance alone."""
     config.network.inverter = "neural_deblur"
     config.network.denoiser = NONE
@@ -147,16 +149,16 @@ def neural_deblur(config):
     config.loss.comparator = NONE
 
 
-def inversenet(config):
+def inversenet(config: Config) -> None:
     """The paper's own method: nothing to change."""
 
 
-def inversenet_neural(config):
+def inversenet_neural(config: Config) -> None:
     """Section 1's claim, that any network may invert: Chakrabarti's, before the same DAE."""
     config.network.inverter = "neural_deblur"
 
 
-def inversenet_dncnn(config):
+def inversenet_dncnn(config: Config) -> None:
     """The same claim for the denoiser: DnCNN behind the U-Net."""
     config.network.denoiser = "dncnn"
 

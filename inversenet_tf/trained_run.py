@@ -19,12 +19,18 @@ from inversenet_tf.imaging.files.json import read_json, write_json
 from inversenet_tf.imaging.physics.operators import Blur, Operator, build_operator
 from inversenet_tf.imaging.physics.spectra import Spectrum
 from inversenet_tf.models.build import build_model, closed_form_of
+from inversenet_tf.models.inversenet import InverseNet
 
 KERNEL_FILE = "kernel.npy"
 SPECTRUM_FILE = "spectrum.json"
 
 
-def load_trained(workdir, which="best", precision=None, boundary=None):
+def load_trained(
+    workdir: str | Path,
+    which: str = "best",
+    precision: str | None = None,
+    boundary: str | None = None,
+) -> tuple[InverseNet, Config, int]:
     """Loads a run's networks for use.
 
     Args:

@@ -126,6 +126,7 @@ def train(
             is kept with the run; any other operator has to be passed to `evaluate` again.
         noise: the caller's own noise instead of the config's, a TensorFlow function of
             measurements [batch, height, width, channels] and int64 seeds [batch, 2].
+            It, too, has to be passed to `evaluate` again.
         comparator, inverter, denoiser: the caller's own, where the config names "custom": a
             frozen callable from images in [0, 1] to features, and networks as `models/build.py`
             describes them, of which copies are trained.
@@ -142,6 +143,36 @@ def train(
         InUse: another process trains in the work directory.
         Interrupted: SIGTERM came and the state is saved, or another worker is gone.
         TrainingDiverged: a loss or gradient was not finite, and once more at a lower rate.
+
+    Example:
+        A camera that vignettes and whose noise grows with the light. An operator is a function of
+        images made of TensorFlow's operations; its adjoint is worked out. Noise is drawn from the
+        seeds, so that the same image always gets the same.
+
+        ```python
+        import tensorflow as tf
+
+        import inversenet_tf as inv
+
+
+        class Vignette(inv.physics.Operator):
+            def __call__(self, images):
+                shape = tf.shape(images)
+                rows, columns = (tf.linspace(-1.0, 1.0, shape[axis]) for axis in (1, 2))
+                falloff = 1.0 - 0.3 * (rows[:, None] ** 2 + columns**2)
+                return images * falloff[..., None]
+
+
+        def shot_noise(measurements, seeds):
+            drawn = inv.physics.add_gaussian_noise(tf.zeros_like(measurements), 0.02, seeds)
+            return measurements + drawn * tf.sqrt(tf.maximum(measurements, 0.0))
+
+
+        config = inv.recipes.quickstart()
+        config.network.inverter = "unet"  # the closed form is that of the operators it knows
+        inv.train(config, "runs/vignette", operator=Vignette(), noise=shot_noise)
+        print(inv.evaluate("runs/vignette", operator=Vignette(), noise=shot_noise))
+        ```
     """
     config = with_own_operator(config, operator, noise)
     config.validate()
@@ -233,10 +264,10 @@ def comparator_of(config):
     return build_comparator(
         loss.comparator,
         loss.comparator_weights,
-        loss.comparator_sha256,
-        loss.comparator_size,
-        loss.comparator_before_relu,
-        config.training.precision,
+        sha256=loss.comparator_sha256,
+        size=loss.comparator_size,
+        before_relu=loss.comparator_before_relu,
+        dtype=config.training.precision,
     )
 
 
@@ -278,6 +309,14 @@ def _train_on(model, strategy, config, degradation, images, held_out, workdir):
         )
 
     examples = example_batch(held_out, operator, config, noise)
+    watching = [
+        SaturationAlarm("A smaller loss.adversarial_weight may help."),
+        callbacks.DenoiserAlarm(*examples),
+        callbacks.TensorBoardLog(workdir / LOGS, *examples),
+        callbacks.BestCheckpoint(workdir / CHECKPOINTS / "best"),
+    ]
+    if config.runtime.annealing_snapshots:
+        watching.append(callbacks.AnnealingSnapshots(workdir / ANNEALING, *examples))
     train_on(
         model,
         strategy,
@@ -286,11 +325,5 @@ def _train_on(model, strategy, config, degradation, images, held_out, workdir):
         validation,
         config,
         learning_rate_field="optimizer.learning_rate",
-        callbacks=[
-            SaturationAlarm("A smaller loss.adversarial_weight may help."),
-            callbacks.DenoiserAlarm(*examples),
-            callbacks.TensorBoardLog(workdir / LOGS, *examples),
-            callbacks.AnnealingSnapshots(workdir / ANNEALING, *examples),
-            callbacks.BestCheckpoint(workdir / CHECKPOINTS / "best"),
-        ],
+        callbacks=watching,
     )

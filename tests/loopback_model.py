@@ -70,10 +70,10 @@ class ServedModel:
         if version not in (None, self.version):
             raise Fault("NOT_FOUND", f"Could not find version {version} of model {name}")
         answer = get_model_status_pb2.GetModelStatusResponse()
-        found = answer.model_version_status.add(version=self.version)
-        found.state = get_model_status_pb2.ModelVersionStatus.State.Value(self.state)
-        found.status.error_code = 2 if self.load_error else 0
-        found.status.error_message = self.load_error
+        described = answer.model_version_status.add(version=self.version)
+        described.state = get_model_status_pb2.ModelVersionStatus.State.Value(self.state)
+        described.status.error_code = 2 if self.load_error else 0
+        described.status.error_message = self.load_error
         return answer
 
     def metadata(self, name, version):

@@ -1,13 +1,19 @@
 """The Python API as a user has it: `import inversenet_tf as inv`."""
 
+import inspect
+import re
 import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
+from loopback_server import LoopbackServer
 
 import inversenet_tf as inv
+from inversenet_tf.exporting.lite import convert
 from inversenet_tf.imaging.physics.operators import Compose, Downsampling
+from inversenet_tf.serving.saved_models import read_metadata
 
 
 def test_importing_the_package_imports_nothing_heavy():
@@ -33,6 +39,26 @@ def test_a_run_and_its_export_restore_an_image_in_three_lines(trained, image_fol
     inv.write_image(tmp_path / "restored.png", restored)
     inv.export(trained, tmp_path / "export")
     np.testing.assert_allclose(inv.load(tmp_path / "export")(image), restored, atol=1e-5)
+
+
+def test_restorers_of_every_kind_are_interchangeable(trained, tmp_path):
+    """The same methods, the same keys and, without quantisation, the same images."""
+    version = inv.export(trained, tmp_path / "export")
+    convert(version, tmp_path / "model.tflite")
+    measurements = np.random.default_rng(0).random((2, 20, 30, 3)).astype(np.float32)
+    with LoopbackServer(tmp_path / "export", "mine") as server:
+        address = f"http://127.0.0.1:{server.rest_port}/mine"
+        places = [trained, version, tmp_path / "model.tflite", address]
+        restorers = [inv.load(place) for place in places]
+        own, *others = (restorer.estimates(measurements) for restorer in restorers)
+        assert len({restorer.spec.scale for restorer in restorers}) == 1
+        methods = [{name for name in dir(restorer) if name[0] != "_"} for restorer in restorers]
+        assert all(names == methods[0] for names in methods)
+    assert np.abs(own["inverted"] - own["restored"]).max() > 1e-3
+    for estimates in others:
+        assert estimates.keys() == own.keys() == {"inverted", "restored"}
+        for name, images in own.items():
+            np.testing.assert_allclose(estimates[name], images, atol=2e-5)
 
 
 def test_arrays_of_every_form_are_restored(trained):
@@ -76,11 +102,18 @@ def test_a_run_with_a_blur_of_the_callers_own_keeps_its_kernel(small_config, tmp
     results = inv.evaluate(tmp_path / "run")
     assert results["config"]["operator"]["boundary"] == "reflect"
     np.testing.assert_allclose(np.load(tmp_path / "run" / "kernel.npy"), blur.kernel)
+    assert results.methods["restored"]["psnr"] == results["methods"]["restored"]["psnr"]
+    plain = results.to_dict()
+    assert type(plain) is dict and plain == results
+    plain["methods"].clear()
+    assert results.methods  # of which that was a copy
     lines = str(results).splitlines()
     assert lines[0].startswith("6 images of folder:") and lines[-1].startswith("restored")
 
 
-def test_an_operator_and_noise_of_the_callers_own_are_asked_for_again(small_config, tmp_path):
+def test_an_operator_and_noise_of_the_callers_own_are_asked_for_again(
+    small_config, tmp_path, monkeypatch
+):
     class Darker(inv.physics.Operator):
         def __call__(self, images):
             return 0.5 * images
@@ -103,6 +136,44 @@ def test_an_operator_and_noise_of_the_callers_own_are_asked_for_again(small_conf
         inv.evaluate(workdir, operator=Darker())
     brighter = inv.evaluate(workdir, operator=Darker(), noise=lambda y, seeds: y * 2.0)
     assert brighter["methods"]["degraded"]["psnr"] > 58  # as the noise undoes the operator
+    assert brighter["degradation"] == "the caller's own operator, the caller's own noise"
+    monkeypatch.setattr("inversenet_tf.exporting.verification.SIZES", ((37, 53),))
+    version = inv.export(workdir, tmp_path / "export", verify=True)
+    assert read_metadata(version)["verification"]["largest_difference"] <= 1e-5
+    check = convert(version, tmp_path / "model.tflite")["check"]
+    assert check["psnr"] is None and check["largest_difference"] < 1e-4
+
+
+def test_the_example_of_a_training_with_an_operator_of_ones_own_runs(
+    small_config, tmp_path, monkeypatch
+):
+    (example,) = re.findall(r"```python\n(.+?)```", inv.train.__doc__, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(inv.recipes, "quickstart", lambda: small_config)
+    defined = {}
+    exec(textwrap.dedent(example), defined)
+    images = np.full((2, 8, 8, 3), 0.5, np.float32)
+    measurements = defined["Vignette"]()(images)
+    assert measurements[0, 0, 0, 0] < 0.3 and measurements[0, 4, 4, 0] > 0.48
+    noise = defined["shot_noise"](measurements, np.array([[1, 2], [3, 4]], np.int64)) - measurements
+    assert np.std(noise) == pytest.approx(0.013, rel=0.2)
+
+
+@pytest.mark.parametrize("name", sorted(set(inv.__all__) - {"__version__"}))
+def test_public_functions_carry_annotations(name):
+    value = getattr(inv, name)
+    members = vars(value).items() if inspect.isclass(value) else [(name, value)]
+    if inspect.ismodule(value) and name in ("recipes", "metrics"):
+        members = [
+            (n, f) for n, f in vars(value).items() if getattr(f, "__module__", 0) == value.__name__
+        ]
+    for member, function in members:
+        if not inspect.isfunction(function) or (member[0] == "_" and member != "__call__"):
+            continue
+        signature = inspect.signature(function)
+        arguments = [p for n, p in signature.parameters.items() if n != "self"]
+        assert all(p.annotation is not p.empty for p in arguments), f"{name}: {member}"
+        assert signature.return_annotation is not signature.empty, f"{name}: {member}"
 
 
 def test_metrics_need_no_profile():

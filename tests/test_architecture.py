@@ -23,6 +23,7 @@ ALLOWED = {
     IMAGING: (),
     "inversenet_tf.shipped": (),
     "inversenet_tf.command": ("inversenet_tf.shipped",),
+    "inversenet_tf.train_help": (),
     "inversenet_tf.command_line": (
         *(IMAGING, "inversenet_tf.quiet_tensorflow", "inversenet_tf.shipped"),
     ),

@@ -34,9 +34,9 @@ def scores_of(images, config):
 
 def test_the_degraded_image_is_the_measurement(images):
     config = configured()
-    found = baseline("degraded", build_operator(config.operator), config)(images)
-    assert list(found) == ["degraded"]
-    np.testing.assert_array_equal(found["degraded"], images)
+    estimates = baseline("degraded", build_operator(config.operator), config)(images)
+    assert list(estimates) == ["degraded"]
+    np.testing.assert_array_equal(estimates["degraded"], images)
 
 
 def test_who_takes_part_depends_on_the_operator():
@@ -62,13 +62,13 @@ def test_wiener_mismatched_is_given_the_turned_kernel(images):
     turned /= turned.sum()
     measurements = scipy.ndimage.convolve(images, turned[None, ..., None], mode="wrap")
     operator = build_operator(config.operator)
-    found = {
+    scores = {
         name: float(
             np.mean(psnr(BASELINES[name](measurements, operator, config), images, config.metrics))
         )
         for name in ("wiener", "wiener_mismatched")
     }
-    assert found["wiener_mismatched"] > found["wiener"] + 3
+    assert scores["wiener_mismatched"] > scores["wiener"] + 3
 
 
 def test_noise_makes_the_baselines_cautious(images):
@@ -89,7 +89,7 @@ def test_bicubic_has_the_size_and_colours_of_the_image(images, name, scale):
     config = configured(name, scale, "flat")
     operator = build_operator(config.operator)
     measurements = operator(images).numpy()
-    found = baseline("bicubic", operator, config)(measurements)["bicubic"]
-    assert found.shape == images.shape
-    kept = found[:, scale // 2 :: scale, scale // 2 :: scale]
+    upsampled = baseline("bicubic", operator, config)(measurements)["bicubic"]
+    assert upsampled.shape == images.shape
+    kept = upsampled[:, scale // 2 :: scale, scale // 2 :: scale]
     np.testing.assert_allclose(kept, np.broadcast_to(measurements, kept.shape), atol=1e-5)

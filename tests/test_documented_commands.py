@@ -7,6 +7,7 @@ import ast
 import dataclasses
 import importlib.util
 import re
+import runpy
 import shlex
 import sys
 
@@ -219,6 +220,34 @@ def test_what_is_to_be_installed_can_be():
         assert "inversenet-tf" not in name
         if extra := re.search(r"\[(.+)\]", name):
             assert name == f'".[{extra[1]}]"' and extra[1] in extras
+
+
+def test_experiments_with_an_argument_take_it():
+    """As `joint:celeba`, and `(`:cub`)` after it for another argument."""
+    shown = []
+    for page in PAGES:
+        for line in page.read_text().splitlines():
+            name = ""
+            for code in re.findall(r"`([^`]+)`", line):
+                match = re.fullmatch(r"(\w*):(\w+)", code)
+                name = match[1] or name if match else ""
+                if match and name in experiments():
+                    shown.append((name, match[2]))
+    assert len(shown) >= 10
+    for name, argument in shown:
+        runpy.run_path(str(experiments()[name]))["get_config"](argument).validate()
+
+
+def test_python_files_that_the_manual_names_exist():
+    folders = [ROOT, *(ROOT / "configs").iterdir(), ROOT / "examples"]
+    for page in PAGES:
+        if page.name == "changelog.md":  # which tells of names that are no more
+            continue
+        code = [word for line in _inline_code(page) for word in line.split()]
+        code += [word for line in _shell_lines(page) for word in line.split()]
+        for name in code:
+            if re.fullmatch(r"[\w./]+\.py(:\w+)?", name):
+                assert any((folder / name).is_file() for folder in folders), f"{page.name}: {name}"
 
 
 def test_targets_of_make_exist():

@@ -49,8 +49,8 @@ def test_degraded_is_the_score_of_the_stored_measurement(run, image_folder):
     image = from_integers(np.asarray(Image.open(image_folder / "0.png")))[4:36, 8:40]
     blurred = scipy.ndimage.convolve(image, linear_motion(9)[..., None], mode="wrap")
     expected = peak_signal_noise_ratio(to_uint8(image), to_uint8(blurred))
-    found = evaluate(run, limit=1)["methods"]["degraded"]["per_image"][0]["psnr"]
-    assert found == pytest.approx(expected, abs=0.01)
+    psnr = evaluate(run, limit=1)["methods"]["degraded"]["per_image"][0]["psnr"]
+    assert psnr == pytest.approx(expected, abs=0.01)
 
 
 def test_pairs_of_the_user_have_no_known_kernel(run, image_folder):

@@ -81,7 +81,7 @@ def restored(workdir):
 
 def differences(one, other):
     """The largest one of each number of a state that is no integer, by name."""
-    found = {}
+    distances = {}
     for name in one.networks:
         for part in ("variables of", "optimizer of"):
             pairs = [
@@ -91,16 +91,16 @@ def differences(one, other):
             for first, second in zip(*pairs, strict=True):
                 if "float" in first.dtype:
                     distance = np.abs(first.numpy() - second.numpy()).max()
-                    found[f"{part} {name}: {first.path}"] = distance
-    return found
+                    distances[f"{part} {name}: {first.path}"] = distance
+    return distances
 
 
 @pytest.mark.parametrize("replicas", [2, 4])
 def test_all_numbers_of_a_training_are_those_of_one_replica(ending, replicas):
     """Weights, batch norm's statistics and Adam's moments."""
-    found = differences(ending(1, *GENTLE), ending(replicas, *GENTLE))
-    assert len(found) > 190
-    assert {name: d for name, d in found.items() if not d <= 1e-5} == {}
+    distances = differences(ending(1, *GENTLE), ending(replicas, *GENTLE))
+    assert len(distances) > 190
+    assert {name: d for name, d in distances.items() if not d <= 1e-5} == {}
 
 
 def without_effect(model):
@@ -117,7 +117,7 @@ def without_effect(model):
 
 def test_with_the_papers_constants_only_biases_before_a_batch_norm_differ(ending):
     one, two = ending(1), ending(2)
-    found = differences(one, two)
-    different = {name: d for name, d in found.items() if not d <= 1e-5}
+    distances = differences(one, two)
+    different = {name: d for name, d in distances.items() if not d <= 1e-5}
     assert different and different.keys() <= without_effect(one)
     assert max(different.values()) < 2 * 5 * 1e-4  # five steps of the learning rate, either way

@@ -74,8 +74,8 @@ def test_whole_images_of_any_size_are_scored(config, image_folder, tmp_path):
     upsampled = np.broadcast_to(keys(np.round(measured * 255) / 255, scale), image.shape)
     expected = peak_signal_noise_ratio(to_uint8(image), to_uint8(upsampled.clip(0, 1)))
     place = results["images"].index("odd.png")
-    found = results["methods"]["bicubic"]["per_image"][place]["psnr"]
-    assert found == pytest.approx(expected, abs=0.02)
+    psnr = results["methods"]["bicubic"]["per_image"][place]["psnr"]
+    assert psnr == pytest.approx(expected, abs=0.02)
 
 
 def keys(measured, scale):

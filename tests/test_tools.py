@@ -1,6 +1,7 @@
 """The command line, from training to export, as a user runs it."""
 
 import ast
+import dataclasses
 import json
 import re
 import time
@@ -11,6 +12,8 @@ import tensorflow as tf
 from programs import ROOT, run, start_training, train
 
 from inversenet_tf.command import COMMANDS
+from inversenet_tf.recipes import quickstart
+from inversenet_tf.train_help import FIELDS
 
 
 def test_train_evaluate_restore_export(tmp_path, image_folder):
@@ -57,6 +60,49 @@ def test_bad_input_ends_in_one_line(tmp_path, image_folder):
     assert "Traceback" not in unknown.stderr
 
 
+@pytest.mark.parametrize(
+    ("tool", "arguments", "refusal"),
+    [
+        ("restore", ["--export=e", "--input=i", "--output=o", "--boundary=reflect"], "--boundary"),
+        ("evaluate", ["--workdir=w", "--noise=0.01"], "--kernel with --noise"),
+        ("evaluate", ["--workdir=w", "--kernel_index=1"], "--kernel with --kernel_index"),
+    ],
+)
+def test_flags_without_effect_are_refused(tool, arguments, refusal):
+    refused = run(tool, *arguments)
+    assert refused.returncode == 1 and "Traceback" not in refused.stderr
+    assert f"Error: Expected {refusal}" in refused.stderr.splitlines()[-1]
+
+
+def test_help_is_one_screen_and_shows_the_configs_values():
+    shown = run("train", "--help")
+    assert shown.returncode == 0, shown.stderr
+    lines = shown.stdout.splitlines()
+    assert len(lines) <= 34 and max(map(len, lines)) <= 90
+    assert re.search(r"training.steps +800 +of the whole training", shown.stdout)
+    named = run("train", "--config=configs/inversenet/joint.py", "--help", "--config.data.size=32")
+    assert re.search(r"operator.name +joint", named.stdout)
+    assert re.search(r"data.size +32 ", named.stdout)
+
+
+def test_the_config_is_printed_as_it_would_be_used(tmp_path):
+    arguments = ["--config=quickstart", "--config.training.steps=600", "--print_config"]
+    shown = run("train", *arguments, f"--workdir={tmp_path / 'run'}")
+    assert shown.returncode == 0, shown.stderr
+    expected = quickstart()
+    expected.training.steps = 600
+    assert json.loads(shown.stdout) == dataclasses.asdict(expected)
+    assert not (tmp_path / "run").exists()
+    refused = run("train", *arguments, "--config.training.steps=7")  # of epochs of 200 steps
+    assert refused.returncode == 1 and "Error: Expected training.steps" in refused.stderr
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_fields_that_the_help_names_exist(field):
+    section, name = field.split(".")
+    assert hasattr(getattr(quickstart(), section), name)
+
+
 def test_a_killed_run_resumes_to_the_same_bits(tmp_path, image_folder):
     """SIGKILL in mid-epoch, the same command again, against a run that nothing disturbed."""
     options = (
@@ -76,14 +122,14 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, image_folder):
     assert not (killed / "checkpoints/last/step-00000060").exists()
     resumed = train(killed, image_folder, *options)
     assert "Resumed at step" in resumed.stderr
-    expected, found = (
+    expected, continued = (
         tf.train.load_checkpoint(str(run / "checkpoints/last/step-00000060/state"))
         for run in (whole, killed)
     )
     variables = [v for v in expected.get_variable_to_shape_map() if "OBJECT_GRAPH" not in v]
     assert len(variables) > 100
     for name in variables:
-        np.testing.assert_array_equal(found.get_tensor(name), expected.get_tensor(name), name)
+        np.testing.assert_array_equal(continued.get_tensor(name), expected.get_tensor(name), name)
 
 
 def test_help_is_readable():
@@ -142,7 +188,7 @@ def test_the_benchmark_runs_and_goes_on_where_it_was(section, tmp_path):
     assert first.returncode == 0, first.stderr
     results = json.loads((tmp_path / "benchmark.json").read_text())
     [[comparison]] = results["sections"].values()
-    assert all(len(found["seconds"]) == 2 for found in comparison["cases"].values())
+    assert all(len(case["seconds"]) == 2 for case in comparison["cases"].values())
     report = (tmp_path / "benchmark.md").read_text()
     assert all(f"| {name} |" in report for name in comparison["cases"])
     again = run(*command, only, "--rounds=2")

@@ -104,8 +104,8 @@ def test_a_finished_run_says_so_first_and_is_not_trained_again(
     monkeypatch.setattr(training, "training_pairs", None)  # would fail if it trained
     small_config.runtime.kept_checkpoints = 7  # which is no other experiment
     again = train(small_config, tmp_path / "run")
-    for expected, found in zip(all_weights(first), all_weights(again), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for expected, array in zip(all_weights(first), all_weights(again), strict=True):
+        np.testing.assert_array_equal(array, expected)
     assert opened == [True]
     kept = json.loads((tmp_path / "run" / CONFIG_FILE).read_text())
     assert kept["runtime"]["kept_checkpoints"] == 7
@@ -330,14 +330,14 @@ def test_a_run_with_an_average_is_used_by_its_average(small_config, tmp_path):
     used, _, _ = load_trained(tmp_path / "run", "last")
     for name in ("inverter", "denoiser"):
         kept, trained = model.averages[name], getattr(model, name)
-        for found, expected, present in zip(
+        for array, expected, present in zip(
             used.networks[name].get_weights(),
             kept.get_weights(),
             trained.get_weights(),
             strict=True,
         ):
-            np.testing.assert_array_equal(found, expected)
-            assert np.any(found != present)
+            np.testing.assert_array_equal(array, expected)
+            assert np.any(array != present)
     measurements = np.random.default_rng(0).uniform(size=(1, 32, 32, 3)).astype(np.float32)
     for name, output in used(measurements).items():
         np.testing.assert_allclose(output, model(measurements)[name], atol=1e-6)

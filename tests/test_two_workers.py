@@ -59,8 +59,8 @@ def wait_for(condition):
 
 def weights(workdir):
     """The networks' weights and moving statistics in the last checkpoint."""
-    found = training_processes.last_variables(workdir)
-    return {name: array for name, array in found.items() if WEIGHTS.match(name)}
+    variables = training_processes.last_variables(workdir)
+    return {name: array for name, array in variables.items() if WEIGHTS.match(name)}
 
 
 def test_two_workers_one_of_which_is_killed_equal_one_process(image_folder, tmp_path, start_two):
@@ -76,10 +76,10 @@ def test_two_workers_one_of_which_is_killed_equal_one_process(image_folder, tmp_
     assert [p.wait(PATIENCE) for p in start_two(tmp_path / "again")] == [0, 0]
     assert "Resumed at step" in (tmp_path / "again-1.txt").read_text()  # reads no files itself
     assert checkpoints.step_of(last(two)) == 16
-    expected, found = weights(one), weights(two)
-    assert found.keys() == expected.keys() and len(found) > 50
+    expected, shared = weights(one), weights(two)
+    assert shared.keys() == expected.keys() and len(shared) > 50
     for name in expected:
-        np.testing.assert_allclose(found[name], expected[name], atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(shared[name], expected[name], atol=1e-5, err_msg=name)
     scores = checkpoints.scores(last(two))
     for network in ("inverter", "denoiser", "discriminator"):
         assert scores[f"{network}_clipped"] > 0

@@ -7,8 +7,9 @@ from absl import flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.client.connection import connect
-from inversenet_tf.client.files import restore_files
+from inversenet_tf.client.served_restorer import ServedRestorer
 from inversenet_tf.imaging.wording import counted
+from inversenet_tf.restoration.photographs import restore_files
 
 SERVER = flags.DEFINE_string(
     "server", "localhost", "host:port or https://host:port; the usual port is 8501, of gRPC 8500."
@@ -30,16 +31,22 @@ flags.mark_bool_flags_as_mutual_exclusive(["overwrite", "skip_existing"])
 
 
 def main():
-    with connect(
+    client = connect(
         SERVER.value,
         MODEL.value,
-        VERSION.value,
-        PROTOCOL.value,
-        TIMEOUT.value,
-        CA_CERTIFICATE.value,
-    ) as client:
+        version=VERSION.value,
+        protocol=PROTOCOL.value,
+        timeout=TIMEOUT.value,
+        ca_certificate=CA_CERTIFICATE.value,
+    )
+    with ServedRestorer(client) as restorer:
         restored, skipped = restore_files(
-            client, INPUT.value, OUTPUT.value, PARALLEL.value, OVERWRITE.value, SKIP_EXISTING.value
+            restorer,
+            INPUT.value,
+            OUTPUT.value,
+            overwrite=OVERWRITE.value,
+            skip_existing=SKIP_EXISTING.value,
+            parallel=PARALLEL.value,
         )
     images = counted(len(restored), "image")
     print(f"{images} restored into {OUTPUT.value}, {len(skipped)} skipped.")

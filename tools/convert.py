@@ -34,9 +34,9 @@ def main():
         EXPORT.value,
         OUTPUT.value,
         QUANTIZE.value,
-        DATA.value,
-        OVERWRITE.value,
-        TRUST_EXPORT.value,
+        data=DATA.value,
+        overwrite=OVERWRITE.value,
+        trusted=TRUST_EXPORT.value,
     )
     check, size = metadata["check"], metadata["bytes"]
     print(
@@ -47,6 +47,8 @@ def main():
         f"Against the export: differs by at most {check['largest_difference']:.1e}, PSNR at least "
         f"{check['least_psnr_against_export']:.1f} dB."
     )
+    if check["psnr"] is None:
+        return
     print(
         f"Against the true images: {check['psnr']['converted']:.2f} dB, the export "
         f"{check['psnr']['export']:.2f} dB ({len(check['data']['images'])} of "

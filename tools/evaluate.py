@@ -32,15 +32,22 @@ KERNEL = flags.DEFINE_string(
     "File of a kernel (.png, .npy or .mat): measures a network for any blur on this one alone, "
     "prints the table and writes nothing.",
 )
-KERNEL_INDEX = flags.DEFINE_integer("kernel_index", 0, "Which kernel of a .mat file.")
-NOISE = flags.DEFINE_float("noise", 0.0, "Standard deviation of the noise, with --kernel.")
+KERNEL_INDEX = flags.DEFINE_integer("kernel_index", None, "Which kernel of a .mat file.")
+NOISE = flags.DEFINE_float("noise", None, "Standard deviation of the noise, with --kernel.")
 
 
 def main():
     told = {}
     if KERNEL.value is not None:
-        told["operator"] = Blur(from_file(KERNEL.value, KERNEL_INDEX.value))
-        told["noise"] = NoiseConfig(gaussian_sigma=NOISE.value)
+        told["operator"] = Blur(from_file(KERNEL.value, KERNEL_INDEX.value or 0))
+        told["noise"] = NoiseConfig(gaussian_sigma=NOISE.value or 0.0)
+    else:
+        for flag in (NOISE, KERNEL_INDEX):
+            if flag.value is not None:
+                raise ValueError(
+                    f"Expected --kernel with --{flag.name}, as a run is otherwise measured with "
+                    f"what it was trained for. Received: --{flag.name}={flag.value} alone"
+                )
     results = evaluate(WORKDIR.value, DATA.value, LIMIT.value, CHECKPOINT.value, **told)
     print(results)
 

@@ -65,12 +65,12 @@ def _export(config_class):
 def main():
     config_class = config_class_of(WORKDIR.value, (Config, PriorConfig, InversionConfig))
     version = _export(config_class)
-    found = read_metadata(version)["verification"]
+    verification = read_metadata(version)["verification"]
     print(f"Exported to {version}.")
-    if found:
+    if verification:
         print(
-            f"Verified in a fresh process with TensorFlow {found['tensorflow']}: differs from the "
-            f"Python model by at most {found['largest_difference']:.1e}."
+            f"Verified in a fresh process with TensorFlow {verification['tensorflow']}: differs "
+            f"from the Python model by at most {verification['largest_difference']:.1e}."
         )
 
 

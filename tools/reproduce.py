@@ -38,10 +38,10 @@ def main():
     conditions = Conditions(
         Path(OUTPUT.value).expanduser(),
         MINUTES.value,
-        ROOT.value and Path(ROOT.value).expanduser(),
-        NOISE.value,
-        WEIGHTS.value,
-        LIMIT.value,
+        root=ROOT.value and Path(ROOT.value).expanduser(),
+        noise=NOISE.value,
+        comparator_weights=WEIGHTS.value,
+        limit=LIMIT.value,
     )
     print(reproduce(TABLE.value, DATA.value, conditions))
 

@@ -63,6 +63,11 @@ flags.mark_bool_flags_as_mutual_exclusive(["overwrite", "skip_existing"])
 
 def main():
     max_memory = memory_limit(MAX_MEMORY.value)
+    if EXPORT.value is not None and BOUNDARY.value is not None:
+        raise ValueError(
+            "Expected --boundary with --workdir, as an export keeps the boundary that it was made "
+            f"with. Received: --boundary={BOUNDARY.value} with --export"
+        )
     if EXPORT.value is not None:
         restorer = ExportedRestorer(EXPORT.value, TRUST_EXPORT.value)
     else:
@@ -83,10 +88,10 @@ def main():
         restorer,
         INPUT.value,
         OUTPUT.value,
-        OVERWRITE.value,
-        max_memory,
-        COMPARE.value,
-        SKIP_EXISTING.value,
+        overwrite=OVERWRITE.value,
+        max_memory=max_memory,
+        compare=COMPARE.value,
+        skip_existing=SKIP_EXISTING.value,
     )
     images = counted(len(restored), "image")
     print(f"{images} restored into {OUTPUT.value}, {len(skipped)} skipped.")

@@ -7,11 +7,15 @@ inversenet train --config=... --workdir=... --config.training.steps=8000 --exten
 inversenet train --config=... --workdir=... --initial_weights=runs/quickstart
 
 Every field of inversenet_tf/config.py or of blind_gan_tf/config.py can be set so, as
---config.section.field=value. With several hosts, run it on each, with TF_CONFIG set.
+--config.section.field=value; --help lists the most used, --print_config all of them, as they would
+be used. With several hosts, run it on each, with TF_CONFIG set.
 
 Exit status: 0 when the training is done, 1 after an error, 138 where SIGTERM, Ctrl-C or the loss of
 another worker ended it early: the same command then goes on.
 """
+
+import dataclasses
+import json
 
 from absl import flags
 from ml_collections import config_flags
@@ -21,6 +25,8 @@ from blind_gan_tf import prior_training
 from blind_gan_tf.config import PriorConfig
 from inversenet_tf import training
 from inversenet_tf.config import Config
+from inversenet_tf.recipes import quickstart
+from inversenet_tf.train_help import help_text
 
 CONFIG = config_flags.DEFINE_config_file("config", lock_config=True)
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
@@ -36,7 +42,16 @@ INITIAL_WEIGHTS = flags.DEFINE_string(
     "Fine-tuning: a run, or an export, whose U-Net and DAE the training begins with. The same as "
     "--config.training.initial_weights, of an InverseNet.",
 )
-flags.mark_flags_as_required(["config", "workdir"])
+PRINT_CONFIG = flags.DEFINE_bool(
+    "print_config", False, "Print the whole config, as it would be used, and end."
+)
+flags.mark_flag_as_required("config")
+
+
+@flags.multi_flags_validator(["workdir", "print_config"], "Flag --workdir must have a value.")
+def _has_workdir(values):
+    return values["workdir"] is not None or values["print_config"]
+
 
 TRAINERS = {
     Config: (training.train, training.what_next),
@@ -55,9 +70,19 @@ def main():
         if train is not training.train:
             raise ValueError("Expected --initial_weights with an InverseNet. Received: a prior's")
         CONFIG.value.training.initial_weights = INITIAL_WEIGHTS.value
+    if PRINT_CONFIG.value:
+        CONFIG.value.validate()
+        print(json.dumps(dataclasses.asdict(CONFIG.value), indent=2))
+        return
     train(CONFIG.value, WORKDIR.value, extend=EXTEND.value)
     print(what_next(WORKDIR.value))
 
 
+def text_of_help():
+    """With the values of the config that is named beside --help, or the quickstart's."""
+    config = CONFIG.value or quickstart()
+    return help_text(config, "the config" if CONFIG.value else "quickstart")
+
+
 if __name__ == "__main__":
-    run(main)
+    run(main, text_of_help)

@@ -38,7 +38,15 @@ def main():
             f"Expected the run's {which} checkpoint to be of the export's step "
             f"{metadata['checkpoint']['step']}. Received: {step}"
         )
-    verdict = verify(version, model, config, WORKDIR.value, precision, DATA.value, PYTHON.value)
+    verdict = verify(
+        version,
+        model,
+        config,
+        WORKDIR.value,
+        precision=precision,
+        data=DATA.value,
+        python=PYTHON.value,
+    )
     print(
         f"{version} differs from {WORKDIR.value} by at most {verdict['largest_difference']:.1e}, "
         f"computed by TensorFlow {verdict['tensorflow']}."

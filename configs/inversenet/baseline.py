@@ -4,7 +4,7 @@
   inversenet train --config=baseline:neural_deblur --workdir=runs/neural
   inversenet train --config=baseline:srgan --workdir=runs/srgan
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
-  ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.npy
+  ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.h5
 
 pix2pix (with comparator, as in Table 1, where its weights are given) and Chakrabarti's network
 deblur; SRGAN upsamples by four. tools/reproduce.py holds them against InverseNet at equal budgets.

@@ -3,7 +3,7 @@
   inversenet train --config=joint:celeba --workdir=runs/joint_celeba
   inversenet train --config=joint:cub --workdir=runs/joint_cub
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
-  ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.npy
+  ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.h5
 
 One gray band of 32 x 32 to colours of 64 x 64 (celeba), of 64 x 64 to 128 x 128 (cub).
 """

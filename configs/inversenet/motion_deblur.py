@@ -2,7 +2,7 @@
 
   inversenet train --config=motion_deblur:celeba --workdir=runs/celeba
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
-  ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.npy
+  ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.h5
 
 After the colon: celeba (default), cub, voc or imagenet, of tensorflow-datasets; folders of the same
 images are cropped alike.

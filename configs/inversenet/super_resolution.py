@@ -2,7 +2,7 @@
 
   inversenet train --config=super_resolution:imagenet --workdir=runs/sr
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
-  ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.npy
+  ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.h5
   ... --config.operator.kernel=gaussian --config.operator.kernel_size=3  # the mild kernel, Fig. 12
 
 64 x 64 to 256 x 256, U-Net of eight levels. After the colon: imagenet (default), cub or voc.

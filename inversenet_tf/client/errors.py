@@ -60,8 +60,8 @@ def fault(code, text, sent, server):
         )
     if code in REFUSALS and "signature" in text and "not found" in text:
         return ServingError(
-            f"Expected a model with the signature restore_bytes, as tools/export.py writes it. "
-            f"Received from {server}: {text}"
+            "Expected a model with the signatures of an export of an InverseNet. Received from "
+            f"{server}: {text}"
         )
     if code in REFUSALS:
         return ImageRefused(f"Expected an image that {server} can read. Received: {text}")

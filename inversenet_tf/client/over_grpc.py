@@ -4,11 +4,16 @@ from pathlib import Path
 
 import grpc
 import tensorflow as tf
-from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc, predict_pb2
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+)
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 
 from inversenet_tf.client.errors import NotServed, ServingError, fault
-from inversenet_tf.client.served import INPUT, OUTPUT, SIGNATURE, VersionStatus
+from inversenet_tf.client.served import VersionStatus
 
 OPTIONS = [
     ("grpc.max_send_message_length", -1),
@@ -29,21 +34,36 @@ class GrpcTransport:
         self._predictions = PredictionServiceStub(self._channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
-    def predict(self, image_bytes, timeout):
-        """One restored image, as bytes; arguments and errors are those of `RestTransport`."""
+    def predict(self, signature, inputs, names, timeout):
+        """The outputs of one signature; arguments and errors are those of `RestTransport`."""
         request = predict_pb2.PredictRequest()
-        request.model_spec.name = self._served.model
-        request.model_spec.signature_name = SIGNATURE
-        if self._served.version is not None:
-            request.model_spec.version.value = self._served.version
-        request.inputs[INPUT].CopyFrom(tf.make_tensor_proto([image_bytes], tf.string))
+        self._name(request)
+        request.model_spec.signature_name = signature
+        for name, values in inputs.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
         answer = self._ask(self._predictions.Predict, request, timeout)
-        if OUTPUT not in answer.outputs:
+        if missing := set(names) - set(answer.outputs):
             raise ServingError(
-                f"Expected the output {OUTPUT} from {self._served.address}. "
+                f"Expected the output {min(missing)} from {self._served.address}. "
                 f"Received: {sorted(answer.outputs)}"
             )
-        return tf.make_ndarray(answer.outputs[OUTPUT])[0]
+        return {name: tf.make_ndarray(answer.outputs[name]) for name in names}
+
+    def signatures(self, timeout):
+        """As those of `RestTransport`."""
+        request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+        self._name(request)
+        answer = self._ask(self._predictions.GetModelMetadata, request, timeout)
+        described = get_model_metadata_pb2.SignatureDefMap()
+        answer.metadata["signature_def"].Unpack(described)
+        return {
+            signature: {
+                name: tensor.tensor_shape.dim[-1].size if tensor.tensor_shape.dim else -1
+                for name, tensor in definition.inputs.items()
+            }
+            for signature, definition in described.signature_def.items()
+            if definition.inputs
+        }
 
     def statuses(self, timeout):
         """The list of `VersionStatus` of all versions, empty for an unknown model."""
@@ -55,13 +75,19 @@ class GrpcTransport:
             return []
         state_name = get_model_status_pb2.ModelVersionStatus.State.Name
         return [
-            VersionStatus(found.version, state_name(found.state), found.status.error_message)
-            for found in answer.model_version_status
+            VersionStatus(status.version, state_name(status.state), status.status.error_message)
+            for status in answer.model_version_status
         ]
 
     def close(self):
         """Ends the connection, and what is under way on it."""
         self._channel.close()
+
+    def _name(self, request):
+        """Says which model and version a request is for."""
+        request.model_spec.name = self._served.model
+        if self._served.version is not None:
+            request.model_spec.version.value = self._served.version
 
     def _ask(self, method, request, timeout):
         try:

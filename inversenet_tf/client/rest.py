@@ -5,6 +5,7 @@ import json
 import re
 import threading
 
+import numpy as np
 import requests
 
 from inversenet_tf.client.errors import (
@@ -17,7 +18,7 @@ from inversenet_tf.client.errors import (
     other_protocol,
     untrusted,
 )
-from inversenet_tf.client.served import INPUT, SIGNATURE, VersionStatus
+from inversenet_tf.client.served import VersionStatus
 
 
 class RestTransport:
@@ -27,29 +28,55 @@ class RestTransport:
         self._served = served
         scheme = "https" if served.secure else "http"
         self._model = f"{scheme}://{served.address}/v1/models/{served.model}"
+        version = "" if served.version is None else f"/versions/{served.version}"
+        self._version = f"{self._model}{version}"
         self._own = threading.local()  # a requests.Session is not made for several threads
 
-    def predict(self, image_bytes, timeout):
-        """One restored image, as bytes.
+    def predict(self, signature, inputs, names, timeout):
+        """The outputs of one signature.
 
         Args:
-            image_bytes: a PNG or JPEG.
+            signature: its name.
+            inputs: dict from name to a NumPy array of numbers, or to a list of bytes.
+            names: of the outputs that are wanted.
             timeout: seconds to wait for the answer.
+
+        Returns:
+            dict from name to a float32 array, or to a list of bytes.
 
         Raises:
             ServingError, ImageRefused: see errors.py.
         """
-        version = self._served.version
-        versions = "" if version is None else f"/versions/{version}"
-        encoded = base64.b64encode(image_bytes).decode()
-        body = json.dumps({"signature_name": SIGNATURE, "inputs": {INPUT: [{"b64": encoded}]}})
-        answer = self._ask("POST", f"{self._model}{versions}:predict", timeout, body)
+        encoded = {name: _encoded(values) for name, values in inputs.items()}
+        body = json.dumps({"signature_name": signature, "inputs": encoded})
+        answer = self._ask("POST", f"{self._version}:predict", timeout, body)
         if not answer.ok:
             raise self._fault(answer, len(body))
         try:
-            # A single output comes without its name.
-            return base64.b64decode(answer.json()["outputs"][0]["b64"])
+            outputs = answer.json()["outputs"]
+            if not isinstance(outputs, dict):  # a single output comes without its name
+                (name,) = names
+                outputs = {name: outputs}
+            return {name: _decoded(outputs[name]) for name in names}
         except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise self._unexpected(answer) from error
+
+    def signatures(self, timeout):
+        """{signature: {input: number of channels, or -1}}, as the server tells of the model."""
+        answer = self._ask("GET", f"{self._version}/metadata", timeout)
+        if not answer.ok:
+            raise self._fault(answer, sent=0)
+        try:
+            described = answer.json()["metadata"]["signature_def"]["signature_def"]
+            return {
+                signature: {
+                    name: int(([{"size": -1}] + tensor["tensor_shape"].get("dim", []))[-1]["size"])
+                    for name, tensor in definition["inputs"].items()
+                }
+                for signature, definition in described.items()
+                if definition.get("inputs")
+            }
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self._unexpected(answer) from error
 
     def statuses(self, timeout):
@@ -62,11 +89,11 @@ class RestTransport:
         try:
             return [
                 VersionStatus(
-                    int(found["version"]),
-                    found["state"],
-                    found.get("status", {}).get("error_message", ""),
+                    int(status["version"]),
+                    status["state"],
+                    status.get("status", {}).get("error_message", ""),
                 )
-                for found in answer.json()["model_version_status"]
+                for status in answer.json()["model_version_status"]
             ]
         except (ValueError, KeyError, TypeError) as error:
             raise self._unexpected(answer) from error
@@ -109,8 +136,22 @@ class RestTransport:
         )
 
 
+def _encoded(values):
+    """A tensor as JSON."""
+    if isinstance(values, np.ndarray):
+        return values.tolist()
+    return [{"b64": base64.b64encode(content).decode()} for content in values]
+
+
+def _decoded(values):
+    """A tensor out of JSON."""
+    if isinstance(values[0], dict):
+        return [base64.b64decode(content["b64"]) for content in values]
+    return np.asarray(values, np.float32)
+
+
 def _reason(error):
     """What went wrong, out of the layers that requests and urllib3 wrap around it."""
     text = str(error)
-    found = re.search(r"\[Errno -?\d+\] ([^'\")]+)", text) or re.search(r"'([^']+)'\)+$", text)
-    return found[1] if found else one_line(text)
+    reason = re.search(r"\[Errno -?\d+\] ([^'\")]+)", text) or re.search(r"'([^']+)'\)+$", text)
+    return reason[1] if reason else one_line(text)

@@ -2,12 +2,13 @@
 
 import threading
 import time
+from collections.abc import Sequence
 
 import tenacity
 from absl import logging
 
 from inversenet_tf.client.errors import ImageRefused, NotServed, ServingError, TooLate, TryAgain
-from inversenet_tf.client.served import why_not_served
+from inversenet_tf.client.served import INPUT, OUTPUT, SIGNATURE, why_not_served
 
 FIRST_WAIT, LONGEST_WAIT = 0.25, 5.0  # seconds; a random part of 0.25, 0.5, 1, 2, 4, 5, 5, ...
 STATUS_TIMEOUT = 5.0
@@ -28,7 +29,7 @@ class RestoringClient:
         self._closed = threading.Event()
         self._told = None
 
-    def restore_bytes(self, image_bytes):
+    def restore_bytes(self, image_bytes: bytes) -> bytes:
         """Restores one image.
 
         Args:
@@ -42,6 +43,40 @@ class RestoringClient:
             ImageRefused: the server does not restore this image.
             ServingError: the server restores none, or did not within the timeout.
         """
+        answer = self.predict(SIGNATURE, {INPUT: [image_bytes]}, [OUTPUT])
+        (restored,) = answer[OUTPUT]
+        if not restored.startswith(PNG_START):
+            raise ServingError(
+                f"Expected a PNG from {self._served.address}. Received: {restored[:16]!r}"
+            )
+        return restored
+
+    def predict(self, signature: str, inputs: dict, names: Sequence[str]) -> dict:
+        """The outputs of one of the model's signatures.
+
+        Args:
+            signature: its name.
+            inputs: dict from name to a NumPy array of numbers, or to a list of bytes.
+            names: of the outputs that are wanted.
+
+        Returns:
+            dict from name to a float32 array, or to a list of bytes.
+
+        Raises:
+            ImageRefused, ServingError: as by `restore_bytes`.
+        """
+        return self._asked(lambda left: self._transport.predict(signature, inputs, names, left))
+
+    def signatures(self) -> dict[str, dict[str, int]]:
+        """{signature: {input: number of channels, or -1}}, as the server tells of the model.
+
+        Raises:
+            ServingError: it did not within the timeout.
+        """
+        return self._asked(self._transport.signatures)
+
+    def _asked(self, ask):
+        """What `ask(seconds that are left)` returns, however often it must be asked."""
         deadline = time.monotonic() + self._timeout
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TryAgain),
@@ -53,13 +88,13 @@ class RestoringClient:
             reraise=True,
         )
         try:
-            return retrying(self._restore_once, image_bytes, deadline)
+            return retrying(self._ask_once, ask, deadline)
         except TryAgain as error:
             raise ServingError(
                 f"Expected {self._served} within {self._timeout:g} s (--timeout). Received: {error}"
             ) from error
 
-    def close(self):
+    def close(self) -> None:
         """Ends all waiting and the connections; calls under way fail."""
         self._closed.set()
         self._transport.close()
@@ -70,18 +105,13 @@ class RestoringClient:
     def __exit__(self, *_):
         self.close()
 
-    def _restore_once(self, image_bytes, deadline):
+    def _ask_once(self, ask, deadline):
         try:
-            restored = self._transport.predict(image_bytes, max(deadline - time.monotonic(), 0.01))
+            return ask(max(deadline - time.monotonic(), 0.01))
         except TooLate as error:
             raise self._why_too_late(error) from error
         except NotServed as error:
             raise self._why_not_served() from error
-        if not restored.startswith(PNG_START):
-            raise ServingError(
-                f"Expected a PNG from {self._served.address}. Received: {restored[:16]!r}"
-            )
-        return restored
 
     def _why_not_served(self):
         try:

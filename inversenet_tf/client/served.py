@@ -43,10 +43,10 @@ class Served:
             check_at_least("version", self.version, 0)
         try:
             parts = self._parts()
-            found = parts.hostname and parts.scheme in ("http", "https") and parts.port != 0
+            is_address = parts.hostname and parts.scheme in ("http", "https") and parts.port != 0
         except ValueError:  # of a port that is none
-            found = False
-        if not found or parts.path.strip("/") or parts.query:
+            is_address = False
+        if not is_address or parts.path.strip("/") or parts.query:
             raise ValueError(
                 f"Expected server as host:port or https://host:port. Received: {self.server!r}"
             )

@@ -1,37 +1,109 @@
-"""A served model as a function of arrays, like any other restorer."""
+"""A served model as a function of arrays and of photographs, like any other restorer."""
 
+import functools
 import io
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
-from inversenet_tf.imaging.files.images import from_integers, to_uint8
+from inversenet_tf.client.files import contents_of, sendable
+from inversenet_tf.client.restoring import RestoringClient
+from inversenet_tf.imaging.files.images import opened
+from inversenet_tf.imaging.files.photographs import Photograph
 from inversenet_tf.models import kernel_use
-from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.restoration.restorers import (
+    INTERMEDIATE,
+    WITH_KERNEL,
+    ImageSpec,
+    Restorer,
+)
 
+PROBE_SIDE = 16  # pixels of a gray image that the server is asked for its scale with
+# Memory that a value takes here while it is sent, or received, as JSON: a Python number and its
+# digits.
+BYTES_PER_VALUE = 60.0
 COLOURS = 3
 
 
 class ServedRestorer(Restorer):
-    """Sends arrays to a server as PNG files, so that both directions have 8 bits.
+    """A model on a server. Arrays are sent as they are, photographs as files of 8 or 16 bits.
 
     Args:
-        client: a `RestoringClient`; it is the caller's to close.
+        client: a `RestoringClient`, closed by `close`.
     """
 
-    measured_channels = COLOURS
-    kernel_use = kernel_use.NONE  # the files that it sends hold no kernel
-
-    def __init__(self, client):
+    def __init__(self, client: RestoringClient):
         self._client = client
 
+    @functools.cached_property
+    def _signatures(self):
+        return self._client.signatures()
+
+    @property
+    def measured_channels(self):
+        """As the server tells it."""
+        own = self._signatures.get(INTERMEDIATE) or self._signatures.get(WITH_KERNEL) or {}
+        return max(own.get("measurements", COLOURS), 1)
+
+    @property
+    def kernel_use(self):
+        if WITH_KERNEL not in self._signatures:
+            return kernel_use.NONE
+        return kernel_use.OPTIONAL if INTERMEDIATE in self._signatures else kernel_use.REQUIRED
+
+    @functools.cached_property
+    def spec(self):
+        """The `ImageSpec` as far as it can be seen from here, by asking for a small gray image.
+
+        The server pads by itself, and the memory is that of this process.
+        """
+        measured = self.measured_channels
+        gray = np.full((1, PROBE_SIDE, PROBE_SIDE, measured), 0.5, np.float32)
+        is_required = self.kernel_use == kernel_use.REQUIRED
+        restored = self.estimates(gray, np.ones((1, 1, 1)) if is_required else None)["restored"]
+        scale, channels = restored.shape[1] // PROBE_SIDE, restored.shape[-1]
+        return ImageSpec(
+            measured_channels=measured,
+            image_channels=channels,
+            scale=scale,
+            multiple=1,
+            boundary="reflect",
+            bytes_per_pixel=BYTES_PER_VALUE * (measured + 2 * channels * scale**2),
+            kernel=self.kernel_use,
+        )
+
     def estimates(self, measurements, kernels=None, noise_sigmas=None):
-        """The restored images alone, which is what a server's files hold."""
-        return {"restored": np.stack([self._restore(image) for image in measurements])}
+        inputs = {"measurements": measurements}
+        if kernels is not None:
+            inputs["kernels"] = kernels
+            inputs["noise_sigmas"] = (
+                np.zeros(len(measurements)) if noise_sigmas is None else noise_sigmas
+            )
+        elif self.kernel_use == kernel_use.REQUIRED:
+            raise ValueError(kernel_use.IS_MISSING)
+        inputs = {name: np.asarray(values, np.float32) for name, values in inputs.items()}
+        signature = INTERMEDIATE if kernels is None else WITH_KERNEL
+        return self._client.predict(signature, inputs, ("inverted", "restored"))
 
-    def _restore(self, image):
-        from PIL import Image
+    def restore_photograph(
+        self,
+        photograph: Photograph,
+        path: str | Path,
+        max_memory: int | None = None,
+        report: Callable[[float], None] | None = None,
+    ) -> np.ndarray:
+        """As any restorer's; the file is sent, as it is where the server reads it rightly.
 
-        file = io.BytesIO()
-        Image.fromarray(to_uint8(image)).save(file, "PNG")
-        with Image.open(io.BytesIO(self._client.restore_bytes(file.getvalue()))) as restored:
-            return from_integers(np.asarray(restored.convert("RGB")))
+        Args:
+            photograph: what `path` holds.
+            path: of the image file.
+            max_memory, report: without effect, as the server restores the whole.
+        """
+        answer = self._client.restore_bytes(sendable(contents_of(path), photograph))
+        with opened(io.BytesIO(answer), f"that was answered for {path}") as image:
+            return np.array(image).reshape(image.height, image.width, -1)
+
+    def close(self):
+        """Ends all waiting and the connections; calls under way fail."""
+        self._client.close()

@@ -73,10 +73,10 @@ class AdversarialModel(keras.Model):
     @property
     def state_variables(self):
         """The variables of `state`, in an order that is the same in every process."""
-        found = []
+        variables = []
         for part in self.state.values():
-            found += part if isinstance(part, list) else getattr(part, "variables", [part])
-        return found
+            variables += part if isinstance(part, list) else getattr(part, "variables", [part])
+        return variables
 
     def in_use(self, name):
         """The network as it is best used: of averaged weights, where an average is kept."""

@@ -144,14 +144,14 @@ def _check_space(workdir):
 
 def _differences(present, wanted, origin, prefix=""):
     """{"a.b": "a.b: 1 there, 2 here", ...} for every leaf that is not the same in both."""
-    found = {}
+    differences = {}
     for key in sorted(present.keys() | wanted.keys()):
         one, other = present.get(key), wanted.get(key)
         if isinstance(one, dict) and isinstance(other, dict):
-            found |= _differences(one, other, origin, f"{prefix}{key}.")
+            differences |= _differences(one, other, origin, f"{prefix}{key}.")
         elif one != other and not _is_one_place(key, one, other, origin):
-            found[f"{prefix}{key}"] = f"{prefix}{key}: {one!r} there, {other!r} here"
-    return found
+            differences[f"{prefix}{key}"] = f"{prefix}{key}: {one!r} there, {other!r} here"
+    return differences
 
 
 def _is_one_place(field, one, other, origin):

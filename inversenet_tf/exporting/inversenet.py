@@ -62,7 +62,9 @@ def export_run(
     model, config, step = load_trained(workdir, which, precision)
 
     def check(saved_model):
-        return verification.verify(saved_model, model, config, workdir, precision, data, python)
+        return verification.verify(
+            saved_model, model, config, workdir, precision=precision, data=data, python=python
+        )
 
     metadata = {
         "task": degradation_of(config),

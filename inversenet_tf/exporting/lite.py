@@ -21,15 +21,21 @@ import tensorflow as tf
 from inversenet_tf.config import Config
 from inversenet_tf.data import open_held_out
 from inversenet_tf.engine.workdir import versions
-from inversenet_tf.exporting.verification import SIZES, measured_examples, of_size
+from inversenet_tf.exporting.verification import (
+    SIZES,
+    StandIn,
+    measured_examples,
+    of_size,
+    operator_for_examples,
+)
 from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.paths import check_utf8, taken_literally
 from inversenet_tf.imaging.metrics import MetricProfile, psnr
-from inversenet_tf.imaging.physics.operators import build_operator
-from inversenet_tf.restoration.restorers import Restorer, spec_from
+from inversenet_tf.models import kernel_use
+from inversenet_tf.restoration.restorers import INTERMEDIATE, Restorer, spec_from
 from inversenet_tf.serving.fresh_process import VerificationFailed
 from inversenet_tf.serving.operations import check_operations
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, latest_version, read_metadata
@@ -61,12 +67,15 @@ class LiteRestorer(Restorer):
         ValueError: it is no such file.
     """
 
-    def __init__(self, path, threads=None):
+    def __init__(self, path: str | Path, threads: int | None = None):
         with _silenced(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # points to ai_edge_litert
             interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=threads)
             interpreter.allocate_tensors()
-            self._run = interpreter.get_signature_runner(SERVING_DEFAULT)
+            # A file that was converted by an older version has this output alone.
+            signatures = interpreter.get_signature_list()
+            best = INTERMEDIATE if INTERMEDIATE in signatures else SERVING_DEFAULT
+            self._run = interpreter.get_signature_runner(best)
         self._path = path
 
     @functools.cached_property
@@ -74,12 +83,23 @@ class LiteRestorer(Restorer):
         """The `ImageSpec` of the export that the file was made of."""
         return spec_from(read_metadata_of(self._path))
 
-    def estimates(self, measurements):
-        """The restored images alone: a LiteRT file has no other output."""
-        return self._run(measurements=np.asarray(measurements, np.float32))
+    def estimates(self, measurements, kernels=None, noise_sigmas=None):
+        """As every restorer's; a file of an older version gives the restored images as both."""
+        if kernels is not None:
+            raise ValueError("Expected no kernel with a LiteRT file. Received: one")
+        outputs = self._run(measurements=np.asarray(measurements, np.float32))
+        return {"inverted": outputs["restored"]} | outputs
 
 
-def convert(directory, output, quantize=NONE, data=None, overwrite=False, trusted=False):
+def convert(
+    directory: str | Path,
+    output: str | Path,
+    quantize: str = NONE,
+    *,
+    data: str | None = None,
+    overwrite: bool = False,
+    trusted: bool = False,
+) -> dict:
     """Writes an export as a LiteRT file, whole or not at all, once it agrees with the export.
 
     Args:
@@ -115,7 +135,9 @@ def convert(directory, output, quantize=NONE, data=None, overwrite=False, truste
             "export": {"version": saved_model.name, "versions": exported["versions"]},
             "quantization": quantize,
             "bytes": {"export": _bytes_of(saved_model), "converted": len(content)},
-            "check": check(LiteRestorer(partial), saved_model, exported, quantize, data),
+            "check": check(
+                LiteRestorer(partial), saved_model, exported, quantize=quantize, data=data
+            ),
             "versions": versions(),
         }
         _append_metadata(partial, metadata)
@@ -139,7 +161,8 @@ def _metadata_of_export(saved_model):
 
 
 def converted(saved_model, quantize=NONE):
-    """The content of a `.tflite` file for the signature `serving_default`.
+    """The content of a `.tflite` file for the signatures `serving_default` and, with both
+    estimates, `restore_with_intermediate`, which share their weights.
 
     Only LiteRT's builtin operations are used. Its Select TensorFlow operations would upsample a
     device's interpreter by most of TensorFlow, and the one that comes with TensorFlow has none, so
@@ -148,13 +171,16 @@ def converted(saved_model, quantize=NONE):
     Raises:
         ValueError: LiteRT lacks operations of the network.
     """
+    signatures = [SERVING_DEFAULT, INTERMEDIATE]
+    if spec_from(read_metadata(saved_model)).kernel == kernel_use.REQUIRED:
+        signatures.remove(INTERMEDIATE)
     with taken_literally(saved_model) as literal:
-        return _converted(literal, quantize)
+        return _converted(literal, signatures, quantize)
 
 
-def _converted(saved_model, quantize):
+def _converted(saved_model, signatures, quantize):
     converter = tf.lite.TFLiteConverter.from_saved_model(
-        str(saved_model), signature_keys=[SERVING_DEFAULT]
+        str(saved_model), signature_keys=signatures
     )
     if quantize != NONE:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -173,11 +199,12 @@ def _converted(saved_model, quantize):
         ) from error
 
 
-def check(restorer, saved_model, metadata, quantize=NONE, data=None):
+def check(restorer, saved_model, metadata, *, quantize=NONE, data=None):
     """Compares a `LiteRestorer` with the export it was made of, on held-out images.
 
     That is on the examples as they are, on one of them mirrored or cropped to all of `SIZES`, and
-    on one batch. PSNR against the true images is the mean over the examples.
+    on one batch. PSNR against the true images is the mean over the examples; None where the run was
+    trained with an operator of the caller's own.
 
     Returns:
         A dict of what was compared and found.
@@ -188,7 +215,7 @@ def check(restorer, saved_model, metadata, quantize=NONE, data=None):
             of less than `LEAST_PSNR` against the export's.
     """
     config = config_from_dict(Config, metadata["config"])
-    operator = build_operator(config.operator)
+    operator = operator_for_examples(config)
     source = open_held_out(data or config.data.validation, operator, config)
     examples = measured_examples(source, operator, config)
     with taken_literally(saved_model) as literal:
@@ -201,15 +228,19 @@ def check(restorer, saved_model, metadata, quantize=NONE, data=None):
     measurements = [measurement[np.newaxis] for measurement, _ in examples]
     measurements += _of_all_sizes(examples, metadata["images"]["scale"])
     compared = [[np.asarray(method(y)["restored"]) for method in both] for y in measurements]
-    against_export = [psnr(*found, UNROUNDED).numpy().min() for found in compared]
+    against_export = [psnr(*pair, UNROUNDED).numpy().min() for pair in compared]
     truths = [image[np.newaxis] for _, image in examples]
+    # An operator that no file holds leaves no measurements whose restoration could be scored.
+    is_known = source.paired or type(operator) is not StandIn
     result = {
         "largest_difference": max(float(np.abs(a - b).max()) for a, b in compared),
         "least_psnr_against_export": float(min(against_export)),
         "psnr": {
-            name: _mean_psnr([found[place] for found in compared], truths, config.metrics)
+            name: _mean_psnr([pair[place] for pair in compared], truths, config.metrics)
             for place, name in enumerate(("converted", "export"))
-        },
+        }
+        if is_known
+        else None,
         "image_sides": SIZES,
         "batches": [1, BATCH],
         "metrics": config.metrics.stamp(),
@@ -262,7 +293,7 @@ def _append_metadata(path, metadata):
             archive.write(written, METADATA_FILE)
 
 
-def read_metadata_of(path):
+def read_metadata_of(path: str | Path) -> dict:
     """What `convert` tells of a file: a dict.
 
     Raises:

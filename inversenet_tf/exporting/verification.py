@@ -1,16 +1,22 @@
 """Does an export do what the Python model does? Asked in a fresh process, on real images."""
 
 import io
+from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
+from inversenet_tf.config import Config
 from inversenet_tf.data import open_held_out
+from inversenet_tf.imaging.config import CUSTOM, GIVEN
 from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.files.images import WHITE, from_integers, read_image, to_luma, to_uint8
 from inversenet_tf.imaging.inputs import measurements_of
 from inversenet_tf.imaging.physics import kernels
+from inversenet_tf.imaging.physics.operators import Operator, build_operator
 from inversenet_tf.models import kernel_use
+from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.restoration.restorers import (
     FROM_BYTES,
     FROM_BYTES_WITH_KERNEL,
@@ -28,11 +34,66 @@ TOLD_NOISE = np.float32(0.01)  # to a model that takes a kernel
 HALF_A_LEVEL = 0.5 / WHITE  # what rounding to 8 bits may change
 
 
-def verify(saved_model, model, config, workdir, precision, data=None, python=None):
+class StandIn(Operator):
+    """In the place of an operator that no file holds: an image's pixels, fewer and maybe gray.
+
+    Two networks are compared on what it makes as well as on true measurements; no restoration of
+    it can be scored.
+
+    Args:
+        scale: of the operator it stands for.
+        channels: of a measurement.
+    """
+
+    def __init__(self, scale: int, channels: int):
+        self.scale = scale
+        self._channels = channels
+
+    def __call__(self, images):
+        measurements = images[:, :: self.scale, :: self.scale]
+        if self._channels < images.shape[-1]:
+            return tf.reduce_mean(measurements, axis=-1, keepdims=True)
+        return measurements
+
+    def measurement_shape(self, image_shape):
+        height, width, _ = image_shape
+        return (height // self.scale, width // self.scale, self._channels)
+
+
+def operator_for_examples(config: Config, workdir: str | Path | None = None) -> Operator:
+    """The operator to make examples for a comparison with.
+
+    Args:
+        config: of the run.
+        workdir: of the run, where it is at hand.
+
+    Returns:
+        The run's own operator, or a `StandIn` where it was the caller's and is not kept.
+    """
+    operator = config.operator
+    if operator.name != CUSTOM and workdir is not None:
+        return kept_operator(workdir, config)
+    is_gone = operator.kernel == "file" and not Path(operator.kernel_file).expanduser().is_file()
+    if operator.name == CUSTOM or operator.kernel == GIVEN or is_gone:
+        return StandIn(operator.scale, config.measured_channels)
+    return build_operator(operator)
+
+
+def verify(
+    saved_model: str | Path,
+    model: InverseNet,
+    config: Config,
+    workdir: str | Path,
+    *,
+    precision: str,
+    data: str | None = None,
+    python: str | None = None,
+) -> dict:
     """Compares every signature of an export with the model it was made of.
 
     Measurements of real images, mirrored or cropped to all of `SIZES` and in all of `BATCHES`, go
-    through both; so do a PNG, a JPEG and a gray PNG in one batch.
+    through both; so do a PNG, a JPEG and a gray PNG in one batch. Of a run with an operator of the
+    caller's own, which is not kept, the images themselves are the measurements.
 
     Args:
         saved_model: the export's directory.
@@ -49,7 +110,7 @@ def verify(saved_model, model, config, workdir, precision, data=None, python=Non
         ValueError: images that cannot be used.
         VerificationFailed: the export does not load, or the largest difference is too large.
     """
-    operator = kept_operator(workdir, config)
+    operator = operator_for_examples(config, workdir)
     source = open_held_out(data or config.data.validation, operator, config)
     images = [measurement for measurement, _ in measured_examples(source, operator, config)]
     tensors = [

@@ -193,6 +193,9 @@ class RuntimeConfig:
     xla: bool = False  # compile the training step; for one replica
     cache: bool = False  # keep decoded images in memory
     kept_checkpoints: int = 3  # the newest ones; the best by validation is kept besides
+    # Keep what an InverseNet's networks make of a few images early on, as annealing/*.npz of 25 MB
+    # in all, for the figure of `paper/annealing.py`.
+    annealing_snapshots: bool = False
 
     def validate(self):
         """Raises ValueError for a value outside its range."""

@@ -93,7 +93,7 @@ def ssim(
     return tf.image.ssim(estimates, images, max_val=1.0)
 
 
-def intensity_normalised(images):
+def intensity_normalised(images: np.ndarray) -> np.ndarray:
     """Each image scaled to fill [0, 1]: [..., height, width, channels]."""
     images = np.asarray(images, np.float32)
     least = images.min((-3, -2, -1), keepdims=True)
@@ -101,7 +101,9 @@ def intensity_normalised(images):
     return (images - least) / np.maximum(reach, 1e-6)
 
 
-def matched_to_sources(estimates, sources, profile):
+def matched_to_sources(
+    estimates: np.ndarray, sources: np.ndarray, profile: MetricProfile
+) -> tuple[np.ndarray, np.ndarray]:
     """Puts separated images into the order, sign and intensity of the sources.
 
     No separation can know these three, so every method is granted the best of them: intensities
@@ -119,8 +121,8 @@ def matched_to_sources(estimates, sources, profile):
     """
     from scipy.optimize import linear_sum_assignment  # slow to import, and needed here alone
 
-    found, wanted = intensity_normalised(estimates), intensity_normalised(sources)
-    both_signs = np.concatenate([found, 1.0 - found], axis=1)  # [problems, 2 * M, ...]
+    separated, wanted = intensity_normalised(estimates), intensity_normalised(sources)
+    both_signs = np.concatenate([separated, 1.0 - separated], axis=1)  # [problems, 2 * M, ...]
     problems, count, *shape = both_signs.shape
     pairs = (problems, wanted.shape[1], count, *shape)
     scores = psnr(
@@ -129,10 +131,12 @@ def matched_to_sources(estimates, sources, profile):
         profile,
     )
     # The PSNR of two equal images is infinite, which no assignment can add up.
-    scores = np.minimum(scores, 200.0).reshape(*pairs[:2], 2, found.shape[1])  # [problems, S, 2, M]
+    scores = np.minimum(scores, 200.0).reshape(
+        *pairs[:2], 2, separated.shape[1]
+    )  # [problems, S, 2, M]
     matched = np.empty_like(wanted)
     for problem, score in enumerate(scores):
         for source, estimate in zip(*linear_sum_assignment(-score.max(1)), strict=True):
             sign = score[source, :, estimate].argmax()
-            matched[problem, source] = both_signs[problem, sign * found.shape[1] + estimate]
+            matched[problem, source] = both_signs[problem, sign * separated.shape[1] + estimate]
     return matched, wanted

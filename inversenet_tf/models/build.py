@@ -50,11 +50,11 @@ def _srresnet(config):
     return SRResNet(
         config.operator.scale,
         config.data.channels,
-        network.residual_blocks,
-        network.residual_width,
-        network.global_skip,
-        config.measured_channels,
-        config.operator.boundary,
+        blocks=network.residual_blocks,
+        width=network.residual_width,
+        global_skip=network.global_skip,
+        measurement_channels=config.measured_channels,
+        boundary=config.operator.boundary,
         dtype=config.training.precision,
         name="srresnet",
     )
@@ -69,11 +69,11 @@ def _dae(config):
     return DAE(
         network.dae_factor,
         config.data.channels,
-        network.dae_condition,
-        config.measured_channels,
-        network.global_skip,
-        network.paper_literal,
-        config.training.precision,
+        condition=network.dae_condition,
+        measurement_channels=config.measured_channels,
+        global_skip=network.global_skip,
+        paper_literal=network.paper_literal,
+        dtype=config.training.precision,
         name="dae",
     )
 
@@ -168,9 +168,9 @@ def build_model(config, inverter=None, denoiser=None, with_discriminator=True, c
         inverter,
         denoiser,
         discriminator,
-        operator.scale,
-        operator.boundary,
-        closed_form or closed_form_of(config),
+        scale=operator.scale,
+        boundary=operator.boundary,
+        closed_form=closed_form or closed_form_of(config),
     )
 
 

@@ -12,21 +12,12 @@ from inversenet_tf.engine.layers import Upsample
 from inversenet_tf.imaging.arrays import as_batch
 from inversenet_tf.imaging.inputs import measurements_of, parts_of
 from inversenet_tf.imaging.metrics import MetricProfile, psnr, ssim
+from inversenet_tf.imaging.signed import from_signed, to_signed
 from inversenet_tf.models import kernel_use
 from inversenet_tf.models.losses import discriminator_loss, generator_loss, squared_distance
 from inversenet_tf.models.padding import crop_to, pad_to_multiple
 
 NETWORKS = ("discriminator", "inverter", "denoiser")
-
-
-def to_signed(images):
-    """[0, 1] -> [-1, 1], the range of the networks' tanh."""
-    return images * 2.0 - 1.0
-
-
-def from_signed(signed):
-    """[-1, 1] -> [0, 1]."""
-    return (signed + 1.0) / 2.0
 
 
 def clipped(outputs):
@@ -83,8 +74,8 @@ class InverseNet(AdversarialModel):
     @property
     def networks(self):
         """The networks that take part, by name, in the order of Algorithm 1."""
-        found = {name: getattr(self, name) for name in NETWORKS}
-        return {name: network for name, network in found.items() if network is not None}
+        present = {name: getattr(self, name) for name in NETWORKS}
+        return {name: network for name, network in present.items() if network is not None}
 
     @property
     def measured_channels(self):

@@ -28,10 +28,10 @@ def patches_of(images):
     margin = (PATCH - STRIDE) // 2
     padded = pad(images, (margin, margin), (margin, margin), "circular")
     sizes, strides = [1, PATCH, PATCH, 1], [1, STRIDE, STRIDE, 1]
-    found = tf.image.extract_patches(padded, sizes, strides, [1, 1, 1, 1], "VALID")
-    batch, rows, columns, _ = tf.unstack(tf.shape(found))
-    found = tf.reshape(found, (batch, rows, columns, PATCH, PATCH, images.shape[-1]))
-    return tf.transpose(found, (0, 1, 2, 5, 3, 4))
+    patches = tf.image.extract_patches(padded, sizes, strides, [1, 1, 1, 1], "VALID")
+    batch, rows, columns, _ = tf.unstack(tf.shape(patches))
+    patches = tf.reshape(patches, (batch, rows, columns, PATCH, PATCH, images.shape[-1]))
+    return tf.transpose(patches, (0, 1, 2, 5, 3, 4))
 
 
 def spectral_description(patches):

@@ -46,7 +46,7 @@ def annealing_figure(directory, path, example=0):
 
 
 def _snapshots(directory):
-    found = list(Path(directory).glob("step-*.npz"))
-    if not found:
+    paths = list(Path(directory).glob("step-*.npz"))
+    if not paths:
         raise ValueError(f"Expected snapshots of a training in {directory}. Received: none.")
-    return found
+    return paths

@@ -108,7 +108,7 @@ def _measure(table, column, config, source, conditions):
     operator = build_operator(config.operator)
     methods = [baseline(name, operator, config) for name in column.baselines]
     methods += [_as_method(name, training) for name, training in column.trainings.items()]
-    scores, examples = score(methods, source, operator, config, conditions.limit)
+    scores, examples = score(methods, source, operator, config, limit=conditions.limit)
     provenance = describe(source, config, conditions.limit)
     provenance["trainings"] = {n: t.provenance() for n, t in column.trainings.items()}
     if table == "denoiser":

@@ -87,8 +87,8 @@ def _rows(table, measured):
         header += [f"{column.title}; {column.provenance['degradation']}"]
         header += ["*paper*"] * has_paper
         for method in methods:
-            found = column.scores.get(method)
-            cells[method].append(f"{found['psnr']:.2f} / {found['ssim']:.3f}" if found else "–")
+            scores = column.scores.get(method)
+            cells[method].append(f"{scores['psnr']:.2f} / {scores['ssim']:.3f}" if scores else "–")
             if has_paper:
                 value = theirs[method]
                 cells[method].append(f"*{value[0]:.2f} / {value[1]:.3f}*" if value else "–")
@@ -106,10 +106,10 @@ def _provenance(measured):
         for name, run in how["trainings"].items():
             steps, minutes = counted(run["steps"], "step"), run["seconds"] / 60
             lines.append(f"  - {name}: {run['run']}, {steps}, {minutes:.1f} min in all")
-        for name, found in how.get("steadiness", {}).items():
+        for name, steady in how.get("steadiness", {}).items():
             lines.append(
-                f"  - {name}: validation PSNR fell {found['falls']:.0%} of the times, by at most "
-                f"{found['largest_fall']:.2f} dB, and ended {found['last_below_best']:.2f} dB "
+                f"  - {name}: validation PSNR fell {steady['falls']:.0%} of the times, by at most "
+                f"{steady['largest_fall']:.2f} dB, and ended {steady['last_below_best']:.2f} dB "
                 "below its best"
             )
     metrics, versions = (measured[0].provenance[key] for key in ("metrics", "versions"))

@@ -1,6 +1,8 @@
 """Restoring photographs with a trained model: single files and folders, with all they carry."""
 
+import contextlib
 import dataclasses
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +11,9 @@ from absl import logging
 from PIL import Image
 from tqdm import tqdm
 
+from inversenet_tf.imaging.checks import check_at_least
 from inversenet_tf.imaging.files.atomic import check_writable
-from inversenet_tf.imaging.files.images import LUMA, ImageReadError, opened, upright_size
+from inversenet_tf.imaging.files.images import ImageReadError, opened, to_channels, upright_size
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.memory import memory_limit  # noqa: F401 (part of this room, too)
 from inversenet_tf.imaging.files.photographs import (
@@ -22,7 +25,8 @@ from inversenet_tf.imaging.files.photographs import (
 )
 from inversenet_tf.imaging.files.targets import check_replaceable, pair_with_targets
 from inversenet_tf.imaging.wording import counted
-from inversenet_tf.restoration.tiling import check_restorable, restore_pixels
+from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.restoration.tiling import check_restorable
 
 COMPARISONS = "comparisons"  # the directory below that of the results
 GAP = 8  # white pixels between the two halves of a comparison
@@ -38,23 +42,33 @@ class Job:
 
 
 def restore_files(
-    restorer, source, output, overwrite=False, max_memory=None, compare=False, skip_existing=False
-):
+    restorer: Restorer,
+    source: str | Path,
+    output: str | Path,
+    *,
+    overwrite: bool = False,
+    max_memory: int | None = None,
+    compare: bool = False,
+    skip_existing: bool = False,
+    parallel: int = 1,
+) -> tuple[list[Path], dict[str, str]]:
     """Restores an image file, or all below a directory, into PNG files of the same names.
 
     Each is read, restored and written before the next; what cannot be read, or restored in the
     memory there is, is named in a warning and skipped.
 
     Args:
-        restorer: a `Restorer` or an `ExportedRestorer`.
+        restorer: a `Restorer`, of whatever kind.
         source: file or directory.
         output: directory for the results; subdirectories are kept.
         overwrite: whether a result that exists may be replaced.
         max_memory: bytes that restoring one image may take; larger images are restored in
-            tiles. None for no limit.
+            tiles. None for no limit. A server's memory is its own.
         compare: whether to write measurement and result side by side, too, into
             `output/comparisons`.
         skip_existing: whether a result that exists stays, and only the others are made.
+        parallel: images that are under way at once, which helps where a server restores them.
+            Where one fails for all, the restorer is closed, so that the others do not wait.
 
     Returns:
         (restored, skipped): list of the images' paths that were written, and dict from each file
@@ -63,23 +77,31 @@ def restore_files(
     Raises:
         ValueError: nothing to restore, a result that exists or would replace one of the images;
             raised before any work. Or: not one of the images could be restored.
-        OSError: a result cannot be written.
+        OSError: a result cannot be written, or a server went away; results until then are kept.
     """
+    check_at_least("parallel", parallel, 1)
     if overwrite and skip_existing:
         raise ValueError("Expected overwrite or skip_existing. Received: both.")
     check_writable(output := Path(output).expanduser())
     # Two calls for one output take turns, so that each sees what the other has made.
     with held(output, wait=True):
-        return _restore_all(restorer, source, output, overwrite, max_memory, compare, skip_existing)
+        jobs = _jobs(source, output, overwrite or skip_existing, compare)
+        return _restore_all(restorer, jobs, source, max_memory, skip_existing, parallel)
 
 
-def _restore_all(restorer, source, output, overwrite, max_memory, compare, skip_existing):
+def _restore_all(restorer, jobs, source, max_memory, skip_existing, parallel):
     """What `restore_files` does while the output is its own."""
-    jobs = _jobs(source, output, overwrite or skip_existing, compare)
     missing = [job for job in jobs if not (skip_existing and _is_done(job))]
     if len(missing) < len(jobs):
         logging.info("Left as they are: %s.", counted(len(jobs) - len(missing), "result"))
-    restored, skipped = _restore_jobs(restorer, missing, max_memory, skip_existing)
+
+    def attempt(job, report=None):
+        return _attempt(restorer, job, max_memory, skip_existing, report)
+
+    if parallel == 1:
+        restored, skipped = _restore_jobs(attempt, missing)
+    else:
+        restored, skipped = _restore_at_once(attempt, missing, parallel, restorer)
     if skipped and not restored and len(missing) == len(jobs):
         raise ValueError(
             f"Expected images that can be restored in {source}. Received: {len(skipped)} that "
@@ -88,7 +110,8 @@ def _restore_all(restorer, source, output, overwrite, max_memory, compare, skip_
     return restored, skipped
 
 
-def _restore_jobs(restorer, jobs, max_memory, skip_existing):
+def _restore_jobs(attempt, jobs):
+    """(restored, skipped) of one image after another."""
     restored, skipped = [], {}
     sizes = [count_pixels(job.path) for job in jobs]
     # Progress in pixels: photographs differ in size, and the time left should not.
@@ -100,14 +123,49 @@ def _restore_jobs(restorer, jobs, max_memory, skip_existing):
             def report(share, before=before, size=size):
                 progress.update(int(before + share * size) - progress.n)
 
-            reason = _attempt(restorer, job, max_memory, skip_existing, report)
+            with _counted(restored, jobs):
+                reason = attempt(job, report)
             report(1.0)
-            if reason is None:
-                restored.append(job.target)
-            else:
-                logging.warning("Skipped: %s", reason)
-                skipped[str(job.path)] = reason
+            _sort_in(job, reason, restored, skipped)
     return restored, skipped
+
+
+def _restore_at_once(attempt, jobs, parallel, restorer):
+    """(restored, skipped) of several images at a time."""
+    restored, skipped = [], {}
+    # Threads that end with the program: one that waits for a silent server does not hold up Ctrl-C.
+    with ThreadPool(parallel) as pool, _counted(restored, jobs):
+        try:
+            done = pool.imap_unordered(lambda job: (job, attempt(job)), jobs)
+            for job, reason in tqdm(done, "restoring", len(jobs), unit="image"):
+                _sort_in(job, reason, restored, skipped)
+        finally:
+            if len(restored) + len(skipped) < len(jobs):
+                restorer.close()  # so that other threads stop waiting for the same server
+    return sorted(restored), skipped
+
+
+def _sort_in(job, reason, restored, skipped):
+    """Puts an image that is done to the restored ones, or, with its reason, to the skipped."""
+    if reason is None:
+        restored.append(job.target)
+    else:
+        logging.warning("Skipped: %s", reason)
+        skipped[str(job.path)] = reason
+
+
+@contextlib.contextmanager
+def _counted(restored, jobs):
+    """An error that ends the work says how far it came."""
+    try:
+        yield
+    except OSError as error:
+        told = type(error)(
+            f"{error} ({len(restored)} of {len(jobs)} images restored before; --skip_existing "
+            "goes on from there)"
+        )
+        told.errno = error.errno
+        raise told from error
 
 
 def _jobs(source, output, may_exist, compare):
@@ -141,7 +199,7 @@ def _attempt(restorer, job, max_memory, skip_existing, report):
         try:
             _check_header(restorer, job.path, max_memory)
             photograph = read_photograph(job.path)
-            pixels = restore_photograph(restorer, photograph, max_memory, report)
+            pixels = restorer.restore_photograph(photograph, job.path, max_memory, report)
             _write(restorer, job, photograph, pixels, skip_existing)
         except tf.errors.ResourceExhaustedError:
             raise
@@ -168,47 +226,14 @@ def _check_header(restorer, path, max_memory):
 
 
 def _write(restorer, job, photograph, pixels, skip_existing):
-    scale = restorer.spec.scale
+    scale = len(pixels) // len(photograph.pixels)
     # The comparison first: where the result stands, an interrupted call has done with the image.
     if job.comparison is not None and not (skip_existing and job.comparison.exists()):
-        measured = to_channels(photograph.pixels, restorer.spec.measured_channels)
+        measured = to_channels(photograph.pixels, restorer.measured_channels)
         plain = Photograph(photograph.pixels, profile=photograph.profile)
         write_photograph(job.comparison, side_by_side(measured, pixels), plain)
     if not (skip_existing and job.target.exists()):
         write_photograph(job.target, pixels, photograph, scale)
-
-
-def restore_photograph(restorer, photograph, max_memory=None, report=None):
-    """Restores one `Photograph`, in the colours that the network works in.
-
-    A gray photograph stays gray, unless the network is one that colours; of a colour photograph, a
-    network of one channel gets and gives the luma, or the colours it finds for it.
-
-    Args:
-        restorer: a `Restorer` or an `ExportedRestorer`.
-        photograph: a `Photograph`.
-        max_memory, report: as for `restore_pixels`.
-
-    Returns:
-        The pixels, of the photograph's type: [height * scale, width * scale, 1 or 3].
-    """
-    measured = to_channels(photograph.pixels, restorer.spec.measured_channels)
-    restored = restore_pixels(restorer, measured, max_memory, report)
-    if photograph.pixels.shape[-1] < measured.shape[-1]:
-        return to_channels(restored, 1)
-    return restored
-
-
-def to_channels(pixels, channels):
-    """Integer pixels of 1 or 3 channels as 1 (BT.601 luma, rounded) or 3 (repeated)."""
-    if pixels.shape[-1] == channels:
-        return pixels
-    if channels == 3:
-        return np.repeat(pixels, 3, axis=-1)
-    luma = np.zeros(pixels.shape[:2], np.float32)
-    for channel, weight in enumerate(LUMA):  # one by one: it takes the memory of one
-        luma += pixels[..., channel] * weight
-    return np.round(luma).astype(pixels.dtype)[..., np.newaxis]
 
 
 def side_by_side(measured, restored):

@@ -3,7 +3,9 @@
 import abc
 import dataclasses
 import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
@@ -11,14 +13,19 @@ import tensorflow as tf
 from inversenet_tf.imaging.checks import check_at_least, check_choice, check_positive
 from inversenet_tf.imaging.config import BOUNDARIES
 from inversenet_tf.imaging.config_parsing import config_from_dict
-from inversenet_tf.imaging.files.images import PILLOW_MODES
+from inversenet_tf.imaging.files.images import PILLOW_MODES, to_channels
 from inversenet_tf.imaging.files.paths import taken_literally
+from inversenet_tf.imaging.files.photographs import Photograph
 from inversenet_tf.imaging.inputs import as_told
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.arrays import to_batch
 from inversenet_tf.restoration.footprint import SCRATCH, peak_bytes_per_pixel
+from inversenet_tf.restoration.tiling import restore_pixels
 from inversenet_tf.serving.operations import check_operations
 from inversenet_tf.serving.saved_models import latest_version, read_metadata
+
+if TYPE_CHECKING:
+    from inversenet_tf.models.inversenet import InverseNet  # an export does without it
 
 # The signatures of an export, besides "serving_default".
 INTERMEDIATE = "restore_with_intermediate"
@@ -51,7 +58,7 @@ class ImageSpec:
     kernel: str = kernel_use.NONE
 
 
-def spec_of(model):
+def spec_of(model: "InverseNet") -> ImageSpec:
     """The `ImageSpec` of an `InverseNet`."""
     channels, multiple = model.measured_channels, model.multiple
     estimates = model.frozen_restore()
@@ -95,6 +102,9 @@ class Restorer(abc.ABC):
         restorer = inversenet_tf.load("runs/mine")
         restored = restorer(inversenet_tf.read_image("blurred.jpg"))
         ```
+
+    Every kind has the same methods and gives the same: out of a work directory, an export, a LiteRT
+    file, or from a server.
 
     Attributes:
         spec: the `ImageSpec`.
@@ -169,6 +179,42 @@ class Restorer(abc.ABC):
 
         return ToldRestorer(self, blur_kernel(kernel), noise or 0.0)
 
+    def restore_photograph(
+        self,
+        photograph: Photograph,
+        path: str | Path | None = None,
+        max_memory: int | None = None,
+        report: Callable[[float], None] | None = None,
+    ) -> np.ndarray:
+        """Restores one `Photograph`, in the colours that the network works in.
+
+        A gray photograph stays gray, unless the network is one that colours; of a colour
+        photograph, a network of one channel gets and gives the luma, or the colours it finds for
+        it.
+
+        Args:
+            photograph: a `Photograph`.
+            path: of its file; a served model is sent that.
+            max_memory, report: as for `restore_pixels`.
+
+        Returns:
+            The pixels, of the photograph's type: [height * scale, width * scale, 1 or 3].
+        """
+        measured = to_channels(photograph.pixels, self.measured_channels)
+        restored = restore_pixels(self, measured, max_memory, report)
+        if photograph.pixels.shape[-1] < measured.shape[-1]:
+            return to_channels(restored, 1)
+        return restored
+
+    def close(self) -> None:  # noqa: B027 (most kinds have nothing open)
+        """Ends what a restorer has open: the connections to a server; else nothing."""
+
+    def __enter__(self) -> "Restorer":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
     @abc.abstractmethod
     def estimates(
         self,
@@ -207,6 +253,9 @@ class ToldRestorer(Restorer):
     def measured_channels(self):
         return self._restorer.measured_channels
 
+    def close(self):
+        self._restorer.close()
+
     def estimates(self, measurements):
         count, size = len(measurements), tuple(np.shape(measurements)[1:3])
         sides = zip(self._kernel.shape, size, strict=False)
@@ -224,7 +273,7 @@ class ToldRestorer(Restorer):
 class ModelRestorer(Restorer):
     """A trained `InverseNet`, with its present weights, as one compiled function for every size."""
 
-    def __init__(self, model):
+    def __init__(self, model: "InverseNet"):
         restore = model.frozen_restore()
         channels = model.measured_channels
         signature = [tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")]
@@ -270,7 +319,7 @@ class ExportedRestorer(Restorer):
         ValueError: there is none, it restores no images, or its graphs do more than compute.
     """
 
-    def __init__(self, directory, trusted=False):
+    def __init__(self, directory: str | Path, trusted: bool = False):
         path = latest_version(directory)
         metadata = read_metadata(path)
         if "images" not in metadata:

@@ -96,20 +96,20 @@ def tile_shape(padded, spec, max_memory, bytes_per_value):
     per_row = 3 * 4 * width * spec.image_channels * spec.scale**2
     overlap = overlap_of(spec.multiple, spec.scale)
     least = tuple(min(overlap + spec.multiple, size) for size in padded)
-    found = []
+    tiles = []
     for tile_height in range(least[0], height + 1, spec.multiple):
         fits = (left / tile_height - per_row) / spec.bytes_per_pixel
         tile_width = min(int(fits) // spec.multiple * spec.multiple, width)
         if tile_width >= least[1]:
-            found.append((tile_height, tile_width))
-    if not found:
+            tiles.append((tile_height, tile_width))
+    if not tiles:
         needed = max_memory - left + least[0] * (per_row + least[1] * spec.bytes_per_pixel)
         raise ValueError(
             f"Expected a max_memory of at least {math.ceil(needed / 2**20)} MiB for an image of "
             f"{height}x{width} pixels, padded to multiples of {spec.multiple}. Received: "
             f"{max_memory / 2**20:.0f} MiB"
         )
-    return min(found, key=lambda tile: _work(padded, tile, overlap))
+    return min(tiles, key=lambda tile: _work(padded, tile, overlap))
 
 
 def check_restorable(size, spec, max_memory, bytes_per_value):

@@ -93,10 +93,10 @@ def answers_of(saved_model, requests, python=None):
                 f"Expected {saved_model} to load and answer in a fresh process of {command[0]}. "
                 f"Received: exit status {done.returncode}, {said[-1]}"
             )
-        found = pickle.loads(answered.read_bytes())
-    if found["imported"]:
+        answered_with = pickle.loads(answered.read_bytes())
+    if answered_with["imported"]:
         raise VerificationFailed(
             f"Expected an export that needs TensorFlow alone. Received: one that imports "
-            f"{found['imported'][0]}"
+            f"{answered_with['imported'][0]}"
         )
-    return found["answers"], found["tensorflow"]
+    return answered_with["answers"], answered_with["tensorflow"]

@@ -27,8 +27,8 @@ def versions_of(directory):
     """{number: path} of the versions in a model's directory, ascending; "0001" counts as 1."""
     directory = Path(directory).expanduser()
     present = sorted(directory.iterdir()) if directory.is_dir() else []
-    found = {int(path.name): path for path in present if path.name.isdecimal() and path.is_dir()}
-    return dict(sorted(found.items()))
+    versions = {int(path.name): path for path in present if path.name.isdecimal() and path.is_dir()}
+    return dict(sorted(versions.items()))
 
 
 def new_version(directory):

@@ -33,29 +33,29 @@ def test_every_case_takes_every_turn_in_a_process_of_its_own(measured):
     assert [told["turns"] for told in ours["told"]] == [11, 12, 13, 14]
     assert [told["turns"] for told in theirs["told"]] == [1, 2, 3, 4]
     assert limit["told"] == [None] * 4
-    assert [len(found["seconds"]) for found in (ours, theirs, limit)] == [3, 3, 3]
+    assert [len(case["seconds"]) for case in (ours, theirs, limit)] == [3, 3, 3]
     assert theirs["baseline"] and not ours["baseline"]
 
 
 def test_medians_are_of_the_timed_turns(measured):
-    for found in measured["cases"].values():
-        assert found["median"] == np.median(found["seconds"])
-        assert found["quartiles"][0] <= found["median"] <= found["quartiles"][1]
-        assert found["first"] > 0
+    for case in measured["cases"].values():
+        assert case["median"] == np.median(case["seconds"])
+        assert case["quartiles"][0] <= case["median"] <= case["quartiles"][1]
+        assert case["first"] > 0
 
 
 def test_memory_is_the_cases_own(measured):
     if measured["cases"]["ours"]["peak"] is None:
         pytest.skip("this system does not tell a process's memory")
-    ours, theirs, _ = (found["peak"] for found in measured["cases"].values())
+    ours, theirs, _ = (case["peak"] for case in measured["cases"].values())
     assert 2**26 <= ours - theirs < 2**27
 
 
 def test_operations_are_counted_per_unit_of_work():
     pytest.importorskip("torch")
     case = Case("PyTorch", PRODUCT, {"side": 8}, work=4)
-    found = measure(Comparison("comparison", [case], counted="PyTorch", warm_up=0), rounds=1)
-    assert found["operations"] == 2 * 8**3 / 4
+    comparison = measure(Comparison("comparison", [case], counted="PyTorch", warm_up=0), rounds=1)
+    assert comparison["operations"] == 2 * 8**3 / 4
 
 
 def test_a_case_may_say_how_many_rounds_it_wants():
@@ -69,8 +69,8 @@ def test_a_case_that_breaks_off_is_named_with_its_last_words():
 
 
 def test_the_machine_is_described():
-    found = machine.description()
-    assert found["cores"] >= 1 and found["processor"] and found["system"]
+    description = machine.description()
+    assert description["cores"] >= 1 and description["processor"] and description["system"]
 
 
 class Told(OtherLoad):

@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from inversenet_tf.client.errors import ServingError
-from inversenet_tf.client.files import restore_files, sendable
+from inversenet_tf.client.files import sendable
+from inversenet_tf.client.served_restorer import ServedRestorer
 from inversenet_tf.imaging.files.images import read_image, to_uint8
 from inversenet_tf.imaging.files.photographs import read_photograph
+from inversenet_tf.restoration.photographs import restore_files
 
 
 def negative_of(path):
@@ -87,7 +89,7 @@ def test_a_folder_is_restored_file_by_file(server, connected, image_folder, tmp_
     Image.new("L", (33, 21), 100).save(image_folder / "deep" / "gray.bmp")
     (image_folder / "broken.png").write_text("no image")
     (image_folder / "truncated.png").write_bytes((image_folder / "0.png").read_bytes()[:900])
-    restored, skipped = restore_files(connected(), image_folder, tmp_path / "out")
+    restored, skipped = restore_files(ServedRestorer(connected()), image_folder, tmp_path / "out")
     assert len(restored) == 7
     for target in restored:
         path = (image_folder / target.relative_to(tmp_path / "out")).with_suffix(".png")
@@ -104,7 +106,7 @@ def test_what_belongs_to_a_photograph_is_kept(connected, photograph, tmp_path):
     belongings = Image.Exif()
     belongings[0x0112], belongings[0x013B] = 6, "somebody"
     path = photograph("a.png", "RGBA", exif=belongings, dpi=(72, 72))
-    restore_files(connected(), path, tmp_path / "out")
+    restore_files(ServedRestorer(connected()), path, tmp_path / "out")
     before, after = read_photograph(path), read_photograph(tmp_path / "out" / "a.png")
     np.testing.assert_array_equal(after.pixels, 255 - before.pixels)
     np.testing.assert_array_equal(after.alpha, before.alpha)
@@ -123,9 +125,13 @@ def test_what_the_server_refuses_is_named_and_skipped(
     server, connected, image_folder, tmp_path, warned
 ):
     server.model.faults = [("INVALID_ARGUMENT", "Unknown image file format")]
-    restored, skipped = restore_files(connected(), image_folder, tmp_path / "out", parallel=1)
+    restored, skipped = restore_files(
+        ServedRestorer(connected()), image_folder, tmp_path / "out", parallel=1
+    )
     assert len(restored) == 5 and list(skipped) == [str(image_folder / "0.png")]
-    assert f"Skipped: {image_folder / '0.png'}: Expected an image that 127" in warned()
+    assert (
+        f"Skipped: Cannot restore {image_folder / '0.png'}: Expected an image that 127" in warned()
+    )
 
 
 def test_results_are_not_overwritten_unasked(server, connected, image_folder, tmp_path):
@@ -134,12 +140,18 @@ def test_results_are_not_overwritten_unasked(server, connected, image_folder, tm
     target.write_text("precious")
     client = connected()
     with pytest.raises(ValueError, match="--overwrite"):
-        restore_files(client, image_folder, tmp_path / "out")
+        restore_files(ServedRestorer(client), image_folder, tmp_path / "out")
     assert server.model.predictions == 0
-    restored, _ = restore_files(client, image_folder, tmp_path / "out", skip_existing=True)
+    restored, _ = restore_files(
+        ServedRestorer(client), image_folder, tmp_path / "out", skip_existing=True
+    )
     assert len(restored) == 5 and target.read_text() == "precious"
-    assert restore_files(client, image_folder, tmp_path / "out", skip_existing=True) == ([], {})
-    restored, _ = restore_files(client, image_folder, tmp_path / "out", overwrite=True)
+    assert restore_files(
+        ServedRestorer(client), image_folder, tmp_path / "out", skip_existing=True
+    ) == ([], {})
+    restored, _ = restore_files(
+        ServedRestorer(client), image_folder, tmp_path / "out", overwrite=True
+    )
     assert len(restored) == 6 and pixels_of(target).shape == (40, 48, 3)
 
 
@@ -153,11 +165,15 @@ def test_a_server_that_goes_away_ends_it_with_what_there_is(
 
     server.model.before_prediction = go_away
     with pytest.raises(ServingError, match=r"is down.*3 of 6 images .* --skip_existing goes on"):
-        restore_files(connected(timeout=1.0), image_folder, tmp_path / "out", parallel=1)
+        restore_files(
+            ServedRestorer(connected(timeout=1.0)), image_folder, tmp_path / "out", parallel=1
+        )
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png", "2.png"]
     server.start()
     server.model.before_prediction = lambda: None
-    restored, _ = restore_files(connected(), image_folder, tmp_path / "out", skip_existing=True)
+    restored, _ = restore_files(
+        ServedRestorer(connected()), image_folder, tmp_path / "out", skip_existing=True
+    )
     assert [path.name for path in restored] == ["3.png", "4.png", "5.png"]
 
 
@@ -165,9 +181,9 @@ def test_nothing_restored_is_an_error(connected, tmp_path):
     for index in range(2):
         (tmp_path / f"{index}.png").write_text("no image")
     with pytest.raises(ValueError, match="Received: 2 that cannot; the first: .*not an image"):
-        restore_files(connected(), tmp_path, tmp_path / "out")
+        restore_files(ServedRestorer(connected()), tmp_path, tmp_path / "out")
     with pytest.raises(ValueError, match="parallel >= 1. Received: 0"):
-        restore_files(connected(), tmp_path, tmp_path / "out", parallel=0)
+        restore_files(ServedRestorer(connected()), tmp_path, tmp_path / "out", parallel=0)
 
 
 def test_the_program(server, image_folder, tmp_path):

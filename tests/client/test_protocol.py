@@ -63,8 +63,8 @@ def test_bytes_in_rows_and_columns(post, noise, encoded, decoded):
     ):
         code, answer = post({"signature_name": "restore_bytes", key: given})
         assert code == 200
-        for seed, found in enumerate(answer[result]):
-            pixels = decoded(base64.b64decode(found["b64"]))
+        for seed, entry in enumerate(answer[result]):
+            pixels = decoded(base64.b64decode(entry["b64"]))
             np.testing.assert_array_equal(pixels, 255 - noise(seed))
 
 
@@ -139,9 +139,9 @@ def test_grpc(server, noise, encoded):
         request = get_model_metadata_pb2.GetModelMetadataRequest(
             model_spec=spec, metadata_field=["signature_def"]
         )
-        found = get_model_metadata_pb2.SignatureDefMap()
-        predictions.GetModelMetadata(request).metadata["signature_def"].Unpack(found)
-        assert "restored_bytes" in found.signature_def["restore_bytes"].outputs
+        definitions = get_model_metadata_pb2.SignatureDefMap()
+        predictions.GetModelMetadata(request).metadata["signature_def"].Unpack(definitions)
+        assert "restored_bytes" in definitions.signature_def["restore_bytes"].outputs
         models = model_service_pb2_grpc.ModelServiceStub(channel)
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec)
         assert models.GetModelStatus(request).model_version_status[0].version == 3

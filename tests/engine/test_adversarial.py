@@ -100,17 +100,17 @@ def test_scaling_changes_neither_the_step_nor_the_logs(strategy, one_device, opt
     with_scale = new_pair(strategy, scaled(optimizer), clip_norm)
     steps = stepping(plain, one_device), stepping(with_scale, strategy)
     for _ in range(3):
-        expected, found = (step() for step in steps)
+        expected, logs = (step() for step in steps)
         skipped = {f"{name}_skipped": 0.0 for name in plain.networks}
-        assert found == pytest.approx(expected | skipped, rel=1e-5)
+        assert logs == pytest.approx(expected | skipped, rel=1e-5)
         if clip_norm is None:
-            assert "first_clipped" not in found
+            assert "first_clipped" not in logs
         else:
-            assert found["first_clipped"] == (found["first_gradient_norm"] > clip_norm)
-    assert clip_norm is None or found["first_clipped"] == (clip_norm == 0.05)
+            assert logs["first_clipped"] == (logs["first_gradient_norm"] > clip_norm)
+    assert clip_norm is None or logs["first_clipped"] == (clip_norm == 0.05)
     for name, network in weights(plain).items():
-        for expected, found in zip(network, weights(with_scale)[name], strict=True):
-            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+        for expected, value in zip(network, weights(with_scale)[name], strict=True):
+            np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("optimizer", [sgd, scaled(sgd)])

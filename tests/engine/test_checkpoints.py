@@ -267,5 +267,5 @@ def test_random_layers_go_on_where_they_were(tmp_path, one_device):
     assert all(len(np.unique(outputs)) > 10 for outputs in expected)
     for other in (model, compiled_pair(dropout=0.5)):
         checkpoints.restore(other.state, tmp_path)
-        found = [network(ones, training=True) for network in other.networks.values()]
-        np.testing.assert_array_equal(found, expected)
+        answers = [network(ones, training=True) for network in other.networks.values()]
+        np.testing.assert_array_equal(answers, expected)

@@ -53,10 +53,10 @@ def report_of(workdir):
     return json.loads((workdir / REPORT_FILE).read_text(), parse_constant=pytest.fail)
 
 
-def assert_same(found, expected):
-    assert found.keys() == expected.keys()
+def assert_same(state, expected):
+    assert state.keys() == expected.keys()
     for name, value in expected.items():
-        np.testing.assert_array_equal(found[name], value, name)
+        np.testing.assert_array_equal(state[name], value, name)
 
 
 @pytest.mark.parametrize("strategy", ["one_device", "two_replicas"])

@@ -69,17 +69,17 @@ def test_ctrl_c_is_noted_and_ends_it_the_second_time(ctrl_c_is_heeded):
 
 
 def test_other_threads_leave_signals_alone(handler):
-    found = []
+    seen = []
 
     def work():
         with Interruption() as interruption:
             terminate()
-            found.append(interruption.requested)
+            seen.append(interruption.requested)
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert found == [False] and len(handler) == 1
+    assert seen == [False] and len(handler) == 1
 
 
 def contents(workdir, step):
@@ -113,10 +113,10 @@ def test_a_training_that_is_asked_to_end_is_saved_and_goes_on_to_the_same_bits(
     assert contents(tmp_path / "cut", step=2)
     training.train(small_config, tmp_path / "cut")
     training.train(small_config, tmp_path / "whole")
-    expected, found = (contents(tmp_path / name, step=8) for name in ("whole", "cut"))
-    assert found.keys() == expected.keys()
+    expected, resumed = (contents(tmp_path / name, step=8) for name in ("whole", "cut"))
+    assert resumed.keys() == expected.keys()
     for name, value in expected.items():
-        np.testing.assert_array_equal(found[name], value, name)
+        np.testing.assert_array_equal(resumed[name], value, name)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -129,6 +129,7 @@ def test_a_program_that_is_asked_to_end_says_so_and_then_goes_on(
         "--config.training.steps_per_epoch=60",
         "--config.training.precision=float32",
         "--config.network.depth=3",
+        "--config.runtime.annealing_snapshots=True",  # of which the first says that it has begun
     )
     with said.open("w") as stderr:
         process = start_training(workdir, image_folder, *options, stderr=stderr)

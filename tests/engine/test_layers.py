@@ -52,8 +52,8 @@ def test_statistics_span_the_replicas(inputs, two_replicas):
     outputs = np.concatenate(two_replicas.experimental_local_results(step(halves)))
     whole = BatchNorm()
     np.testing.assert_allclose(outputs, whole(inputs, training=True), atol=1e-4)
-    for found, expected in zip(layer.variables, whole.variables, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-4)
+    for variable, expected in zip(layer.variables, whole.variables, strict=True):
+        np.testing.assert_allclose(variable, expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(2, 8, 8, 128), (3, 7, 10, 130), (1, 1, 2, 128)])
@@ -67,13 +67,13 @@ def test_the_gradients_of_a_halving_convolution_are_tensorflows(shape):
     with tf.GradientTape() as tape:
         tape.watch(images)
         loss = tf.reduce_sum(tf.cast(layer(images), tf.float32) * weights)
-    found = tape.gradient(loss, [images, *layer.trainable_variables])
+    gradients = tape.gradient(loss, [images, *layer.trainable_variables])
     kernel, bias = (variable.value for variable in layer.trainable_variables)
     with tf.GradientTape() as tape:
         tape.watch([images, kernel, bias])
         outputs = tf.nn.conv2d(images, kernel, 2, "SAME") + bias
         loss = tf.reduce_sum(outputs * weights)
-    for ours, theirs in zip(found, tape.gradient(loss, [images, kernel, bias]), strict=True):
+    for ours, theirs in zip(gradients, tape.gradient(loss, [images, kernel, bias]), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=0.02 * np.abs(theirs).max())
 
 

@@ -48,7 +48,7 @@ def test_losses_are_scaled_where_gradients_would_underflow(precision):
 
 def test_fused_adam_is_that_of_keras():
     """Five steps with moments and an epsilon that count, and the state that a checkpoint holds."""
-    found = []
+    states = []
     for adam in (FusedAdam, keras.optimizers.Adam):
         variable = keras.Variable(np.linspace(-1.0, 1.0, 7, dtype=np.float32))
         optimizer = adam(
@@ -58,6 +58,6 @@ def test_fused_adam_is_that_of_keras():
         for step in range(5):
             gradient = np.random.default_rng(step).normal(size=7).astype(np.float32)
             optimizer.apply([tf.constant(gradient)], [variable])
-        found.append([variable, *optimizer.variables])
-    for ours, theirs in zip(*found, strict=True):
+        states.append([variable, *optimizer.variables])
+    for ours, theirs in zip(*states, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)

@@ -25,7 +25,7 @@ def assert_same(one, other):
 
 
 def test_callbacks_are_called_as_keras_fit_calls_them(one_device):
-    expected, found = Recorder(), Recorder()
+    expected, recorded = Recorder(), Recorder()
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     model.fit(
@@ -36,9 +36,9 @@ def test_callbacks_are_called_as_keras_fit_calls_them(one_device):
         callbacks=[expected],
         verbose=0,
     )
-    assert not fit_pair(compiled_pair(), one_device, found, steps=6, steps_per_epoch=3)
-    assert found.events == expected.events
-    assert [event for event, _ in found.logs] == [event for event, _ in expected.logs]
+    assert not fit_pair(compiled_pair(), one_device, recorded, steps=6, steps_per_epoch=3)
+    assert recorded.events == expected.events
+    assert [event for event, _ in recorded.logs] == [event for event, _ in expected.logs]
 
 
 def test_callbacks_know_the_model_and_the_extent_of_the_run(one_device):
@@ -229,14 +229,14 @@ def test_an_infinite_gradient_is_not_finite(one_device):
 
 
 def test_two_replicas_train_and_log_as_one(one_device, two_replicas):
-    expected, found = Recorder(), Recorder()
+    expected, recorded = Recorder(), Recorder()
     one = compiled_pair(clip_norm=0.5)
     fit_pair(one, one_device, expected)
     with two_replicas.scope():
         two = compiled_pair(clip_norm=0.5)
-    fit_pair(two, two_replicas, found)
-    assert found.events == expected.events
-    for (event, logs), (_, others) in zip(expected.logs, found.logs, strict=True):
+    fit_pair(two, two_replicas, recorded)
+    assert recorded.events == expected.events
+    for (event, logs), (_, others) in zip(expected.logs, recorded.logs, strict=True):
         assert others == pytest.approx(logs, rel=1e-5), event
     for name, value in values(one).items():
         np.testing.assert_allclose(values(two)[name], value, atol=1e-6, err_msg=name)

@@ -130,9 +130,9 @@ def test_a_verified_run_says_all_of_itself(trained, tmp_path, shared_image_folde
 
 
 def test_an_export_that_differs_does_not_appear(trained, tmp_path, monkeypatch):
-    def verify_other(saved_model, model, *others):
+    def verify_other(saved_model, model, *others, **options):
         model.inverter.layers[1].bias.assign_add(model.inverter.layers[1].bias + 0.5)
-        return verify(saved_model, model, *others)
+        return verify(saved_model, model, *others, **options)
 
     monkeypatch.setattr("inversenet_tf.exporting.verification.verify", verify_other)
     monkeypatch.setattr("inversenet_tf.exporting.verification.SIZES", ((37, 53),))
@@ -146,9 +146,9 @@ def test_bfloat16_is_exported_where_asked(trained, tmp_path):
     serve = tf.saved_model.load(version).signatures["serving_default"]
     measurements = np.random.default_rng(0).random((1, 32, 32, 3)).astype(np.float32)
     expected = load_trained(trained, precision="mixed_bfloat16")[0].restore(measurements)
-    found = serve(measurements=tf.constant(measurements))["restored"]
-    np.testing.assert_allclose(found, expected["restored"], atol=0.02)
-    assert found.dtype == tf.float32
+    restored = serve(measurements=tf.constant(measurements))["restored"]
+    np.testing.assert_allclose(restored, expected["restored"], atol=0.02)
+    assert restored.dtype == tf.float32
     assert json.loads((version / "assets.extra/metadata.json").read_text())["precision"] == (
         "mixed_bfloat16"
     )

@@ -5,7 +5,14 @@ import pytest
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from inversenet_tf.imaging.metrics import GREATEST_PSNR, MetricProfile, psnr, ssim
+from inversenet_tf.imaging.metrics import (
+    GREATEST_PSNR,
+    MetricProfile,
+    intensity_normalised,
+    matched_to_sources,
+    psnr,
+    ssim,
+)
 
 EXACT = MetricProfile(rounding=False)
 
@@ -90,3 +97,15 @@ def test_equal_images_have_a_finite_psnr():
     np.testing.assert_allclose(psnr(blank, blank), GREATEST_PSNR)
     worse = psnr(blank + 0.01, blank)
     assert np.all(worse < GREATEST_PSNR)
+
+
+def test_sources_are_matched_for_the_best_sum_and_not_greedily():
+    """The estimate that is nearest to the first source is the only one near the second."""
+    first, second, other = np.random.default_rng(0).random((3, 24, 24, 1)).astype(np.float32)
+    mixed, poor = 0.58 * first + 0.42 * second, 0.5 * first + 0.5 * other
+    scores = [[float(psnr(e, s)) for e in (mixed, poor)] for s in (first, second)]
+    assert scores[0][0] > scores[0][1] > scores[1][0] > scores[1][1] + 3
+    estimates = np.stack([mixed, poor])[None]
+    matched, _ = matched_to_sources(estimates, np.stack([first, second])[None], MetricProfile())
+    expected = intensity_normalised(estimates[:, ::-1])
+    np.testing.assert_allclose(matched, expected, atol=1e-6)

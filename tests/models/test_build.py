@@ -120,16 +120,16 @@ def mean_colour(images):
 def steps_of(config, batch, number):
     """The weights of both generators before and after each step."""
     model = compiled(config, mean_colour)
-    found = []
+    built = []
     for _ in range(number + 1):
-        found.append(
+        built.append(
             np.concatenate(
                 [v.ravel() for n in ("inverter", "denoiser") for v in values(getattr(model, n))]
             )
         )
-        if len(found) <= number:
+        if len(built) <= number:
             model.next_step(batch)
-    return found
+    return built
 
 
 def test_pretraining_is_on_the_squared_distance_alone(light_config, batch):
@@ -302,9 +302,9 @@ def test_a_measurement_whose_image_fits_is_not_extended(boundary):
     """The image, 24 x 8, is a multiple of the U-Net's 8, though the measurement is none."""
     unet = UNet(3)
     y = np.random.default_rng(0).uniform(0.3, 0.7, (1, 6, 2, 3)).astype(np.float32)
-    found = InverseNet(unet, scale=4, boundary=boundary)(y)["restored"]
+    restored = InverseNet(unet, scale=4, boundary=boundary)(y)["restored"]
     expected = unet(Upsample(4, boundary)(y * 2 - 1))
-    np.testing.assert_allclose(found * 2 - 1, expected, atol=1e-5)
+    np.testing.assert_allclose(restored * 2 - 1, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("inverter", INVERTERS)
@@ -326,8 +326,8 @@ def test_a_network_that_upsamples_sees_the_measurement_itself():
     """SRResNet's first estimate is then its own interpolation, not that of an interpolation."""
     network = SRResNet(4, blocks=1, width=8, global_skip=True)
     y = np.random.default_rng(0).uniform(0.3, 0.7, (1, 6, 5, 3)).astype(np.float32)
-    found = InverseNet(network, scale=4)(y)["restored"]
-    np.testing.assert_allclose(found, (network(y * 2 - 1) + 1) / 2, atol=1e-6)
+    restored = InverseNet(network, scale=4)(y)["restored"]
+    np.testing.assert_allclose(restored, (network(y * 2 - 1) + 1) / 2, atol=1e-6)
 
 
 def test_an_export_upsamples_any_size(tmp_path):

@@ -21,8 +21,8 @@ def test_layers_have_the_shapes_of_table_4():
     dae = DAE(condition="inner")
     z, y = np.zeros((1, 256, 256, 3), np.float32), np.zeros((1, 64, 64, 3), np.float32)
     outputs = [dae.get_layer(name).output for name in TABLE_4]
-    found = keras.Model(dae.inputs, outputs)([z, y])
-    for (name, channels), features in zip(TABLE_4.items(), found, strict=True):
+    activations = keras.Model(dae.inputs, outputs)([z, y])
+    for (name, channels), features in zip(TABLE_4.items(), activations, strict=True):
         assert features.shape == (1, 64, 64, channels), name
     assert dae([z, y]).shape == (1, 256, 256, 3)
 

@@ -16,9 +16,8 @@ from inversenet_tf.models.unet import UNet
 def make(optimizer=lambda: keras.optimizers.Adam(1e-3), depth=3, condition="none", **compiled):
     keras.utils.set_random_seed(0)
     model = InverseNet(UNet(depth), DAE(condition=condition), Discriminator(width=4))
-    model.compile(
-        optimizers={name: optimizer() for name in NETWORKS}, losses=LossConfig(), **compiled
-    )
+    settings = {"losses": LossConfig()} | compiled
+    model.compile(optimizers={name: optimizer() for name in NETWORKS}, **settings)
     return model
 
 
@@ -94,9 +93,13 @@ def test_algorithm_1(batch, monkeypatch):
 
 
 def test_a_step_equals_the_equations_by_hand(batch):
-    """One step with SGD against gradients of Eqs. 10 to 12 taken apart from the train step."""
-    rate = 1e-3
-    model = make(lambda: keras.optimizers.SGD(rate), clip_norm=1e9)
+    """One step with SGD against gradients of Eqs. 10 to 12 taken apart from the train step.
+
+    The labels are not the defaults, so that one that is written into the code shows.
+    """
+    rate, real_label, fake_label = 1e-3, 0.8, 0.1
+    losses = LossConfig(real_label=real_label, fake_label=fake_label)
+    model = make(lambda: keras.optimizers.SGD(rate), clip_norm=1e9, losses=losses)
     measurements, images = (x * 2 - 1 for x in batch)
     d, unet, dae = model.discriminator, model.inverter, model.denoiser
 
@@ -111,7 +114,7 @@ def test_a_step_equals_the_equations_by_hand(batch):
 
     start = weights(model)
     model.train_step(batch)
-    found = weights(model)
+    updated = weights(model)
     for name in NETWORKS:
         for variable, value in zip(
             getattr(model, name).trainable_variables, start[name], strict=True
@@ -119,17 +122,17 @@ def test_a_step_equals_the_equations_by_hand(batch):
             variable.assign(value)
 
     def compare(name, network, expected_gradient):
-        for old, new, g in zip(start[name], found[name], expected_gradient, strict=True):
+        for old, new, g in zip(start[name], updated[name], expected_gradient, strict=True):
             np.testing.assert_allclose(new - old, -rate * g, rtol=1e-2, atol=1e-6)
 
     z, restored = outputs()
 
     def l_d():
         real, *fakes = [d(x, training=True) for x in (images, z, restored)]
-        return discriminator_loss(real, fakes, 0.99, 0.01)
+        return discriminator_loss(real, fakes, real_label, fake_label)
 
     compare("discriminator", d, gradient(l_d, d))
-    for variable, value in zip(d.trainable_variables, found["discriminator"], strict=True):
+    for variable, value in zip(d.trainable_variables, updated["discriminator"], strict=True):
         variable.assign(value)  # the generators see the discriminator that was just updated
 
     def l_g(index):
@@ -138,7 +141,7 @@ def test_a_step_equals_the_equations_by_hand(batch):
             d(estimates, training=True),
             estimates,
             images,
-            real_label=0.99,
+            real_label=real_label,
             reconstruction_weight=0.5,
             feature_weight=0.5,
         )

@@ -23,8 +23,8 @@ def test_equation_9(label):
 
 
 def test_labels_may_be_whole_numbers():
-    found = losses.soft_gan_loss(LOGITS, 1)
-    assert float(found) == pytest.approx(soft_gan(LOGITS, 1), rel=1e-5)
+    loss = losses.soft_gan_loss(LOGITS, 1)
+    assert float(loss) == pytest.approx(soft_gan(LOGITS, 1), rel=1e-5)
 
 
 def test_equation_9_does_not_overflow():
@@ -34,8 +34,8 @@ def test_equation_9_does_not_overflow():
 def test_equation_10():
     real, inverted, restored = LOGITS, LOGITS + 1, LOGITS - 2
     expected = soft_gan(real, 0.99) + soft_gan(inverted, 0.01) + soft_gan(restored, 0.01)
-    found = losses.discriminator_loss(real, [inverted, restored], 0.99, 0.01)
-    assert float(found) == pytest.approx(expected, rel=1e-5)
+    loss = losses.discriminator_loss(real, [inverted, restored], 0.99, 0.01)
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
     alone = losses.discriminator_loss(real, [inverted], 0.99, 0.01)
     without = expected - soft_gan(restored, 0.01)
     assert float(alone) == pytest.approx(without, rel=1e-5)

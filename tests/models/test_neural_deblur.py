@@ -73,8 +73,8 @@ def test_joined_undoes_patches_of(noise):
 
 def test_the_description_is_a_spectrum_of_three_bands(noise):
     patches = patches_of(noise[..., :1])[:, :, :, 0]
-    found = spectral_description(patches).numpy()
-    assert found.shape == (2, 5, 6, 270) == (2, 5, 6, SpectralDescription().features)
+    description = spectral_description(patches).numpy()
+    assert description.shape == (2, 5, 6, 270) == (2, 5, 6, SpectralDescription().features)
     patch = patch_at(noise[1], 2, 3)[..., 0]
     expected = []
     for side in (32, 16, 8):
@@ -84,7 +84,7 @@ def test_the_description_is_a_spectrum_of_three_bands(noise):
         for frequencies in ([0, 1, 2, 3, 4], [-4, -3, -2, -1]):
             values = spectrum[np.ix_(frequencies, range(5))].ravel()
             expected += [values.real, values.imag]
-    np.testing.assert_allclose(found[1, 2, 3], np.concatenate(expected), atol=1e-4)
+    np.testing.assert_allclose(description[1, 2, 3], np.concatenate(expected), atol=1e-4)
 
 
 def test_the_description_is_of_the_mean_over_the_channels(noise):
@@ -96,12 +96,12 @@ def test_the_description_is_of_the_mean_over_the_channels(noise):
 def test_every_patch_has_its_own_filter(noise):
     generator = np.random.default_rng(1)
     corrections = generator.normal(0, 0.5, (2, 5, 6, 2 * PATCH * HALF)).astype(np.float32)
-    found = PatchwiseFilter()([noise, corrections]).numpy()
+    outputs = PatchwiseFilter()([noise, corrections]).numpy()
     real, imaginary = np.split(corrections, 2, axis=-1)
     filters = 1 + (real + 1j * imaginary).reshape(2, 5, 6, PATCH, HALF)
     filters[..., 0, 0] = 1  # the mean of a patch is kept
     for index, image in enumerate(noise):
-        np.testing.assert_allclose(found[index], filtered(image, filters[index]), atol=1e-4)
+        np.testing.assert_allclose(outputs[index], filtered(image, filters[index]), atol=1e-4)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -155,9 +155,9 @@ def test_the_gradient_of_the_filters_is_that_of_numpy(noise):
     with tf.GradientTape() as tape:
         tape.watch(corrections)
         loss = tf.reduce_sum(layer([images, corrections]) * target)
-    found = np.sum(tape.gradient(loss, corrections) * change)
+    slope = np.sum(tape.gradient(loss, corrections) * change)
     difference = layer([images, corrections + change]) - layer([images, corrections])
-    assert found == pytest.approx(np.sum(difference * target), rel=1e-3)
+    assert slope == pytest.approx(np.sum(difference * target), rel=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(1, 5, 3, 3), (2, 37, 53, 3)])

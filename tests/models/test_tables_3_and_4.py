@@ -1,5 +1,6 @@
 """The networks against the NumPy oracle, with weights none of which is zero or one."""
 
+import keras
 import numpy as np
 import pytest
 from models.numpy_oracle import dae, unet
@@ -32,6 +33,15 @@ def test_the_unet_is_table_3(depth, skip):
     network = randomised(UNet(depth, global_skip=skip))
     images = signed(2, 32, 48, 3)
     np.testing.assert_allclose(network(images), unet(network, images, skip), atol=1e-4)
+
+
+def test_skips_join_before_their_activation():
+    network = randomised(UNet(3))
+    layers = [network.get_layer(name).output for name in ("e2", "d1", "e1", "d2")]
+    outputs = keras.Model(network.inputs, layers)(signed(2, 16, 24, 3))
+    for encoded, joined in zip(outputs[::2], outputs[1::2], strict=True):
+        np.testing.assert_array_equal(joined[..., -encoded.shape[-1] :], encoded)
+        assert np.min(encoded) < 0
 
 
 def test_a_skip_adds_the_first_channels():

@@ -27,8 +27,8 @@ TABLE_3 = {
 def test_layers_have_the_shapes_of_table_3():
     unet = UNet(depth=8)
     outputs = [unet.get_layer(name).output for name in TABLE_3]
-    found = keras.Model(unet.inputs, outputs)(np.zeros((1, 256, 256, 3), np.float32))
-    for (name, (side, channels)), features in zip(TABLE_3.items(), found, strict=True):
+    activations = keras.Model(unet.inputs, outputs)(np.zeros((1, 256, 256, 3), np.float32))
+    for (name, (side, channels)), features in zip(TABLE_3.items(), activations, strict=True):
         assert features.shape == (1, side, side, channels), name
 
 

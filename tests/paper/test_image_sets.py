@@ -8,7 +8,7 @@ from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
 from inversenet_tf.imaging.data.patches import draw_patch
 from inversenet_tf.paper.image_sets import IMAGE_SETS, image_set
 
-OF_TFDS = sorted(name for name, found in IMAGE_SETS.items() if found.train)
+OF_TFDS = sorted(name for name, images in IMAGE_SETS.items() if images.train)
 FOR_MEASURING = ["set5"]
 OF_FOLDERS_ALONE = sorted(IMAGE_SETS.keys() - OF_TFDS - set(FOR_MEASURING))
 TO_TRAIN_ON = sorted(IMAGE_SETS.keys() - set(FOR_MEASURING))
@@ -17,8 +17,8 @@ TO_TRAIN_ON = sorted(IMAGE_SETS.keys() - set(FOR_MEASURING))
 @pytest.fixture
 def root(tmp_path):
     """Every folder that a set asks for, each with one image of 178 x 218, CelebA's size."""
-    for found in IMAGE_SETS.values():
-        for folder in found.train_folders + found.held_out_folders:
+    for images in IMAGE_SETS.values():
+        for folder in images.train_folders + images.held_out_folders:
             (tmp_path / folder).mkdir(parents=True, exist_ok=True)
             pixels = np.random.default_rng(0).integers(0, 256, (218, 178, 3), np.uint8)
             Image.fromarray(pixels).save(tmp_path / folder / "image.png")
@@ -43,10 +43,10 @@ def test_folders_give_a_valid_config_and_patches(name, root):
 
 @pytest.mark.parametrize("name", IMAGE_SETS)
 def test_no_folder_is_trained_on_and_held_out(name):
-    found = image_set(name)
-    assert found.held_out_folders
-    assert not set(found.train_folders) & set(found.held_out_folders)
-    assert not found.train or found.train != found.held_out
+    images = image_set(name)
+    assert images.held_out_folders
+    assert not set(images.train_folders) & set(images.held_out_folders)
+    assert not images.train or images.train != images.held_out
 
 
 @pytest.mark.parametrize("name", FOR_MEASURING)
@@ -96,9 +96,9 @@ def test_natural_images_come_in_random_patches_of_several_scales(root):
 @pytest.mark.parametrize("name", OF_TFDS)
 def test_tfds_has_the_set_and_both_splits(name):
     """TFDS's own descriptions of its sets, with random images in the place of theirs."""
-    found = image_set(name)
+    images = image_set(name)
     with tfds.testing.mock_data(num_examples=2):
-        for spec in (found.train, found.held_out):
+        for spec in (images.train, images.held_out):
             image = open_source(spec, HELD_OUT).load(0)
             assert image.ndim == 3 and image.shape[-1] == 3
 
@@ -107,5 +107,5 @@ def test_tfds_has_the_set_and_both_splits(name):
 def test_tfds_gives_a_valid_config(name):
     config = applied(name)
     assert config.data.train.startswith("tfds:")
-    found = image_set(name)
-    assert (found.train, found.held_out) == (config.data.train, config.data.validation)
+    images = image_set(name)
+    assert (images.train, images.held_out) == (config.data.train, config.data.validation)

@@ -120,9 +120,9 @@ def test_a_table_holds_its_rows_its_figures_and_how_it_was_made(table, condition
         for training in column["provenance"]["trainings"].values():
             assert training["steps"] == 4 and training["seconds"] > 0
             assert training["config"]["noise"]["gaussian_sigma"] == 0.01
-        for name, found in column["scores"].items():
-            mean = np.mean([image["psnr"] for image in found["per_image"]])
-            assert found["psnr"] == pytest.approx(mean)
+        for name, scores in column["scores"].items():
+            mean = np.mean([image["psnr"] for image in scores["per_image"]])
+            assert scores["psnr"] == pytest.approx(mean)
             assert f"| {name} |" in text and f"{mean:.2f} /" in text
     figures = list(conditions.output.glob(f"table_{table}-*.png"))
     assert len(figures) == len(written["columns"])
@@ -157,7 +157,7 @@ def test_every_training_of_an_output_directory_has_its_own_name(conditions):
         other = dataclasses.replace(conditions, **changes)
         return Training("deblur", "cub", "inversenet", other)
 
-    found = [
+    trainings = [
         under(),
         under(noise=0.0),
         under(minutes=30.0),
@@ -168,7 +168,7 @@ def test_every_training_of_an_output_directory_has_its_own_name(conditions):
         Training("deblur", "cub", "inversenet", conditions, size=128),
         Training("deblur", "cub", "inversenet", conditions, seed=1),
     ]
-    assert len({training.workdir for training in found}) == len(found)
+    assert len({training.workdir for training in trainings}) == len(trainings)
 
 
 @pytest.mark.parametrize(

@@ -45,8 +45,8 @@ def test_features_and_their_gradient(name, options, side):
     features = baselines.Comparator(baseline)(tensor)
     features.backward(torch.from_numpy(weights))
     gradient = tensor.grad.permute(0, 2, 3, 1)
-    for found, right in ((features.detach(), expected.numpy()), (gradient, expected_gradient)):
-        np.testing.assert_allclose(found, right, atol=1e-4 * np.abs(right).max())
+    for value, right in ((features.detach(), expected.numpy()), (gradient, expected_gradient)):
+        np.testing.assert_allclose(value, right, atol=1e-4 * np.abs(right).max())
         assert np.abs(right).max() > 0
 
 

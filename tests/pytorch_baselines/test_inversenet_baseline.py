@@ -101,8 +101,8 @@ def assert_same_weights(baseline, network):
     """Of one part, but for the running variances: PyTorch's are larger by n / (n - 1)."""
     for name, arrays in weights_of(network).items():
         layer = baseline.layers[name]
-        found = [layer.weight, layer.bias, *([layer.running_mean] if len(arrays) == 4 else [])]
-        for tensor, array in zip(found, arrays, strict=False):
+        tensors = [layer.weight, layer.bias, *([layer.running_mean] if len(arrays) == 4 else [])]
+        for tensor, array in zip(tensors, arrays, strict=False):
             array = array.transpose(3, 2, 0, 1) if array.ndim == 4 else array
             np.testing.assert_allclose(tensor.detach(), array, atol=TOLERANCE, err_msg=name)
 
@@ -134,9 +134,9 @@ def test_three_steps(options, smooth):
     adopt_epsilon(baseline)
     began = {name: network.get_weights() for name, network in model.networks.items()}
     for _ in range(3):
-        expected, found = ours(), baseline(*batch)
-        assert found.keys() | CLIPPED == expected.keys()
-        for name, value in found.items():
+        expected, logs = ours(), baseline(*batch)
+        assert logs.keys() | CLIPPED == expected.keys()
+        for name, value in logs.items():
             assert float(value) == pytest.approx(expected[name], rel=1e-4), name
     assert any(expected[name] for name in CLIPPED)
     for name, network in model.networks.items():
@@ -148,11 +148,11 @@ def test_three_steps(options, smooth):
 def test_in_bfloat16_the_losses_are_near():
     _, ours, baseline, batch = pair_of_steps()
     baseline.autocast = True
-    expected, found = ours(), baseline(*batch)
-    assert all(value.dtype == torch.float32 for value in found.values())
+    expected, logs = ours(), baseline(*batch)
+    assert all(value.dtype == torch.float32 for value in logs.values())
     for name in ("discriminator_loss", "inverter_loss", "denoiser_loss"):
-        assert float(found[name]) == pytest.approx(expected[name], rel=0.03)
-        assert float(found[name]) != pytest.approx(expected[name], rel=1e-6)
+        assert float(logs[name]) == pytest.approx(expected[name], rel=0.03)
+        assert float(logs[name]) != pytest.approx(expected[name], rel=1e-6)
 
 
 def test_the_step_leaves_all_weights_trainable_and_the_comparator_frozen():

@@ -42,9 +42,9 @@ def assert_same(ours, baseline, *inputs):
     keras_inputs = list(inputs) if len(inputs) > 1 else inputs[0]
     for training in (False, True):
         expected = np.array(ours(keras_inputs, training=training))
-        found = baseline.train(training)(*map(to_torch, inputs))
-        found = to_numpy(found) if found.ndim == 4 else found.detach().numpy()
-        np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+        outputs = baseline.train(training)(*map(to_torch, inputs))
+        outputs = to_numpy(outputs) if outputs.ndim == 4 else outputs.detach().numpy()
+        np.testing.assert_allclose(outputs, expected, atol=1e-4 * np.abs(expected).max())
     for name, (*_, mean, _) in ((n, w) for n, w in weights_of(ours).items() if len(w) == 4):
         np.testing.assert_allclose(baseline.layers[name].running_mean, mean, atol=1e-4)
 
@@ -103,12 +103,12 @@ def test_networks_begin_as_ours(network):
 def test_weights_survive_their_file(tmp_path):
     network = randomized(UNet(2))
     write_weights(tmp_path / "weights.npz", {"inverter": network})
-    (name, found), *others = read_weights(tmp_path / "weights.npz").items()
+    (name, layers), *others = read_weights(tmp_path / "weights.npz").items()
     assert name == "inverter" and not others
     expected = weights_of(network)
-    assert found.keys() == expected.keys()
+    assert layers.keys() == expected.keys()
     for layer, arrays in expected.items():
-        for array, same in zip(arrays, found[layer], strict=True):
+        for array, same in zip(arrays, layers[layer], strict=True):
             np.testing.assert_array_equal(same, array)
 
 

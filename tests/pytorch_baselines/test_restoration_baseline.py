@@ -38,17 +38,17 @@ def test_restored_images(way, autocast, tolerance):
     given = torch.from_numpy(images).permute(0, 3, 1, 2)
     restore = deployed(baseline_of(model, autocast), way, given)
     expected = model.restore(images)["restored"].numpy()
-    found = restore(given).permute(0, 2, 3, 1).numpy()
-    np.testing.assert_allclose(found, expected, atol=tolerance)
+    restored = restore(given).permute(0, 2, 3, 1).numpy()
+    np.testing.assert_allclose(restored, expected, atol=tolerance)
     assert np.abs(expected - images).max() > 5 * tolerance
 
 
 def test_images_that_are_no_multiple():
     model = our_model()
     images = np.random.default_rng(1).uniform(size=(1, 13, 18, 3)).astype(np.float32)
-    found = baseline_of(model).eval()(torch.from_numpy(images).permute(0, 3, 1, 2))
+    restored = baseline_of(model).eval()(torch.from_numpy(images).permute(0, 3, 1, 2))
     expected = model.restore(images)["restored"].numpy()
-    np.testing.assert_allclose(found.detach().permute(0, 2, 3, 1), expected, atol=1e-5)
+    np.testing.assert_allclose(restored.detach().permute(0, 2, 3, 1), expected, atol=1e-5)
 
 
 def test_folding_leaves_no_batch_norm():

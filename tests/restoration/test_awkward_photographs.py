@@ -1,6 +1,6 @@
 """A folder as people have it, through `restore_files`: what came of each file.
 
-`python tests/test_awkward_photographs.py` prints it as a table.
+`PYTHONPATH=.:tests python tests/restoration/test_awkward_photographs.py` prints it as a table.
 """
 
 import tempfile
@@ -117,12 +117,12 @@ def test_each_comes_out_whole_or_is_skipped_by_name(awkward_folder, tmp_path, wa
             assert image.mode == mode, name
             assert image.info.get("icc_profile") == profile, name
             assert image.getexif().get(ORIENTATION, 1) == 1, name
-        found = read_photograph(path)
-        assert found.pixels.dtype == pixels.dtype, name
-        assert found.pixels.shape[:2] == pixels.shape[:2], name
-        difference = found.pixels.astype(int) - pixels.reshape(found.pixels.shape)
+        photograph = read_photograph(path)
+        assert photograph.pixels.dtype == pixels.dtype, name
+        assert photograph.pixels.shape[:2] == pixels.shape[:2], name
+        difference = photograph.pixels.astype(int) - pixels.reshape(photograph.pixels.shape)
         assert np.abs(difference).mean() <= most, name
-        np.testing.assert_array_equal(found.alpha, alpha, name)
+        np.testing.assert_array_equal(photograph.alpha, alpha, name)
     with Image.open(tmp_path / "out" / "rotated.png") as image:
         assert image.getexif()[ExifTags.Base.Make] == "Maker"
     after = {path: path.read_bytes() for path in awkward_folder.iterdir() if path.is_file()}
@@ -137,13 +137,13 @@ def test_every_kind_of_network_takes_them(awkward_folder, tmp_path, channels):
     assert len(restored) == len(EXPECTED) and len(skipped) == len(SKIPPED)
     assert len(list((tmp_path / "out" / "comparisons").iterdir())) == len(EXPECTED)
     for name, (mode, pixels, _, alpha, _) in EXPECTED.items():
-        found = read_photograph((tmp_path / "out" / name).with_suffix(".png"))
-        assert found.pixels.shape[:2] == (2 * pixels.shape[0], 2 * pixels.shape[1]), name
+        photograph = read_photograph((tmp_path / "out" / name).with_suffix(".png"))
+        assert photograph.pixels.shape[:2] == (2 * pixels.shape[0], 2 * pixels.shape[1]), name
         was_gray = mode in ("L", "LA", "I;16")
         is_gray = channels == (1, 1) or (was_gray and channels == (3, 3))
-        assert found.pixels.shape[-1] == (1 if is_gray else 3), name
-        assert (found.alpha is None) == (alpha is None), name
-        assert alpha is None or found.alpha.shape == found.pixels.shape[:2], name
+        assert photograph.pixels.shape[-1] == (1 if is_gray else 3), name
+        assert (photograph.alpha is None) == (alpha is None), name
+        assert alpha is None or photograph.alpha.shape == photograph.pixels.shape[:2], name
 
 
 def table(folder, output):

@@ -10,9 +10,9 @@ def test_tensors_live_until_they_are_read_for_the_last_time():
         narrow = tf.reduce_sum(wide, -1, keepdims=True)  # 4 bytes, and `wide` may go
         return tf.repeat(narrow, 5, axis=-1)  # 20 bytes
 
-    found = peak_bytes_per_pixel(function, channels=1)
+    bytes_per_pixel = peak_bytes_per_pixel(function, channels=1)
     # Repeating takes a copy of its own of what it repeats, of whose form nothing is said here.
-    assert 4 + 40 + 4 <= found <= 4 + 2 * 40 + 4 + 1
+    assert 4 + 40 + 4 <= bytes_per_pixel <= 4 + 2 * 40 + 4 + 1
 
 
 def test_a_convolution_of_a_convolution():
@@ -23,9 +23,9 @@ def test_a_convolution_of_a_convolution():
             keras.layers.Conv2D(8, 3, 2, padding="same", use_bias=False),
         ]
     )
-    found = peak_bytes_per_pixel(network, channels=3, multiple=2)
+    bytes_per_pixel = peak_bytes_per_pixel(network, channels=3, multiple=2)
     weights = 4 * 9 * (3 * 16 + 16 * 8) / 256**2
-    assert found - weights <= 4 * (3 + 16 + 8 / 4) <= found
+    assert bytes_per_pixel - weights <= 4 * (3 + 16 + 8 / 4) <= bytes_per_pixel
 
 
 def test_what_is_skipped_over_stays():

@@ -7,16 +7,14 @@ import tensorflow as tf
 from fake_restorers import FakeRestorer
 from PIL import Image
 
-from inversenet_tf.imaging.files.images import read_image
+from inversenet_tf.imaging.files.images import read_image, to_channels
 from inversenet_tf.imaging.files.photographs import Photograph
 from inversenet_tf.models.build import build_model
-from inversenet_tf.restoration import photographs
+from inversenet_tf.restoration import photographs, restorers
 from inversenet_tf.restoration.photographs import (
     memory_limit,
     restore_files,
-    restore_photograph,
     side_by_side,
-    to_channels,
 )
 from inversenet_tf.restoration.restorers import ModelRestorer
 
@@ -171,9 +169,9 @@ def test_an_interrupted_call_goes_on(image_folder, tmp_path, monkeypatch, compar
     assert len(restored) == len(restorer.shapes) == (4 if compare else 1)
     assert {path: path.stat().st_mtime_ns for path in writes} == times
     contents = [
-        {path.relative_to(tmp_path / name): path.read_bytes() for path in found if path.is_file()}
+        {path.relative_to(tmp_path / name): path.read_bytes() for path in paths if path.is_file()}
         for name in ("whole", "out")
-        for found in [list((tmp_path / name).rglob("*"))]
+        for paths in [list((tmp_path / name).rglob("*"))]
     ]
     assert contents[0] == contents[1] and len(contents[0]) == (12 if compare else 6)
     assert restore_files(restorer, image_folder, tmp_path / "out", **options) == ([], {})
@@ -193,7 +191,7 @@ def test_what_does_not_fit_into_memory_is_skipped(image_folder, tmp_path, monkey
             raise error
         return pixels
 
-    monkeypatch.setattr(photographs, "restore_pixels", restore_pixels)
+    monkeypatch.setattr(restorers, "restore_pixels", restore_pixels)
     restored, skipped = restore_files(
         FakeRestorer(), image_folder, tmp_path / "out", max_memory=1234
     )
@@ -218,30 +216,43 @@ def test_a_full_disk_ends_the_call(image_folder, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left.*0 of 6 images restored before") as ended:
         restore_files(FakeRestorer(), image_folder, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert ended.value.errno == 28
+    assert list((tmp_path / "out").glob("*.png")) == []
+
+
+def test_several_at_a_time_give_what_one_at_a_time_gives(image_folder, tmp_path):
+    (image_folder / "broken.png").write_text("no image")
+    for parallel in (1, 3):
+        restored, skipped = restore_files(
+            FakeRestorer(gain=0.5), image_folder, tmp_path / str(parallel), parallel=parallel
+        )
+        assert [path.name for path in restored] == [f"{index}.png" for index in range(6)]
+        assert list(skipped) == [str(image_folder / "broken.png")]
+    for path in restored:
+        assert path.read_bytes() == (tmp_path / "1" / path.name).read_bytes()
 
 
 @pytest.mark.parametrize("measured, image, gives", [(3, 3, 1), (1, 1, 1), (1, 3, 3)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_gray_stays_gray_unless_it_is_to_be_coloured(measured, image, gives, dtype):
     gray = np.arange(0, 250, dtype=dtype).reshape(10, 25, 1) * (np.iinfo(dtype).max // 255)
-    found = restore_photograph(FakeRestorer(measured, image), Photograph(gray))
-    assert found.shape == (10, 25, gives) and found.dtype == dtype
-    np.testing.assert_array_equal(found[..., :1], gray)
+    restored = FakeRestorer(measured, image).restore_photograph(Photograph(gray))
+    assert restored.shape == (10, 25, gives) and restored.dtype == dtype
+    np.testing.assert_array_equal(restored[..., :1], gray)
     if gives == 3:
-        np.testing.assert_allclose(found[..., 1:2], gray / 2, atol=0.6)
-        assert not found[..., 2].any()
+        np.testing.assert_allclose(restored[..., 1:2], gray / 2, atol=0.6)
+        assert not restored[..., 2].any()
 
 
 @pytest.mark.parametrize("measured, image, gives", [(3, 3, 3), (1, 1, 1), (1, 3, 3)])
 def test_colours_are_kept_or_found(pixels, measured, image, gives):
-    found = restore_photograph(FakeRestorer(measured, image), Photograph(pixels))
-    assert found.shape == (20, 30, gives)
+    restored = FakeRestorer(measured, image).restore_photograph(Photograph(pixels))
+    assert restored.shape == (20, 30, gives)
     luma = np.asarray(Image.fromarray(pixels).convert("L"))
     expected = pixels[..., 0] if measured == 3 else luma
-    np.testing.assert_array_equal(found[..., 0], expected)
+    np.testing.assert_array_equal(restored[..., 0], expected)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -262,11 +273,11 @@ def test_luma_is_pillows(pixels):
 def test_a_comparison_shows_measurement_and_result(pixels):
     gap = photographs.GAP
     large = pixels.repeat(2, 0).repeat(2, 1)
-    found = side_by_side(pixels, 255 - large)
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found[:, :60], large)
-    assert (found[:, 60 : 60 + gap] == 255).all()
-    np.testing.assert_array_equal(found[:, 60 + gap :], 255 - large)
+    beside = side_by_side(pixels, 255 - large)
+    assert beside.dtype == np.uint8
+    np.testing.assert_array_equal(beside[:, :60], large)
+    assert (beside[:, 60 : 60 + gap] == 255).all()
+    np.testing.assert_array_equal(beside[:, 60 + gap :], 255 - large)
     coloured = side_by_side(pixels[..., :1], pixels)
     np.testing.assert_array_equal(coloured[:, :30], pixels[..., :1].repeat(3, -1))
     deep = side_by_side(pixels[..., :1].astype(np.uint16) * 257, pixels[..., :1])

@@ -39,9 +39,9 @@ def test_answers_and_their_differences(saved):
 
 def test_answers_are_held_against_what_is_expected(saved):
     expected = [{"doubled": np.float32([2, 4 + 8e-6])}]
-    found = compare(saved, REQUESTS[:1], expected, "float32")
-    assert found["largest_difference"] == pytest.approx(8e-6, rel=0.2)
-    assert found["tensorflow"] == tf.__version__
+    comparison = compare(saved, REQUESTS[:1], expected, "float32")
+    assert comparison["largest_difference"] == pytest.approx(8e-6, rel=0.2)
+    assert comparison["tensorflow"] == tf.__version__
     with pytest.raises(VerificationFailed, match="at most 1e-05. Received: a difference of 2"):
         verdict([8e-6, 2.0], "float32")
 

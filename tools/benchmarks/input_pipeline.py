@@ -34,14 +34,14 @@ def comparisons(settings):
     settings = SETTINGS | settings
     root = Path(tempfile.mkdtemp(prefix="input_pipeline"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
-    found = []
+    comparisons = []
     for recipe, (_, _, shape) in RECIPES.items():
         folder = settings["folders"].get(recipe)
         if not folder:
             folder = write_photographs(root / recipe, settings["photographs"], shape)
         shared = {"recipe": recipe, "folder": str(folder), "network": settings["network"]}
-        found += [*_streams(settings, shared, str(root)), _waiting(settings, shared)]
-    return found
+        comparisons += [*_streams(settings, shared, str(root)), _waiting(settings, shared)]
+    return comparisons
 
 
 def _streams(settings, shared, scratch):

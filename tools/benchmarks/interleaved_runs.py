@@ -175,7 +175,7 @@ def measure(comparison, rounds, seed=0, load=None):
         count = comparison.rounds or rounds
         progress = tqdm.trange(count, desc=comparison.name, leave=False)
         disturbed = take_rounds(processes, progress, generator, load, comparison.repeatable)
-        found = {name: process.result() for name, process in processes.items()}
+        cases = {name: process.result() for name, process in processes.items()}
     return {
         "name": comparison.name,
         "precision": comparison.precision,
@@ -185,7 +185,7 @@ def measure(comparison, rounds, seed=0, load=None):
         "disturbed": disturbed,
         "operations": operations,
         "operations_of_limit": machine.OPERATIONS,
-        "cases": found,
+        "cases": cases,
     }
 
 

@@ -49,10 +49,10 @@ def _processor():
 
 def versions_of_baselines():
     """The versions of the packages that this one is measured against."""
-    found = {}
+    versions = {}
     for name in ("torch", "deepinv"):
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            versions[name] = "not installed"
+    return versions

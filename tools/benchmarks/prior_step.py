@@ -15,7 +15,7 @@ def comparisons(settings):
         settings: dict that may hold the size of the `batch` and the `width` of both networks.
     """
     settings = SETTINGS | settings
-    found = []
+    comparisons = []
     for precision in PRECISIONS:
         shared = settings | {"precision": precision}
         cases = [
@@ -26,8 +26,8 @@ def comparisons(settings):
             ),
         ]
         name = f"DCGAN of 64 x 64 images, {precision}"
-        found.append(Comparison(name, cases, precision, "PyTorch", settings))
-    return found
+        comparisons.append(Comparison(name, cases, precision, "PyTorch", settings))
+    return comparisons
 
 
 def our_prior(precision, width=64, latent_size=100):

@@ -67,14 +67,14 @@ def _table(comparison):
     first = next(iter(comparison["cases"].values()))["median"]
     yield "| | ms (quartiles) | x | GFLOP/s | share | first s | MiB |"
     yield "|---|---:|---:|---:|---:|---:|---:|"
-    for name, found in comparison["cases"].items():
-        lower, upper = found["quartiles"]
+    for name, case in comparison["cases"].items():
+        lower, upper = case["quartiles"]
         rate = _rate(comparison, name)
         yield (
-            f"| {name} | {_ms(found['median'])} ({_ms(lower)}-{_ms(upper)}) "
-            f"| {found['median'] / first:.2f} | {'' if rate is None else f'{rate / 1e9:.0f}'} "
+            f"| {name} | {_ms(case['median'])} ({_ms(lower)}-{_ms(upper)}) "
+            f"| {case['median'] / first:.2f} | {'' if rate is None else f'{rate / 1e9:.0f}'} "
             f"| {'' if rate is None else f'{rate / _rate(comparison, LIMIT):.0%}'} "
-            f"| {found['first']:.1f} | {_mib(found['peak'])} |"
+            f"| {case['first']:.1f} | {_mib(case['peak'])} |"
         )
 
 
@@ -86,8 +86,8 @@ def _is_of_curves(comparison):
 
 def _curves(comparison):
     """One line a case: how soon it was good, and its PSNR at some of the turns' ends."""
-    found = {name: c["told"] for name, c in comparison["cases"].items() if name != LIMIT}
-    first = next(iter(found.values()))
+    told_of = {name: c["told"] for name, c in comparison["cases"].items() if name != LIMIT}
+    first = next(iter(told_of.values()))
     turns, before = len(first), first[0]
     marks = sorted({round(turns * part / MARKS) - 1 for part in range(1, MARKS + 1)} - {-1})
     seconds = [first[mark]["seconds"] for mark in marks]
@@ -95,7 +95,7 @@ def _curves(comparison):
     yield ""
     yield f"| | s to +{WANTED:g} dB | steps |" + "".join(f" dB, {s:.0f} s |" for s in seconds)
     yield "|---|---:|---:|" + "---:|" * len(marks)
-    for name, told in found.items():
+    for name, told in told_of.items():
         soon = next((f"{turn['seconds']:.0f}" for turn in told if turn["gain"] >= WANTED), "-")
         scores = "".join(f" {told[mark]['psnr']:.2f} |" for mark in marks)
         yield f"| {name} | {soon} | {told[-1]['steps']} |{scores}"
@@ -104,21 +104,21 @@ def _curves(comparison):
 def _conclusions(comparison):
     """The best of ours against the best baseline, and what the turns told."""
     fastest, cases = {}, comparison["cases"]
-    for name, found in cases.items():
-        side = "baseline" if found["baseline"] else "ours"
-        if name != LIMIT and found["median"] < fastest.get(side, (float("inf"), ""))[0]:
-            fastest[side] = (found["median"], name)
+    for name, case in cases.items():
+        side = "baseline" if case["baseline"] else "ours"
+        if name != LIMIT and case["median"] < fastest.get(side, (float("inf"), ""))[0]:
+            fastest[side] = (case["median"], name)
     if len(fastest) == 2:
         (ours, our_name), (theirs, their_name) = fastest["ours"], fastest["baseline"]
-        each = [found["seconds"] for found in (cases[our_name], cases[their_name])]
+        each = [case["seconds"] for case in (cases[our_name], cases[their_name])]
         lower, upper = _quartiles_of_ratio(*each)
         ratio = f"**{ours / theirs:.2f}** ({lower:.2f}-{upper:.2f})"
         yield f"{our_name} / {their_name}: {ratio}"
-    for name, found in comparison["cases"].items():
-        for key in found["told"][-1] or {}:
+    for name, case in cases.items():
+        for key in case["told"][-1] or {}:
             if key.endswith(FOR_THE_RECORD):
                 continue
-            values = sorted(told[key] for told in found["told"])
+            values = sorted(told[key] for told in case["told"])
             yield f"- {name}: {key} {values[len(values) // 2]:.4g} (median)"
 
 

@@ -44,7 +44,7 @@ def temporary_directory():
 
 def _comparison(directory, described, size, batch):
     options = {"directory": directory, "shape": [batch, size, size, described["channels"]]}
-    found = [
+    cases = [
         Case(f"SavedModel, {name}", f"{HERE}:saved_model", options | {"precision": name})
         for name in reversed(PRECISIONS)
     ]
@@ -55,15 +55,15 @@ def _comparison(directory, described, size, batch):
         "LiteRT": "lite_rt",
     }
     for name in OTHERS:
-        found.append(Case(name, f"{HERE}:{prepared[name]}", options))
+        cases.append(Case(name, f"{HERE}:{prepared[name]}", options))
     for way in BASELINES:
         for precision in PRECISIONS:
             told = options | {"way": way, "precision": precision, "networks": described}
             name = f"PyTorch, {way}, {precision}"
-            found.append(Case(name, f"{HERE}:baseline", told, baseline=True))
+            cases.append(Case(name, f"{HERE}:baseline", told, baseline=True))
     name = f"{size} x {size} px" + f", batch of {batch}" * (batch > 1)
     told = {"size": size, "batch": batch, "trained": described["trained"]}
-    return Comparison(name, found, "bfloat16", COUNTED, told)
+    return Comparison(name, cases, "bfloat16", COUNTED, told)
 
 
 def write_models(directory, workdir=None):

@@ -78,10 +78,10 @@ def restored(export, photograph, whole, max_memory=None):
     expected = np.load(whole).astype(np.float32)
 
     def turn():
-        found = restore_pixels(restorer, pixels, max_memory)
+        restored = restore_pixels(restorer, pixels, max_memory)
         if max_memory is None:
             return None
-        difference = np.abs(found - expected).max(-1) / WHITE_16_BITS
+        difference = np.abs(restored - expected).max(-1) / WHITE_16_BITS
         return {
             "largest_difference": float(difference.max()),
             "share_within_a_level": float((difference < 1 / WHITE).mean()),

@@ -82,9 +82,9 @@ class Data:
     def gain(self, restore):
         """Mean PSNR in dB of `restore(measurements)`, and how much is above the measurements'."""
         pairs = self._held_out
-        found = sum(self._psnr(restore(measured), images) for measured, images in pairs)
+        after = sum(self._psnr(restore(measured), images) for measured, images in pairs)
         before = sum(self._psnr(measured, images) for measured, images in pairs)
-        return {"psnr": found / len(pairs), "gain": (found - before) / len(pairs)}
+        return {"psnr": after / len(pairs), "gain": (after - before) / len(pairs)}
 
 
 def _turn(slice_, step, gain):

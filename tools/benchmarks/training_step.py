@@ -41,10 +41,10 @@ def comparisons(settings):
             `comparators`, of those of `COMPARATORS` that are measured.
     """
     smaller = {name: settings[name] for name in ("size", "batch", "width") if name in settings}
-    found = [_comparison(recipe, "none", smaller) for recipe in RECIPES]
+    comparisons = [_comparison(recipe, "none", smaller) for recipe in RECIPES]
     for comparator in settings.get("comparators", COMPARATORS):
-        found.append(_comparison("the paper's", comparator, smaller))
-    return found
+        comparisons.append(_comparison("the paper's", comparator, smaller))
+    return comparisons
 
 
 def _comparison(recipe, comparator, smaller):

@@ -111,21 +111,21 @@ def faults(kill):
     A survivor that was still waiting for the others to come, before the first step, waits on: the
     one that was killed would be started again.
     """
-    found = [f"unreadable: {path}" for path in kill["unreadable"]]
+    complaints = [f"unreadable: {path}" for path in kill["unreadable"]]
     wrong = [status for status in kill["survivors"] if status not in (None, 0, EXIT_STATUS)]
-    return found + [f"a surviving worker ended with status {status}" for status in wrong]
+    return complaints + [f"a surviving worker ended with status {status}" for status in wrong]
 
 
 def unreadable(workdir):
     """{checkpoint: reason} for those of a work directory that do not load."""
-    found = {}
+    faults = {}
     for path in sorted((Path(workdir) / CHECKPOINTS).glob("*/step-*")):
         try:
             checkpoints.scores(path)
             variables(path)
         except (OSError, ValueError, tf.errors.OpError) as error:
-            found[str(path)] = str(error)
-    return found
+            faults[str(path)] = str(error)
+    return faults
 
 
 def variables(checkpoint):

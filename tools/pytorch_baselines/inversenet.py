@@ -41,11 +41,11 @@ class Settings:
 def settings_of(config):
     """dict of the `Settings` of a `Config` of blurred images: U-Net, DAE and discriminator."""
     parts = (config, config.data, config.network, config.loss, config.optimizer, config.training)
-    found = {}
+    settings = {}
     for field in dataclasses.fields(Settings):
         part = next(p for p in parts if hasattr(p, field.name))
-        found[field.name] = getattr(part, field.name)
-    return found
+        settings[field.name] = getattr(part, field.name)
+    return settings
 
 
 def build_networks(settings):

@@ -127,8 +127,8 @@ def load_weights(module, network):
         ValueError: other layers, or other shapes.
     """
     layers = [layer for layer in module.modules() if list(layer.parameters(recurse=False))]
-    found = [layer.get_weights() for layer in network.layers if layer.weights]
-    for layer, arrays in zip(layers, found, strict=True):
+    weights = [layer.get_weights() for layer in network.layers if layer.weights]
+    for layer, arrays in zip(layers, weights, strict=True):
         targets = [layer.weight] + ([] if layer.bias is None else [layer.bias])
         if isinstance(layer, nn.BatchNorm2d):
             targets += [layer.running_mean, layer.running_var]

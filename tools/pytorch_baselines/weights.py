@@ -60,17 +60,17 @@ def write_weights(path, networks):
     arrays = {
         f"{network}/{layer}/{index}": array
         for network, layers in ((name, weights_of(n)) for name, n in networks.items())
-        for layer, found in layers.items()
-        for index, array in enumerate(found)
+        for layer, layer_arrays in layers.items()
+        for index, array in enumerate(layer_arrays)
     }
     np.savez(path, **arrays)
 
 
 def read_weights(path):
     """{network: what `weights_of` returned of it} of such a file."""
-    found = {}
+    networks = {}
     with np.load(path) as arrays:
         for key in arrays.files:
             network, layer, _ = key.split("/")
-            found.setdefault(network, {}).setdefault(layer, []).append(arrays[key])
-    return found
+            networks.setdefault(network, {}).setdefault(layer, []).append(arrays[key])
+    return networks

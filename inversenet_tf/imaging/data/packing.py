@@ -21,10 +21,9 @@ from inversenet_tf.imaging.data.prepared import (
     INDEX_FILE,
     PLAN_FILE,
     Shard,
-    read_json,
-    sha256_of,
 )
 from inversenet_tf.imaging.files.atomic import PARTIAL, check_writable, written_aside
+from inversenet_tf.imaging.files.digests import sha256_of
 from inversenet_tf.imaging.files.images import (
     ImageReadError,
     decoded_size,
@@ -32,6 +31,7 @@ from inversenet_tf.imaging.files.images import (
     report_other_files,
     report_skipped,
 )
+from inversenet_tf.imaging.files.json import read_json
 from inversenet_tf.imaging.files.locks import LOCK_FILE, held
 from inversenet_tf.imaging.files.paths import check_utf8, folders_in
 

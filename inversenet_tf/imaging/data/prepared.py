@@ -4,9 +4,7 @@ A prepared set is a directory with `index.json` and the shards it names, ArrayRe
 image file a record, in the order of the folder they were made from. `packing.py` makes them.
 """
 
-import hashlib
 import io
-import json
 import re
 import shlex
 import threading
@@ -16,12 +14,14 @@ from array_record.python.array_record_module import ArrayRecordReader
 from tqdm import tqdm
 
 from inversenet_tf.imaging.data.sources import ImageSource
+from inversenet_tf.imaging.files.digests import sha256_of
 from inversenet_tf.imaging.files.images import (
     ImageReadError,
     read_image,
     report_skipped,
     small_images,
 )
+from inversenet_tf.imaging.files.json import read_json
 from inversenet_tf.imaging.files.paths import check_utf8
 from inversenet_tf.imaging.wording import counted
 
@@ -99,12 +99,12 @@ class Shard:
         """Why this cannot be what was written, as far as its length and end tell, or None."""
         if not self._path.is_file():
             return f"{self.file} is missing"
-        found = self._path.stat().st_size
-        if found != self._bytes:
-            return f"{self.file} of {found} bytes instead of {self._bytes}"
-        found = self._opened().num_records()  # 0 of a file that is none of records
-        if found != self.count:
-            return f"{self.file} of {counted(found, 'image')} instead of {self.count}"
+        size = self._path.stat().st_size
+        if size != self._bytes:
+            return f"{self.file} of {size} bytes instead of {self._bytes}"
+        count = self._opened().num_records()  # 0 of a file that is none of records
+        if count != self.count:
+            return f"{self.file} of {counted(count, 'image')} instead of {self.count}"
         return None
 
     def damage(self):
@@ -187,20 +187,3 @@ def _command(directory, made_with):
     if made_with.get("shard_mib", DEFAULT_SHARD_MIB) != DEFAULT_SHARD_MIB:
         words.append(f"--shard_mib={made_with['shard_mib']}")
     return f"inversenet prepare {shlex.join(words)}"
-
-
-def sha256_of(path):
-    """The SHA-256 of a file, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def read_json(path):
-    """What a JSON file holds; a ValueError names one that is none."""
-    try:
-        return json.loads(path.read_text())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"Expected JSON in {path}. Received: {error}") from error

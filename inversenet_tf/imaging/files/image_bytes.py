@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from inversenet_tf.imaging.files.images import LUMA, WHITE, WHITE_16_BITS
+from inversenet_tf.imaging.files.images import WHITE, WHITE_16_BITS, to_luma
 
 GRAY_COMPONENTS = 2  # at most: gray, and alpha
 # Pixels that the header of a file may claim: decoded, they are all allocated, however few bytes the
@@ -107,8 +107,3 @@ def encoded(image):
     """An image [height, width, 1 or 3] in [0, 1] -> an 8-bit PNG string, rounded to nearest."""
     pixels = tf.cast(tf.round(tf.clip_by_value(image, 0.0, 1.0) * WHITE), tf.uint8)
     return tf.io.encode_png(pixels)
-
-
-def to_luma(image):
-    """RGB [..., 3] -> BT.601 luma [..., 1], as `io.to_luma`."""
-    return tf.tensordot(image, tf.constant(LUMA), 1)[..., tf.newaxis]

@@ -3,8 +3,10 @@
 import contextlib
 import functools
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import tensorflow as tf
@@ -97,7 +99,12 @@ def _known_formats():
     return tuple(name for name in RASTER_FORMATS if name in Image.OPEN)
 
 
-def read_image(file, channels=3, name=None, window=None):
+def read_image(
+    file: str | Path | BinaryIO,
+    channels: int = 3,
+    name: str | None = None,
+    window: Callable | None = None,
+) -> np.ndarray:
     """Decodes one image file, upright as its EXIF tag says, without its alpha.
 
     Args:
@@ -242,11 +249,28 @@ def to_uint8(images):
 
 
 def to_luma(images):
-    """RGB [..., 3] -> BT.601 luma [..., 1], as Pillow's mode "L" has it."""
+    """RGB [..., 3] -> BT.601 luma [..., 1], as Pillow's mode "L" has it.
+
+    Of NumPy arrays and, in a graph, of TensorFlow's tensors.
+    """
+    if tf.is_tensor(images):
+        return tf.tensordot(images, tf.constant(LUMA), 1)[..., tf.newaxis]
     return (images @ LUMA)[..., None]
 
 
-def write_image(path, image):
+def to_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """Integer pixels of 1 or 3 channels as 1 (BT.601 luma, rounded) or 3 (repeated)."""
+    if pixels.shape[-1] == channels:
+        return pixels
+    if channels == 3:
+        return np.repeat(pixels, 3, axis=-1)
+    luma = np.zeros(pixels.shape[:2], np.float32)
+    for channel, weight in enumerate(LUMA):  # one by one: it takes the memory of one
+        luma += pixels[..., channel] * weight
+    return np.round(luma).astype(pixels.dtype)[..., np.newaxis]
+
+
+def write_image(path: str | Path, image: np.ndarray) -> None:
     """Writes one image [height, width, 1 or 3] in [0, 1] as 8-bit PNG, whole or not at all.
 
     Pixels of 8 or 16 bits are taken for what they are.
@@ -336,11 +360,11 @@ def inspect_images(paths):
             return str(error)
 
     with ThreadPoolExecutor() as pool:
-        found = pool.map(size_or_fault, paths)
-        found = tqdm(found, "checking images", len(paths), leave=False, delay=2.0)
-        found = dict(zip(paths, found, strict=True))
-    sizes = {path: size for path, size in found.items() if isinstance(size, tuple)}
-    faults = {path: fault for path, fault in found.items() if isinstance(fault, str)}
+        results = pool.map(size_or_fault, paths)
+        results = tqdm(results, "checking images", len(paths), leave=False, delay=2.0)
+        results = dict(zip(paths, results, strict=True))
+    sizes = {path: size for path, size in results.items() if isinstance(size, tuple)}
+    faults = {path: fault for path, fault in results.items() if isinstance(fault, str)}
     return sizes, faults
 
 

@@ -55,14 +55,15 @@ COMPARATORS = {
         227,
         bgr_minus(CAFFE_MEAN),
         "bvlc_alexnet.npy is published on the University of Toronto's page \"AlexNet "
-        f'implementation + weights in TensorFlow" (Michael Guerzhoy). {USE}',
+        'implementation + weights in TensorFlow" (Michael Guerzhoy); convert it with '
+        f"tools/convert_weights.py. {USE}",
     ),
     "alexnet_torchvision": Pretrained(
         TorchvisionAlexNet,
         224,
         torchvision_normalized,
         "Download torchvision's alexnet checkpoint (IMAGENET1K_V1, alexnet-owt-7be5be79.pth) and "
-        f"convert it with tools/convert_torchvision.py. {USE}",
+        f"convert it with tools/convert_weights.py. {USE}",
     ),
     "squeezenet": Pretrained(
         SqueezeNet,

@@ -1,10 +1,8 @@
-"""Weights of pre-trained networks: files of several origins to one dict, and that to a network.
+"""Weights of pre-trained networks: an HDF5 file to a dict, and that to a network.
 
 The dict goes from a layer's name to its float32 arrays, [kernel, bias].
 """
 
-import hashlib
-import pickle
 import re
 import urllib.parse
 from pathlib import Path
@@ -15,9 +13,10 @@ import numpy as np
 
 from inversenet_tf.imaging.files import hdf5
 from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.digests import sha256_of
 
+SUFFIXES = (".h5", ".hdf5")
 URL_SCHEMES = ("http://", "https://", "file://")
-NUMERIC_TYPES = re.compile("b1|[iu][1248]|f[248]")  # as numpy.dtype's first argument
 # Of torchvision's AlexNet: our names to its own, and its kernels' shapes, channels first.
 TORCHVISION_LAYERS = {
     "conv1": ("features.0", (64, 3, 11, 11)),
@@ -51,7 +50,7 @@ def fetch(source, sha256="", advice=""):
     path = Path(source).expanduser()
     if not (source and path.is_file()):
         raise ValueError(f"Expected a weight file. Received: {source!r}. {advice}".rstrip())
-    received = _sha256(path) if sha256 else ""
+    received = sha256_of(path) if sha256 else ""
     if received != sha256:
         raise ValueError(
             f"Expected {path} with the SHA-256 {sha256}. Received: {received}. {advice}".rstrip()
@@ -74,20 +73,11 @@ def _download(url, sha256, advice):
     return Path(path)
 
 
-def _sha256(path):
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def read_weights(path):
     """Reads a weight file; nothing in it is executed.
 
     Args:
-        path: `.npy` of a pickled dict {name: [kernel, bias]}, by Python 2 or 3; or `.h5`, `.hdf5`
-            in Keras' legacy layout, weights alone or a whole model.
+        path: `.h5` or `.hdf5` in Keras' legacy layout, weights alone or a whole model.
 
     Returns:
         dict from layer name to a list of float32 arrays.
@@ -97,113 +87,15 @@ def read_weights(path):
             stores, or holds what is empty or not finite.
     """
     path = Path(path)
-    readers = {".npy": _read_npy, ".h5": _read_h5, ".hdf5": _read_h5}
-    if path.suffix.lower() not in readers:
-        raise ValueError(f"Expected a weight file of {', '.join(readers)}. Received: {path}")
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(
+            f"Expected a weight file of {', '.join(SUFFIXES)}, which tools/convert_weights.py "
+            f"makes of others. Received: {path}"
+        )
     try:
-        return readers[path.suffix.lower()](path)
-    except Exception as error:  # damaged pickles and HDF5 files fail in any way
+        return _read_h5(path)
+    except Exception as error:  # damaged HDF5 files fail in any way
         raise ValueError(f"Cannot read the weights in {path}: {error}") from error
-
-
-class _StoredType:
-    """Stands for numpy.dtype in a pickle: a name such as "f4" and a byte order."""
-
-    def __init__(self, name, *_):
-        self.name = name
-        self.order = "|"
-
-    def __setstate__(self, state):
-        self.order = state[1]
-
-    def numeric(self):
-        """As a NumPy type."""
-        if not NUMERIC_TYPES.fullmatch(self.name):
-            raise ValueError(f"Expected arrays of numbers. Received: type {self.name!r}")
-        return np.dtype(self.order + self.name)
-
-
-class _StoredArray:
-    """Stands for numpy.ndarray in a pickle: takes the place of the arrays' own `__setstate__`.
-
-    NumPy's would take a crafted type at its word, and bytes for the addresses of objects.
-    """
-
-    def __setstate__(self, state):
-        _, self.shape, self.type, self.transposed, self.content = state
-
-    def numeric(self):
-        """As a float32 array."""
-        content = self.content
-        if isinstance(content, str):  # the bytes of Python 2, read as Latin-1
-            content = content.encode("latin1")
-        flat = np.frombuffer(content, self.type.numeric())
-        order = "F" if self.transposed else "C"
-        values = np.ascontiguousarray(flat.reshape(self.shape, order=order), np.float32)
-        if not values.size or not np.isfinite(values).all():
-            raise ValueError("Expected finite numbers. Received: some that are not, or none")
-        return values
-
-
-def _reconstruct(*_):
-    return _StoredArray()
-
-
-def _frombuffer(content, stored_type, shape, order):
-    array = _StoredArray()
-    array.__setstate__((1, shape, stored_type, order == "F", content))
-    return array
-
-
-def _encode(text, encoding):
-    """How Python 3 writes bytes in an old protocol; not codecs.encode, which imports codecs."""
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"Expected Latin-1. Received: {encoding!r}")
-    return text.encode("latin1")
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Reads dicts, lists, strings and NumPy arrays, and calls nothing but the stand-ins above."""
-
-    STAND_INS = {
-        ("multiarray", "_reconstruct"): _reconstruct,
-        ("numeric", "_frombuffer"): _frombuffer,
-        ("numpy", "ndarray"): _StoredArray,
-        ("numpy", "dtype"): _StoredType,
-        ("_codecs", "encode"): _encode,
-    }
-
-    def find_class(self, module, name):
-        # NumPy 2 renamed numpy.core to numpy._core.
-        stand_in = self.STAND_INS.get((re.sub(r"^numpy\._?core\.", "", module), name))
-        if stand_in is None:
-            raise pickle.UnpicklingError(f"Expected arrays only. Received: {module}.{name}")
-        return stand_in
-
-
-def _read_npy(path):
-    with open(path, "rb") as file:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        else:
-            shape, _, dtype = np.lib.format.read_array_header_2_0(file)
-        if not dtype.hasobject or shape != ():
-            raise ValueError(f"Expected one pickled dict. Received: {dtype} of shape {shape}")
-        stored = _ArrayUnpickler(file, encoding="latin1").load()
-    layers = stored.content[0]
-    if not isinstance(layers, dict):
-        raise ValueError(f"Expected a dict of layers. Received: {type(layers).__name__}")
-    return {str(name): _numeric_arrays(name, arrays) for name, arrays in layers.items()}
-
-
-def _numeric_arrays(name, stored):
-    if not (
-        isinstance(stored, (list, tuple))
-        and all(isinstance(array, _StoredArray) for array in stored)
-    ):
-        raise ValueError(f"Expected a list of arrays for {name!r}. Received: {stored!r:.80}")
-    return [array.numeric() for array in stored]
 
 
 def _read_h5(path):
@@ -287,15 +179,15 @@ def assign(network, weights):
     Raises:
         ValueError: a layer is missing or of another shape; then nothing is set.
     """
-    found = {name.replace("/", "_"): arrays for name, arrays in weights.items()}
+    present = {name.replace("/", "_"): arrays for name, arrays in weights.items()}
     layers = [layer for layer in network.layers if layer.weights]
     for layer in layers:
         expected = [tuple(variable.shape) for variable in layer.weights]
         wanted = f"Expected the layer {layer.name!r} of {network.name!r} with shapes {expected}"
-        if layer.name not in found:
-            raise ValueError(f"{wanted}. Received: a file of {', '.join(found) or 'no layers'}")
-        received = [array.shape for array in found[layer.name]]
+        if layer.name not in present:
+            raise ValueError(f"{wanted}. Received: a file of {', '.join(present) or 'no layers'}")
+        received = [array.shape for array in present[layer.name]]
         if received != expected:
             raise ValueError(f"{wanted}. Received: {received}")
     for layer in layers:
-        layer.set_weights(found[layer.name])
+        layer.set_weights(present[layer.name])

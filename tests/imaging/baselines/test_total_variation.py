@@ -58,8 +58,8 @@ def test_outliers_upset_wiener_alone(blocks):
 
 def test_the_objective_falls_with_the_iterations(blocks):
     measurements = with_outliers(Blur(KERNEL)(blocks).numpy()).astype(np.float32)
-    found = [measurements] + [tv_l1(measurements, KERNEL, 0.05, n) for n in (2, 10, 50)]
-    values = [objective(images, measurements, 0.05) for images in found]
+    estimates = [measurements] + [tv_l1(measurements, KERNEL, 0.05, n) for n in (2, 10, 50)]
+    values = [objective(images, measurements, 0.05) for images in estimates]
     assert values == sorted(values, reverse=True)
     # The least value is at most that of the images themselves.
     assert values[-1] < 1.05 * objective(blocks, measurements, 0.05)

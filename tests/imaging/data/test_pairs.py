@@ -46,8 +46,8 @@ def test_a_stream_is_fixed_by_its_seed_and_resumes_anywhere(folder):
     whole = take(batches(folder, seed=1), 5)
     again = take(batches(folder, seed=1), 5)
     resumed = take(batches(folder, seed=1, start=3), 2)
-    for expected, found in zip(whole + whole[3:], again + resumed, strict=True):
-        np.testing.assert_array_equal(expected, found)
+    for expected, batch in zip(whole + whole[3:], again + resumed, strict=True):
+        np.testing.assert_array_equal(expected, batch)
     assert np.abs(whole[0][1] - take(batches(folder, seed=2), 1)[0][1]).max() > 0.1
 
 
@@ -89,8 +89,8 @@ def test_replicas_of_all_workers_share_the_batch_of_one(folder, workers, replica
         )
 
     whole = take(make(ONE_PROCESS), 3)
-    for expected, found in zip(whole, joined(make, workers, replicas), strict=True):
-        for one, other in zip(expected, found, strict=True):
+    for expected, batch in zip(whole, joined(make, workers, replicas), strict=True):
+        for one, other in zip(expected, batch, strict=True):
             assert one.shape == (8, 32, 32, 3)
             np.testing.assert_array_equal(other, one)
 
@@ -104,8 +104,8 @@ def test_images_alone_are_shared_alike(folder):
     def alone(context):  # as tuples of one
         return make(context).map(lambda images: (images,))
 
-    for (_, expected), [found] in zip(take(pairs, 3), joined(alone, 2, 2), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for (_, expected), [batch] in zip(take(pairs, 3), joined(alone, 2, 2), strict=True):
+        np.testing.assert_array_equal(batch, expected)
 
 
 @pytest.mark.parametrize("limit", [None, 5, 1])
@@ -216,16 +216,16 @@ def test_an_image_that_spoils_in_mid_training_is_skipped_by_name(folder, image_f
     (image_folder / "3.png").write_bytes(b"spoilt")
     logging.use_python_logging(quiet=True)
     with caplog.at_level("WARNING"):
-        found = take(batches(folder, seed=1), 3)
-    assert len(found) == 3
+        taken = take(batches(folder, seed=1), 3)
+    assert len(taken) == 3
     assert "3.png" in caplog.text
 
 
 def test_evaluation_covers_every_image_once_in_order(folder):
     data = DataConfig(size=32)
-    found = take(evaluation_pairs(folder, Identity(), NOISE, data, batch_size=4, seed=0), 9)
-    assert [len(images) for _, images in found] == [4, 2]
-    images = np.concatenate([images for _, images in found])
+    taken = take(evaluation_pairs(folder, Identity(), NOISE, data, batch_size=4, seed=0), 9)
+    assert [len(images) for _, images in taken] == [4, 2]
+    images = np.concatenate([images for _, images in taken])
     for index in range(6):
         np.testing.assert_array_equal(images[index], center_crop(folder.load(index), 32))
     limited = evaluation_pairs(folder, Identity(), NOISE, data, batch_size=4, seed=0, limit=3)
@@ -235,8 +235,8 @@ def test_evaluation_covers_every_image_once_in_order(folder):
 def test_whole_images_come_one_by_one():
     data = DataConfig(evaluation_crop="whole")
     source = open_source("photos@held_out", TRAINING)
-    found = take(evaluation_pairs(source, Identity(), NoiseConfig(), data, batch_size=8, seed=0), 9)
-    assert [images.shape for _, images in found] == [(1, 300, 451, 3), (1, 400, 600, 3)]
+    taken = take(evaluation_pairs(source, Identity(), NoiseConfig(), data, batch_size=8, seed=0), 9)
+    assert [images.shape for _, images in taken] == [(1, 300, 451, 3), (1, 400, 600, 3)]
 
 
 def test_pairs_of_the_user_are_cropped_together(image_folder):
@@ -267,10 +267,10 @@ def test_whole_images_are_trimmed_to_the_scale():
     source = open_source("photos@held_out", TRAINING)
     stream = evaluation_pairs(source, JOINT, NoiseConfig(), data, batch_size=8, seed=0)
     assert stream.element_spec[0].shape.as_list() == [None, None, None, 1]
-    found = take(stream, 9)
-    assert [images.shape for _, images in found] == [(1, 300, 448, 3), (1, 400, 600, 3)]
-    assert [measured.shape for measured, _ in found] == [(1, 75, 112, 1), (1, 100, 150, 1)]
-    np.testing.assert_array_equal(found[0][1][0], source.load(0)[:, :448])
+    taken = take(stream, 9)
+    assert [images.shape for _, images in taken] == [(1, 300, 448, 3), (1, 400, 600, 3)]
+    assert [measured.shape for measured, _ in taken] == [(1, 75, 112, 1), (1, 100, 150, 1)]
+    np.testing.assert_array_equal(taken[0][1][0], source.load(0)[:, :448])
 
 
 @pytest.mark.parametrize("make_pairs", [training_pairs, evaluation_pairs])
@@ -326,11 +326,11 @@ def test_what_a_blur_takes_from_beyond_a_patch_is_there_with_a_margin(folder, op
     with_margin = dataclasses.replace(RANDOM, size=24, margin=4)
     quiet = NoiseConfig()
     larger = dataclasses.replace(RANDOM, size=32)
-    found, whole = (
+    patches, whole = (
         take(training_pairs(folder, operator, quiet, data, batch_size=2, seed=1), 2)
         for data in (with_margin, larger)
     )
-    for (measurements, images), (around, all_of_them) in zip(found, whole, strict=True):
+    for (measurements, images), (around, all_of_them) in zip(patches, whole, strict=True):
         cut = 4 // operator.scale
         np.testing.assert_array_equal(images, all_of_them[:, 4:-4, 4:-4])
         np.testing.assert_array_equal(measurements, around[:, cut:-cut, cut:-cut])

@@ -26,11 +26,11 @@ def jpeg(pixels=PHOTOGRAPH, **options):
 def windows(height, width, count):
     """Windows in all corners and at `count` random places."""
     generator = np.random.default_rng(0)
-    found = [(0, 0, 40), (height - 40, width - 40, 40), (0, width - 33, 33), (height - 33, 0, 33)]
+    parts = [(0, 0, 40), (height - 40, width - 40, 40), (0, width - 33, 33), (height - 33, 0, 33)]
     for side in generator.integers(20, 70, count).tolist():
         top, left = generator.integers([height - side + 1, width - side + 1]).tolist()
-        found.append((top, left, side))
-    return [(slice(t, t + side), slice(le, le + side)) for t, le, side in found]
+        parts.append((top, left, side))
+    return [(slice(t, t + side), slice(le, le + side)) for t, le, side in parts]
 
 
 @pytest.fixture

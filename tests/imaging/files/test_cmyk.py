@@ -15,9 +15,12 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 def test_cmyk_without_a_usable_profile(tmp_path, profile):
     options = {} if profile is None else {"icc_profile": profile}
     Image.fromarray(COLOURS).convert("CMYK").save(tmp_path / "cmyk.tif", **options)
-    found = read_photograph(tmp_path / "cmyk.tif")
-    assert found.notes == ["CMYK converted to RGB without a profile"] and found.profile is None
-    np.testing.assert_allclose(found.pixels, COLOURS, atol=1)
+    photograph = read_photograph(tmp_path / "cmyk.tif")
+    assert (
+        photograph.notes == ["CMYK converted to RGB without a profile"]
+        and photograph.profile is None
+    )
+    np.testing.assert_allclose(photograph.pixels, COLOURS, atol=1)
 
 
 def test_cmyk_is_converted_by_its_profile(tmp_path):
@@ -27,15 +30,17 @@ def test_cmyk_is_converted_by_its_profile(tmp_path):
     inks[1, :, 0] = [0, 85, 170, 255]
     image = Image.fromarray(inks, "CMYK")
     image.save(tmp_path / "cmyk.tif", icc_profile=black_ink_profile())
-    found = read_photograph(tmp_path / "cmyk.tif")
-    assert found.notes == ["CMYK converted to sRGB"] and found.profile is None
-    np.testing.assert_array_equal(found.pixels[1], np.full((4, 3), 255))
+    photograph = read_photograph(tmp_path / "cmyk.tif")
+    assert photograph.notes == ["CMYK converted to sRGB"] and photograph.profile is None
+    np.testing.assert_array_equal(photograph.pixels[1], np.full((4, 3), 255))
     lightness = np.array([100, 200 / 3, 100 / 3, 0])  # CIE L* of the four, by the profile
     luminance = np.where(lightness > 8, ((lightness + 16) / 116) ** 3, lightness / 903.3)
     gray = np.where(
         luminance > 0.0031308, 1.055 * luminance ** (1 / 2.4) - 0.055, 12.92 * luminance
     )
-    np.testing.assert_allclose(found.pixels[0], np.round(255 * gray)[:, None].repeat(3, 1), atol=1)
+    np.testing.assert_allclose(
+        photograph.pixels[0], np.round(255 * gray)[:, None].repeat(3, 1), atol=1
+    )
 
 
 def black_ink_profile():

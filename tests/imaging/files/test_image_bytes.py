@@ -74,11 +74,11 @@ def test_results_have_the_colours_that_the_files_had():
 
 
 def test_what_colours_gives_colours():
-    (found,) = restored_bytes([IMAGES["gray"]], 1, lambda y: tf.concat([y, 0 * y, 2 * y], -1))
+    (restored,) = restored_bytes([IMAGES["gray"]], 1, lambda y: tf.concat([y, 0 * y, 2 * y], -1))
     expected = PIXELS[..., :1] * np.array([1, 0, 2])
-    np.testing.assert_array_equal(found, expected.clip(0, 255))
+    np.testing.assert_array_equal(restored, expected.clip(0, 255))
 
 
 def test_the_luma_is_rounded_to_nearest():
-    (found,) = restored_bytes([IMAGES["colours"]], 1, lambda y: y)
-    np.testing.assert_array_equal(found, IMAGES["colours"].convert("L"))
+    (restored,) = restored_bytes([IMAGES["colours"]], 1, lambda y: y)
+    np.testing.assert_array_equal(restored, IMAGES["colours"].convert("L"))

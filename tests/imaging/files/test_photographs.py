@@ -60,7 +60,7 @@ def test_upright_as_the_orientation_says(tmp_path, suffix, orientation):
     if suffix == "jpg":
         options |= {"quality": 100, "subsampling": 0}
     path = saved(tmp_path / f"turned.{suffix}", pixels, **options)
-    found = read_photograph(path)
+    photograph = read_photograph(path)
     turned = {
         1: pixels,
         2: pixels[:, ::-1],
@@ -71,8 +71,8 @@ def test_upright_as_the_orientation_says(tmp_path, suffix, orientation):
         7: np.rot90(pixels, 2).swapaxes(0, 1),
         8: np.rot90(pixels),
     }
-    np.testing.assert_allclose(found.pixels, turned[orientation], atol=2)
-    check_exif(found.exif)
+    np.testing.assert_allclose(photograph.pixels, turned[orientation], atol=2)
+    check_exif(photograph.exif)
 
 
 def test_a_photograph_keeps_what_belongs_to_it(tmp_path):
@@ -100,11 +100,11 @@ def test_a_larger_result_has_a_larger_alpha(tmp_path):
     photograph = Photograph(COLOURS, ALPHA, resolution=(100.0, 50.0))
     large = COLOURS.repeat(3, 0).repeat(3, 1)
     write_photograph(tmp_path / "large.png", large, photograph, scale=3)
-    found = read_photograph(tmp_path / "large.png")
-    np.testing.assert_array_equal(found.pixels, large)
-    smooth = found.alpha[1::3, 1::3].astype(int)  # the middle of each square
-    assert found.alpha.shape == (120, 180) and np.abs(smooth - ALPHA)[4:-4, 4:-4].max() <= 3
-    np.testing.assert_allclose(found.resolution, (300, 150), rtol=1e-3)
+    restored = read_photograph(tmp_path / "large.png")
+    np.testing.assert_array_equal(restored.pixels, large)
+    smooth = restored.alpha[1::3, 1::3].astype(int)  # the middle of each square
+    assert restored.alpha.shape == (120, 180) and np.abs(smooth - ALPHA)[4:-4, 4:-4].max() <= 3
+    np.testing.assert_allclose(restored.resolution, (300, 150), rtol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -137,10 +137,10 @@ def test_gray_stays_gray(tmp_path, mode, suffix):
     gray = Image.fromarray(GRAY)
     if mode == "LA":
         gray.putalpha(Image.fromarray(ALPHA))
-    found = read_photograph(saved(tmp_path / f"gray.{suffix}", gray, mode))
+    photograph = read_photograph(saved(tmp_path / f"gray.{suffix}", gray, mode))
     expected = np.asarray(gray.convert(mode).convert("L"))[..., None]
-    np.testing.assert_array_equal(found.pixels, expected)
-    assert (found.alpha is not None) == (mode == "LA")
+    np.testing.assert_array_equal(photograph.pixels, expected)
+    assert (photograph.alpha is not None) == (mode == "LA")
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "big_endian.tif", "a.pgm", "i.tif"])
@@ -164,12 +164,12 @@ def test_sixteen_bits_of_gray_are_kept(tmp_path, name):
 def test_sixteen_bits_of_colours_or_alpha_become_eight(tmp_path, bands):
     pixels = np.random.default_rng(0).integers(0, 65536, (4, 6, bands), np.uint16)
     (tmp_path / "deep.png").write_bytes(tf.io.encode_png(pixels).numpy())
-    found = read_photograph(tmp_path / "deep.png")
-    assert found.notes == ["16 bits read as 8"] and found.pixels.dtype == np.uint8
+    photograph = read_photograph(tmp_path / "deep.png")
+    assert photograph.notes == ["16 bits read as 8"] and photograph.pixels.dtype == np.uint8
     colours = pixels[..., : 3 if bands > 2 else 1]
-    assert found.pixels.shape == colours.shape
-    np.testing.assert_allclose(found.pixels, colours / 257, atol=1)
-    assert (found.alpha is None) == (bands == 3)
+    assert photograph.pixels.shape == colours.shape
+    np.testing.assert_allclose(photograph.pixels, colours / 257, atol=1)
+    assert (photograph.alpha is None) == (bands == 3)
 
 
 def test_one_transparent_value_is_alpha(tmp_path):
@@ -178,15 +178,15 @@ def test_one_transparent_value_is_alpha(tmp_path):
         transparent = tuple(map(int, transparent)) if mode == "RGB" else transparent
         source = Image.fromarray(COLOURS if mode == "RGB" else GRAY).convert(mode)
         path = saved(tmp_path / f"{mode}.png", source, transparency=transparent)
-        found = read_photograph(path)
+        photograph = read_photograph(path)
         expected = np.asarray(source.convert("RGB" if mode == "RGB" else "L")).reshape(40, 60, -1)
-        np.testing.assert_array_equal(found.pixels, expected)
+        np.testing.assert_array_equal(photograph.pixels, expected)
         is_clear = (expected == np.reshape(transparent, (1, 1, -1))).all(-1)
-        np.testing.assert_array_equal(found.alpha, np.where(is_clear, 0, 255), mode)
+        np.testing.assert_array_equal(photograph.alpha, np.where(is_clear, 0, 255), mode)
     path = saved(tmp_path / "deep.png", DEEP, transparency=30_007)
-    found = read_photograph(path)
-    np.testing.assert_array_equal(found.pixels[..., 0], np.round(DEEP / 257))
-    np.testing.assert_array_equal(found.alpha, np.where(DEEP == 30_007, 0, 255))
+    photograph = read_photograph(path)
+    np.testing.assert_array_equal(photograph.pixels[..., 0], np.round(DEEP / 257))
+    np.testing.assert_array_equal(photograph.alpha, np.where(DEEP == 30_007, 0, 255))
 
 
 def test_palettes_become_colours_and_alpha(tmp_path):
@@ -195,9 +195,9 @@ def test_palettes_become_colours_and_alpha(tmp_path):
     image = Image.fromarray(indices)
     image.putpalette(palette.tobytes())
     path = saved(tmp_path / "palette.png", image, transparency=bytes([0, 255, 77]))
-    found = read_photograph(path)
-    np.testing.assert_array_equal(found.pixels, palette[indices])
-    np.testing.assert_array_equal(found.alpha, np.array([0, 255, 77])[indices])
+    photograph = read_photograph(path)
+    np.testing.assert_array_equal(photograph.pixels, palette[indices])
+    np.testing.assert_array_equal(photograph.alpha, np.array([0, 255, 77])[indices])
 
 
 def test_of_several_frames_the_first(tmp_path):
@@ -205,9 +205,9 @@ def test_of_several_frames_the_first(tmp_path):
     for name in ("a.gif", "a.png", "a.tif", "a.webp"):
         options = {"lossless": True} if name == "a.webp" else {}
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], **options)
-        found = read_photograph(tmp_path / name)
-        assert found.notes == ["first of 12 frames"], name
-        np.testing.assert_array_equal(found.pixels, np.tile(np.uint8([0, 0, 90]), (6, 8, 1)))
+        photograph = read_photograph(tmp_path / name)
+        assert photograph.notes == ["first of 12 frames"], name
+        np.testing.assert_array_equal(photograph.pixels, np.tile(np.uint8([0, 0, 90]), (6, 8, 1)))
 
 
 def test_other_colours_become_srgb(tmp_path):
@@ -217,11 +217,11 @@ def test_other_colours_become_srgb(tmp_path):
         ImageCms.createProfile("LAB"),
         outputMode="LAB",
     )
-    found = read_photograph(saved(tmp_path / "lab.tif", lab, icc_profile=SRGB))
-    assert found.notes == ["LAB converted to sRGB"] and found.profile is None
-    np.testing.assert_allclose(found.pixels, COLOURS, atol=6)
-    found = read_photograph(saved(tmp_path / "ycbcr.tif", COLOURS, "YCbCr"))
-    np.testing.assert_allclose(found.pixels, COLOURS, atol=3)
+    photograph = read_photograph(saved(tmp_path / "lab.tif", lab, icc_profile=SRGB))
+    assert photograph.notes == ["LAB converted to sRGB"] and photograph.profile is None
+    np.testing.assert_allclose(photograph.pixels, COLOURS, atol=6)
+    photograph = read_photograph(saved(tmp_path / "ycbcr.tif", COLOURS, "YCbCr"))
+    np.testing.assert_allclose(photograph.pixels, COLOURS, atol=3)
 
 
 def test_a_damaged_exif_block_costs_only_itself(tmp_path):
@@ -230,9 +230,9 @@ def test_a_damaged_exif_block_costs_only_itself(tmp_path):
         b"\x1a\x01\x02\x00\x03\x00\x00\x00ab\x00\x00"  # horizontal resolution: "ab"
     )
     exif = b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x02\x00" + entries + bytes(4)
-    found = read_photograph(saved(tmp_path / "odd.jpg", COLOURS, exif=exif))
-    assert found.pixels.shape == (60, 40, 3) and found.notes == ["damaged EXIF left out"]
-    assert found.exif is None
+    photograph = read_photograph(saved(tmp_path / "odd.jpg", COLOURS, exif=exif))
+    assert photograph.pixels.shape == (60, 40, 3) and photograph.notes == ["damaged EXIF left out"]
+    assert photograph.exif is None
 
 
 def test_a_thumbnail_is_left_behind(tmp_path):
@@ -247,8 +247,8 @@ def test_a_thumbnail_is_left_behind(tmp_path):
     path = saved(tmp_path / "thumb.jpg", COLOURS, exif=exif)
     with Image.open(path) as image:
         assert image.getexif().get_ifd(ExifTags.IFD.IFD1)
-    found = read_photograph(path)
-    assert found.notes == [] and len(found.exif) < 60 and b"ab\0" in found.exif
+    photograph = read_photograph(path)
+    assert photograph.notes == [] and len(photograph.exif) < 60 and b"ab\0" in photograph.exif
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])

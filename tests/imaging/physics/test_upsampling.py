@@ -61,6 +61,6 @@ def test_bicubic_takes_any_size_inside_a_function(boundary):
 
     for height, width in [(8, 12), (2, 5), (1, 1)]:
         measurements = waves(16, 1)[:, :height, :width]
-        found = upsampled(measurements)
-        assert found.shape == (1, 4 * height, 4 * width, 1)
-        np.testing.assert_allclose(found, bicubic(measurements, 4, 2, boundary), atol=1e-6)
+        result = upsampled(measurements)
+        assert result.shape == (1, 4 * height, 4 * width, 1)
+        np.testing.assert_allclose(result, bicubic(measurements, 4, 2, boundary), atol=1e-6)

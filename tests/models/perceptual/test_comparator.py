@@ -48,9 +48,9 @@ def bvlc():
 
 @pytest.fixture(scope="module")
 def bvlc_file(bvlc, tmp_path_factory):
-    """As bvlc_alexnet.npy: a pickled dict, with a layer more."""
-    path = tmp_path_factory.mktemp("bvlc") / "alexnet.npy"
-    np.save(path, bvlc | {"fc8": [np.zeros((4096, 10)), np.zeros(10)]})
+    """As bvlc_alexnet.npy is once it is converted, with a layer more."""
+    path = tmp_path_factory.mktemp("bvlc") / "alexnet.h5"
+    write_h5(path, bvlc | {"fc8": [np.zeros((4096, 10)), np.zeros(10)]})
     return path
 
 
@@ -70,10 +70,10 @@ def squeezenet_file(shared_data):
     return shared_data / "weights" / "squeezenet_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
 
-def assert_close(found, expected, tolerance=1e-4):
+def assert_close(features, expected, tolerance=1e-4):
     """Relative to the largest value."""
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+    assert features.shape == expected.shape
+    np.testing.assert_allclose(features, expected, rtol=0, atol=tolerance * np.abs(expected).max())
 
 
 def numpy_convolution(x, kernel, bias, stride=1, pad=0, groups=1):
@@ -250,6 +250,14 @@ def real_images(folder, count, side):
     return np.stack(crops)
 
 
+@pytest.mark.parametrize("name", ["vgg16", "squeezenet"])
+def test_networks_of_keras_get_bgr_less_its_mean(name, images):
+    given = COMPARATORS[name].preprocess(images)
+    expected = keras.applications.vgg16.preprocess_input(images * 255.0)
+    np.testing.assert_allclose(given, expected, atol=1e-3)
+    assert np.abs(given[..., 0] - given[..., 2]).max() > 1  # so that the order of colours shows
+
+
 def test_real_features_tell_more_blur_from_less(squeezenet_file, shared_data):
     comparator = build_comparator("squeezenet", squeezenet_file, size=128)
     images = real_images(shared_data / "bsds500" / "val", 50, 128)
@@ -280,10 +288,10 @@ def test_gradients_reach_the_images(alexnet, bvlc, squeezenet_file, images, dtyp
                 loss = tf.reduce_sum(comparator(batch) ** 2)
             return tape.gradient(loss, batch)
 
-        found = gradient(images).numpy()
-        assert found.dtype == np.float32
-        assert np.isfinite(found).all()
-        assert (np.abs(found).reshape(len(found), -1).max(1) > 0).all()
+        slopes = gradient(images).numpy()
+        assert slopes.dtype == np.float32
+        assert np.isfinite(slopes).all()
+        assert (np.abs(slopes).reshape(len(slopes), -1).max(1) > 0).all()
 
 
 def test_gradient_of_alexnet_is_the_slope_of_numpys(alexnet, bvlc, noise):
@@ -364,8 +372,8 @@ def test_replicas_agree(two_replicas, squeezenet_file, images):
     alone = build_comparator("squeezenet", squeezenet_file, size=64)(images)
     with two_replicas.scope():
         comparator = build_comparator("squeezenet", squeezenet_file, size=64)
-    found = two_replicas.run(tf.function(comparator.__call__), (images,))
-    for features in two_replicas.experimental_local_results(found):
+    outputs = two_replicas.run(tf.function(comparator.__call__), (images,))
+    for features in two_replicas.experimental_local_results(outputs):
         assert_close(features, alone, 1e-5)
 
 

@@ -1,14 +1,24 @@
-"""Converts torchvision's AlexNet checkpoint to weights of the comparator alexnet_torchvision.
+"""Converts published weights of AlexNet to HDF5, which is what the comparators read.
 
-python tools/convert_torchvision.py --input=alexnet-owt-7be5be79.pth --output=alexnet_torchvision.h5
+python tools/convert_weights.py --input=bvlc_alexnet.npy --output=bvlc_alexnet.h5
+python tools/convert_weights.py --input=alexnet-owt-7be5be79.pth --output=alexnet_torchvision.h5
+
+The first, pickled by Guerzhoy, is for the comparator alexnet; no pickle is executed. The other,
+torchvision's checkpoint, is for alexnet_torchvision; reading it takes PyTorch.
 """
+
+from pathlib import Path
 
 from absl import flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from pickled_weights import read_pickled
+
 from inversenet_tf.models.perceptual.weights import from_torchvision, write_h5
 
-INPUT = flags.DEFINE_string("input", None, "Checkpoint of torchvision's AlexNet.", required=True)
+INPUT = flags.DEFINE_string(
+    "input", None, "bvlc_alexnet.npy, or the checkpoint of torchvision's AlexNet.", required=True
+)
 OUTPUT = flags.DEFINE_string("output", None, "HDF5 file to write, .h5.", required=True)
 
 
@@ -35,7 +45,10 @@ def read_checkpoint(path):
 
 
 def main():
-    weights = from_torchvision(read_checkpoint(INPUT.value))
+    if Path(INPUT.value).suffix.lower() == ".npy":
+        weights = read_pickled(INPUT.value)
+    else:
+        weights = from_torchvision(read_checkpoint(INPUT.value))
     write_h5(OUTPUT.value, weights)
     print(f"Wrote {', '.join(weights)} to {OUTPUT.value}.")
 

@@ -1,0 +1,13 @@
+"""What tells whether a file is the one that was meant."""
+
+import hashlib
+from pathlib import Path
+
+
+def sha256_of(path: str | Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,11 @@
+"""The range of a network's tanh: images in [0, 1] as [-1, 1], and back."""
+
+
+def to_signed(images):
+    """[0, 1] -> [-1, 1]."""
+    return images * 2.0 - 1.0
+
+
+def from_signed(signed):
+    """[-1, 1] -> [0, 1]."""
+    return (signed + 1.0) / 2.0

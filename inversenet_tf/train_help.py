@@ -1,0 +1,72 @@
+"""What `inversenet train --help` shows: the flags and fields that most trainings set."""
+
+import json
+
+# Field, and what it means. A config shows those that it has, at its own values.
+FIELDS = {
+    "data.train": "photos, folder:DIR, prepared:DIR or tfds:NAME",
+    "data.validation": "the held-out images, in the same form",
+    "data.size": "side of a training patch in pixels",
+    "data.crop": "training patches: center or random",
+    "operator.name": "blur, downsampling, joint or identity",
+    "operator.scale": "image pixels, along a side, to one of the measurement",
+    "operator.kernel": "linear_motion, camera_shake, gaussian, flat, file, varied",
+    "operator.kernel_size": "side of the kernel in pixels",
+    "operator.kernel_file": "a .png, .npy or .mat, with operator.kernel=file",
+    "noise.gaussian_sigma": "of the sensor, where white is 1",
+    "network.inverter": "unet, solver_unet, srresnet or neural_deblur",
+    "network.denoiser": "dae, dncnn or none",
+    "loss.comparator": "alexnet, vgg16, squeezenet or none",
+    "loss.adversarial_weight": "of the discriminator's loss; 0: none",
+    "optimizer.learning_rate": "of every network's Adam",
+    "training.batch_size": "images in a step",
+    "training.steps": "of the whole training",
+    "training.steps_per_epoch": "between validations and checkpoints",
+    "training.precision": "float32 or mixed_bfloat16",
+    "training.seed": "of everything random",
+}
+VALUE_WIDTH = 14
+
+
+def help_text(config: object, name: str) -> str:
+    """The help, one screen of 80 columns.
+
+    Args:
+        config: the config whose values are shown.
+        name: of that config.
+    """
+    width = max(map(len, FIELDS))
+    lines = [
+        f"  {field:{width}} {_shown(value):{VALUE_WIDTH}} {meaning}"
+        for field, meaning in FIELDS.items()
+        if (value := _value(config, field)) is not None
+    ]
+    return "\n".join(
+        [
+            "Trains the experiment of a config; the same command resumes an interrupted run.",
+            "",
+            "  inversenet train --config=quickstart --workdir=runs/mine",
+            "",
+            "  --config=NAME           an experiment by its name, or the path of a file",
+            "  --config.FIELD=VALUE    another value of one of its fields",
+            "  --workdir=DIR           directory of the run",
+            "  --print_config          print the whole config as it would be used, and end",
+            "  --helpfull              every flag and, with --config, every field",
+            "",
+            f"Fields that are set most often, with their values in {name}:",
+            "",
+            *lines,
+        ]
+    )
+
+
+def _value(config, field):
+    for part in field.split("."):
+        config = getattr(config, part, None)
+    return config
+
+
+def _shown(value):
+    text = value if isinstance(value, str) else json.dumps(value)
+    text = text or "none"
+    return text if len(text) <= VALUE_WIDTH else f"{text[: VALUE_WIDTH - 3]}..."
