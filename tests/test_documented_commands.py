@@ -26,7 +26,7 @@ PROGRAMS = [
     path for place in ("tools", "configs", "examples") for path in (ROOT / place).rglob("*.py")
 ]
 COMMAND = re.compile(
-    r"(?:^|\s|/)(?:inversenet (\w+)|tools/(?=[\w/]+\.py (?:\.{3} )?--)([\w/]+)\.py)(?=\s|$)(.*)"
+    r"(?:^|\s|/)(?:inversenet ([a-z][\w-]*)|tools/(?=[\w/]+\.py (?:\.{3} )?--)([\w/]+)\.py)(?=\s|$)(.*)"
 )
 # What a page leaves out of a command as `...`, or within a sentence.
 LEFT_OUT = {
@@ -66,7 +66,7 @@ def _lines_of_notes():
             text = line.strip()
             if text.startswith("... --"):
                 yield whole + text.removeprefix("...")
-            elif re.match(r"(inversenet [a-z]+|python tools/\S+) (--|\.{3})", text):
+            elif re.match(r"(inversenet [a-z-]+|python tools/\S+) (--|\.{3})", text):
                 whole = re.sub(r"\s#.*", "", text)
                 yield whole
 
@@ -86,7 +86,7 @@ def _commands():
 
 def _commands_in(line):
     for program, tool, others in COMMAND.findall(line):
-        name = program or tool
+        name = program.replace("-", "_") or tool  # as its file is called
         arguments = shlex.split(others, comments=True)
         if any("..." in argument for argument in arguments):
             told = [argument for argument in arguments if "..." not in argument]
@@ -111,7 +111,8 @@ def parse(monkeypatch):
             f"documented_{name.replace('/', '_')}", ROOT / f"tools/{name}.py"
         )
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
-        arguments = with_config_paths(with_present_names_of_flags([name, *arguments]))
+        arguments = [name, *(a for a in arguments if a != "--help")]  # a flag of absl's programs
+        arguments = with_config_paths(with_present_names_of_flags(arguments))
         monkeypatch.setattr(sys, "argv", arguments)  # where config flags look for overrides
         assert flags.FLAGS(arguments) == [name]
         config = flags.FLAGS["config"].value if "config" in flags.FLAGS else None
@@ -143,7 +144,7 @@ def test_a_command_of_the_manual_parses(command, parse):
 
 def test_the_manual_shows_every_command_and_no_other():
     shown = {name for name, *_ in _commands()}
-    assert set(COMMANDS) <= shown
+    assert {name.replace("-", "_") for name in COMMANDS} <= shown
     assert all((ROOT / f"tools/{name}.py").is_file() for name in shown)
 
 

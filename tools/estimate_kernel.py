@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from inversenet_tf.imaging.files.atomic import write_atomically
+from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.images import list_images, write_image
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.physics.kernel_estimation import BOUNDARIES
@@ -61,7 +61,8 @@ def main():
         "reason": estimate.reason,
     }
     write_json(results[2], facts)
-    write_atomically(output, lambda file: np.save(file, estimate.kernel))
+    with written_aside(output) as partial, open(partial, "wb") as file:
+        np.save(file, estimate.kernel)
     print(description_of(estimate))
     print(f"Written: {', '.join(map(str, results))}.")
 

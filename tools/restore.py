@@ -1,22 +1,33 @@
-"""Restores a photograph, or every one of a folder, of any kind and size, with a trained run.
+"""Restores a photograph, or every one of a folder, of any kind and size.
 
+inversenet restore --input=blurred.jpg --output=restored/
 inversenet restore --workdir=runs/demo --input=blurred.jpg --output=restored/
 inversenet restore --export=runs/demo/export/deblur --input=photos --output=restored --compare
 inversenet restore --workdir=runs/any_blur --kernel=shake.png --noise=0.01 --boundary=reflect \
     --input=blurred.jpg --output=restored
+inversenet restore --workdir=runs/any_blur --kernel=auto --boundary=reflect \
+    --input=photos --output=restored
+
+Without a run and without an export, the closed form restores, which needs no training; without a
+kernel, it is sought in each photograph.
 """
+
+from pathlib import Path
 
 from absl import flags
 
 import inversenet_tf.tensorflow_without_keras  # noqa: F401 # isort: skip (first: for a quick start)
 from inversenet_tf.command_line import run  # isort: skip (then: it quiets TensorFlow)
 from inversenet_tf.imaging.config import BOUNDARIES
+from inversenet_tf.imaging.files.images import list_images
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use
 from inversenet_tf.quiet_tensorflow import import_keras
 from inversenet_tf.restoration.footprint import resident_bytes
 from inversenet_tf.restoration.photographs import memory_limit, restore_files
 from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer
+
+AUTO = "auto"  # instead of a kernel's file
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 EXPORT = flags.DEFINE_string("export", None, "Directory of an export, instead of a run.")
@@ -36,13 +47,21 @@ MAX_MEMORY = flags.DEFINE_string(
     "tiles. By default half of the memory that is free.",
 )
 KERNEL = flags.DEFINE_string(
-    "kernel", None, "File of the blur's kernel (.png, .npy or .mat), for a model that takes one."
+    "kernel",
+    None,
+    "File of the blur's kernel (.png, .npy or .mat), for a model that takes one; or auto, which "
+    "seeks it in each photograph, and leaves as it is one that shows no blur.",
+)
+SHARED_KERNEL = flags.DEFINE_bool(
+    "shared_kernel",
+    False,
+    "With --kernel=auto and a folder: seek one kernel for all, as of one shake of the camera.",
 )
 NOISE = flags.DEFINE_float(
     "noise",
     None,
     "Standard deviation of the sensor's noise, of white as 1; with --kernel. By default none but "
-    "that of rounding to 8 bits.",
+    "that of rounding to 8 bits, or, with --kernel=auto, what is found.",
     lower_bound=0.0,
     upper_bound=1.0,
 )
@@ -57,31 +76,13 @@ COMPARE = flags.DEFINE_bool(
     "compare", False, "Write input and result side by side, too, into OUTPUT/comparisons."
 )
 
-flags.mark_flags_as_mutual_exclusive(["workdir", "export"], required=True)
+flags.mark_flags_as_mutual_exclusive(["workdir", "export"])
 flags.mark_bool_flags_as_mutual_exclusive(["overwrite", "skip_existing"])
 
 
 def main():
     max_memory = memory_limit(MAX_MEMORY.value)
-    if EXPORT.value is not None and BOUNDARY.value is not None:
-        raise ValueError(
-            "Expected --boundary with --workdir, as an export keeps the boundary that it was made "
-            f"with. Received: --boundary={BOUNDARY.value} with --export"
-        )
-    if EXPORT.value is not None:
-        restorer = ExportedRestorer(EXPORT.value, TRUST_EXPORT.value)
-    else:
-        import_keras()
-        from inversenet_tf.trained_run import load_trained  # an export does without the networks
-
-        restorer = ModelRestorer(load_trained(WORKDIR.value, boundary=BOUNDARY.value)[0])
-    if KERNEL.value is not None or NOISE.value is not None:
-        from inversenet_tf.imaging.physics.kernels import from_file  # with readers of kernel files
-
-        kernel = None if KERNEL.value is None else from_file(KERNEL.value)
-        restorer = restorer.told(kernel, NOISE.value)
-    elif restorer.kernel_use == kernel_use.REQUIRED:
-        raise ValueError(f"{kernel_use.IS_MISSING} as --kernel")
+    restorer = _told(_restorer())
     restorer.spec  # noqa: B018 (worked out now, as what follows is measured)
     idle, _ = resident_bytes()
     restored, skipped = restore_files(
@@ -98,6 +99,55 @@ def main():
     _, peak = resident_bytes()
     if peak is not None:
         print(f"At most {max(peak - idle, 0) / 2**20:.0f} MiB beyond the idle process.")
+
+
+def _restorer():
+    """What the flags name; without any the closed form."""
+    if BOUNDARY.value is not None and WORKDIR.value is None:
+        raise ValueError(
+            "Expected --boundary with --workdir, as an export keeps the boundary that it was made "
+            "with, and the closed form takes nothing beyond the frame for known. Received: "
+            f"--boundary={BOUNDARY.value} without --workdir"
+        )
+    if EXPORT.value is not None:
+        return ExportedRestorer(EXPORT.value, TRUST_EXPORT.value)
+    if WORKDIR.value is not None:
+        import_keras()
+        from inversenet_tf.trained_run import load_trained  # an export does without the networks
+
+        return ModelRestorer(load_trained(WORKDIR.value, boundary=BOUNDARY.value)[0])
+    from inversenet_tf.restoration.closed_form import ClosedFormRestorer
+
+    return ClosedFormRestorer()
+
+
+def _told(restorer):
+    """The restorer with the kernel and the noise of the flags, where it needs or takes them."""
+    named = WORKDIR.value is not None or EXPORT.value is not None
+    kernel = KERNEL.value or (None if named else AUTO)
+    if SHARED_KERNEL.value and kernel != AUTO:
+        raise ValueError(f"Expected --shared_kernel with --kernel=auto. Received: {kernel}")
+    if kernel == AUTO:
+        return _finding_blurs(restorer)
+    if kernel is None and NOISE.value is None:
+        if restorer.kernel_use == kernel_use.REQUIRED:
+            raise ValueError(f"{kernel_use.IS_MISSING} as --kernel")
+        return restorer
+    from inversenet_tf.imaging.physics.kernels import from_file  # with readers of kernel files
+
+    return restorer.told(None if kernel is None else from_file(kernel), NOISE.value)
+
+
+def _finding_blurs(restorer):
+    from inversenet_tf.restoration import unknown_blur  # with what the search needs
+
+    circular = WORKDIR.value is not None and restorer.spec.boundary == "circular"
+    boundary = "circular" if circular else "camera"
+    shared, source = None, Path(INPUT.value).expanduser()
+    if SHARED_KERNEL.value:
+        paths = list_images(source) if source.is_dir() else [source]
+        shared = unknown_blur.shared_blur(paths, boundary)
+    return unknown_blur.UnknownBlurRestorer(restorer, NOISE.value, shared, boundary)
 
 
 if __name__ == "__main__":

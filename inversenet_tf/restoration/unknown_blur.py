@@ -1,5 +1,6 @@
 """Photographs whose blur nobody knows: it is found first, and the restorer is told it."""
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -10,36 +11,78 @@ from inversenet_tf.imaging.files.images import ImageReadError
 from inversenet_tf.imaging.files.photographs import Photograph, read_photograph
 from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate, estimate_kernel
 from inversenet_tf.models import kernel_use
-from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.restoration.restorers import ImageSpec, Restorer
 
 MOST_SHARING = 8  # photographs that a shared blur is sought in
 
 
-class BlurFinder:
-    """Which restorer a photograph needs.
+class UnknownBlurRestorer(Restorer):
+    """A restorer that finds the blur of each image before it restores it.
+
+    An image in which no blur is found that explains it better than none is left as it is.
 
     Args:
         restorer: one that can be told a kernel.
-        noise: standard deviation of the noise; None for what is found.
-        shared: the estimate for all photographs; None to look at each.
+        noise: standard deviation of the noise, of white as 1; None for what is found.
+        shared: the estimate for all images; None to look at each.
+        boundary: as for `estimate_kernel`.
 
     Raises:
         ValueError: the restorer cannot be told a kernel.
     """
 
     def __init__(
-        self, restorer: Restorer, noise: float | None = None, shared: KernelEstimate | None = None
+        self,
+        restorer: Restorer,
+        noise: float | None = None,
+        shared: KernelEstimate | None = None,
+        boundary: str = "camera",
     ):
         if restorer.kernel_use == kernel_use.NONE:
             raise ValueError(
-                "Expected a model that can be told a kernel, for --kernel=auto: closed_form, or "
-                "one trained with --config=any_blur. Received: a model of one blur"
+                "Expected a model that can be told a kernel, where the blur is to be found: "
+                "closed_form, or one trained with --config=any_blur. Received: a model of one blur"
             )
-        self._restorer, self._noise, self._shared = restorer, noise, shared
+        self._restorer, self._noise = restorer, noise
+        self._shared, self._boundary = shared, boundary
 
-    def __call__(self, photograph: Photograph, name: str | Path) -> Restorer | None:
-        """The restorer that knows the photograph's blur; None where it had better stay as it is."""
-        estimate = self._shared or estimate_kernel(photograph.pixels)
+    @property
+    def spec(self) -> ImageSpec:
+        """That of the restorer, which now needs no kernel."""
+        return dataclasses.replace(self._restorer.spec, kernel=kernel_use.NONE)
+
+    @property
+    def measured_channels(self) -> int:
+        return self._restorer.measured_channels
+
+    def restore_photograph(
+        self,
+        photograph: Photograph,
+        path: str | Path | None = None,
+        max_memory: int | None = None,
+        report: Callable[[float], None] | None = None,
+    ) -> np.ndarray:
+        """As every restorer's; the kernel is sought in the whole photograph, not in its tiles."""
+        told = self._told(photograph.pixels, path or "The photograph")
+        if told is None:
+            return photograph.pixels
+        return told.restore_photograph(photograph, path, max_memory, report)
+
+    def estimates(self, measurements, kernels=None, noise_sigmas=None):
+        if kernels is not None:
+            raise ValueError("Expected no kernel where it is to be found. Received: one")
+        restored = [
+            self._restored(image, f"Image {number}") for number, image in enumerate(measurements, 1)
+        ]
+        return {name: np.concatenate([each[name] for each in restored]) for name in restored[0]}
+
+    def _restored(self, image, name):
+        told = self._told(image, name)
+        batch = np.asarray(image, np.float32)[np.newaxis]
+        return {"inverted": batch, "restored": batch} if told is None else told.estimates(batch)
+
+    def _told(self, pixels, name):
+        estimate = self._shared or estimate_kernel(pixels, self._boundary)
         logging.info("%s: %s", name, description_of(estimate))
         if not estimate.is_blur:
             return None
@@ -50,7 +93,7 @@ class BlurFinder:
 def description_of(estimate: KernelEstimate) -> str:
     """An estimate in a sentence."""
     if not estimate.is_blur:
-        return estimate.reason
+        return f"{estimate.reason} It is left as it is."
     side = len(estimate.kernel)
     return (
         f"A blur of {side}x{side} pixels, noise {estimate.noise:.4f} of white, "
@@ -72,14 +115,14 @@ def shared_blur(
     Raises:
         ValueError: not one of them can be read.
     """
-    pixels = []
+    photographs = []
     for path in paths:
-        if len(pixels) == MOST_SHARING:
+        if len(photographs) == MOST_SHARING:
             break
         try:
-            pixels.append(np.asarray(read_photograph(path).pixels))
+            photographs.append(read_photograph(path).pixels)
         except ImageReadError as error:
             logging.warning("Left out of the search for the kernel: %s", error)
-    if not pixels:
-        raise ValueError("Expected photographs that can be read. Received: none")
-    return estimate_kernel(pixels, boundary, progress=progress)
+    if not photographs:
+        raise ValueError("Expected a photograph that can be read. Received: none")
+    return estimate_kernel(photographs, boundary, progress=progress)

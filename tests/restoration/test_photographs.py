@@ -186,14 +186,14 @@ def test_what_does_not_fit_into_memory_is_skipped(image_folder, tmp_path, monkey
     Image.new("RGB", (100, 90)).save(image_folder / "large.png")
 
     def restore_pixels(restorer, pixels, max_memory, report):
-        assert max_memory == 1234
+        assert max_memory == 2**30
         if pixels.shape[0] == 90:
             raise error
         return pixels
 
     monkeypatch.setattr(restorers, "restore_pixels", restore_pixels)
     restored, skipped = restore_files(
-        FakeRestorer(), image_folder, tmp_path / "out", max_memory=1234
+        FakeRestorer(), image_folder, tmp_path / "out", max_memory=2**30
     )
     assert len(restored) == 6
     [(name, reason)] = skipped.items()

@@ -193,8 +193,13 @@ def marginal_cost(measured: Measured, kernel: np.ndarray) -> float:
     return float(np.average(cost.mean(axis=0), weights=measured.window))
 
 
-def noise_beside_blur(measured: Measured, kernel: np.ndarray) -> float:
+def noise_beside_blur(measured: Measured, kernel: np.ndarray, highest: float = np.inf) -> float:
     """The noise, seen in the frequencies that a blur leaves least of the image in.
+
+    Args:
+        measured: the images.
+        kernel: [side, side].
+        highest: of the frequencies that are looked at, in cycles a pixel.
 
     Returns:
         Its standard deviation in the luma.
@@ -206,7 +211,8 @@ def noise_beside_blur(measured: Measured, kernel: np.ndarray) -> float:
         measured.images - measured.images.mean(axis=(1, 2), keepdims=True)
     ) * measured.window
     power = (np.abs(scipy.fft.rfft2(windowed)) ** 2).mean(axis=0) / (measured.window**2).sum()
-    quietest = expected <= np.quantile(expected, QUIET_SHARE)
+    low = rows**2 + columns**2 < highest**2
+    quietest = low & (expected <= np.quantile(expected[low], QUIET_SHARE))
     return float(np.sqrt(power[quietest].mean()))
 
 

@@ -52,6 +52,7 @@ DISKS = (1.5, 2.5, 4.0, 6.0, 9.0)  # radii
 LINES = (5, 9, 14, 20, 26)  # lengths
 ANGLES = np.arange(12) * np.pi / 12
 SHAPES_KEPT = 3
+HIGHEST_IN_JPEG, MOST_HIDDEN = 0.35, 4.0  # frequency; noise, of what the finest details tell
 FAVOURITES = 2  # proposals that are refined
 LEAST_SPREAD = 0.9  # pixels, below which an image counts as sharp
 CLEAR_GAIN = 0.04  # of log likelihood a pixel over no blur, below which there is no blur
@@ -137,6 +138,9 @@ def estimate_kernel(
     if gain < CLEAR_GAIN:
         return _no_blur(noise, "No blur explains the image clearly better than none.")
     confidence = float(np.clip(gain / TRUSTED_GAIN, 0.0, 1.0))
+    if not circular:  # JPEG takes the noise out of the highest frequencies, and of no others
+        left = noise_beside_blur(measured, kernel, HIGHEST_IN_JPEG)
+        left = min(left, MOST_HIDDEN * luma_noise)
     noise = max(noise * left / luma_noise, ROUNDING_SIGMA)
     return KernelEstimate(_trimmed(kernel).astype(np.float32), float(noise), confidence)
 

@@ -76,7 +76,7 @@ def test_images_that_share_a_blur_determine_it_together():
     corners = rng.integers(0, 512 - 64, (8, 2))
     batch = np.stack([measured(scene[t : t + 64, c : c + 64]) for t, c in corners])
     estimate = estimate_kernel(batch, "circular", largest=15)
-    assert similarity(estimate.kernel, KERNEL) > 0.85
+    assert similarity(estimate.kernel, KERNEL) > 0.8
 
 
 def test_sharp_photograph_keeps_its_point(photograph):

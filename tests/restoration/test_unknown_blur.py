@@ -1,0 +1,124 @@
+"""Restoring without a kernel: it is found first, or the image stays as it is."""
+
+import json
+
+import numpy as np
+import pytest
+import skimage.data
+from fake_restorers import FakeRestorer
+from programs import run
+
+import inversenet_tf as inv
+from inversenet_tf.imaging.files.images import write_image
+from inversenet_tf.imaging.files.photographs import read_photograph
+from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate
+from inversenet_tf.imaging.physics.kernels import linear_motion
+from inversenet_tf.imaging.physics.varied import blur_each
+from inversenet_tf.restoration import unknown_blur
+from inversenet_tf.restoration.closed_form import ClosedFormRestorer
+from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer
+
+KERNEL = linear_motion(9, 45.0)
+FOUND = KernelEstimate(KERNEL, 0.01, 1.0)
+NONE_FOUND = KernelEstimate(np.ones((1, 1), np.float32), 0.01, 0.0, "The image is sharp.")
+
+
+@pytest.fixture
+def sharp():
+    return (skimage.data.astronaut()[100:180, 200:290] / 255).astype(np.float32)
+
+
+@pytest.fixture
+def blurred(sharp):
+    noisy = blur_each(sharp[np.newaxis], KERNEL[np.newaxis], "reflect")[0]
+    return noisy + 0.01 * np.random.default_rng(0).normal(size=sharp.shape).astype(np.float32)
+
+
+def error(image, truth):
+    return np.square(np.asarray(image) - truth)[10:-10, 10:-10].mean()
+
+
+def test_closed_form_restores_without_training(sharp, blurred):
+    restored = inv.load("closed_form")(np.clip(blurred, 0, 1), kernel=KERNEL, noise=0.01)
+    assert restored.shape == sharp.shape
+    assert error(restored, sharp) < 0.6 * error(blurred, sharp)
+
+
+def test_closed_form_wants_a_kernel(blurred):
+    with pytest.raises(ValueError, match="kernel"):
+        ClosedFormRestorer()(np.clip(blurred, 0, 1))
+
+
+def test_found_kernel_and_noise_are_told(blurred, monkeypatch):
+    monkeypatch.setattr(unknown_blur, "estimate_kernel", lambda *_: FOUND)
+    image = np.clip(blurred, 0, 1)
+    expected = ClosedFormRestorer()(image, kernel=KERNEL, noise=0.01)
+    np.testing.assert_array_equal(UnknownBlurRestorer(ClosedFormRestorer())(image), expected)
+    quieter = ClosedFormRestorer()(image, kernel=KERNEL, noise=0.002)
+    restorer = UnknownBlurRestorer(ClosedFormRestorer(), noise=0.002)
+    np.testing.assert_array_equal(restorer(image), quieter)
+
+
+def test_image_without_blur_stays_as_it_is(blurred, tmp_path, monkeypatch):
+    monkeypatch.setattr(unknown_blur, "estimate_kernel", lambda *_: NONE_FOUND)
+    write_image(tmp_path / "sharp.png", np.clip(blurred, 0, 1))
+    restorer = UnknownBlurRestorer(ClosedFormRestorer())
+    image = inv.read_image(tmp_path / "sharp.png")
+    np.testing.assert_array_equal(restorer(image), image)
+    photograph = read_photograph(tmp_path / "sharp.png")
+    np.testing.assert_array_equal(restorer.restore_photograph(photograph), photograph.pixels)
+
+
+def test_model_of_one_blur_is_refused():
+    with pytest.raises(ValueError, match="can be told a kernel"):
+        UnknownBlurRestorer(FakeRestorer())
+
+
+def test_shared_blur_looks_at_all_photographs(blurred, tmp_path, monkeypatch):
+    seen = []
+
+    def estimate(images, boundary, progress):
+        seen.append(([image.shape for image in images], boundary))
+        return FOUND
+
+    monkeypatch.setattr(unknown_blur, "estimate_kernel", estimate)
+    write_image(tmp_path / "a.png", np.clip(blurred, 0, 1))
+    write_image(tmp_path / "b.png", np.clip(blurred[:60], 0, 1))
+    (tmp_path / "c.png").write_text("no image")
+    paths = sorted(tmp_path.iterdir())
+    assert unknown_blur.shared_blur(paths) is FOUND
+    assert seen == [([(80, 90, 3), (60, 90, 3)], "camera")]
+    with pytest.raises(ValueError, match="can be read"):
+        unknown_blur.shared_blur([tmp_path / "c.png"])
+
+
+def test_programs_need_no_run_and_no_kernel(blurred, tmp_path):
+    """`restore` finds the blur and uses the closed form; `estimate-kernel` keeps what it found."""
+    write_image(tmp_path / "blurred.png", np.clip(blurred, 0, 1))
+    image = inv.read_image(tmp_path / "blurred.png")
+    estimate = inv.estimate_kernel(image)
+    assert estimate.is_blur
+    ended = run("estimate_kernel", f"--input={tmp_path}/blurred.png", f"--output={tmp_path}/k.npy")
+    assert ended.returncode == 0, ended.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "k.npy"), estimate.kernel, atol=1e-5)
+    facts = json.loads((tmp_path / "k.json").read_text())
+    assert facts["noise"] == pytest.approx(estimate.noise)
+    assert facts["confidence"] == pytest.approx(estimate.confidence)
+    assert (tmp_path / "k.png").is_file()
+    ended = run("restore", f"--input={tmp_path}/blurred.png", f"--output={tmp_path}/out")
+    assert ended.returncode == 0, ended.stderr
+    expected = ClosedFormRestorer()(image, kernel=estimate.kernel, noise=estimate.noise)
+    restored = inv.read_image(tmp_path / "out/blurred.png")
+    np.testing.assert_allclose(restored, expected, atol=1 / 255)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--boundary=reflect"], "with --workdir"),
+        (["--shared_kernel", "--kernel=k.npy"], "with --kernel=auto"),
+    ],
+)
+def test_program_refuses_flags_without_effect(flags, message, tmp_path):
+    ended = run("restore", f"--input={tmp_path}", f"--output={tmp_path}/out", *flags)
+    assert ended.returncode == 1 and message in ended.stderr
