@@ -26,7 +26,8 @@ PROGRAMS = [
     path for place in ("tools", "configs", "examples") for path in (ROOT / place).rglob("*.py")
 ]
 COMMAND = re.compile(
-    r"(?:^|\s|/)(?:inversenet ([a-z][\w-]*)|tools/(?=[\w/]+\.py (?:\.{3} )?--)([\w/]+)\.py)(?=\s|$)(.*)"
+    r"(?:^|\s|/)(?:inversenet ([a-z][\w-]*)|tools/(?=[\w/]+\.py (?:\.{3} )?--)([\w/]+)\.py)"
+    r"(?=\s|$)(.*)"
 )
 # What a page leaves out of a command as `...`, or within a sentence.
 LEFT_OUT = {
