@@ -30,6 +30,7 @@ METHODS = (
 )
 NONLINEARITIES = ("abs", "none")
 TASKS = ("restoration", "separation")
+ESTIMATED = "auto"  # a kernel, instead of a file's name
 SURROGATES = ("linear_convolution", "relu_convolution", "shared_kernel", "mixing")
 
 
@@ -105,7 +106,9 @@ class SurrogateConfig:
     filters: int = 16  # of the first layer of both kinds of convolutions
     kernel_size: int = 5  # of both layers, together 2 * kernel_size - 1; of shared_kernel its own
     boundary: str = "circular"  # of convolutions. Paper: not said
-    initial_kernel: str = ""  # shared_kernel: a kernel's file to begin with; "": at random
+    # shared_kernel: a kernel's file to begin with; "auto": the one that is estimated from the
+    # measurements; "": at random.
+    initial_kernel: str = ""
     units: int = 16  # mixing: of its first layer
     # Of the random weights, times Glorot's. What no image of the prior shows of an operator, its
     # highest frequencies, stays as it began: a small beginning leaves less of it.

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.decomposition import FastICA
 
-from blind_gan_tf.config import InversionConfig
+from blind_gan_tf.config import ESTIMATED, InversionConfig
 from blind_gan_tf.inversion import invert
 from blind_gan_tf.mixing import additive
 from blind_gan_tf.prior import Prior
@@ -16,6 +16,7 @@ from blind_gan_tf.refinement import refine
 from blind_gan_tf.search_log import SearchLog
 from blind_gan_tf.surrogate import build_surrogate
 from inversenet_tf.imaging.baselines.wiener import wiener as wiener_deconvolution
+from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
 from inversenet_tf.imaging.physics.kernels import from_file
 
 ICA_ITERATIONS = 1000
@@ -145,19 +146,35 @@ def _surrogate(setting, kernel, seed):
 def initial_kernels(setting):
     """The kernel that the surrogates of each group begin with, or None for a random one.
 
-    Each group has its own, so that it may be one that was estimated from its measurements.
+    With `surrogate.initial_kernel` "auto" it is estimated from the group's own measurements.
     """
-    kernel = kernel_to_begin_with(setting.config.surrogate)
-    return [kernel for _ in setting.problem.groups]
+    problem, config = setting.problem, setting.config.surrogate
+    if config.initial_kernel == ESTIMATED:
+        return [estimated_kernel(problem.measurements[g], config) for g in problem.groups]
+    kernel = kernel_to_begin_with(config)
+    return [kernel for _ in problem.groups]
+
+
+def estimated_kernel(measurements, config):
+    """The kernel of the blur that measurements [n, height, width, channels] share.
+
+    Args:
+        measurements: in [0, 1].
+        config: a `SurrogateConfig`, for size and boundary of the kernel.
+    """
+    estimate = estimate_kernel(measurements, config.boundary, largest=config.kernel_size)
+    return estimate.kernel
 
 
 def kernel_to_begin_with(config):
-    """The kernel in the file that a `SurrogateConfig` names, or None.
+    """The kernel in the file that a `SurrogateConfig` names, or None where it names none.
 
     Raises:
         ValueError: the file cannot be read as a kernel.
     """
-    return from_file(config.initial_kernel) if config.initial_kernel else None
+    if config.initial_kernel in ("", ESTIMATED):
+        return None
+    return from_file(config.initial_kernel)
 
 
 def blind_refined(setting):

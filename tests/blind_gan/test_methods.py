@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import skimage.data
 from blind_gan.toys import SIDE, linear_generator, toy_prior
 
 from blind_gan_tf import methods
@@ -13,8 +14,9 @@ from blind_gan_tf.methods import METHODS, Setting, fitted
 from blind_gan_tf.mixing import Mixing
 from blind_gan_tf.problems import Problem, stacked, unstacked
 from inversenet_tf.imaging.baselines.wiener import wiener
-from inversenet_tf.imaging.physics.kernels import camera_shake, gaussian
+from inversenet_tf.imaging.physics.kernels import camera_shake, gaussian, linear_motion
 from inversenet_tf.imaging.physics.operators import Blur
+from inversenet_tf.imaging.physics.varied import blur_each
 
 SEARCHES = ("pgd", "pgd_known", "naive", "range", "blind")
 
@@ -170,3 +172,26 @@ def test_sources_are_stacked_and_unstacked():
     images = np.random.default_rng(5).random((2, 3, 4, 5, 2))
     assert stacked(images).shape == (2, 4, 5, 6)
     np.testing.assert_array_equal(unstacked(stacked(images), 3), images)
+
+
+def test_a_search_may_begin_with_the_kernel_of_its_own_measurements():
+    """Each group of measurements has a kernel of its own, and one is found for it."""
+    shared = linear_motion(5, 0.0), linear_motion(5, 90.0)
+    scene = skimage.data.astronaut()[:256, 128:384].reshape(4, 64, 4, 64, 3) / 255
+    images = scene.transpose(0, 2, 1, 3, 4).reshape(16, 64, 64, 3).astype(np.float32)
+    kernels = np.repeat(np.stack(shared), 8, axis=0)
+    config = InversionConfig()
+    config.surrogate.name, config.surrogate.kernel_size = "shared_kernel", 9
+    config.surrogate.initial_kernel = "auto"
+    problem = SimpleNamespace(
+        measurements=blur_each(images, kernels).numpy(), groups=[slice(0, 8), slice(8, 16)]
+    )
+    horizontal, vertical = methods.initial_kernels(SimpleNamespace(problem=problem, config=config))
+    assert moments(horizontal)[1] > 4 * moments(horizontal)[0]
+    assert moments(vertical)[0] > 4 * moments(vertical)[1]
+
+
+def moments(kernel):
+    """The variance of a kernel's mass along the rows and along the columns."""
+    places = (np.arange(len(kernel)) - len(kernel) // 2) ** 2
+    return kernel.sum(1) @ places, kernel.sum(0) @ places
