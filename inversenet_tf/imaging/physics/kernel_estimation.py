@@ -37,14 +37,14 @@ NOISE_SIDE = 1024  # pixels a side of the middle that the noise is estimated in
 LEAST_SIDE = 32  # pixels of an image that a kernel can be sought in
 SIZES = (27, 43)  # sides of the kernels sought: the second where the first was too small
 SMALLEST_SIZE = 5  # side of the kernel at the coarsest scale
-SCALE_STEP = np.sqrt(0.5)  # from one scale to the next coarser one
 ROUNDS = 5  # of image and kernel by turns, at a scale
 LAST_ROUNDS = 8  # at the finest
 # Starting weights of the number of gradients that are not zero: the larger, the stronger an edge
-# must be at first. Which is best depends on the images; they are all tried.
-SPARSITIES = (0.004, 0.01, 0.02, 0.04)
+# must be at first; and the step from one scale to the next coarser one. Which is best depends on
+# the images: they are all tried.
+SEARCHES = ((0.004, 0.7), (0.01, 0.7), (0.02, 0.7), (0.04, 0.7), (0.01, 0.6), (0.02, 0.6))
 SPARSITY_DECAY = 1.1  # from round to round
-REFINEMENT = np.geomspace(1e-3, 1e-5, 20)  # weights of the last rounds, for the best proposal
+REFINEMENT = np.geomspace(1e-3, 1e-5, 16)  # weights of the last rounds, for the best proposal
 RIDGE = 1e-3  # of the kernel's least squares, of the gradients' energy
 NEGLIGIBLE = 0.05, 0.02  # of a kernel's greatest value: of proposals, and of the refined kernel
 GAUSSIANS = (0.5, 0.8, 1.2, 1.8, 2.6, 3.6, 5.0)  # standard deviations
@@ -191,9 +191,9 @@ def _search(measured, few, size, told):
     point = np.zeros((size, size))
     point[size // 2, size // 2] = 1.0
     proposals = [point, *_likeliest_shapes(few, size)]
-    for i, sparsity in enumerate(SPARSITIES):
-        proposals.append(_propose(measured, size, sparsity))
-        told((i + 1) / (len(SPARSITIES) + 2))
+    for i, (sparsity, step) in enumerate(SEARCHES):
+        proposals.append(_propose(measured, size, sparsity, step))
+        told((i + 1) / (len(SEARCHES) + 2))
     costs = [marginal_cost(measured, kernel) for kernel in proposals]
     best = int(np.argmin(costs))
     if best == 0:
@@ -205,8 +205,6 @@ def _search(measured, few, size, told):
     measured = dataclasses.replace(measured, noise=max(noise, LUMA_ROUNDING))
     candidates = [*favourites, *(_refine(measured, kernel) for kernel in favourites)]
     kernel = min(candidates, key=lambda candidate: marginal_cost(measured, candidate))
-    again = _refine(measured, kernel)
-    kernel = min(kernel, again, key=lambda candidate: marginal_cost(measured, candidate))
     gain = marginal_cost(measured, point) - marginal_cost(measured, kernel)
     return _centred(kernel), gain, measured.noise
 
@@ -240,11 +238,11 @@ def _line(size, length, angle):
     return draw_path(np.clip(path + size // 2, 0, size - 1), size).astype(np.float64)
 
 
-def _propose(measured, size, sparsity):
+def _propose(measured, size, sparsity, step):
     """Kernel and image by turns, from coarse to fine."""
     sizes = [size]
     while sizes[-1] > SMALLEST_SIZE:
-        sizes.append(_odd(int(np.ceil(sizes[-1] * SCALE_STEP))))
+        sizes.append(_odd(int(np.ceil(sizes[-1] * step))))
     kernel = np.array([[0.0, 0.0, 0.0], [0.0, 2.0, 1.0], [0.0, 0.0, 0.0]]) / 3
     for side in reversed(sizes):
         scaled = measured.scaled(side / size)
