@@ -15,12 +15,12 @@ COMMANDS = {
     "restore": "Restore photographs with a trained run or an export.",
     "estimate-kernel": "Find the blur of photographs from themselves.",
     "export": "Write a trained run as a SavedModel for TensorFlow Serving.",
-    "verify": "Compare an export with the run it was made of, in a fresh process.",
+    "verify": "Compare an export with its run, in a fresh process.",
     "convert": "Convert an export to a LiteRT (TensorFlow Lite) file.",
     "client": "Restore photographs with a model that a server serves.",
-    "invert": "Recover images and their unknown operator from measurements alone.",
+    "invert": "Recover images and an unknown operator from measurements.",
     "prepare": "Pack a folder of images into a few large files for training.",
-    "reproduce": "Make a table of the paper: train what is missing, then measure.",
+    "reproduce": "Make a table of the paper, with the trainings it needs.",
     "benchmark": "Measure speed against PyTorch on this machine.",
 }
 HELP = ("--help", "-h", "help")

@@ -95,7 +95,7 @@ class TrainingConfig:
     # epoch is shorter.
     steps_per_epoch: int = 100
     seed: int = 0
-    # A run or an export whose U-Net and DAE the training begins with; "": random weights.
+    # A run whose U-Net and DAE the training begins with; "": random weights.
     initial_weights: str = ""
     precision: str = "float32"  # one of PRECISIONS
     # Decay of a moving average of the weights of U-Net and DAE, which is what is then used; 0:

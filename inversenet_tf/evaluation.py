@@ -183,8 +183,9 @@ def _place(workdir, own, data, source, limit, words):
     if limit is not None and limit < len(source):
         words.insert(0, f"first-{limit}")
     if data is not None and canonical_source(data) != canonical_source(own):
-        name = re.sub(r"[^\w.]+", "-", data)[-LONGEST_NAME:].strip("-.")
-        words.insert(0, f"{name}-{_mark(canonical_source(data))}")
+        place = canonical_source(data)
+        name = re.sub(r"[^\w.]+", "-", place)[-LONGEST_NAME:].strip("-.")
+        words.insert(0, f"{name}-{_mark(place)}")
     return workdir / EVALUATIONS / "-".join(words) if words else workdir
 
 

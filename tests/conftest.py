@@ -71,6 +71,16 @@ def shared_image_folder(tmp_path_factory):
     return _noise(tmp_path_factory.mktemp("shared") / "images")
 
 
+@pytest.fixture
+def darker_folder(image_folder, tmp_path):
+    """The same images at half the light: measurements of the user's own."""
+    darker = tmp_path / "darker"
+    darker.mkdir()
+    for path in image_folder.iterdir():
+        Image.fromarray(np.asarray(Image.open(path)) // 2).save(darker / path.name)
+    return darker
+
+
 def _noise(folder):
     folder.mkdir()
     generator = np.random.default_rng(1)

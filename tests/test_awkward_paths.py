@@ -141,6 +141,8 @@ def test_folders_whose_names_have_commas(image_folder, tmp_path):
         assert len(open_source(f"folder:{place}", HELD_OUT)) == 6 * len(chosen)
         output = tmp_path / f"set{chosen}"
         assert prepare(f"folder:{place}", output)["count"] == 6 * len(chosen)
+    for path in paths[1].iterdir():
+        Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
     assert open_source(f"pairs:{paths[0]},{paths[1]}", HELD_OUT).paired
     with pytest.raises(ValueError, match="Expected a directory of images. Received: nowhere"):
         open_source(f"folder:nowhere,{paths[0]}", HELD_OUT)

@@ -13,7 +13,7 @@ from inversenet_tf.shipped import config_path, experiments, with_config_paths
 
 def test_every_command_is_a_tool():
     for name in COMMANDS:
-        assert (ROOT / "tools" / f"{name}.py").is_file()
+        assert (ROOT / "tools" / f"{name.replace('-', '_')}.py").is_file()
 
 
 def test_the_help_fits_a_screen(capsys):

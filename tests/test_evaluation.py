@@ -53,8 +53,8 @@ def test_degraded_is_the_score_of_the_stored_measurement(run, image_folder):
     assert psnr == pytest.approx(expected, abs=0.01)
 
 
-def test_pairs_of_the_user_have_no_known_kernel(run, image_folder):
-    results = evaluate(run, data=f"pairs:{image_folder},{image_folder}", limit=3)
+def test_pairs_of_the_user_have_no_known_kernel(run, image_folder, darker_folder):
+    results = evaluate(run, data=f"pairs:{image_folder},{darker_folder}", limit=3)
     assert list(results["methods"]) == ["degraded", "inverted", "restored"]
     assert results["number_of_images"] == 3
     assert results["methods"]["degraded"]["psnr"] == pytest.approx(GREATEST_PSNR)

@@ -93,7 +93,9 @@ def keys(measured, scale):
 
 
 @BOTH
-def test_pairs_of_one_size_cannot_stand_for_a_smaller_measurement(config, image_folder, tmp_path):
-    config.data.train = config.data.validation = f"pairs:{image_folder},{image_folder}"
+def test_pairs_of_one_size_cannot_stand_for_a_smaller_measurement(
+    config, image_folder, darker_folder, tmp_path
+):
+    config.data.train = config.data.validation = f"pairs:{image_folder},{darker_folder}"
     with pytest.raises(ValueError, match=f"scale 1 with pairs.*scale {config.operator.scale}"):
         train(config, tmp_path / "run")

@@ -39,7 +39,7 @@ EXTEND = flags.DEFINE_bool(
 INITIAL_WEIGHTS = flags.DEFINE_string(
     "initial_weights",
     None,
-    "Fine-tuning: a run, or an export, whose U-Net and DAE the training begins with. The same as "
+    "Fine-tuning: a run whose U-Net and DAE the training begins with. The same as "
     "--config.training.initial_weights, of an InverseNet.",
 )
 PRINT_CONFIG = flags.DEFINE_bool(

@@ -171,9 +171,9 @@ def converted(saved_model, quantize=NONE):
     Raises:
         ValueError: LiteRT lacks operations of the network.
     """
-    signatures = [SERVING_DEFAULT, INTERMEDIATE]
-    if spec_from(read_metadata(saved_model)).kernel == kernel_use.REQUIRED:
-        signatures.remove(INTERMEDIATE)
+    metadata = read_metadata(saved_model)
+    restores = "images" in metadata and spec_from(metadata).kernel != kernel_use.REQUIRED
+    signatures = [SERVING_DEFAULT, INTERMEDIATE] if restores else [SERVING_DEFAULT]
     with taken_literally(saved_model) as literal:
         return _converted(literal, signatures, quantize)
 

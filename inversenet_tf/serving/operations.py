@@ -41,7 +41,7 @@ IMAGES = """
     LRN MaxPool MaxPoolV2 AdjustContrastv2 AdjustHue AdjustSaturation HSVToRGB RGBToHSV
     ResizeArea ResizeBicubic ResizeBilinear ResizeNearestNeighbor ScaleAndTranslate
     ImageProjectiveTransformV2 ImageProjectiveTransformV3
-    DecodeJpeg DecodePng EncodeJpeg EncodePng ExtractJpegShape
+    DecodeJpeg DecodePng EncodeJpeg EncodePng ExtractImagePatches ExtractJpegShape
 """
 STRINGS = "DecodeRaw StringLength Substr"
 ALLOWED = frozenset(

@@ -74,15 +74,15 @@ def test_two_replicas_give_what_one_gives(small_prior_config, tmp_path, monkeypa
     monkeypatch.setattr(keras.layers, "ReLU", smooth)
     monkeypatch.setattr(keras.layers, "LeakyReLU", smooth)
     small_prior_config.training.deterministic = False
-    checkpoints = []
+    kept = []
     for replicas in (1, 2):
         small_prior_config.runtime.replicas = replicas
         train_prior(small_prior_config, tmp_path / str(replicas))
         last = checkpoints.latest(tmp_path / str(replicas) / "checkpoints" / "last")
         reader = tf.train.load_checkpoint(str(last / "state"))
         names = [n for n, t in reader.get_variable_to_dtype_map().items() if t.is_floating]
-        checkpoints.append({name: reader.get_tensor(name) for name in names})
-    one, two = checkpoints
+        kept.append({name: reader.get_tensor(name) for name in names})
+    one, two = kept
     assert one.keys() == two.keys() and len(one) > 50
     assert any("generator_average" in name for name in one) and any(
         "moving" in name for name in one

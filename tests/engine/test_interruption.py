@@ -98,6 +98,7 @@ def test_a_training_that_is_asked_to_end_is_saved_and_goes_on_to_the_same_bits(
     small_config.training.deterministic = True
     small_config.training.steps, small_config.training.steps_per_epoch = 8, 4
     small_config.network.depth = 3
+    small_config.runtime.annealing_snapshots = True
 
     def terminate_at_first(keeper, batch, logs=None):
         if keeper.model.step == 1:

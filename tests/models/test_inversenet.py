@@ -221,7 +221,8 @@ def test_the_comparator_is_off_or_counts(batch):
 def test_validation_scores_both_outputs(batch):
     model = make()
     scores = model.evaluate(*batch, return_dict=True, verbose=0)
-    wanted = {f"{m}_{n}" for m in ("psnr", "ssim") for n in ("inverted", "restored")}
+    names = ("degraded", "inverted", "restored")
+    wanted = {f"{m}_{n}" for m in ("psnr", "ssim") for n in names}
     assert set(scores) == wanted
 
 

@@ -98,11 +98,6 @@ def hdf5():
     return [plain, _made(write_compressed, "a.h5")]
 
 
-def pickles():
-    weights = {"fc": [np.eye(4, dtype=np.float32), np.ones(4, np.float32)]}
-    return [_made(lambda p: np.save(p, weights, allow_pickle=True), "a.npy")]
-
-
 def configs():
     return [json.dumps(dataclasses.asdict(Config())).encode()]
 
@@ -160,7 +155,6 @@ KINDS = {
     "archives": Kind("a.npz", archives, read_arrays),
     "kernels": Kind("a.npy", arrays, from_file),
     "hdf5": Kind("a.h5", hdf5, read_weights),
-    "pickles": Kind("a.npy", pickles, read_weights),
     "configs": Kind("a.json", configs, lambda p: config_from_dict(Config, read_json(p)).validate()),
     "metadata": Kind("a.json", metadata, _read_metadata),
     "prepared": Kind("index.json", indices, lambda p: Prepared(p.parent, 3, 1)),

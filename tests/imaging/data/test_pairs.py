@@ -239,14 +239,14 @@ def test_whole_images_come_one_by_one():
     assert [images.shape for _, images in taken] == [(1, 300, 451, 3), (1, 400, 600, 3)]
 
 
-def test_pairs_of_the_user_are_cropped_together(image_folder):
-    source = open_source(f"pairs:{image_folder},{image_folder}", TRAINING)
+def test_pairs_of_the_user_are_cropped_together(image_folder, darker_folder):
+    source = open_source(f"pairs:{image_folder},{darker_folder}", TRAINING)
     stream = training_pairs(source, None, None, RANDOM, batch_size=4, seed=0)
     whole_crop = dataclasses.replace(RANDOM, crop_size=40)
     held_out = evaluation_pairs(source, None, None, whole_crop, batch_size=4, seed=0)
     for measurements, images in take(stream, 3) + take(held_out, 1):
         assert images.shape == (4, 32, 32, 3)
-        np.testing.assert_array_equal(measurements, images)
+        np.testing.assert_allclose(measurements, images / 2, atol=0.51 / 255)
 
 
 def test_measurements_may_be_smaller_and_grey(folder):
@@ -274,8 +274,8 @@ def test_whole_images_are_trimmed_to_the_scale():
 
 
 @pytest.mark.parametrize("make_pairs", [training_pairs, evaluation_pairs])
-def test_pairs_of_the_user_have_one_size(image_folder, make_pairs):
-    source = open_source(f"pairs:{image_folder},{image_folder}", TRAINING)
+def test_pairs_of_the_user_have_one_size(image_folder, darker_folder, make_pairs):
+    source = open_source(f"pairs:{image_folder},{darker_folder}", TRAINING)
     with pytest.raises(ValueError, match="scale 1 with pairs.*Received: scale 4 with pairs:"):
         make_pairs(source, JOINT, NOISE, RANDOM, batch_size=4, seed=0)
 

@@ -112,12 +112,12 @@ def test_what_tensorflow_cannot_decode_pillow_does(monkeypatch):
     np.testing.assert_array_equal(part, read_image(io.BytesIO(content))[:32, :32])
 
 
-def test_every_source_gives_parts(image_folder, tmp_path):
+def test_every_source_gives_parts(image_folder, darker_folder, tmp_path):
     def window(height, width):
         return slice(2, height - 1), slice(5, 9)
 
     folder = open_source(f"folder:{image_folder}", TRAINING)
-    pairs = open_source(f"pairs:{image_folder},{image_folder}", TRAINING)
+    pairs = open_source(f"pairs:{image_folder},{darker_folder}", TRAINING)
     joined = open_source(f"folder:{image_folder},{image_folder}", TRAINING)
     photos = open_source("photos", TRAINING)
     for source in (folder, joined, photos, Selection(folder, [3, 1, 2]), Cached(folder)):

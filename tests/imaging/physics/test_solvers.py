@@ -13,7 +13,7 @@ from inversenet_tf.imaging.physics.solvers import (
     GOOD_SIZES,
     LADDER,
     ROUNDING_VARIANCE,
-    _pad_tapered,
+    extended_periodically,
     solve,
     solve_at,
     solve_without_border,
@@ -157,7 +157,7 @@ def test_each_rung_fills_the_border_with_what_the_one_before_would_have_measured
     """Against the ladder as it is described, in whole images, of the same beginning."""
     frame = tf.random.stateless_uniform((1, 31, 37, 3), [0, 1])
     (found,) = solve_without_border(frame, kernel, NOISE, UNCORRELATED)
-    padded = _pad_tapered(frame, [60 - 31, 72 - 37])  # 2 * 6 + 16 more at least
+    padded = extended_periodically(frame, [60 - 31, 72 - 37])  # 2 * 6 + 16 more at least
     for factor in LADDER:
         estimate = solve(padded, kernel, factor * NOISE, UNCORRELATED)
         padded = Blur(kernel)(estimate).numpy()
