@@ -131,7 +131,7 @@ def test_a_finished_run_is_extended(trained, shared_image_folder):
 
 
 def test_a_training_begins_with_the_networks_of_another(trained, small_config, tmp_path):
-    where = shutil.copytree(trained, tmp_path / "trained")
+    where = shutil.copytree(trained, tmp_path / "another")
     small_config.training.initial_weights = str(where)
     small_config.optimizer.learning_rate = 1e-12
     small_config.training.steps = small_config.training.steps_per_epoch = 1
