@@ -160,7 +160,7 @@ def _search_sizes(measured, few, largest, progress):
 
 
 def _noise_of(images):
-    """By the finest details of a wavelet transform, where a blur leaves only noise (Donoho 1994)."""
+    """By the finest details of a wavelet, where a blur leaves only noise (Donoho 1994)."""
     sigmas = [
         skimage.restoration.estimate_sigma(_middle(image), channel_axis=-1, average_sigmas=True)
         for image in images
