@@ -11,7 +11,7 @@ What a user needs is here, whatever the modules behind it:
 Everything is imported when it is first used, so that `import blind_gan_tf` takes no time.
 """
 
-import importlib
+from inversenet_tf.lazy import lazily
 
 # Where each public name comes from: a module, or an attribute of one.
 _PUBLIC = {
@@ -34,22 +34,4 @@ _PUBLIC = {
     "RefinementConfig": "blind_gan_tf.config:RefinementConfig",
     "recipes": "blind_gan_tf.recipes",
 }
-__all__ = [*_PUBLIC, "__version__"]
-
-
-def __getattr__(name):
-    if name == "__version__":
-        from importlib import metadata
-
-        return metadata.version("inversenet-tf")
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, attribute = _PUBLIC[name].partition(":")
-    value = importlib.import_module(module)
-    value = getattr(value, attribute) if attribute else value
-    globals()[name] = value
-    return value
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazily(__name__, _PUBLIC)

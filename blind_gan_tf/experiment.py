@@ -21,6 +21,7 @@ from inversenet_tf.engine.workdir import CHECKPOINTS, open_workdir, versions
 from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.checks import check_at_least
 from inversenet_tf.imaging.files.atomic import check_writable, written_aside
+from inversenet_tf.imaging.files.digests import sha256_of
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.paths import check_utf8
@@ -78,7 +79,7 @@ def _run_inversion(config, workdir, measurements):
     _check_scoring(config, prior, classifier)
     methods = admitted(problem, prior, config)
     inputs = {
-        "prior_sha256": hashlib.sha256(prior_file(config.prior).read_bytes()).hexdigest(),
+        "prior_sha256": sha256_of(prior_file(config.prior)),
         "measurements_sha256": hashlib.sha256(problem.measurements.tobytes()).hexdigest(),
     }
     open_workdir(workdir, config, free=SCORING_FIELDS)

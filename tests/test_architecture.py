@@ -18,6 +18,7 @@ RESTORATION = "inversenet_tf.restoration"
 SCHEMA = ("inversenet_tf.config", "inversenet_tf.recipes")
 RUN = ("inversenet_tf.data", "inversenet_tf.trained_run", "inversenet_tf.baselines")
 ALLOWED = {
+    "inversenet_tf.lazy": (),
     "inversenet_tf.quiet_tensorflow": (),
     "inversenet_tf.tensorflow_without_keras": ("inversenet_tf.quiet_tensorflow",),
     IMAGING: (),
@@ -59,7 +60,7 @@ ALLOWED = {
         "inversenet_tf.evaluation",
     ),
     "inversenet_tf.paper": ("inversenet_tf",),
-    "blind_gan_tf": (IMAGING, ENGINE, SERVING),
+    "blind_gan_tf": (IMAGING, ENGINE, SERVING, "inversenet_tf.lazy"),
 }
 
 

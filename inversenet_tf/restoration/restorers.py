@@ -236,25 +236,32 @@ class Restorer(abc.ABC):
         """
 
 
-class ToldRestorer(Restorer):
-    """A restorer that was told the kernel and the noise of all its measurements."""
+class InformedRestorer(Restorer):
+    """A restorer that gets the kernels of its measurements from elsewhere than its caller."""
 
-    def __init__(self, restorer, kernel, noise):
+    def __init__(self, restorer: Restorer):
         self._restorer = restorer
-        self._kernel = kernel
-        self._noise = noise
 
     @property
-    def spec(self):
+    def spec(self) -> ImageSpec:
         """That of the restorer, which now needs no kernel."""
         return dataclasses.replace(self._restorer.spec, kernel=kernel_use.NONE)
 
     @property
-    def measured_channels(self):
+    def measured_channels(self) -> int:
         return self._restorer.measured_channels
 
-    def close(self):
+    def close(self) -> None:
         self._restorer.close()
+
+
+class ToldRestorer(InformedRestorer):
+    """A restorer that was told the kernel and the noise of all its measurements."""
+
+    def __init__(self, restorer, kernel, noise):
+        super().__init__(restorer)
+        self._kernel = kernel
+        self._noise = noise
 
     def estimates(self, measurements):
         count, size = len(measurements), tuple(np.shape(measurements)[1:3])

@@ -1,6 +1,5 @@
 """Photographs whose blur nobody knows: it is found first, and the restorer is told it."""
 
-import dataclasses
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -11,12 +10,12 @@ from inversenet_tf.imaging.files.images import ImageReadError
 from inversenet_tf.imaging.files.photographs import Photograph, read_photograph
 from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate, estimate_kernel
 from inversenet_tf.models import kernel_use
-from inversenet_tf.restoration.restorers import ImageSpec, Restorer
+from inversenet_tf.restoration.restorers import InformedRestorer, Restorer
 
 MOST_SHARING = 8  # photographs that a shared blur is sought in
 
 
-class UnknownBlurRestorer(Restorer):
+class UnknownBlurRestorer(InformedRestorer):
     """A restorer that finds the blur of each image before it restores it.
 
     An image in which no blur is found that explains it better than none is left as it is.
@@ -43,17 +42,8 @@ class UnknownBlurRestorer(Restorer):
                 "Expected a model that can be told a kernel, where the blur is to be found: "
                 "closed_form, or one trained with --config=any_blur. Received: a model of one blur"
             )
-        self._restorer, self._noise = restorer, noise
-        self._shared, self._boundary = shared, boundary
-
-    @property
-    def spec(self) -> ImageSpec:
-        """That of the restorer, which now needs no kernel."""
-        return dataclasses.replace(self._restorer.spec, kernel=kernel_use.NONE)
-
-    @property
-    def measured_channels(self) -> int:
-        return self._restorer.measured_channels
+        super().__init__(restorer)
+        self._noise, self._shared, self._boundary = noise, shared, boundary
 
     def restore_photograph(
         self,

@@ -1,11 +1,10 @@
 """Held-out images that are not held out: those among the training images, by file or by content."""
 
-import hashlib
 import os
 
 from absl import logging
 
-READ_AT_ONCE = 2**20  # bytes
+from inversenet_tf.imaging.files.digests import sha256_of
 
 
 def warn_of_overlap(training, held_out):
@@ -68,11 +67,7 @@ def _status(path):
 
 
 def _digest(path):
-    digest = hashlib.sha256()
     try:
-        with open(path, "rb") as file:
-            while block := file.read(READ_AT_ONCE):
-                digest.update(block)
+        return sha256_of(path)
     except OSError:
         return None
-    return digest.digest()

@@ -30,7 +30,7 @@ from inversenet_tf.imaging.physics.informative import (
     images_of,
     informative_patches,
 )
-from inversenet_tf.imaging.physics.kernels import draw_path
+from inversenet_tf.imaging.physics.kernels import disk, gaussian, line
 
 BOUNDARIES = ("camera", "reflect", "circular")
 NOISE_SIDE = 1024  # pixels a side of the middle that the noise is estimated in
@@ -211,31 +211,12 @@ def _search(measured, few, size, told):
 
 def _likeliest_shapes(measured, size):
     """The best few of blurs that have a formula: Gaussians, disks and lines."""
-    shapes = [_gaussian(size, sigma) for sigma in GAUSSIANS if sigma < size / 5]
-    shapes += [_disk(size, radius) for radius in DISKS if radius < size / 2]
-    lengths = [length for length in LINES if length <= size]
-    shapes += [_line(size, length, angle) for length in lengths for angle in ANGLES]
+    shapes = [gaussian(size, sigma) for sigma in GAUSSIANS if sigma < size / 5]
+    shapes += [disk(size, radius) for radius in DISKS if radius < size / 2]
+    lengths = [length for length in LINES if length < size]
+    shapes += [line(size, length, angle) for length in lengths for angle in ANGLES]
     costs = [marginal_cost(measured, shape) for shape in shapes]
     return [shapes[i] for i in np.argsort(costs)[:SHAPES_KEPT]]
-
-
-def _gaussian(size, sigma):
-    squares = (np.arange(size) - size // 2) ** 2
-    profile = np.exp(-0.5 * squares / sigma**2)
-    kernel = np.outer(profile, profile)
-    return kernel / kernel.sum()
-
-
-def _disk(size, radius):
-    rows, columns = np.mgrid[:size, :size] - size // 2
-    kernel = np.clip(radius + 0.5 - np.hypot(rows, columns), 0.0, 1.0)
-    return kernel / kernel.sum()
-
-
-def _line(size, length, angle):
-    steps = np.linspace(-length / 2, length / 2, 16 * length + 1)
-    path = steps[:, np.newaxis] * np.array([-np.sin(angle), np.cos(angle)])
-    return draw_path(np.clip(path + size // 2, 0, size - 1), size).astype(np.float64)
 
 
 def _propose(measured, size, sparsity, step):

@@ -99,6 +99,23 @@ def gaussian(size=9, sigma=2.0):
     return normalised(np.outer(profile, profile))
 
 
+def disk(size, radius):
+    """What a lens out of focus makes of a point: [size, size]."""
+    rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
+    return normalised(np.clip(radius + 0.5 - np.hypot(rows, columns), 0.0, 1.0))
+
+
+def line(size, length, angle):
+    """Uniform motion over `length` pixels, at most size - 1, in any direction: [size, size].
+
+    Args:
+        angle: radians, counter-clockwise from the horizontal.
+    """
+    steps = np.linspace(-length / 2, length / 2, 16 * size + 1)
+    path = steps[:, np.newaxis] * np.array([-np.sin(angle), np.cos(angle)])
+    return draw_path(path + (size - 1) / 2, size)
+
+
 def chromatic(size=9, sigma=2.0):
     """One Gaussian a channel, sharpest in red, widest in blue: [size, size, 3], each of sum 1.
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from inversenet_tf.imaging.arrays import as_batch
-from inversenet_tf.imaging.physics.kernels import draw_path, draw_trajectory, normalised
+from inversenet_tf.imaging.physics.kernels import disk, draw_trajectory, line, normalised
 from inversenet_tf.imaging.physics.operators import Operator, pad
 from inversenet_tf.imaging.physics.solvers import centred
 
@@ -18,10 +18,7 @@ SHARE_WITHOUT_NOISE = 0.2  # of the images, which are only rounded
 
 def _line(generator, size):
     """A uniform motion of any length and direction."""
-    length, angle = generator.uniform(1.0, size - 1.0), generator.uniform(0.0, np.pi)
-    steps = np.linspace(-length / 2, length / 2, 16 * size + 1)
-    path = steps[:, np.newaxis] * np.array([-np.sin(angle), np.cos(angle)])
-    return draw_path(path + (size - 1) / 2, size)
+    return line(size, generator.uniform(1.0, size - 1.0), generator.uniform(0.0, np.pi))
 
 
 def _shake(generator, size):
@@ -46,10 +43,8 @@ def _gaussian(generator, size):
 
 
 def _disk(generator, size):
-    """What a lens out of focus makes of a point."""
-    rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
-    radius = generator.uniform(0.5, size / 4)
-    return normalised(np.clip(radius + 0.5 - np.hypot(rows, columns), 0.0, 1.0))
+    """A lens out of focus."""
+    return disk(size, generator.uniform(0.5, size / 4))
 
 
 def _point(generator, size):
