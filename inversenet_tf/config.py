@@ -44,6 +44,9 @@ class NetworkConfig:
     dae_condition: str = "shuffled"  # how y joins the DAE; "inner" where y is smaller; or "none"
     discriminator_width: int = 64  # DCGAN's; the paper names none
     global_skip: bool = False  # both networks predict a correction. Paper: off
+    # What "solver_unet" adds to the closed form, and its loss, are in units of the error that the
+    # closed form is expected to leave, so that strong noise and almost none count alike. Blur only.
+    scaled_correction: bool = False
     paper_literal: bool = False  # Table 4's last batch norm and ReLU
     residual_blocks: int = 16  # of "srresnet"
     residual_width: int = 64
@@ -173,6 +176,15 @@ class Config:
             raise ValueError(
                 f'Expected operator.name in {CLOSED_FORMS} with network.inverter "solver_unet". '
                 f"Received: {self.operator.name!r}"
+            )
+        if network.scaled_correction and (network.inverter, self.operator.name) != (
+            "solver_unet",
+            "blur",
+        ):
+            raise ValueError(
+                'Expected network.inverter "solver_unet" and operator.name "blur" with '
+                f"network.scaled_correction. Received: {network.inverter!r} and "
+                f"{self.operator.name!r}"
             )
         circular = self.operator.boundary == "circular"
         if network.inverter == "solver_unet" and circular and self.data.margin:

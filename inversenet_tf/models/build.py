@@ -34,12 +34,14 @@ def _unet(config):
 
 
 def _solver_unet(config):
-    channels = config.data.channels
+    channels, scaled = config.data.channels, config.network.scaled_correction
+    maps = config.operator.is_varied + scaled
     return UNet(
         config.depth,
         channels,
         True,  # it corrects the closed form
-        len(FACTORS) * channels + config.operator.is_varied + config.measured_channels,
+        len(FACTORS) * channels + maps + config.measured_channels,
+        scaled_skip=scaled,
         dtype=config.training.precision,
         name="solver_unet",
     )
@@ -142,6 +144,7 @@ def closed_form_of(config, kernel=None, spectrum=None):
         phase=Downsampling(scale).phase if scale > 1 else 0,
         to_gray=config.operator.name == "joint",
         boundary=config.operator.boundary,
+        scaled=config.network.scaled_correction,
         name="closed_form",
     )
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from inversenet_tf.imaging.physics.solvers import (
     ASSUMED_NOISE,
     ROUNDING_VARIANCE,
+    expected_error,
     solve_at,
     solve_without_border,
 )
@@ -18,6 +19,8 @@ from inversenet_tf.models import kernel_use
 # Multiples of the noise variance that the measurement has, at which an estimate is made, so that
 # the network sees what more and less regularisation does. It corrects the first.
 FACTORS = (ASSUMED_NOISE, 1.0, 10.0, 30.0)
+# How many times the expected error a correction may be. At edges it is several times as large.
+REACH = 8.0
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")
@@ -33,12 +36,16 @@ class ClosedForm(keras.layers.Layer):
         spectrum: a `Spectrum` of the images, or its fields as a dict.
         scale, phase, to_gray: as for `solve`.
         boundary: "circular", or "reflect", where nothing is taken for known beyond the frame.
+        scaled: whether what follows is in units of the error that the first estimate is expected
+            to leave, see `expected_error`. So one network serves strong noise and almost none.
 
     Input: [batch, height, width, channels] in [0, 1], and, where it is another than its own, the
     kernel of each, [batch, height, width(, channels)], and its noise, [batch]. Output: a list of
     images of that range, not clipped, [batch, height * scale, width * scale, image channels]; the
-    one for the first of `FACTORS` is the one to correct. Without a kernel of its own there follows
-    a map of the noise level, [batch, height, width, 1].
+    one for the first of `FACTORS` is the one to correct. Where scaled there follows a map of
+    `REACH` times the expected error, [batch, height, width, 1], and of the other estimates their
+    differences from the first one, by the expected error. Without a kernel of its own there follows
+    a map of the noise level.
     """
 
     def __init__(
@@ -50,6 +57,7 @@ class ClosedForm(keras.layers.Layer):
         phase=0,
         to_gray=False,
         boundary="circular",
+        scaled=False,
         **kwargs,
     ):
         super().__init__(**{"dtype": "float32"} | kwargs)
@@ -59,6 +67,7 @@ class ClosedForm(keras.layers.Layer):
         self.spectrum = spectrum or Spectrum()
         self.scale, self.phase, self.to_gray = scale, phase, to_gray
         self.boundary = boundary
+        self.scaled = scaled
 
     def call(self, measurements, kernels=None, noise_sigmas=None):
         if kernels is None and self.kernel is None:
@@ -73,6 +82,11 @@ class ClosedForm(keras.layers.Layer):
             estimates = solve_at(measurements, kernel, variance, self.spectrum, FACTORS, **settings)
         else:
             estimates = solve_without_border(measurements, kernel, variance, self.spectrum, FACTORS)
+        if self.scaled:
+            size = tf.shape(measurements)[1:3]
+            spectrum = self.spectrum.for_channels(measurements.shape[-1])
+            error = expected_error(kernel, FACTORS[0] * variance, spectrum, size)
+            estimates = _in_units_of(tf.reshape(error, [-1, 1, 1, 1]), estimates)
         if self.kernel is None:
             estimates.append(_noise_map(measurements, variance))
         return estimates
@@ -86,7 +100,18 @@ class ClosedForm(keras.layers.Layer):
             "phase": self.phase,
             "to_gray": self.to_gray,
             "boundary": self.boundary,
+            "scaled": self.scaled,
         }
+
+
+def _in_units_of(error, estimates):
+    """The first estimate, the error's map, and the other estimates' differences by the error.
+
+    An error of [1 or batch, 1, 1, 1]. The differences lie around 0.5, as images do.
+    """
+    first, *others = estimates
+    reach = tf.zeros_like(first[..., :1]) + REACH * error
+    return [first, reach, *(0.5 + 0.5 * (other - first) / error for other in others)]
 
 
 def _noise_map(measurements, variance):

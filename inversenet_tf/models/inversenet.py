@@ -14,10 +14,12 @@ from inversenet_tf.imaging.inputs import measurements_of, parts_of
 from inversenet_tf.imaging.metrics import MetricProfile, psnr, ssim
 from inversenet_tf.imaging.signed import from_signed, to_signed
 from inversenet_tf.models import kernel_use
+from inversenet_tf.models.closed_form import REACH
 from inversenet_tf.models.losses import discriminator_loss, generator_loss, squared_distance
 from inversenet_tf.models.padding import crop_to, pad_to_multiple
 
 NETWORKS = ("discriminator", "inverter", "denoiser")
+REFERENCE_ERROR = 0.05  # expected of the closed form, at which an image weighs 1 where scaled
 
 
 def clipped(outputs):
@@ -224,7 +226,7 @@ class InverseNet(AdversarialModel):
 
     def train_step(self, data):
         """One turn of Algorithm 1 on a batch of (measurements, images)."""
-        images, estimates, tapes = self._estimate(data)
+        images, estimates, tapes, image_weights = self._estimate(data)
         logs = {}
         if self.discriminator is not None:
             for _ in range(self.discriminator_steps):
@@ -232,23 +234,26 @@ class InverseNet(AdversarialModel):
         features = None if self.comparator is None else self.comparator(from_signed(images))
 
         def loss(estimate):  # of the discriminator as it is after its update
-            return self._generator_loss(estimate, images, features)
+            return self._generator_loss(estimate, images, image_weights, features)
 
         return logs | self._train_generators(estimates, tapes, loss)
 
     def pretrain_step(self, data):
         """One step of inverter and denoiser on the squared distance alone, as SRGAN begins."""
-        images, estimates, tapes = self._estimate(data)
+        images, estimates, tapes, image_weights = self._estimate(data)
         weights = self.losses_config
 
         def loss(estimate):
-            distance = squared_distance(estimate, images, weights.reduction)
+            distance = squared_distance(estimate, images, weights.reduction, image_weights)
             return weights.reconstruction_weight * distance
 
         return self._train_generators(estimates, tapes, loss)
 
     def _estimate(self, data):
-        """Signed images, and by network its signed estimate of them and the tape of it."""
+        """Signed images, by network its signed estimate of them and the tape of it, and weights.
+
+        The weights of the images in the squared distance are None where all count alike.
+        """
         inputs, images, _ = keras.utils.unpack_x_y_sample_weight(data)
         measurements, told = parts_of(inputs)
         beginnings = self._begin(measurements, told)
@@ -264,7 +269,14 @@ class InverseNet(AdversarialModel):
             with tapes["denoiser"]:
                 taken = self._to_denoise(tf.stop_gradient(inverted), measurements)
                 estimates["denoiser"] = self.denoiser(taken, training=True)
-        return images, estimates, tapes
+        return images, estimates, tapes, self._image_weights(beginnings)
+
+    def _image_weights(self, beginnings):
+        """By the square of the error that the closed form is expected to leave: [batch] or None."""
+        if self.closed_form is None or not self.closed_form.scaled:
+            return None
+        reach = from_signed(beginnings[1][:, 0, 0, 0])
+        return tf.square(REACH * REFERENCE_ERROR / reach)
 
     def _train_discriminator(self, images, estimates):
         weights = self.losses_config
@@ -289,7 +301,7 @@ class InverseNet(AdversarialModel):
         self.update_averages()
         return logs
 
-    def _generator_loss(self, estimates, images, features):
+    def _generator_loss(self, estimates, images, image_weights, features):
         weights, logits, compared = self.losses_config, None, None
         if self.discriminator is not None:
             logits = self.discriminator(estimates, training=True)
@@ -306,6 +318,7 @@ class InverseNet(AdversarialModel):
             true_features=features,
             feature_weight=weights.feature_weight,
             reduction=weights.reduction,
+            image_weights=image_weights,
         )
 
     def test_step(self, data):

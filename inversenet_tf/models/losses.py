@@ -28,14 +28,17 @@ def discriminator_loss(real_logits, fake_logits, real_label, fake_label):
     return soft_gan_loss(real_logits, real_label) + tf.add_n(fakes)
 
 
-def squared_distance(estimates, targets, reduction="sum"):
+def squared_distance(estimates, targets, reduction="sum", weights=None):
     """||estimates - targets||^2 of Eqs. 7, 8, 11 and 12.
 
     Args:
         estimates, targets: [batch, ...] of one shape.
         reduction: "sum" over all but the batch, as the equations are written, or "mean".
+        weights: of each image, [batch]; None: all count alike, as in the paper.
     """
     per_value = tf.math.squared_difference(estimates, targets)
+    if weights is not None:
+        per_value *= tf.reshape(weights, [-1] + [1] * (len(per_value.shape) - 1))
     if reduction == "mean":
         return tf.reduce_mean(per_value)
     batch_size = tf.cast(tf.shape(per_value)[0], per_value.dtype)
@@ -52,6 +55,7 @@ def generator_loss(
     feature_weight,
     adversarial_weight=1.0,
     reduction="sum",
+    image_weights=None,
     estimated_features=None,
     true_features=None,
 ):
@@ -66,9 +70,11 @@ def generator_loss(
         feature_weight: lambda_f.
         adversarial_weight: of the first term. Paper: 1.
         reduction: of both squared distances, see `squared_distance`.
+        image_weights: of each image's squared distance, [batch]; None: all count alike.
         estimated_features, true_features: C(estimates) and C(images); None without a comparator.
     """
-    loss = reconstruction_weight * squared_distance(estimates, images, reduction)
+    distance = squared_distance(estimates, images, reduction, image_weights)
+    loss = reconstruction_weight * distance
     if logits is not None:
         loss += adversarial_weight * soft_gan_loss(logits, real_label)
     if estimated_features is not None:

@@ -19,6 +19,8 @@ class UNet(keras.Model):
         channels: of the images, 1 or 3.
         global_skip: adds the input, or its first `channels`, to the output. Paper: off.
         measurement_channels: of the input; the image's where None.
+        scaled_skip: whether the correction of the global skip is multiplied by the channel that
+            follows the image's in the input, brought from [-1, 1] to [0, 2].
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 
     Input: [batch, height, width, measurement_channels], sides a multiple of 2 ** depth. Output:
@@ -31,6 +33,7 @@ class UNet(keras.Model):
         channels=3,
         global_skip=False,
         measurement_channels=None,
+        scaled_skip=False,
         dtype=None,
         **kwargs,
     ):
@@ -57,6 +60,9 @@ class UNet(keras.Model):
         stddev = last_stddev(global_skip)
         x = convolution(channels, 2, True, stddev, dtype=dtype, name=f"d{depth}_conv")(x)
         outputs = keras.layers.Activation("tanh", dtype="float32", name=f"d{depth}")(x)
+        if scaled_skip:
+            reach = inputs[..., channels : channels + 1] + 1.0
+            outputs = keras.layers.Multiply(dtype="float32", name="scaled")([outputs, reach])
         if global_skip:
             corrected = inputs[..., :channels] if measurement_channels > channels else inputs
             outputs = keras.layers.Add(dtype="float32", name="global_skip")([corrected, outputs])
@@ -67,6 +73,7 @@ class UNet(keras.Model):
         self.channels = channels
         self.global_skip = global_skip
         self.measurement_channels = measurement_channels
+        self.scaled_skip = scaled_skip
         self.hidden_dtype = dtype
 
     @property
@@ -80,6 +87,7 @@ class UNet(keras.Model):
             "channels": self.channels,
             "global_skip": self.global_skip,
             "measurement_channels": self.measurement_channels,
+            "scaled_skip": self.scaled_skip,
             "dtype": self.hidden_dtype,
             "name": self.name,
         }

@@ -93,6 +93,26 @@ def solve_at(
     ]
 
 
+def expected_error(
+    kernels: tf.Tensor, noise_variance: tf.Tensor, spectrum: Spectrum, size: tf.Tensor
+) -> tf.Tensor:
+    """The error that the estimate of `solve` leaves of images that are as the spectrum says.
+
+    It is the posterior standard deviation, the root of the mean over frequencies f and channels of
+    S(f) sigma^2 / (|h(f)|^2 S(f) + sigma^2). It depends on the blur and the noise alone.
+
+    Args:
+        kernels, noise_variance: as for `solve`, of scale 1.
+        spectrum: of as many channels as the images, or of one.
+        size: [height, width] of the period.
+
+    Returns:
+        float32 [1 or batch], in the units of the images.
+    """
+    deconvolution = _Deconvolution(_as_batch(kernels), spectrum, size)
+    return deconvolution.expected_error(_as_noise(noise_variance))
+
+
 def _measured_mean(mean, kernels, to_gray=False):
     """A mu: [1 or batch, 1, 1, channels]."""
     measured = mean * tf.reduce_sum(kernels, axis=(1, 2), keepdims=True)
@@ -162,6 +182,16 @@ class _Deconvolution:
         """The spectrum of the estimate, for that of the turned measurement."""
         gain = self._prior / (self._power + noise)
         return self._adjoint * measured * tf.cast(gain, tf.complex64)
+
+    def expected_error(self, noise):
+        """The root of the mean posterior variance: [1 or batch]."""
+        variance = self._prior * noise / (self._power + noise)
+        # A column of `rfft2d` stands for two, but for the first and, of an even width, the last.
+        columns = tf.range(self._size[1] // 2 + 1)
+        single = (columns == 0) | (2 * columns == self._size[1])
+        weights = tf.where(single, 1.0, 2.0)
+        over_columns = tf.reduce_sum(variance * weights, axis=-1) / tf.reduce_sum(weights)
+        return tf.sqrt(tf.reduce_mean(over_columns, axis=(1, 2)))
 
     def measured(self, estimate):
         """What the blur makes of an estimate: [batch, channels, height, width], turned."""

@@ -13,6 +13,7 @@ from inversenet_tf.imaging.physics.solvers import (
     GOOD_SIZES,
     LADDER,
     ROUNDING_VARIANCE,
+    expected_error,
     extended_periodically,
     solve,
     solve_at,
@@ -49,6 +50,16 @@ CASES = {
 def dense(operator, spectrum, size, measurements):
     """mu + S A^T (A S A^T + sigma^2)^-1 (y - A mu), with S circulant between pixels."""
     shape = (*size, 3)
+    matrix, prior = dense_model(operator, spectrum, size)
+    mean = np.tile(spectrum.mean, size[0] * size[1])
+    inverse = np.linalg.inv(matrix @ prior @ matrix.T + NOISE * np.eye(len(matrix)))
+    residual = measurements.reshape(-1) - matrix @ mean
+    return (mean + prior @ matrix.T @ inverse @ residual).reshape(shape)
+
+
+def dense_model(operator, spectrum, size):
+    """The operator and the covariance S of all pixels' channels, as matrices."""
+    shape = (*size, 3)
     count = int(np.prod(shape))
     matrix = operator(np.eye(count, dtype=np.float32).reshape(count, *shape)).numpy()
     matrix = matrix.reshape(count, -1).T.astype(np.float64)
@@ -56,11 +67,7 @@ def dense(operator, spectrum, size, measurements):
     covariance = np.fft.ifft2(power).real  # of two pixels, by their offset
     rows, columns = (grid.ravel() for grid in np.indices(size))
     between = covariance[(rows[:, None] - rows) % size[0], (columns[:, None] - columns) % size[1]]
-    prior = np.einsum("ij,cd->icjd", between, spectrum.covariance).reshape(count, count)
-    mean = np.tile(spectrum.mean, size[0] * size[1])
-    inverse = np.linalg.inv(matrix @ prior @ matrix.T + NOISE * np.eye(len(matrix)))
-    residual = measurements.reshape(-1) - matrix @ mean
-    return (mean + prior @ matrix.T @ inverse @ residual).reshape(shape)
+    return matrix, np.einsum("ij,cd->icjd", between, spectrum.covariance).reshape(count, count)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -72,6 +79,19 @@ def test_the_closed_form_is_that_of_dense_matrices(case):
     for measured, estimate in zip(measurements, solved(measurements).numpy(), strict=True):
         expected = dense(operator, spectrum, size, measured)
         np.testing.assert_allclose(estimate, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 9)])
+def test_the_expected_error_is_that_of_dense_matrices(size):
+    operator = Blur(linear_motion(3))
+    matrix, prior = dense_model(operator, COLOURS, size)
+    explained = (
+        prior @ matrix.T @ np.linalg.inv(matrix @ prior @ matrix.T + NOISE * np.eye(len(matrix)))
+    )
+    posterior = prior - explained @ matrix @ prior
+    expected = np.sqrt(np.trace(posterior) / len(posterior))
+    error = expected_error(operator.kernel, NOISE, COLOURS, size)
+    np.testing.assert_allclose(error.numpy(), [expected], rtol=1e-5)
 
 
 def test_each_image_of_a_batch_may_have_a_kernel_and_noise_of_its_own():
