@@ -40,6 +40,7 @@ class NetworkConfig:
     inverter: str = "unet"  # one of INVERTERS, or "custom": passed to `train`
     denoiser: str = "dae"  # one of DENOISERS, "none" (pix2pix), or "custom"
     depth: int = 0  # levels of the U-Net; 0: log2(data.size), as in Table 3
+    width: int = 16  # channels of the U-Net's first level, by which all levels are scaled
     dae_factor: int = 4  # r of the pixel shuffling; for a smaller y, operator.scale
     dae_condition: str = "shuffled"  # how y joins the DAE; "inner" where y is smaller; or "none"
     discriminator_width: int = 64  # DCGAN's; the paper names none
@@ -161,7 +162,13 @@ class Config:
         network = self.network
         check_choice("network.inverter", network.inverter, (*INVERTERS, CUSTOM))
         check_choice("network.denoiser", network.denoiser, (*DENOISERS, NONE, CUSTOM))
-        for field in ("discriminator_width", "residual_blocks", "residual_width", "dae_factor"):
+        for field in (
+            "width",
+            "discriminator_width",
+            "residual_blocks",
+            "residual_width",
+            "dae_factor",
+        ):
             check_at_least(f"network.{field}", getattr(network, field), 1)
         check_at_least("network.dncnn_layers", network.dncnn_layers, 3)
         if self.operator.scale & (self.operator.scale - 1):

@@ -28,6 +28,7 @@ def _unet(config):
         config.data.channels,
         config.network.global_skip,
         config.measured_channels,
+        width=config.network.width,
         dtype=config.training.precision,
         name="unet",
     )
@@ -42,6 +43,7 @@ def _solver_unet(config):
         True,  # it corrects the closed form
         len(FACTORS) * channels + maps + config.measured_channels,
         scaled_skip=scaled,
+        width=config.network.width,
         dtype=config.training.precision,
         name="solver_unet",
     )

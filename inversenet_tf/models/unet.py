@@ -21,6 +21,7 @@ class UNet(keras.Model):
         measurement_channels: of the input; the image's where None.
         scaled_skip: whether the correction of the global skip is multiplied by the channel that
             follows the image's in the input, brought from [-1, 1] to [0, 2].
+        width: channels of `e1`, by which those of all levels are scaled. Table 3: 16.
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 
     Input: [batch, height, width, measurement_channels], sides a multiple of 2 ** depth. Output:
@@ -34,6 +35,7 @@ class UNet(keras.Model):
         global_skip=False,
         measurement_channels=None,
         scaled_skip=False,
+        width=WIDTHS[0],
         dtype=None,
         **kwargs,
     ):
@@ -41,12 +43,14 @@ class UNet(keras.Model):
             raise ValueError(f"Expected depth from 1 to {len(WIDTHS)}. Received: {depth}")
         measurement_channels = measurement_channels or channels
 
+        widths = [level * width // WIDTHS[0] for level in WIDTHS]
+
         # === Functional graph ===
         inputs = keras.Input((None, None, measurement_channels), name="measurements")
-        encoded = [convolution(WIDTHS[0], strides=2, dtype=dtype, name="e1")(inputs)]
-        for level, width in enumerate(WIDTHS[1:depth], start=2):
+        encoded = [convolution(widths[0], strides=2, dtype=dtype, name="e1")(inputs)]
+        for level, filters in enumerate(widths[1:depth], start=2):
             x = keras.layers.LeakyReLU(0.2, dtype=dtype)(encoded[-1])
-            x = convolution(width, strides=2, dtype=dtype, name=f"e{level}_conv")(x)
+            x = convolution(filters, strides=2, dtype=dtype, name=f"e{level}_conv")(x)
             encoded.append(BatchNorm(dtype=dtype, name=f"e{level}")(x))
         x = encoded.pop()
         for level, skip in enumerate(reversed(encoded), start=1):
@@ -74,6 +78,7 @@ class UNet(keras.Model):
         self.global_skip = global_skip
         self.measurement_channels = measurement_channels
         self.scaled_skip = scaled_skip
+        self.width = width
         self.hidden_dtype = dtype
 
     @property
@@ -88,6 +93,7 @@ class UNet(keras.Model):
             "global_skip": self.global_skip,
             "measurement_channels": self.measurement_channels,
             "scaled_skip": self.scaled_skip,
+            "width": self.width,
             "dtype": self.hidden_dtype,
             "name": self.name,
         }
