@@ -269,14 +269,20 @@ class InverseNet(AdversarialModel):
             with tapes["denoiser"]:
                 taken = self._to_denoise(tf.stop_gradient(inverted), measurements)
                 estimates["denoiser"] = self.denoiser(taken, training=True)
-        return images, estimates, tapes, self._image_weights(beginnings)
+        return images, estimates, tapes, self._image_weights(beginnings, images)
 
-    def _image_weights(self, beginnings):
-        """By the square of the error that the closed form is expected to leave: [batch] or None."""
+    def _image_weights(self, beginnings, images):
+        """By the squared error of the closed form, as expected and as it is: [batch] or None.
+
+        The expected one knows nothing of an unknown border, which alone would count where there is
+        almost no noise; the true one may be near zero.
+        """
         if self.closed_form is None or not self.closed_form.scaled:
             return None
-        reach = from_signed(beginnings[1][:, 0, 0, 0])
-        return tf.square(REACH * REFERENCE_ERROR / reach)
+        first, reach, *_ = [from_signed(beginning) for beginning in beginnings]
+        expected = tf.square(reach[:, 0, 0, 0] / REACH)
+        true = tf.reduce_mean(tf.square(first - from_signed(images)), axis=(1, 2, 3))
+        return 2.0 * REFERENCE_ERROR**2 / (expected + true)
 
     def _train_discriminator(self, images, estimates):
         weights = self.losses_config
