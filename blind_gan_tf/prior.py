@@ -12,6 +12,7 @@ from blind_gan_tf.losses import discriminator_loss, generator_loss
 from inversenet_tf.engine.adversarial import AdversarialModel, twin
 from inversenet_tf.engine.keras_files import load_keras
 from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.shipped import preset_or_path
 
 PRIOR_FILE = "prior.keras"
 
@@ -176,7 +177,7 @@ def load_prior(path: str | Path, dtype: str = "float32") -> Prior:
     """Reads a prior.
 
     Args:
-        path: of a `.keras` file of `save_prior`, or a work directory with one.
+        path: of a `.keras` file of `save_prior`, a work directory with one, or a preset's name.
         dtype: Keras dtype or policy of the hidden layers, whatever they were trained in.
 
     Raises:
@@ -201,7 +202,7 @@ def prior_file(path: str | Path) -> Path:
     Raises:
         ValueError: it does not exist.
     """
-    path = Path(path).expanduser()
+    path = preset_or_path(path)
     path = path / PRIOR_FILE if path.is_dir() else path
     if not path.is_file():
         raise ValueError(

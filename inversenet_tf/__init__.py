@@ -15,6 +15,7 @@ from inversenet_tf.lazy import lazily
 # Where each public name comes from: a module, or an attribute of one.
 _PUBLIC = {
     "load": "inversenet_tf.loading:load",
+    "presets": "inversenet_tf.shipped:presets",
     "Restorer": "inversenet_tf.restoration.restorers:Restorer",
     "read_image": "inversenet_tf.imaging.files.images:read_image",
     "write_image": "inversenet_tf.imaging.files.images:write_image",

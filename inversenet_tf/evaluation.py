@@ -26,11 +26,11 @@ from inversenet_tf.imaging.inputs import measurements_of, parts_of
 from inversenet_tf.imaging.physics.operators import Operator
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use
+from inversenet_tf.models.presets import kept_spectrum
 from inversenet_tf.restoration.restorers import ModelRestorer
 from inversenet_tf.trained_run import (
     kept_noise,
     kept_operator,
-    kept_spectrum,
     load_trained,
     with_own_operator,
 )

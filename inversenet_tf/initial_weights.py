@@ -1,8 +1,7 @@
 """Fine-tuning: a training that begins with the networks of another run."""
 
-from pathlib import Path
-
 from inversenet_tf.engine.workdir import CONFIG_FILE
+from inversenet_tf.shipped import preset_or_path
 from inversenet_tf.trained_run import load_trained
 
 
@@ -14,7 +13,7 @@ def initial_weights(model, where):
 
     Args:
         model: an `InverseNet` that is to begin with them, in no strategy's scope.
-        where: a work directory of `train`.
+        where: a work directory of `train`, or a preset's name.
 
     Returns:
         {name of a network: list of arrays, as its `set_weights` takes them}.
@@ -23,10 +22,11 @@ def initial_weights(model, where):
         ValueError: it is none, as an export is none, which has folded its weights; or its networks
             are others than the model's.
     """
-    path = Path(where).expanduser()
+    path = preset_or_path(where)
     if not (path / CONFIG_FILE).is_file():
         raise ValueError(
-            "Expected a work directory of train as initial weights; an export has folded its own. "
+            "Expected a work directory of train or a preset as initial weights; an export has "
+            "folded its own. "
             f"Received: {where}"
         )
     trained, _, _ = load_trained(path)

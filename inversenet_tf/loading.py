@@ -6,6 +6,7 @@ from pathlib import Path
 from inversenet_tf.imaging.files.paths import check_utf8
 from inversenet_tf.restoration import closed_form
 from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer, Restorer
+from inversenet_tf.shipped import preset_or_path, presets
 
 LITERT_SUFFIX = ".tflite"
 
@@ -16,8 +17,8 @@ def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Re
     Args:
         where: a work directory of `train`; an export, or its directory of versions; a LiteRT file
             that ends in `.tflite`; or a served model as "http://host:8501/MODEL" (https, or
-            grpc://host:8500/MODEL); or "closed_form", which is there without any training, for
-            photographs whose blur is told.
+            grpc://host:8500/MODEL); or the name of a preset, one of `presets()`; or "closed_form",
+            which needs no training, for photographs whose blur is told.
         which: of a work directory, the checkpoint: "best" by validation PSNR, or "last".
         trusted: of an export, whether its graphs may do more than compute: it is a program, and one
             of others may be refused, see `serving.operations`.
@@ -32,7 +33,7 @@ def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Re
         return _served(*address.groups())
     if where == closed_form.NAME:
         return closed_form.ClosedFormRestorer()
-    path = Path(where).expanduser()
+    path = preset_or_path(where)
     if path.suffix == LITERT_SUFFIX and path.is_file():
         check_utf8(path)
         from inversenet_tf.exporting.lite import LiteRestorer  # with the converter's needs
@@ -45,8 +46,9 @@ def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Re
     if path.is_dir():
         return ExportedRestorer(path, trusted)
     raise ValueError(
-        "Expected a work directory, an export, a .tflite file, or a served model as "
-        f"http://host:8501/MODEL. Received: {where}"
+        "Expected a work directory, an export, a .tflite file, a served model as "
+        f"http://host:8501/MODEL, or one of {', '.join(presets())} and {closed_form.NAME}. "
+        f"Received: {where}"
     )
 
 

@@ -1,14 +1,17 @@
-"""What is installed with the packages besides their modules: the programs and the experiments.
+"""What is installed with the packages besides their modules: programs, experiments and presets.
 
-In a checkout they lie in `tools/` and `configs/` at the top; a wheel carries both folders inside
-`inversenet_tf`.
+In a checkout the programs and the experiments lie in `tools/` and `configs/` at the top; a wheel
+carries both folders inside `inversenet_tf`, where the presets are always.
 """
 
 import difflib
+import json
 import re
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+PRESETS = PACKAGE / "presets"
+CARD_FILE = "card.json"  # of a preset: what it is, and how it was made
 
 
 def shipped_folder(name: str) -> Path:
@@ -26,6 +29,25 @@ def shipped_folder(name: str) -> Path:
 def experiments() -> dict[str, Path]:
     """The config files of all experiments, {name: path}, as `--config=NAME` takes them."""
     return {path.stem: path for path in sorted(shipped_folder("configs").glob("*/*.py"))}
+
+
+def presets() -> dict[str, str]:
+    """The trained networks that ship with the package: {name: what it is, in a sentence}.
+
+    Example:
+        ```python
+        restorer = inversenet_tf.load("any_blur")
+        ```
+    """
+    cards = {path.parent.name: path for path in sorted(PRESETS.glob(f"*/{CARD_FILE}"))}
+    return {name: json.loads(path.read_text())["summary"] for name, path in cards.items()}
+
+
+def preset_or_path(where: str | Path) -> Path:
+    """The folder of a preset, where `where` is its name; else the path that it is."""
+    if str(where) in presets():
+        return PRESETS / str(where)
+    return Path(where).expanduser()
 
 
 def config_path(name: str) -> str:

@@ -15,14 +15,17 @@ from inversenet_tf.engine.workdir import CHECKPOINTS, read_config
 from inversenet_tf.imaging.config import CUSTOM, GIVEN, NoiseConfig
 from inversenet_tf.imaging.files.arrays import read_array
 from inversenet_tf.imaging.files.atomic import written_aside
-from inversenet_tf.imaging.files.json import read_json, write_json
+from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.physics.operators import Blur, Operator, build_operator
-from inversenet_tf.imaging.physics.spectra import Spectrum
-from inversenet_tf.models.build import build_model, closed_form_of
 from inversenet_tf.models.inversenet import InverseNet
-
-KERNEL_FILE = "kernel.npy"
-SPECTRUM_FILE = "spectrum.json"
+from inversenet_tf.models.presets import (
+    KERNEL_FILE,
+    SPECTRUM_FILE,
+    is_preset,
+    load_preset,
+    untrained_model,
+)
+from inversenet_tf.shipped import preset_or_path
 
 
 def load_trained(
@@ -34,8 +37,8 @@ def load_trained(
     """Loads a run's networks for use.
 
     Args:
-        workdir: of a run of `train`.
-        which: "best" by validation PSNR, or "last".
+        workdir: of a run of `train`; or the name or folder of a preset.
+        which: "best" by validation PSNR, or "last"; a preset has one alone.
         precision: one of `PRECISIONS`, of the hidden layers; None for that of the training. The
             caller's own networks keep theirs.
         boundary: one of `BOUNDARIES` to restore with, where it is another than that of the
@@ -49,45 +52,20 @@ def load_trained(
         ValueError: the directory holds no run, or one without a checkpoint.
         OSError: none of the checkpoints can be read.
     """
+    workdir = preset_or_path(workdir)
+    if is_preset(workdir):
+        return load_preset(workdir, precision, boundary)
     config = read_config(workdir, Config)
-    workdir = Path(workdir).expanduser()
     directory = workdir / CHECKPOINTS / which
     if checkpoints.latest(directory) is None:
         raise ValueError(f"Expected a trained model in {workdir}. Received: no checkpoint yet.")
-    used = copy.deepcopy(config)
-    used.training.precision = precision or config.training.precision
-    used.operator.boundary = boundary or config.operator.boundary
-    model = build_model(
-        used,
-        **kept_networks(workdir),
-        with_discriminator=False,
-        closed_form=closed_form_of(used, kept_kernel(workdir), kept_spectrum(workdir)),
-    )
+    model = untrained_model(config, workdir, precision, boundary, **kept_networks(workdir))
     kept = {
         average_of(name) if config.training.average else name: network
         for name, network in model.networks.items()
     }
     checkpoint = checkpoints.restore_part(kept, directory)
     return model, config, checkpoints.step_of(checkpoint)
-
-
-def kept_kernel(workdir: str | Path) -> np.ndarray | None:
-    """The kernel that a run was trained for, or None where its operator has none."""
-    path = Path(workdir).expanduser() / KERNEL_FILE
-    return read_array(path) if path.exists() else None
-
-
-def kept_spectrum(workdir: str | Path) -> Spectrum:
-    """The spectrum of a run's training images; that of natural images where none was kept."""
-    path = Path(workdir).expanduser() / SPECTRUM_FILE
-    if not path.exists():
-        return Spectrum()
-    fields = read_json(path)
-    try:
-        covariance = tuple(tuple(row) for row in fields["covariance"])
-        return Spectrum(**fields | {"mean": tuple(fields["mean"]), "covariance": covariance})
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"Expected a spectrum in {path}. Received: {error}") from error
 
 
 def keep_spectrum(workdir, spectrum):

@@ -37,12 +37,11 @@ from inversenet_tf.initial_weights import initial_weights
 from inversenet_tf.models.build import build_model, check_networks, closed_form_of, rebuilt
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.perceptual.comparator import build_comparator
+from inversenet_tf.models.presets import SPECTRUM_FILE, kept_spectrum
 from inversenet_tf.trained_run import (
-    SPECTRUM_FILE,
     keep_kernel,
     keep_networks,
     keep_spectrum,
-    kept_spectrum,
     with_own_operator,
 )
 

@@ -31,16 +31,18 @@ ALLOWED = {
     ENGINE: (IMAGING,),
     SERVING: (IMAGING,),
     "inversenet_tf.config": (IMAGING,),
-    MODELS: (IMAGING, ENGINE, "inversenet_tf.config"),
+    MODELS: (IMAGING, ENGINE, "inversenet_tf.config", "inversenet_tf.shipped"),
     RESTORATION: (IMAGING, SERVING, MODELS),
     "inversenet_tf.client": (IMAGING, RESTORATION, "inversenet_tf.models.kernel_use"),
     "inversenet_tf.loading": (
         *(IMAGING, RESTORATION, "inversenet_tf.client", "inversenet_tf.exporting"),
-        "inversenet_tf.trained_run",
+        *("inversenet_tf.trained_run", "inversenet_tf.shipped"),
     ),
     "inversenet_tf.recipes": ("inversenet_tf.config",),
     "inversenet_tf.data": (IMAGING,),
-    "inversenet_tf.trained_run": (IMAGING, ENGINE, MODELS, "inversenet_tf.config"),
+    "inversenet_tf.trained_run": (
+        *(IMAGING, ENGINE, MODELS, "inversenet_tf.config", "inversenet_tf.shipped"),
+    ),
     "inversenet_tf.baselines": (IMAGING, "inversenet_tf.config"),
     "inversenet_tf.callbacks": (IMAGING, ENGINE),
     "inversenet_tf.initial_weights": (
@@ -49,6 +51,7 @@ ALLOWED = {
         SERVING,
         MODELS,
         "inversenet_tf.trained_run",
+        "inversenet_tf.shipped",
     ),
     "inversenet_tf.training": (
         *(IMAGING, ENGINE, MODELS, *SCHEMA, *RUN),
@@ -60,7 +63,7 @@ ALLOWED = {
         "inversenet_tf.evaluation",
     ),
     "inversenet_tf.paper": ("inversenet_tf",),
-    "blind_gan_tf": (IMAGING, ENGINE, SERVING, "inversenet_tf.lazy"),
+    "blind_gan_tf": (*(IMAGING, ENGINE, SERVING, "inversenet_tf.lazy", "inversenet_tf.shipped"),),
 }
 
 

@@ -1,6 +1,7 @@
 """Restores a photograph, or every one of a folder, of any kind and size.
 
 inversenet restore --input=blurred.jpg --output=restored/
+inversenet restore --preset=closed_form --input=blurred.jpg --output=restored/
 inversenet restore --workdir=runs/demo --input=blurred.jpg --output=restored/
 inversenet restore --export=runs/demo/export/deblur --input=photos --output=restored --compare
 inversenet restore --workdir=runs/any_blur --kernel=shake.png --noise=0.01 --boundary=reflect \
@@ -8,8 +9,8 @@ inversenet restore --workdir=runs/any_blur --kernel=shake.png --noise=0.01 --bou
 inversenet restore --workdir=runs/any_blur --kernel=auto --boundary=reflect \
     --input=photos --output=restored
 
-Without a run and without an export, the closed form restores, which needs no training; without a
-kernel, it is sought in each photograph.
+Without a run and without an export, a network that ships with the package restores: "any_blur". A
+preset is told the kernel; without one, it is sought in each photograph.
 """
 
 from pathlib import Path
@@ -23,14 +24,23 @@ from inversenet_tf.imaging.files.images import list_images
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use
 from inversenet_tf.quiet_tensorflow import import_keras
+from inversenet_tf.restoration.closed_form import NAME as CLOSED_FORM
 from inversenet_tf.restoration.footprint import resident_bytes
 from inversenet_tf.restoration.photographs import memory_limit, restore_files
 from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer
+from inversenet_tf.shipped import presets
 
 AUTO = "auto"  # instead of a kernel's file
+DEFAULT_PRESET = "any_blur"
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 EXPORT = flags.DEFINE_string("export", None, "Directory of an export, instead of a run.")
+PRESET = flags.DEFINE_string(
+    "preset",
+    None,
+    f"Name of a network that ships with the package, or {CLOSED_FORM}, which is none; by default "
+    f"{DEFAULT_PRESET}, where neither a run nor an export is named.",
+)
 TRUST_EXPORT = flags.DEFINE_bool(
     "trust_export", False, "Run an export whose graphs do more than compute: it is a program."
 )
@@ -76,7 +86,7 @@ COMPARE = flags.DEFINE_bool(
     "compare", False, "Write input and result side by side, too, into OUTPUT/comparisons."
 )
 
-flags.mark_flags_as_mutual_exclusive(["workdir", "export"])
+flags.mark_flags_as_mutual_exclusive(["workdir", "export", "preset"])
 flags.mark_bool_flags_as_mutual_exclusive(["overwrite", "skip_existing"])
 
 
@@ -102,11 +112,11 @@ def main():
 
 
 def _restorer():
-    """What the flags name; without any the closed form."""
+    """What the flags name; without any the default preset."""
     if BOUNDARY.value is not None and WORKDIR.value is None:
         raise ValueError(
             "Expected --boundary with --workdir, as an export keeps the boundary that it was made "
-            "with, and the closed form takes nothing beyond the frame for known. Received: "
+            "with, and a preset takes nothing beyond the frame for known. Received: "
             f"--boundary={BOUNDARY.value} without --workdir"
         )
     if EXPORT.value is not None:
@@ -116,15 +126,24 @@ def _restorer():
         from inversenet_tf.trained_run import load_trained  # an export does without the networks
 
         return ModelRestorer(load_trained(WORKDIR.value, boundary=BOUNDARY.value)[0])
-    from inversenet_tf.restoration.closed_form import ClosedFormRestorer
+    name = PRESET.value or DEFAULT_PRESET
+    if name not in (*presets(), CLOSED_FORM):
+        raise ValueError(
+            f"Expected as --preset one of {', '.join(presets())} and {CLOSED_FORM}. "
+            f"Received: {name}"
+        )
+    if name != CLOSED_FORM:
+        import_keras()
+    from inversenet_tf.loading import load  # with Keras, which an export does without
 
-    return ClosedFormRestorer()
+    return load(name)
 
 
 def _told(restorer):
     """The restorer with the kernel and the noise of the flags, where it needs or takes them."""
     named = WORKDIR.value is not None or EXPORT.value is not None
-    kernel = KERNEL.value or (None if named else AUTO)
+    finds = not named and restorer.kernel_use == kernel_use.REQUIRED
+    kernel = KERNEL.value or (AUTO if finds else None)
     if SHARED_KERNEL.value and kernel != AUTO:
         raise ValueError(f"Expected --shared_kernel with --kernel=auto. Received: {kernel}")
     if kernel == AUTO:

@@ -17,6 +17,7 @@ from inversenet_tf.models import kernel_use
 from inversenet_tf.models.closed_form import REACH
 from inversenet_tf.models.losses import discriminator_loss, generator_loss, squared_distance
 from inversenet_tf.models.padding import crop_to, pad_to_multiple
+from inversenet_tf.shipped import preset_or_path, presets
 
 NETWORKS = ("discriminator", "inverter", "denoiser")
 REFERENCE_ERROR = 0.05  # expected of the closed form, at which an image weighs 1 where scaled
@@ -353,6 +354,24 @@ class InverseNet(AdversarialModel):
             "closed_form": keras.saving.serialize_keras_object(self.closed_form),
             "name": self.name,
         }
+
+    @classmethod
+    def from_preset(cls, name: str) -> "InverseNet":
+        """A trained model that ships with the package.
+
+        Args:
+            name: one of `inversenet_tf.presets()`.
+
+        Raises:
+            ValueError: there is no such preset, or it is no InverseNet.
+        """
+        from inversenet_tf.models.presets import is_preset, load_preset  # which builds models
+
+        folder = preset_or_path(name)
+        if name not in presets() or not is_preset(folder):
+            present = [name for name in presets() if is_preset(preset_or_path(name))]
+            raise ValueError(f"Expected one of {', '.join(present)}. Received: {name}")
+        return load_preset(folder)[0]
 
     @classmethod
     def from_config(cls, config):

@@ -1,0 +1,120 @@
+"""Presets: trained networks in a few files, as they ship with the package."""
+
+import copy
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from inversenet_tf.config import Config
+from inversenet_tf.engine.workdir import read_config
+from inversenet_tf.imaging.files.arrays import read_array, read_arrays
+from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.json import read_json
+from inversenet_tf.imaging.physics.spectra import Spectrum
+from inversenet_tf.models.build import build_model, closed_form_of
+from inversenet_tf.models.inversenet import InverseNet
+from inversenet_tf.shipped import CARD_FILE
+
+KERNEL_FILE = "kernel.npy"
+SPECTRUM_FILE = "spectrum.json"
+WEIGHTS_FILE = "weights.npz"
+
+
+def is_preset(folder: str | Path) -> bool:
+    """Whether a folder holds a preset: weights in one file instead of checkpoints."""
+    return (Path(folder).expanduser() / WEIGHTS_FILE).is_file()
+
+
+def load_preset(
+    folder: str | Path, precision: str | None = None, boundary: str | None = None
+) -> tuple[InverseNet, Config, int]:
+    """Loads the networks of a preset for use.
+
+    Args:
+        folder: of the preset.
+        precision, boundary: of the networks, where they are not those of the training.
+
+    Returns:
+        (model, config, step), as `load_trained` returns them.
+
+    Raises:
+        ValueError: the folder holds no preset, or its weights are not those of its config.
+    """
+    config = read_config(folder, Config)
+    folder = Path(folder).expanduser()
+    model = untrained_model(config, folder, precision, boundary)
+    weights = read_arrays(folder / WEIGHTS_FILE)
+    for name, network in model.networks.items():
+        kept = [weights.pop(key) for key in _keys(name, len(network.weights)) if key in weights]
+        expected = [tuple(weight.shape) for weight in network.weights]
+        if [values.shape for values in kept] != expected:
+            raise ValueError(
+                f"Expected in {folder / WEIGHTS_FILE} the {len(expected)} weights of the {name} "
+                f"that the config tells. Received: {len(kept)}, or others"
+            )
+        network.set_weights(kept)
+    return model, config, read_json(folder / CARD_FILE)["step"]
+
+
+def untrained_model(
+    config: Config,
+    folder: Path,
+    precision: str | None = None,
+    boundary: str | None = None,
+    **networks,
+) -> InverseNet:
+    """The model of a config for use, with the kernel and the spectrum that a folder keeps.
+
+    Args:
+        config: of the run.
+        folder: of the run or preset.
+        precision, boundary: where they are not those of the config.
+        **networks: the caller's own inverter and denoiser, as for `build_model`.
+    """
+    used = copy.deepcopy(config)
+    used.training.precision = precision or config.training.precision
+    used.operator.boundary = boundary or config.operator.boundary
+    closed_form = closed_form_of(used, kept_kernel(folder), kept_spectrum(folder))
+    return build_model(used, **networks, with_discriminator=False, closed_form=closed_form)
+
+
+def write_weights(folder: Path, networks: dict[str, "keras.Model"]) -> None:  # noqa: F821
+    """Writes the weights of networks as `load_preset` reads them.
+
+    Kernels are kept as float16, which changes a restored image by less than rounding to 8 bits
+    does; the few numbers of biases and batch norms stay float32.
+    """
+    arrays = {}
+    for name, network in networks.items():
+        values = network.get_weights()
+        arrays |= dict(zip(_keys(name, len(values)), map(_packed, values), strict=True))
+    with written_aside(folder / WEIGHTS_FILE) as partial, open(partial, "wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def _packed(values):
+    return values.astype(np.float16) if values.ndim > 1 else values
+
+
+def _keys(name, count) -> Iterable[str]:
+    return [f"{name}_{number:03d}" for number in range(count)]
+
+
+def kept_kernel(folder: str | Path) -> np.ndarray | None:
+    """The kernel that a run was trained for, or None where its operator has none."""
+    path = Path(folder).expanduser() / KERNEL_FILE
+    return read_array(path) if path.exists() else None
+
+
+def kept_spectrum(folder: str | Path) -> Spectrum:
+    """The spectrum of a run's training images; that of natural images where none was kept."""
+    path = Path(folder).expanduser() / SPECTRUM_FILE
+    if not path.exists():
+        return Spectrum()
+    fields = read_json(path)
+    try:
+        covariance = tuple(tuple(row) for row in fields["covariance"])
+        return Spectrum(**fields | {"mean": tuple(fields["mean"]), "covariance": covariance})
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"Expected a spectrum in {path}. Received: {error}") from error

@@ -1,0 +1,156 @@
+"""Measures how well photographs are restored whose blur is told, and whose blur is to be found.
+
+inversenet measure-unknown-blur --images=photos --kernels=Levin09.mat --output=runs/unknown_blur
+
+Each photograph is blurred by one of the kernels, taken by turns, without its border, as a camera
+sees it; noise is added, and it is stored in 8 bits. PSNR is that of the frame without its outermost
+pixels, after the best shift of whole pixels, as a blur that is found is known but for a shift.
+"""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import skimage.restoration
+from absl import flags
+from tqdm import tqdm
+
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.engine.workdir import versions
+from inversenet_tf.imaging.baselines.total_variation import default_weight, tv_l1
+from inversenet_tf.imaging.files.images import list_images, read_image
+from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
+from inversenet_tf.imaging.physics.kernels import from_file
+from inversenet_tf.imaging.physics.operators import Blur
+from inversenet_tf.imaging.physics.solvers import extended_periodically
+from inversenet_tf.loading import load
+
+IMAGES = flags.DEFINE_string("images", None, "Directory of sharp photographs.", required=True)
+KERNELS = flags.DEFINE_string("kernels", None, "File of kernels.", required=True)
+COUNT = flags.DEFINE_integer("kernel_count", 8, "Of the kernels in the file.", lower_bound=1)
+OUTPUT = flags.DEFINE_string("output", None, "Directory of results.", required=True)
+MODELS = flags.DEFINE_list("models", ["closed_form", "any_blur"], "As `load` takes them.")
+NOISE = flags.DEFINE_float("noise", 0.01, "Standard deviation, of white as 1.", lower_bound=0.0)
+LIMIT = flags.DEFINE_integer("limit", 20, "Photographs.", lower_bound=1)
+SEED = flags.DEFINE_integer("seed", 0, "Of the noise.")
+
+REACH = 8  # pixels of the best shift, and of the border that is not scored
+EXTENSION = 64  # pixels by which baselines that know circular boundaries get a photograph extended
+BEST = 1.0 / 12.0 / 255.0**2  # mean squared error that storage in 8 bits leaves
+
+
+def best_psnr(estimate, image):
+    """PSNR in dB after the best shift of up to REACH pixels, without as wide a border."""
+    height, width = (side - 2 * REACH for side in image.shape[:2])
+    inner = estimate[REACH:-REACH, REACH:-REACH]
+    errors = [
+        np.mean((image[top : top + height, left : left + width] - inner) ** 2)
+        for top in range(2 * REACH + 1)
+        for left in range(2 * REACH + 1)
+    ]
+    return float(-10.0 * np.log10(max(min(errors), BEST)))
+
+
+def measured(image, kernel, generator):
+    """What a camera stores of a sharp image, and the part of the image that it shows."""
+    reach = len(kernel) // 2
+    frame = slice(reach, -reach)
+    seen = np.asarray(Blur(kernel, "reflect")(image[np.newaxis])[0])[frame, frame]
+    noisy = seen + NOISE.value * generator.standard_normal(seen.shape)
+    return np.round(np.clip(noisy, 0, 1) * 255).astype(np.float32) / 255, image[frame, frame]
+
+
+def extended(function):
+    """A baseline for circular boundaries, given a photograph that was extended periodically."""
+
+    def restore(measurement, kernel, noise):
+        batch = extended_periodically(measurement[np.newaxis], (EXTENSION, EXTENSION)).numpy()
+        height, width = measurement.shape[:2]
+        return np.clip(function(batch, kernel, noise)[0, :height, :width], 0, 1)
+
+    return restore
+
+
+def total_variation(batch, kernel, noise):
+    return tv_l1(batch, kernel, default_weight(noise))
+
+
+def unsupervised_wiener(batch, kernel, noise):
+    """scikit-image's, which finds the noise itself."""
+    del noise
+    channels = [
+        skimage.restoration.unsupervised_wiener(channel, kernel, rng=SEED.value)[0]
+        for channel in np.moveaxis(batch[0], -1, 0)
+    ]
+    return np.stack(channels, axis=-1)[np.newaxis]
+
+
+def scores_of(image, kernel, methods, generator):
+    """{row: dB} of one photograph, and the seconds that the search took."""
+    measurement, sharp = measured(image, kernel, generator)
+    scores = {"measured": best_psnr(measurement, sharp)}
+    begin = time.perf_counter()
+    estimate = estimate_kernel(measurement)
+    seconds = time.perf_counter() - begin
+    told = {"true kernel": (kernel, NOISE.value)}
+    if estimate.is_blur:
+        told["found kernel"] = (estimate.kernel, estimate.noise)
+    for name, restore in methods.items():
+        scores[f"{name}, found kernel"] = scores["measured"]  # of one that is left as it is
+        for knowledge, (told_kernel, noise) in told.items():
+            restored = restore(measurement, told_kernel, noise)
+            scores[f"{name}, {knowledge}"] = best_psnr(restored, sharp)
+    return scores, seconds
+
+
+def summary(rows):
+    """{row: its mean, gain, share made worse and worst loss} of the photographs' scores."""
+    means = {}
+    before = np.array([scores["measured"] for scores in rows])
+    for name in rows[0]:
+        gains = np.array([scores[name] for scores in rows]) - before
+        means[name] = {
+            "psnr": float(np.mean(before + gains)),
+            "gain": float(gains.mean()),
+            "made_worse": float(np.mean(gains < 0)),
+            "least_gain": float(gains.min()),
+        }
+    return means
+
+
+def main():
+    paths = list_images(Path(IMAGES.value).expanduser())
+    chosen = paths[:: max(len(paths) // LIMIT.value, 1)][: LIMIT.value]
+    output = Path(OUTPUT.value).expanduser()
+    kernels = [from_file(KERNELS.value, index) for index in range(COUNT.value)]
+    methods = {name: load(name) for name in MODELS.value} | {
+        "tv_l1": extended(total_variation),
+        "unsupervised_wiener": extended(unsupervised_wiener),
+    }
+    generator = np.random.default_rng(SEED.value)
+    rows, seconds = [], []
+    for number, path in enumerate(tqdm(chosen, unit="photograph")):
+        kernel = kernels[number % len(kernels)]
+        scores, duration = scores_of(read_image(path), kernel, methods, generator)
+        rows.append(scores)
+        seconds.append(duration)
+    means = summary(rows)
+    output.mkdir(parents=True, exist_ok=True)
+    facts = {"flags": {name: flags.FLAGS[name].value for name in TOLD}, "versions": versions()}
+    photographs = [path.name for path in chosen]
+    per_photograph = dict(zip(photographs, rows, strict=True))
+    times = {"median_seconds_of_search": float(np.median(seconds))}
+    write_json(output / "results.json", facts | times | {"means": means, "scores": per_photograph})
+    print(f"{'':40} {'dB':>7} {'gain':>7} {'worse':>6} {'least':>7}")
+    for name, row in means.items():
+        print(
+            f"{name:40} {row['psnr']:7.2f} {row['gain']:7.2f} {row['made_worse']:6.0%} "
+            f"{row['least_gain']:7.2f}"
+        )
+
+
+TOLD = ("images", "kernels", "kernel_count", "models", "noise", "limit", "seed")
+
+if __name__ == "__main__":
+    run(main)
