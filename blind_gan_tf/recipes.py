@@ -4,6 +4,7 @@ The searches depart from `InversionConfig`, the paper's constants, where they sa
 """
 
 from blind_gan_tf.config import InversionConfig
+from inversenet_tf.imaging.processor import fast_precision
 
 
 def restore_faces() -> InversionConfig:
@@ -23,7 +24,7 @@ def restore_faces() -> InversionConfig:
     config.search.screening_rounds = 5
     config.search.survivors = 2
     config.search.random_candidates = 100
-    config.precision = "mixed_bfloat16"
+    config.precision = fast_precision()
     return config
 
 
@@ -64,5 +65,5 @@ def separate_digits(mixtures: int) -> InversionConfig:
     config.search.screening_rounds = 6
     config.search.candidates = 2
     config.search.renew_every = 8
-    config.precision = "mixed_bfloat16"
+    config.precision = fast_precision()
     return config

@@ -8,6 +8,7 @@ place.
 from pathlib import Path
 
 from inversenet_tf.config import NONE, Config
+from inversenet_tf.imaging.processor import fast_precision
 
 
 def motion_deblur() -> Config:
@@ -64,8 +65,8 @@ def for_two_cores(config: Config) -> None:
     config.training.batch_size = 16
     config.training.steps = 4000
     config.training.steps_per_epoch = 400
-    # Losses, batch norm's statistics and outputs stay in float32.
-    config.training.precision = "mixed_bfloat16"
+    # Losses, batch norm's statistics and outputs stay in float32 whatever it is.
+    config.training.precision = fast_precision()
 
 
 def on_embedded_photographs(config: Config) -> None:

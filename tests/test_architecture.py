@@ -38,7 +38,7 @@ ALLOWED = {
         *(IMAGING, RESTORATION, "inversenet_tf.client", "inversenet_tf.exporting"),
         *("inversenet_tf.trained_run", "inversenet_tf.shipped"),
     ),
-    "inversenet_tf.recipes": ("inversenet_tf.config",),
+    "inversenet_tf.recipes": (IMAGING, "inversenet_tf.config"),
     "inversenet_tf.data": (IMAGING,),
     "inversenet_tf.trained_run": (
         *(IMAGING, ENGINE, MODELS, "inversenet_tf.config", "inversenet_tf.shipped"),

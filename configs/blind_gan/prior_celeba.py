@@ -9,6 +9,7 @@ when nothing else runs (30 minutes; here 80, beside other work), on 9,000 CelebA
 """
 
 from blind_gan_tf.config import PriorConfig
+from inversenet_tf.imaging.processor import fast_precision
 
 
 def get_config():
@@ -21,5 +22,5 @@ def get_config():
     config.training.average = 0.999  # Paper: none; here: steadier samples
     config.training.real_label = 0.9  # Paper: 1; here: less trust in few real images
     config.training.batch_size = 64  # Paper: 128
-    config.training.precision = "mixed_bfloat16"
+    config.training.precision = fast_precision()
     return config

@@ -6,6 +6,7 @@
 """
 
 from blind_gan_tf.config import PriorConfig
+from inversenet_tf.imaging.processor import fast_precision
 
 
 def get_config():
@@ -25,5 +26,5 @@ def get_config():
     config.training.real_label = 0.9
     config.training.batch_size = 64
     config.training.steps = 2000
-    config.training.precision = "mixed_bfloat16"
+    config.training.precision = fast_precision()
     return config

@@ -9,6 +9,7 @@ test digits), all ten digits between 7 and 10 % each; 78.5 % after 1,500 steps.
 """
 
 from blind_gan_tf.config import PriorConfig
+from inversenet_tf.imaging.processor import fast_precision
 
 
 def get_config():
@@ -25,5 +26,5 @@ def get_config():
     config.training.average = 0.999
     config.training.batch_size = 64
     config.training.steps = 10_500
-    config.training.precision = "mixed_bfloat16"
+    config.training.precision = fast_precision()
     return config
