@@ -23,6 +23,7 @@ setup(
         # The programs and the experiments are installed inside the package, see shipped.py.
         *SHIPPED,
     ],
+    package_data={"inversenet_tf": ["presets/*/*"]},
     package_dir={name: name.removeprefix("inversenet_tf.").replace(".", "/") for name in SHIPPED},
     entry_points={"console_scripts": ["inversenet = inversenet_tf.command:main"]},
     install_requires=[

@@ -1,6 +1,7 @@
 """Exports a trained run as the next version of a model that TF Serving serves.
 
 inversenet export --workdir=runs/demo --output=models/deblur --verify
+inversenet export --preset=any_blur --output=models/any_blur
 inversenet export --workdir=runs/prior_digits --output=models/digits
 inversenet export --workdir=runs/demo_blind/four_mixtures --output=models/mixing
 
@@ -18,8 +19,12 @@ from inversenet_tf.engine.workdir import config_class_of
 from inversenet_tf.exporting.inversenet import export_run
 from inversenet_tf.imaging.config import PRECISIONS
 from inversenet_tf.serving.saved_models import read_metadata
+from inversenet_tf.shipped import preset_or_path, presets
 
-WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
+WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
+PRESET = flags.DEFINE_string(
+    "preset", None, "Name of a network that ships with the package, instead of a run."
+)
 OUTPUT = flags.DEFINE_string("output", None, "Directory of the model's versions.", required=True)
 WHICH = flags.DEFINE_enum("which", "best", ["best", "last"], "Checkpoint of an InverseNet.")
 PRECISION = flags.DEFINE_enum(
@@ -43,12 +48,21 @@ PYTHON = flags.DEFINE_string(
     "python", None, "Interpreter with TensorFlow to verify in; by default the present one."
 )
 
+flags.mark_flags_as_mutual_exclusive(["workdir", "preset"], required=True)
 
-def _export(config_class):
+
+def _export():
     """The version's path."""
+    if PRESET.value is not None and PRESET.value not in presets():
+        raise ValueError(
+            f"Expected as --preset one of {', '.join(presets())}. Received: {PRESET.value}"
+        )
+    workdir = preset_or_path(PRESET.value or WORKDIR.value)
+    check = {"verified": VERIFY.value, "python": PYTHON.value}
+    config_class = config_class_of(workdir, (Config, PriorConfig, InversionConfig))
     if config_class is Config:
         return export_run(
-            WORKDIR.value,
+            workdir,
             OUTPUT.value,
             WHICH.value,
             PRECISION.value,
@@ -56,15 +70,13 @@ def _export(config_class):
             data=DATA.value,
             python=PYTHON.value,
         )
-    check = {"verified": VERIFY.value, "python": PYTHON.value}
     if config_class is PriorConfig:
-        return export_prior(WORKDIR.value, OUTPUT.value, PRECISION.value, **check)
-    return export_surrogate(WORKDIR.value, OUTPUT.value, GROUP.value, **check)
+        return export_prior(workdir, OUTPUT.value, PRECISION.value, **check)
+    return export_surrogate(workdir, OUTPUT.value, GROUP.value, **check)
 
 
 def main():
-    config_class = config_class_of(WORKDIR.value, (Config, PriorConfig, InversionConfig))
-    version = _export(config_class)
+    version = _export()
     verification = read_metadata(version)["verification"]
     print(f"Exported to {version}.")
     if verification:

@@ -1,11 +1,10 @@
 """Makes a preset of a trained run: its networks in a few files, as they ship with the package.
 
-inversenet make-preset --workdir=runs/any_blur --output=presets/any_blur \
-    --summary="Deblurs photographs."
+inversenet make-preset --workdir=runs/any_blur --output=presets/any_blur --card=card.json
 
 What `inversenet_tf/presets/` of a checkout holds is what `inversenet_tf.load` knows by name. The
-paths of the training images are left out; the preset verifies and evaluates on the embedded
-photographs.
+card tells what the preset is, in `summary`, and how it was made. The paths of the training images
+are left out; the preset verifies and evaluates on the embedded images.
 """
 
 import dataclasses
@@ -15,33 +14,57 @@ from pathlib import Path
 from absl import flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
-from inversenet_tf.engine.workdir import CONFIG_FILE, versions
-from inversenet_tf.imaging.files.json import write_json
-from inversenet_tf.models.presets import KERNEL_FILE, SPECTRUM_FILE, WEIGHTS_FILE, write_weights
+from blind_gan_tf.config import PriorConfig
+from blind_gan_tf.prior import PRIOR_FILE, load_prior
+from inversenet_tf.config import Config
+from inversenet_tf.engine.workdir import CONFIG_FILE, config_class_of, read_config, versions
+from inversenet_tf.imaging.files.json import read_json, write_json
+from inversenet_tf.models.presets import KERNEL_FILE, SPECTRUM_FILE, write_weights
 from inversenet_tf.shipped import CARD_FILE
 from inversenet_tf.trained_run import load_trained
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
-WHICH = flags.DEFINE_enum("which", "best", ["best", "last"], "Its checkpoint.")
+WHICH = flags.DEFINE_enum("which", "best", ["best", "last"], "Checkpoint of an InverseNet.")
 OUTPUT = flags.DEFINE_string("output", None, "Directory of the preset.", required=True)
-SUMMARY = flags.DEFINE_string("summary", None, "What it is, in a sentence.", required=True)
+CARD = flags.DEFINE_string("card", None, "JSON file that describes it.", required=True)
 
 
-def main():
-    model, config, step = load_trained(WORKDIR.value, WHICH.value, "float32")
-    workdir, output = Path(WORKDIR.value).expanduser(), Path(OUTPUT.value).expanduser()
-    output.mkdir(parents=True, exist_ok=True)
+def _networks_of(workdir, output):
+    """Writes the networks of an InverseNet; returns its config and the step they are of."""
+    model, config, step = load_trained(workdir, WHICH.value, "float32")
     write_weights(output, model.networks)
     for name in (KERNEL_FILE, SPECTRUM_FILE):
         if (workdir / name).exists():
             shutil.copyfile(workdir / name, output / name)
     config.data.train = config.data.validation = "photos"
-    config.training.precision, config.training.initial_weights = "float32", ""
+    config.training.initial_weights = ""
+    return config, step
+
+
+def _prior_of(workdir, output):
+    """The same of a GAN."""
+    prior, config = load_prior(workdir), read_config(workdir, PriorConfig)
+    shutil.copyfile(workdir / PRIOR_FILE, output / PRIOR_FILE)
+    return config, prior.training["step"]
+
+
+def main():
+    workdir, output = Path(WORKDIR.value).expanduser(), Path(OUTPUT.value).expanduser()
+    card = read_json(Path(CARD.value).expanduser())
+    if not card.get("summary"):
+        raise ValueError(
+            f"Expected a summary in the card {CARD.value}. Received: {', '.join(card)}"
+        )
+    of_its_kind = {Config: _networks_of, PriorConfig: _prior_of}
+    kept = config_class_of(workdir, tuple(of_its_kind))
+    output.mkdir(parents=True, exist_ok=True)
+    config, step = of_its_kind[kept](workdir, output)
+    config.training.precision = "float32"
     write_json(output / CONFIG_FILE, dataclasses.asdict(config))
-    card = {"summary": SUMMARY.value, "step": step, "versions": versions()}
-    write_json(output / CARD_FILE, card)  # last, as it makes the folder a preset
+    made = {"step": step, "versions": versions()}
+    write_json(output / CARD_FILE, card | made)  # last, as it makes the folder a preset
     size = sum(path.stat().st_size for path in output.iterdir())
-    print(f"{output}: {size / 2**20:.2f} MiB, of which {WEIGHTS_FILE} are the weights.")
+    print(f"{output}: {size / 2**20:.2f} MiB, the networks of step {step}.")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from inversenet_tf.imaging.physics.solvers import (
     expected_error,
     solve_at,
     solve_without_border,
+    unseen,
 )
 from inversenet_tf.imaging.physics.spectra import Spectrum
 from inversenet_tf.models import kernel_use
@@ -21,6 +22,8 @@ from inversenet_tf.models import kernel_use
 FACTORS = (ASSUMED_NOISE, 1.0, 10.0, 30.0)
 # How many times the expected error a correction may be. At edges it is several times as large.
 REACH = 8.0
+# The error that is expected of a pixel whose light falls beyond the frame, in units of white.
+UNSEEN_ERROR = 0.1
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")
@@ -37,7 +40,7 @@ class ClosedForm(keras.layers.Layer):
         scale, phase, to_gray: as for `solve`.
         boundary: "circular", or "reflect", where nothing is taken for known beyond the frame.
         scaled: whether what follows is in units of the error that the first estimate is expected
-            to leave, see `expected_error`. So one network serves strong noise and almost none.
+            to leave, see `_error`. So one network serves strong noise and almost none.
 
     Input: [batch, height, width, channels] in [0, 1], and, where it is another than its own, the
     kernel of each, [batch, height, width(, channels)], and its noise, [batch]. Output: a list of
@@ -83,13 +86,23 @@ class ClosedForm(keras.layers.Layer):
         else:
             estimates = solve_without_border(measurements, kernel, variance, self.spectrum, FACTORS)
         if self.scaled:
-            size = tf.shape(measurements)[1:3]
-            spectrum = self.spectrum.for_channels(measurements.shape[-1])
-            error = expected_error(kernel, FACTORS[0] * variance, spectrum, size)
-            estimates = _in_units_of(tf.reshape(error, [-1, 1, 1, 1]), estimates)
+            error = self._error(kernel, FACTORS[0] * variance, measurements)
+            estimates = _in_units_of(error, estimates)
         if self.kernel is None:
             estimates.append(_noise_map(measurements, variance))
         return estimates
+
+    def _error(self, kernel, variance, measurements):
+        """What is expected of the first estimate, [1 or batch, 1 or height, 1 or width, 1].
+
+        Where the frame is all that is known, a pixel whose light falls beyond it is known less.
+        """
+        size = tf.shape(measurements)[1:3]
+        spectrum = self.spectrum.for_channels(measurements.shape[-1])
+        error = tf.reshape(expected_error(kernel, variance, spectrum, size), [-1, 1, 1, 1])
+        if self.boundary == "circular":
+            return error
+        return tf.sqrt(tf.square(error) + tf.square(UNSEEN_ERROR * unseen(kernel, size)))
 
     def get_config(self):
         return super().get_config() | {
@@ -107,7 +120,7 @@ class ClosedForm(keras.layers.Layer):
 def _in_units_of(error, estimates):
     """The first estimate, the error's map, and the other estimates' differences by the error.
 
-    An error of [1 or batch, 1, 1, 1]. The differences lie around 0.5, as images do.
+    The differences lie around 0.5, as images do.
     """
     first, *others = estimates
     reach = tf.zeros_like(first[..., :1]) + REACH * error

@@ -227,7 +227,7 @@ class InverseNet(AdversarialModel):
 
     def train_step(self, data):
         """One turn of Algorithm 1 on a batch of (measurements, images)."""
-        images, estimates, tapes, image_weights = self._estimate(data)
+        images, estimates, tapes, pixel_weights = self._estimate(data)
         logs = {}
         if self.discriminator is not None:
             for _ in range(self.discriminator_steps):
@@ -235,17 +235,17 @@ class InverseNet(AdversarialModel):
         features = None if self.comparator is None else self.comparator(from_signed(images))
 
         def loss(estimate):  # of the discriminator as it is after its update
-            return self._generator_loss(estimate, images, image_weights, features)
+            return self._generator_loss(estimate, images, pixel_weights, features)
 
         return logs | self._train_generators(estimates, tapes, loss)
 
     def pretrain_step(self, data):
         """One step of inverter and denoiser on the squared distance alone, as SRGAN begins."""
-        images, estimates, tapes, image_weights = self._estimate(data)
+        images, estimates, tapes, pixel_weights = self._estimate(data)
         weights = self.losses_config
 
         def loss(estimate):
-            distance = squared_distance(estimate, images, weights.reduction, image_weights)
+            distance = squared_distance(estimate, images, weights.reduction, pixel_weights)
             return weights.reconstruction_weight * distance
 
         return self._train_generators(estimates, tapes, loss)
@@ -253,7 +253,7 @@ class InverseNet(AdversarialModel):
     def _estimate(self, data):
         """Signed images, by network its signed estimate of them and the tape of it, and weights.
 
-        The weights of the images in the squared distance are None where all count alike.
+        The weights in the squared distance are None where all pixels count alike.
         """
         inputs, images, _ = keras.utils.unpack_x_y_sample_weight(data)
         measurements, told = parts_of(inputs)
@@ -270,20 +270,24 @@ class InverseNet(AdversarialModel):
             with tapes["denoiser"]:
                 taken = self._to_denoise(tf.stop_gradient(inverted), measurements)
                 estimates["denoiser"] = self.denoiser(taken, training=True)
-        return images, estimates, tapes, self._image_weights(beginnings, images)
+        return images, estimates, tapes, self._weights(beginnings, images)
 
-    def _image_weights(self, beginnings, images):
-        """By the squared error of the closed form, as expected and as it is: [batch] or None.
+    def _weights(self, beginnings, images):
+        """Of each pixel's squared error, which is counted in units of what was expected there.
 
-        The expected one knows nothing of an unknown border, which alone would count where there is
-        almost no noise; the true one may be near zero.
+        An image of which the closed form left more than was expected counts less, so that none
+        rules a batch.
+
+        Returns:
+            [batch, height, width, 1], or None where the correction is not scaled.
         """
         if self.closed_form is None or not self.closed_form.scaled:
             return None
         first, reach, *_ = [from_signed(beginning) for beginning in beginnings]
-        expected = tf.square(reach[:, 0, 0, 0] / REACH)
-        true = tf.reduce_mean(tf.square(first - from_signed(images)), axis=(1, 2, 3))
-        return 2.0 * REFERENCE_ERROR**2 / (expected + true)
+        expected = tf.square(reach / REACH)
+        left = tf.square(first - from_signed(images)) / expected
+        left = tf.reduce_mean(left, axis=(1, 2, 3), keepdims=True)
+        return 2.0 * REFERENCE_ERROR**2 / ((1.0 + left) * expected)
 
     def _train_discriminator(self, images, estimates):
         weights = self.losses_config
@@ -308,7 +312,7 @@ class InverseNet(AdversarialModel):
         self.update_averages()
         return logs
 
-    def _generator_loss(self, estimates, images, image_weights, features):
+    def _generator_loss(self, estimates, images, pixel_weights, features):
         weights, logits, compared = self.losses_config, None, None
         if self.discriminator is not None:
             logits = self.discriminator(estimates, training=True)
@@ -325,7 +329,7 @@ class InverseNet(AdversarialModel):
             true_features=features,
             feature_weight=weights.feature_weight,
             reduction=weights.reduction,
-            image_weights=image_weights,
+            pixel_weights=pixel_weights,
         )
 
     def test_step(self, data):

@@ -34,11 +34,11 @@ def squared_distance(estimates, targets, reduction="sum", weights=None):
     Args:
         estimates, targets: [batch, ...] of one shape.
         reduction: "sum" over all but the batch, as the equations are written, or "mean".
-        weights: of each image, [batch]; None: all count alike, as in the paper.
+        weights: of each pixel, [batch, height, width, 1]; None: all count alike, as in the paper.
     """
     per_value = tf.math.squared_difference(estimates, targets)
     if weights is not None:
-        per_value *= tf.reshape(weights, [-1] + [1] * (len(per_value.shape) - 1))
+        per_value *= weights
     if reduction == "mean":
         return tf.reduce_mean(per_value)
     batch_size = tf.cast(tf.shape(per_value)[0], per_value.dtype)
@@ -55,7 +55,7 @@ def generator_loss(
     feature_weight,
     adversarial_weight=1.0,
     reduction="sum",
-    image_weights=None,
+    pixel_weights=None,
     estimated_features=None,
     true_features=None,
 ):
@@ -70,10 +70,10 @@ def generator_loss(
         feature_weight: lambda_f.
         adversarial_weight: of the first term. Paper: 1.
         reduction: of both squared distances, see `squared_distance`.
-        image_weights: of each image's squared distance, [batch]; None: all count alike.
+        pixel_weights: of each pixel's squared distance, as `squared_distance` takes them.
         estimated_features, true_features: C(estimates) and C(images); None without a comparator.
     """
-    distance = squared_distance(estimates, images, reduction, image_weights)
+    distance = squared_distance(estimates, images, reduction, pixel_weights)
     loss = reconstruction_weight * distance
     if logits is not None:
         loss += adversarial_weight * soft_gan_loss(logits, real_label)

@@ -5,10 +5,16 @@ import tensorflow as tf
 
 from inversenet_tf import recipes
 from inversenet_tf.config import Config
+from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.operators import build_operator
+from inversenet_tf.imaging.physics.solvers import (
+    ROUNDING_VARIANCE,
+    expected_error,
+    unseen,
+)
 from inversenet_tf.imaging.physics.spectra import Spectrum
 from inversenet_tf.models.build import build_model
-from inversenet_tf.models.closed_form import FACTORS, ClosedForm
+from inversenet_tf.models.closed_form import FACTORS, REACH, UNSEEN_ERROR, ClosedForm
 from inversenet_tf.training import compile_model
 
 TASKS = {
@@ -103,3 +109,76 @@ def test_the_dae_works_on_the_grid_of_the_measurement(images):
     model = build_model(config, with_discriminator=False)
     assert model.denoiser.multiple == 1
     assert model.restore(images)["restored"].shape == images.shape
+
+
+SIGMAS = np.array([0.0, 0.03], np.float32)
+
+
+def told(images):
+    return np.stack([linear_motion(5)] * len(images)), SIGMAS
+
+
+@pytest.mark.parametrize("boundary", ["circular", "reflect"])
+def test_where_scaled_what_follows_is_in_units_of_the_expected_error(images, boundary):
+    images = images[:2]
+    plain = ClosedForm(boundary=boundary)(images, *told(images))
+    first, reach, *others, noise = ClosedForm(boundary=boundary, scaled=True)(images, *told(images))
+    size = tf.shape(images)[1:3]
+    variance = FACTORS[0] * (ROUNDING_VARIANCE + SIGMAS**2)
+    error = expected_error(linear_motion(5), variance, Spectrum().for_channels(3), size).numpy()
+    expected = np.broadcast_to(error[:, None, None, None], (2, *images.shape[1:3], 1))
+    if boundary == "reflect":
+        border = UNSEEN_ERROR * unseen(linear_motion(5), size).numpy()
+        assert border[0, 0].max() > 0.04 and border[0, 16, 16] < 1e-6
+        expected = np.sqrt(expected**2 + border**2)
+    np.testing.assert_allclose(reach, REACH * expected, rtol=1e-4)
+    np.testing.assert_allclose(first, plain[0], atol=1e-6)
+    np.testing.assert_allclose(noise, plain[-1], atol=1e-6)
+    for scaled, estimate in zip(others, plain[1:-1], strict=True):
+        difference = (estimate - plain[0]) / expected
+        np.testing.assert_allclose(2.0 * scaled - 1.0, difference, atol=2e-3)
+
+
+def scaled_config():
+    config = recipes.any_blur()
+    config.operator.kernel_size, config.network.depth, config.network.width = 5, 2, 8
+    config.data.size, config.training.precision = 32, "float32"
+    return config
+
+
+def test_a_scaled_correction_is_within_reach_of_the_closed_form(images):
+    images = images[:2]
+    model = build_model(scaled_config(), with_discriminator=False)
+    kernels, sigmas = told(images)
+    inputs = {"measurements": images, "kernels": kernels, "noise_sigmas": sigmas}
+    last = model.inverter.get_layer("d2_conv")
+    last.set_weights([np.zeros_like(last.kernel), np.full(3, 50.0, np.float32)])  # tanh: 1
+    first, reach, *_ = model.closed_form(images, kernels, sigmas)
+    np.testing.assert_allclose(model(inputs)["restored"], first + reach, atol=1e-5)
+
+
+def test_strong_and_weak_noise_count_alike_where_scaled(images):
+    """The loss is the same for errors that are as many times what was expected."""
+    images = tf.convert_to_tensor(images[:1])
+    config = scaled_config()
+    losses = []
+    for sigma in (0.003, 0.03):
+        model = build_model(config)
+        compile_model(model, config)
+        inputs = {"measurements": images, "kernels": linear_motion(5)[None]}
+        inputs["noise_sigmas"] = np.array([sigma], np.float32)
+        first, reach, *_ = model.closed_form(*inputs.values())
+        true = first + 0.5 * reach / REACH
+        losses.append(float(model.pretrain_step((inputs, true))["inverter_loss"]))
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-3)
+
+
+def test_a_scaled_correction_is_of_the_closed_form_of_a_blur():
+    config = Config()
+    config.network.scaled_correction = True
+    with pytest.raises(ValueError, match="with network.scaled_correction. Received: 'unet'"):
+        config.validate()
+    config = configured("downsampling")
+    config.network.scaled_correction = True
+    with pytest.raises(ValueError, match="and 'downsampling'"):
+        config.validate()

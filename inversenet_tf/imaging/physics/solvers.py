@@ -301,6 +301,26 @@ def solve_without_border(
     return [estimates[factor] for factor in factors]
 
 
+def unseen(kernels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """The share of each pixel's light that a blur takes beyond the frame, 1 - A^T 1.
+
+    Args:
+        kernels: as for `solve`, each of sum 1.
+        size: [height, width] of the frame.
+
+    Returns:
+        float32 [1 or batch, height, width, 1], the mean of the kernels' channels.
+    """
+    kernels = tf.reduce_mean(_as_batch(kernels), axis=-1, keepdims=True)
+    sides = tf.shape(kernels)[1:3]
+    period = tf.stack([_good_size(size[axis] + sides[axis]) for axis in (0, 1)])
+    transfer = tf.signal.rfft2d(centred(kernels, period))
+    frame = tf.pad(tf.ones(size), [[0, period[0] - size[0]], [0, period[1] - size[1]]])
+    seen = tf.signal.irfft2d(tf.math.conj(transfer) * tf.signal.rfft2d(frame), period)
+    seen = _channels_last(seen[..., : size[0], : size[1]])
+    return tf.clip_by_value(1.0 - seen, 0.0, 1.0)
+
+
 # Of a Fourier transform that costs little: even, and products of 2, 3 and 5.
 LARGEST_SIDE = 2**20
 GOOD_SIZES = np.array(

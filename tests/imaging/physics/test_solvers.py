@@ -18,6 +18,7 @@ from inversenet_tf.imaging.physics.solvers import (
     solve,
     solve_at,
     solve_without_border,
+    unseen,
 )
 from inversenet_tf.imaging.physics.spectra import Spectrum, fit_spectrum
 
@@ -92,6 +93,22 @@ def test_the_expected_error_is_that_of_dense_matrices(size):
     expected = np.sqrt(np.trace(posterior) / len(posterior))
     error = expected_error(operator.kernel, NOISE, COLOURS, size)
     np.testing.assert_allclose(error.numpy(), [expected], rtol=1e-5)
+
+
+def test_the_unseen_share_is_that_of_a_matrix():
+    """Of a kernel that is not symmetric, and of one larger than the frame in one direction."""
+    generator = np.random.default_rng(0)
+    for sides, size in (((5, 3), (7, 9)), ((4, 9), (6, 5))):
+        kernel = generator.random(sides).astype(np.float32)
+        kernel /= kernel.sum()
+        seen = np.zeros(size)
+        for row, column in np.ndindex(size):
+            for i, j in np.ndindex(sides):
+                there = row + i - sides[0] // 2, column + j - sides[1] // 2
+                if 0 <= there[0] < size[0] and 0 <= there[1] < size[1]:
+                    seen[row, column] += kernel[i, j]
+        share = unseen(kernel, tf.constant(size))[0, ..., 0]
+        np.testing.assert_allclose(share, 1 - seen, atol=1e-6)
 
 
 def test_each_image_of_a_batch_may_have_a_kernel_and_noise_of_its_own():

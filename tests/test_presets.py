@@ -1,0 +1,102 @@
+"""Networks that ship with the package: loaded by name, whole, and as good as their cards say."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import programs
+import pytest
+
+import inversenet_tf as inv
+from inversenet_tf import shipped
+from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
+from inversenet_tf.imaging.physics.kernels import camera_shake
+from inversenet_tf.imaging.physics.operators import Blur
+from inversenet_tf.models.inversenet import InverseNet
+from inversenet_tf.models.presets import WEIGHTS_FILE, load_preset, write_weights
+
+MOST_BYTES = 12 * 2**20
+
+
+def of_camera(kernel, noise):
+    """[(measurement, sharp)] of the held-out photographs, as a camera takes them, 256 pixels."""
+    source, reach = open_source("photos", HELD_OUT), len(kernel) // 2
+    generator = np.random.default_rng(0)
+    pairs = []
+    for index in range(len(source)):
+        image = source.load(index)[:256, :256]
+        blurred = Blur(kernel, "reflect")(image[np.newaxis])[0].numpy()
+        blurred = blurred[reach:-reach, reach:-reach]
+        noisy = blurred + noise * generator.standard_normal(blurred.shape)
+        measurement = np.round(np.clip(noisy, 0, 1) * 255).astype(np.float32) / 255
+        pairs.append((measurement, image[reach:-reach, reach:-reach]))
+    return pairs
+
+
+@pytest.mark.parametrize("name", inv.presets())
+def test_a_card_tells_what_its_preset_is_and_how_it_was_made(name):
+    card = json.loads((shipped.PRESETS / name / shipped.CARD_FILE).read_text())
+    assert card["summary"] == inv.presets()[name]
+    for field in ("data", "command", "seconds", "step", "versions", "scores", "fails_on"):
+        assert card[field]
+    assert all(entry["licence"] and entry["author"] for entry in card["data"])
+    page = Path(programs.ROOT, "docs", "presets.md").read_text()
+    assert f"## `{name}`" in page and card["command"].split()[1] in page
+
+
+def test_together_they_are_small():
+    files = [path for path in shipped.PRESETS.rglob("*") if path.is_file()]
+    assert 0 < sum(path.stat().st_size for path in files) <= MOST_BYTES
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.03])
+def test_any_blur_is_better_than_the_closed_form_that_it_begins_with(noise):
+    """On photographs and with a kernel that its training never saw."""
+    kernel = camera_shake(15, seed=3)
+    preset, closed_form = inv.load("any_blur"), inv.load("closed_form")
+    gains = []
+    for measurement, image in of_camera(kernel, noise):
+        one, other = (r(measurement, kernel, noise) for r in (preset, closed_form))
+        gains.append(inv.metrics.psnr(one, image) - inv.metrics.psnr(other, image))
+    assert np.mean(gains) > 1.0
+
+
+def test_any_blur_leaves_a_sharp_photograph_as_it_is():
+    point = np.ones((1, 1), np.float32)
+    for image, _ in of_camera(camera_shake(3), 0.0):
+        restored = inv.load("any_blur")(image, point, 0.0)
+        assert inv.metrics.psnr(restored, image) > 45.0
+
+
+def test_it_is_loaded_as_keras_users_know_it():
+    model = InverseNet.from_preset("any_blur")
+    measurement = np.full((1, 32, 32, 3), 0.5, np.float32)
+    told = {"kernels": np.ones((1, 1, 1), np.float32), "noise_sigmas": np.zeros(1, np.float32)}
+    restored = model({"measurements": measurement} | told)["restored"]
+    assert restored.shape == measurement.shape
+    with pytest.raises(ValueError, match="Expected one of any_blur.*Received: no_blur"):
+        InverseNet.from_preset("no_blur")
+    with pytest.raises(ValueError, match="a .tflite file.*any_blur.*closed_form"):
+        inv.load("no_blur")
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    for path in (shipped.PRESETS / "any_blur").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    model, config, step = load_preset(tmp_path)
+    assert step > 0 and config.operator.is_varied
+    np.savez(tmp_path / WEIGHTS_FILE, inverter_000=np.zeros((4, 4, 3, 3), np.float32))
+    with pytest.raises(ValueError, match=f"Expected in .*{WEIGHTS_FILE} the .* weights of the inv"):
+        load_preset(tmp_path)
+
+
+def test_packed_weights_come_back_as_float16_keeps_them(tmp_path):
+    for path in (shipped.PRESETS / "any_blur").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    model = load_preset(tmp_path)[0]
+    generator = np.random.default_rng(0)
+    values = [0.1 * generator.standard_normal(w.shape) for w in model.inverter.get_weights()]
+    model.inverter.set_weights(values)
+    write_weights(tmp_path, model.networks)
+    for kept, value in zip(load_preset(tmp_path)[0].inverter.get_weights(), values, strict=True):
+        np.testing.assert_allclose(kept, value, rtol=5e-4 if value.ndim > 1 else 1e-6, atol=1e-7)
