@@ -1,36 +1,48 @@
-"""Draws the strip of the README: crops of the held-out photographs, blurred, restored and true.
+"""Draws the strip of the README: two photographs that no training saw, shaken, restored and true.
 
-python tools/draw_before_after.py --workdir=runs/demo --output=docs/images/before_after.png
+python tools/draw_before_after.py --output=docs/images/before_after.png
+
+Each is blurred by a camera shake without its border and with noise of 0.005, and stored in 8 bits;
+the blur is then sought in the photograph, and the preset told what was found.
 """
 
 import numpy as np
 from absl import flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
-from inversenet_tf.data import open_held_out
-from inversenet_tf.imaging.data.pairs import evaluation_pairs
+from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
 from inversenet_tf.imaging.files.images import write_image
-from inversenet_tf.restoration.restorers import ModelRestorer
-from inversenet_tf.trained_run import kept_operator, load_trained
+from inversenet_tf.imaging.physics.kernels import camera_shake
+from inversenet_tf.imaging.physics.operators import Blur
+from inversenet_tf.loading import load
+from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer
 
-WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "The PNG file.", required=True)
+PRESET = flags.DEFINE_string("preset", "any_blur", "What restores, as `load` takes it.")
+SIZE, NOISE = 19, 0.005  # pixels of the shake, and the noise of white as 1
 CROP = (slice(40, 240), slice(110, 310))
 GAP = 6  # white pixels between two pictures
 
 
+def shaken(image, seed):
+    """What a camera stores of an image, and the part of the image that it shows."""
+    reach, generator = SIZE // 2, np.random.default_rng(seed)
+    frame = slice(reach, -reach)
+    kernel = camera_shake(SIZE, seed=seed)
+    blurred = Blur(kernel, "reflect")(image[np.newaxis])[0].numpy()[frame, frame]
+    noisy = blurred + NOISE * generator.standard_normal(blurred.shape)
+    return np.round(np.clip(noisy, 0, 1) * 255).astype(np.float32) / 255, image[frame, frame]
+
+
 def main():
-    model, config, _ = load_trained(WORKDIR.value)
-    restorer, operator = ModelRestorer(model), kept_operator(WORKDIR.value, config)
-    source = open_held_out(config.data.validation, operator, config)
-    pairs = evaluation_pairs(
-        source, operator, config.noise, config.data, batch_size=1, seed=config.training.seed
-    )
-    rows = []
-    for measurements, images in pairs.as_numpy_iterator():
-        for image in (measurements, restorer(measurements), images):
-            rows.append(np.pad(image[0][CROP], ((0, 0), (0, GAP), (0, 0)), constant_values=1.0))
-    write_image(OUTPUT.value, np.concatenate(rows, axis=1)[:, :-GAP])
+    restorer = UnknownBlurRestorer(load(PRESET.value))
+    source = open_source("photos", HELD_OUT)
+    pictures = []
+    for index in range(len(source)):
+        measurement, image = shaken(source.load(index), seed=index + 1)
+        for picture in (measurement, restorer(measurement), image):
+            pictures.append(np.pad(picture[CROP], ((0, 0), (0, GAP), (0, 0)), constant_values=1.0))
+    write_image(OUTPUT.value, np.concatenate(pictures, axis=1)[:, :-GAP])
 
 
 if __name__ == "__main__":
