@@ -44,6 +44,7 @@ setup(
         "tensorboard",
         "tensorflow>=2.18",
         "tensorflow-datasets",
+        "threadpoolctl",
         "tqdm",
     ],
     extras_require={

@@ -9,13 +9,16 @@ blur" being one of them. It needs no truth, and unlike the first it does not pre
 blurred image by a blurred scene.
 """
 
+import concurrent.futures
 import dataclasses
+import os
 from collections.abc import Callable
 
 import numpy as np
 import scipy.fft
 import scipy.ndimage
 import skimage.restoration
+import threadpoolctl
 
 from inversenet_tf.imaging.files.images import LUMA
 from inversenet_tf.imaging.physics.blur_model import (
@@ -23,6 +26,7 @@ from inversenet_tf.imaging.physics.blur_model import (
     Measured,
     correlations,
     marginal_cost,
+    marginal_costs,
     noise_beside_blur,
     sparse_estimate,
 )
@@ -44,6 +48,7 @@ LAST_ROUNDS = 8  # at the finest
 # the images: they are all tried.
 SEARCHES = ((0.004, 0.7), (0.01, 0.7), (0.02, 0.7), (0.04, 0.7), (0.01, 0.6), (0.02, 0.6))
 SPARSITY_DECAY = 1.1  # from round to round
+LARGEST_MATRIX = 27  # side of a kernel whose least squares are solved with a matrix
 REFINEMENT = np.geomspace(1e-3, 1e-5, 16)  # weights of the last rounds, for the best proposal
 RIDGE = 1e-3  # of the kernel's least squares, of the gradients' energy
 NEGLIGIBLE = 0.05, 0.02  # of a kernel's greatest value: of proposals, and of the refined kernel
@@ -190,23 +195,36 @@ def _search(measured, few, size, told):
     """
     point = np.zeros((size, size))
     point[size // 2, size // 2] = 1.0
-    proposals = [point, *_likeliest_shapes(few, size)]
-    for i, (sparsity, step) in enumerate(SEARCHES):
-        proposals.append(_propose(measured, size, sparsity, step))
-        told((i + 1) / (len(SEARCHES) + 2))
-    costs = [marginal_cost(measured, kernel) for kernel in proposals]
-    best = int(np.argmin(costs))
-    if best == 0:
-        return point, 0.0, measured.noise
-    # The noise was estimated before anything was known of the blur, and is rather too high where it
-    # is weak: now it is what stands in the frequencies that the blur leaves nothing else in.
-    favourites = [proposals[i] for i in np.argsort(costs)[:FAVOURITES] if i > 0]
-    noise = min(noise_beside_blur(measured, favourites[0]), measured.noise)
-    measured = dataclasses.replace(measured, noise=max(noise, LUMA_ROUNDING))
-    candidates = [*favourites, *(_refine(measured, kernel) for kernel in favourites)]
-    kernel = min(candidates, key=lambda candidate: marginal_cost(measured, candidate))
-    gain = marginal_cost(measured, point) - marginal_cost(measured, kernel)
-    return _centred(kernel), gain, measured.noise
+    # The searches know nothing of each other. Each is a thread, and so no library makes more.
+    with (
+        threadpoolctl.threadpool_limits(1, "blas"),
+        concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        searches = [pool.submit(_propose, measured, size, *search) for search in SEARCHES]
+        shapes = pool.submit(_likeliest_shapes, few, size)
+        for i, _ in enumerate(concurrent.futures.as_completed(searches)):
+            told((i + 1) / (len(SEARCHES) + 2))
+        proposals = [point, *shapes.result(), *(search.result() for search in searches)]
+        costs = _costs_of(pool, measured, proposals)
+        best = int(np.argmin(costs))
+        if best == 0:
+            return point, 0.0, measured.noise
+        # The noise was estimated before anything was known of the blur, and is rather too high
+        # where it is weak: now it is what stands in the frequencies that the blur leaves nothing
+        # else in.
+        favourites = [proposals[i] for i in np.argsort(costs)[:FAVOURITES] if i > 0]
+        noise = min(noise_beside_blur(measured, favourites[0]), measured.noise)
+        measured = dataclasses.replace(measured, noise=max(noise, LUMA_ROUNDING))
+        refined = pool.map(lambda kernel: _refine(measured, kernel), favourites)
+        candidates = [point, *favourites, *refined]
+        costs = _costs_of(pool, measured, candidates)
+    best = 1 + int(np.argmin(costs[1:]))
+    return _centred(candidates[best]), costs[0] - costs[best], measured.noise
+
+
+def _costs_of(pool, measured, kernels):
+    """The marginal cost of each."""
+    return list(pool.map(lambda kernel: marginal_cost(measured, kernel), kernels))
 
 
 def _likeliest_shapes(measured, size):
@@ -215,7 +233,7 @@ def _likeliest_shapes(measured, size):
     shapes += [disk(size, radius) for radius in DISKS if radius < size / 2]
     lengths = [length for length in LINES if length < size]
     shapes += [line(size, length, angle) for length in lengths for angle in ANGLES]
-    costs = [marginal_cost(measured, shape) for shape in shapes]
+    costs = marginal_costs(measured, shapes)
     return [shapes[i] for i in np.argsort(costs)[:SHAPES_KEPT]]
 
 
@@ -258,14 +276,8 @@ def non_negative_least_squares(autocorrelation, target, start, steps=60):
 
     M k is a convolution with the autocorrelation.
     """
-    side = len(target)
-    extent = [scipy.fft.next_fast_len(3 * side - 2, real=True)] * 2
-    transfer = scipy.fft.rfft2(autocorrelation, extent)
-
-    def times(kernel):
-        full = scipy.fft.irfft2(transfer * scipy.fft.rfft2(kernel, extent), extent)
-        return full[side - 1 : 2 * side - 1, side - 1 : 2 * side - 1]
-
+    times = _product_with(autocorrelation, len(target))
+    target, start = target.astype(np.float32).ravel(), start.astype(np.float32).ravel()
     direction = np.ones_like(target)
     for _ in range(15):  # the largest eigenvalue
         direction = times(direction / np.linalg.norm(direction))
@@ -274,9 +286,27 @@ def non_negative_least_squares(autocorrelation, target, start, steps=60):
     for _ in range(steps):
         following = np.maximum(ahead - rate * (times(ahead) - target), 0.0)
         next_momentum = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
-        ahead = following + (momentum - 1) / next_momentum * (following - kernel)
+        ahead = following + np.float32((momentum - 1) / next_momentum) * (following - kernel)
         kernel, momentum = following, next_momentum
-    return kernel
+    return kernel.reshape(len(autocorrelation) // 2 + 1, -1).astype(np.float64)
+
+
+def _product_with(autocorrelation, side):
+    """k -> M k, both flat: a matrix of a small kernel, whose transforms would take longer."""
+    autocorrelation = autocorrelation.astype(np.float32)
+    if side <= LARGEST_MATRIX:
+        windows = np.lib.stride_tricks.sliding_window_view(autocorrelation, (side, side))
+        return windows[:, :, ::-1, ::-1].reshape(side**2, side**2).dot
+    extent = [scipy.fft.next_fast_len(3 * side - 2, real=True)] * 2
+    transfer = scipy.fft.rfft2(autocorrelation, extent)
+
+    def times(kernel):
+        spectrum = scipy.fft.rfft2(kernel.reshape(side, side), extent)
+        spectrum *= transfer
+        full = scipy.fft.irfft2(spectrum, extent, overwrite_x=True)
+        return full[side - 1 : 2 * side - 1, side - 1 : 2 * side - 1].ravel()
+
+    return times
 
 
 def _cleaned(kernel, negligible):
