@@ -39,7 +39,7 @@ def _solver_unet(config):
         config.depth,
         channels,
         True,  # it corrects the closed form
-        len(FACTORS) * channels + config.operator.is_varied + config.measured_channels,
+        len(FACTORS) * channels + config.operator.has_noise_map + config.measured_channels,
         dtype=config.training.precision,
         name="solver_unet",
     )
@@ -142,6 +142,7 @@ def closed_form_of(config, kernel=None, spectrum=None):
         phase=Downsampling(scale).phase if scale > 1 else 0,
         to_gray=config.operator.name == "joint",
         boundary=config.operator.boundary,
+        noise_map=config.operator.has_noise_map,
         name="closed_form",
     )
 

@@ -33,12 +33,14 @@ class ClosedForm(keras.layers.Layer):
         spectrum: a `Spectrum` of the images, or its fields as a dict.
         scale, phase, to_gray: as for `solve`.
         boundary: "circular", or "reflect", where nothing is taken for known beyond the frame.
+        noise_map: whether a map of the noise level follows the estimates, as for a network that
+            was trained for several; None: where there is no kernel.
 
     Input: [batch, height, width, channels] in [0, 1], and, where it is another than its own, the
     kernel of each, [batch, height, width(, channels)], and its noise, [batch]. Output: a list of
     images of that range, not clipped, [batch, height * scale, width * scale, image channels]; the
-    one for the first of `FACTORS` is the one to correct. Without a kernel of its own there follows
-    a map of the noise level, [batch, height, width, 1].
+    one for the first of `FACTORS` is the one to correct. The `noise_map` is [batch, height, width,
+    1].
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class ClosedForm(keras.layers.Layer):
         phase=0,
         to_gray=False,
         boundary="circular",
+        noise_map=None,
         **kwargs,
     ):
         super().__init__(**{"dtype": "float32"} | kwargs)
@@ -59,6 +62,7 @@ class ClosedForm(keras.layers.Layer):
         self.spectrum = spectrum or Spectrum()
         self.scale, self.phase, self.to_gray = scale, phase, to_gray
         self.boundary = boundary
+        self.noise_map = self.kernel is None if noise_map is None else noise_map
 
     def call(self, measurements, kernels=None, noise_sigmas=None):
         if kernels is None and self.kernel is None:
@@ -73,7 +77,7 @@ class ClosedForm(keras.layers.Layer):
             estimates = solve_at(measurements, kernel, variance, self.spectrum, FACTORS, **settings)
         else:
             estimates = solve_without_border(measurements, kernel, variance, self.spectrum, FACTORS)
-        if self.kernel is None:
+        if self.noise_map:
             estimates.append(_noise_map(measurements, variance))
         return estimates
 
@@ -86,6 +90,7 @@ class ClosedForm(keras.layers.Layer):
             "phase": self.phase,
             "to_gray": self.to_gray,
             "boundary": self.boundary,
+            "noise_map": self.noise_map,
         }
 
 

@@ -227,7 +227,10 @@ def _make_pairs(positions, load, batch, source, operator, noise, image_shape, se
             seeds, kernels, fractions = drawn
             inputs = degrade_each(images, operator, noise, seeds, kernels, fractions)
             measurements = tf.ensure_shape(inputs["measurements"], (None, *measurement_shape))
-            return inputs | {"measurements": measurements}, images
+            is_told = (
+                operator.kernel is None
+            )  # else a network has it, and the images differ from it
+            return inputs | {"measurements": measurements} if is_told else measurements, images
         measurements = degrade(images, operator, noise, drawn)
         return tf.ensure_shape(measurements, (None, *measurement_shape)), images
 

@@ -59,6 +59,10 @@ ANGLES = np.arange(12) * np.pi / 12
 SHAPES_KEPT = 3
 HIGHEST_IN_JPEG, MOST_HIDDEN = 0.35, 4.0  # frequency; noise, of what the finest details tell
 FAVOURITES = 2  # proposals that are refined
+# A kernel is plausible beside the best where it loses at most that part of the best one's gain in
+# likelihood over no blur. The likelihood alone would leave the best one only, as it takes
+# neighbouring pixels for independent.
+PLAUSIBLE_LOSS = 0.1
 LEAST_SPREAD = 0.9  # pixels, below which an image counts as sharp
 CLEAR_GAIN = 0.04  # of log likelihood a pixel over no blur, below which there is no blur
 TRUSTED_GAIN = 0.15  # from which the kernel is trusted fully
@@ -76,17 +80,34 @@ class KernelEstimate:
         noise: standard deviation of the noise, of white as 1.
         confidence: from 0, no better than no blur, to 1.
         reason: why the kernel is a single point, as a sentence; empty where it is not.
+        plausible: float32 [number, side, side], kernels that explain the images nearly as well,
+            each moved to lie on the first, which is `kernel`: how uncertain it is.
     """
 
     kernel: np.ndarray
     noise: float
     confidence: float
     reason: str = ""
+    plausible: np.ndarray = dataclasses.field(
+        default_factory=lambda: np.ones((1, 1, 1), np.float32), repr=False
+    )
 
     @property
     def is_blur(self) -> bool:
         """Whether a blur was found."""
         return self.kernel.size > 1
+
+    @property
+    def spread(self) -> float:
+        """How far the plausible kernels are from the estimate, relative to its own size.
+
+        It is the root mean square of their distances: 0 where there is no other.
+        """
+        first, others = self.plausible[0], self.plausible[1:]
+        if len(others) == 0:
+            return 0.0
+        distances = np.square(others - first).sum(axis=(1, 2))
+        return float(np.sqrt(distances.mean() / np.square(first).sum()))
 
 
 def estimate_kernel(
@@ -137,7 +158,10 @@ def estimate_kernel(
         return _no_blur(noise, "The image is flat or overexposed: nothing in it shows the blur.")
     measured = Measured.of(patches, circular, luma_noise)
     few = Measured.a_few(patches, circular, luma_noise)
-    kernel, gain, left = _search_sizes(measured, few, largest, progress or (lambda fraction: None))
+    plausible, gain, left = _search_sizes(
+        measured, few, largest, progress or (lambda fraction: None)
+    )
+    kernel = plausible[0]
     if _spread(kernel) < LEAST_SPREAD:
         return _no_blur(noise, "The image is sharp: a blur that small is left as it is.")
     if gain < CLEAR_GAIN:
@@ -147,7 +171,9 @@ def estimate_kernel(
         left = noise_beside_blur(measured, kernel, HIGHEST_IN_JPEG)
         left = min(left, MOST_HIDDEN * luma_noise)
     noise = max(noise * left / luma_noise, ROUNDING_SIGMA)
-    return KernelEstimate(_trimmed(kernel).astype(np.float32), float(noise), confidence)
+    kernel = _trimmed(kernel).astype(np.float32)
+    plausible = np.stack(_upon_the_first(plausible)).astype(np.float32)
+    return KernelEstimate(kernel, float(noise), confidence, plausible=plausible)
 
 
 def _search_sizes(measured, few, largest, progress):
@@ -155,13 +181,13 @@ def _search_sizes(measured, few, largest, progress):
     most = min(largest, min(measured.images.shape[1:]) // 2)  # a larger blur leaves too little
     sizes = [size for size in SIZES if size <= most] or [_odd(most)]
     for i, size in enumerate(sizes):
-        kernel, gain, noise = _search(
+        plausible, gain, noise = _search(
             measured, few, size, lambda share, i=i: progress((i + share) / len(sizes))
         )
-        if not _reaches_border(kernel):
+        if not _reaches_border(plausible[0]):
             break
     progress(1.0)
-    return kernel, gain, noise
+    return plausible, gain, noise
 
 
 def _noise_of(images):
@@ -188,10 +214,11 @@ def _odd(size):
 
 
 def _search(measured, few, size, told):
-    """The best kernel of a size.
+    """The best kernels of a size.
 
     Returns:
-        (kernel, gain over no blur in log likelihood a pixel, noise of the luma).
+        (the plausible kernels, the best first; its gain over no blur in log likelihood a pixel;
+        the noise of the luma).
     """
     point = np.zeros((size, size))
     point[size // 2, size // 2] = 1.0
@@ -208,18 +235,40 @@ def _search(measured, few, size, told):
         costs = _costs_of(pool, measured, proposals)
         best = int(np.argmin(costs))
         if best == 0:
-            return point, 0.0, measured.noise
+            return [point], 0.0, measured.noise
         # The noise was estimated before anything was known of the blur, and is rather too high
         # where it is weak: now it is what stands in the frequencies that the blur leaves nothing
         # else in.
-        favourites = [proposals[i] for i in np.argsort(costs)[:FAVOURITES] if i > 0]
+        order = [i for i in np.argsort(costs) if i > 0]
+        favourites = [proposals[i] for i in order[:FAVOURITES] if costs[i] < costs[0]]
+        others = [proposals[i] for i in order[len(favourites) :] if _is_near(costs, i)]
         noise = min(noise_beside_blur(measured, favourites[0]), measured.noise)
         measured = dataclasses.replace(measured, noise=max(noise, LUMA_ROUNDING))
         refined = pool.map(lambda kernel: _refine(measured, kernel), favourites)
-        candidates = [point, *favourites, *refined]
-        costs = _costs_of(pool, measured, candidates)
-    best = 1 + int(np.argmin(costs[1:]))
-    return _centred(candidates[best]), costs[0] - costs[best], measured.noise
+        kernels = [point, *favourites, *refined, *others]
+        costs = _costs_of(pool, measured, kernels)
+    best = 1 + int(np.argmin(costs[1 : 1 + 2 * len(favourites)]))
+    near = [i for i in np.argsort(costs) if i not in (0, best) and _is_near(costs, i, best)]
+    plausible = [_centred(kernels[best]), *(kernels[i] for i in near)]
+    return plausible, costs[0] - costs[best], measured.noise
+
+
+def _is_near(costs, place, best=None):
+    """Whether a kernel gains nearly as much over no blur, the first, as the best one."""
+    gains = costs[0] - np.array(costs)
+    return gains[place] >= (1 - PLAUSIBLE_LOSS) * (gains.max() if best is None else gains[best])
+
+
+def _upon_the_first(kernels):
+    """Each moved by whole pixels to where it correlates most with the first, and trimmed alike."""
+    first = kernels[0]
+    spectrum, moved = scipy.fft.fft2(first), []
+    for kernel in kernels:
+        correlation = scipy.fft.ifft2(spectrum * scipy.fft.fft2(kernel).conj()).real
+        shift = np.unravel_index(correlation.argmax(), correlation.shape)
+        moved.append(np.roll(kernel, shift, axis=(0, 1)))
+    reach = max(_reach(kernel) for kernel in moved)
+    return [_within(kernel, reach) for kernel in moved]
 
 
 def _costs_of(pool, measured, kernels):
@@ -350,7 +399,14 @@ def _reaches_border(kernel):
 
 def _trimmed(kernel):
     """The smallest odd square around the middle that holds all of the kernel."""
+    return _within(kernel, _reach(kernel))
+
+
+def _reach(kernel):
+    """The distance, along the rows or the columns, from the middle to the farthest pixel."""
+    return int(np.abs(np.argwhere(kernel > 0) - len(kernel) // 2).max())
+
+
+def _within(kernel, reach):
     middle = len(kernel) // 2
-    places = np.argwhere(kernel > 0)
-    reach = int(np.abs(places - middle).max())
     return kernel[middle - reach : middle + reach + 1, middle - reach : middle + reach + 1]
