@@ -12,7 +12,8 @@ from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate, esti
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import InformedRestorer, Restorer
 
-MOST_SHARING = 8  # photographs that a shared blur is sought in
+MOST_SHARING = 8  # photographs that a shared blur is sought in; of small ones more,
+ENOUGH_PIXELS = 2**17  # until they have as many pixels together
 
 
 class UnknownBlurRestorer(InformedRestorer):
@@ -105,12 +106,13 @@ def shared_blur(
     Raises:
         ValueError: not one of them can be read.
     """
-    photographs = []
+    photographs, pixels = [], 0
     for path in paths:
-        if len(photographs) == MOST_SHARING:
+        if len(photographs) >= MOST_SHARING and pixels >= ENOUGH_PIXELS:
             break
         try:
             photographs.append(read_photograph(path).pixels)
+            pixels += photographs[-1][..., 0].size
         except ImageReadError as error:
             logging.warning("Left out of the search for the kernel: %s", error)
     if not photographs:
