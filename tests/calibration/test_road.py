@@ -12,6 +12,7 @@ from inversenet_tf.calibration import road, settings, specialised
 from inversenet_tf.calibration.evidence import evidence_of
 from inversenet_tf.calibration.place import Place
 from inversenet_tf.calibration.settings import Settings
+from inversenet_tf.exporting import inversenet as exporting
 from inversenet_tf.imaging.files.images import write_image
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate
@@ -50,6 +51,7 @@ def small():
         patch.setattr(specialised.recipes, "any_blur", tiny)
         patch.setattr(specialised, "seconds_per_step", lambda config: 1.0)
         patch.setattr(settings, "LARGEST_PATCH", 32)
+        patch.setattr(exporting, "WARMUP_SIDES", (16,))
         patch.setattr(road, "shared_blur", lambda *_, **__: FOUND)
         yield patch
 

@@ -46,6 +46,16 @@ def test_closed_form_restores_without_training(sharp, blurred):
     assert error(restored, sharp) < 0.6 * error(blurred, sharp)
 
 
+def test_closed_form_knows_images_that_go_round(sharp):
+    measured = blur_each(sharp[np.newaxis], KERNEL[np.newaxis], "circular")[0].numpy()
+    of_camera, circular = (
+        ClosedFormRestorer(boundary=boundary)(measured, kernel=KERNEL, noise=0.003)
+        for boundary in ("reflect", "circular")
+    )
+    assert ClosedFormRestorer(boundary="circular").spec.boundary == "circular"
+    assert np.square(circular - sharp).mean() < 0.8 * np.square(of_camera - sharp).mean()
+
+
 def test_closed_form_wants_a_kernel(blurred):
     with pytest.raises(ValueError, match="kernel"):
         ClosedFormRestorer()(np.clip(blurred, 0, 1))

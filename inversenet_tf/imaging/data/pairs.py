@@ -227,10 +227,9 @@ def _make_pairs(positions, load, batch, source, operator, noise, image_shape, se
             seeds, kernels, fractions = drawn
             inputs = degrade_each(images, operator, noise, seeds, kernels, fractions)
             measurements = tf.ensure_shape(inputs["measurements"], (None, *measurement_shape))
-            is_told = (
-                operator.kernel is None
-            )  # else a network has it, and the images differ from it
-            return inputs | {"measurements": measurements} if is_told else measurements, images
+            if operator.kernel is not None:  # which a network has, and is not told again
+                return measurements, images
+            return inputs | {"measurements": measurements}, images
         measurements = degrade(images, operator, noise, drawn)
         return tf.ensure_shape(measurements, (None, *measurement_shape)), images
 

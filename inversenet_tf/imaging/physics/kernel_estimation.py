@@ -15,8 +15,6 @@ import os
 from collections.abc import Callable
 
 import numpy as np
-import scipy.fft
-import scipy.ndimage
 import skimage.restoration
 import threadpoolctl
 
@@ -35,6 +33,16 @@ from inversenet_tf.imaging.physics.informative import (
     images_of,
     informative_patches,
 )
+from inversenet_tf.imaging.physics.kernel_least_squares import non_negative_least_squares
+from inversenet_tf.imaging.physics.kernel_shape import (
+    centred,
+    cleaned,
+    radius_of,
+    reaches_border,
+    resized,
+    trimmed,
+    upon_the_first,
+)
 from inversenet_tf.imaging.physics.kernels import disk, gaussian, line
 from inversenet_tf.imaging.physics.light import to_light
 
@@ -50,7 +58,6 @@ LAST_ROUNDS = 8  # at the finest
 # the images: they are all tried.
 SEARCHES = ((0.004, 0.7), (0.01, 0.7), (0.02, 0.7), (0.04, 0.7), (0.01, 0.6), (0.02, 0.6))
 SPARSITY_DECAY = 1.1  # from round to round
-LARGEST_MATRIX = 27  # side of a kernel whose least squares are solved with a matrix
 REFINEMENT = np.geomspace(1e-3, 1e-5, 16)  # weights of the last rounds, for the best proposal
 RIDGE = 1e-3  # of the kernel's least squares, of the gradients' energy
 NEGLIGIBLE = 0.05, 0.02  # of a kernel's greatest value: of proposals, and of the refined kernel
@@ -170,7 +177,7 @@ def estimate_kernel(
         measured, few, largest, progress or (lambda fraction: None)
     )
     kernel = plausible[0]
-    if _spread(kernel) < LEAST_SPREAD:
+    if radius_of(kernel) < LEAST_SPREAD:
         return _no_blur(noise, "The image is sharp: a blur that small is left as it is.")
     if gain < CLEAR_GAIN:
         return _no_blur(noise, "No blur explains the image clearly better than none.")
@@ -179,8 +186,8 @@ def estimate_kernel(
         left = noise_beside_blur(measured, kernel, HIGHEST_IN_JPEG)
         left = min(left, MOST_HIDDEN * luma_noise)
     noise = max(noise * left / luma_noise, ROUNDING_SIGMA)
-    kernel = _trimmed(kernel).astype(np.float32)
-    plausible = np.stack(_upon_the_first(plausible)).astype(np.float32)
+    kernel = trimmed(kernel).astype(np.float32)
+    plausible = np.stack(upon_the_first(plausible)).astype(np.float32)
     return KernelEstimate(kernel, float(noise), confidence, plausible=plausible)
 
 
@@ -192,7 +199,7 @@ def _search_sizes(measured, few, largest, progress):
         plausible, gain, noise = _search(
             measured, few, size, lambda share, i=i: progress((i + share) / len(sizes))
         )
-        if not _reaches_border(plausible[0]):
+        if not reaches_border(plausible[0]):
             break
     progress(1.0)
     return plausible, gain, noise
@@ -257,7 +264,7 @@ def _search(measured, few, size, told):
         costs = _costs_of(pool, measured, kernels)
     best = 1 + int(np.argmin(costs[1 : 1 + 2 * len(favourites)]))
     near = [i for i in np.argsort(costs) if i not in (0, best) and _is_near(costs, i, best)]
-    plausible = [_centred(kernels[best]), *(kernels[i] for i in near)]
+    plausible = [centred(kernels[best]), *(kernels[i] for i in near)]
     return plausible, costs[0] - costs[best], measured.noise
 
 
@@ -265,18 +272,6 @@ def _is_near(costs, place, best=None):
     """Whether a kernel gains nearly as much over no blur, the first, as the best one."""
     gains = costs[0] - np.array(costs)
     return gains[place] >= (1 - PLAUSIBLE_LOSS) * (gains.max() if best is None else gains[best])
-
-
-def _upon_the_first(kernels):
-    """Each moved by whole pixels to where it correlates most with the first, and trimmed alike."""
-    first = kernels[0]
-    spectrum, moved = scipy.fft.fft2(first), []
-    for kernel in kernels:
-        correlation = scipy.fft.ifft2(spectrum * scipy.fft.fft2(kernel).conj()).real
-        shift = np.unravel_index(correlation.argmax(), correlation.shape)
-        moved.append(np.roll(kernel, shift, axis=(0, 1)))
-    reach = max(_reach(kernel) for kernel in moved)
-    return [_within(kernel, reach) for kernel in moved]
 
 
 def _costs_of(pool, measured, kernels):
@@ -302,7 +297,7 @@ def _propose(measured, size, sparsity, step):
     kernel = np.array([[0.0, 0.0, 0.0], [0.0, 2.0, 1.0], [0.0, 0.0, 0.0]]) / 3
     for side in reversed(sizes):
         scaled = measured.scaled(side / size)
-        kernel = _centred(_resized(kernel, side))
+        kernel = centred(resized(kernel, side))
         for _ in range(LAST_ROUNDS if side == size else ROUNDS):
             kernel = _improved(scaled, kernel, sparsity, NEGLIGIBLE[0])
             sparsity = max(sparsity / SPARSITY_DECAY, 1e-4)
@@ -325,96 +320,4 @@ def _improved(measured, kernel, sparsity, negligible):
     middle = len(kernel) - 1
     autocorrelation[middle, middle] *= 1 + RIDGE
     better = non_negative_least_squares(autocorrelation, target, kernel)
-    return _cleaned(better, negligible) if better.sum() > 0 else kernel
-
-
-def non_negative_least_squares(autocorrelation, target, start, steps=60):
-    """argmin 1/2 k'Mk - t'k with k >= 0, by accelerated projected gradients (Nesterov 1983).
-
-    M k is a convolution with the autocorrelation.
-    """
-    times = _product_with(autocorrelation, len(target))
-    target, start = target.astype(np.float32).ravel(), start.astype(np.float32).ravel()
-    direction = np.ones_like(target)
-    for _ in range(15):  # the largest eigenvalue
-        direction = times(direction / np.linalg.norm(direction))
-    rate = 1 / (1.05 * np.linalg.norm(direction))
-    kernel, ahead, momentum = start, start, 1.0
-    for _ in range(steps):
-        following = np.maximum(ahead - rate * (times(ahead) - target), 0.0)
-        next_momentum = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
-        ahead = following + np.float32((momentum - 1) / next_momentum) * (following - kernel)
-        kernel, momentum = following, next_momentum
-    return kernel.reshape(len(autocorrelation) // 2 + 1, -1).astype(np.float64)
-
-
-def _product_with(autocorrelation, side):
-    """k -> M k, both flat: a matrix of a small kernel, whose transforms would take longer."""
-    autocorrelation = autocorrelation.astype(np.float32)
-    if side <= LARGEST_MATRIX:
-        windows = np.lib.stride_tricks.sliding_window_view(autocorrelation, (side, side))
-        return windows[:, :, ::-1, ::-1].reshape(side**2, side**2).dot
-    extent = [scipy.fft.next_fast_len(3 * side - 2, real=True)] * 2
-    transfer = scipy.fft.rfft2(autocorrelation, extent)
-
-    def times(kernel):
-        spectrum = scipy.fft.rfft2(kernel.reshape(side, side), extent)
-        spectrum *= transfer
-        full = scipy.fft.irfft2(spectrum, extent, overwrite_x=True)
-        return full[side - 1 : 2 * side - 1, side - 1 : 2 * side - 1].ravel()
-
-    return times
-
-
-def _cleaned(kernel, negligible):
-    """Without its negligible values and small islands, of sum 1."""
-    kernel = np.where(kernel < negligible * kernel.max(), 0.0, kernel)
-    islands, count = scipy.ndimage.label(kernel > 0, np.ones((3, 3)))
-    masses = scipy.ndimage.sum(kernel, islands, range(count + 1))
-    small = masses < 0.1 * kernel.sum()
-    if not small[1:].all():
-        kernel = np.where(small[islands], 0.0, kernel)
-    return kernel / kernel.sum()
-
-
-def _centre_of_mass(kernel):
-    """Its distance from the middle, in pixels."""
-    return np.array(scipy.ndimage.center_of_mass(kernel)) - np.array(kernel.shape) // 2
-
-
-def _centred(kernel):
-    """Moved by whole pixels, which keep it sharp, so that its centre of mass is at the middle."""
-    distance = np.rint(_centre_of_mass(kernel)).astype(int)
-    return np.roll(kernel, -distance, axis=(0, 1))
-
-
-def _resized(kernel, side):
-    scaled = np.maximum(scipy.ndimage.zoom(kernel, side / len(kernel), order=1), 0.0)
-    return scaled / scaled.sum()
-
-
-def _spread(kernel):
-    """The root mean square distance of a kernel's mass from its centre, in pixels."""
-    squares = (np.arange(len(kernel)) - len(kernel) // 2) ** 2
-    return float(np.sqrt((kernel * np.add.outer(squares, squares)).sum() / kernel.sum()))
-
-
-def _reaches_border(kernel):
-    """Whether a kernel is likely cut off by its size."""
-    inner = kernel[1:-1, 1:-1]
-    return kernel.sum() - inner.sum() > 0.02
-
-
-def _trimmed(kernel):
-    """The smallest odd square around the middle that holds all of the kernel."""
-    return _within(kernel, _reach(kernel))
-
-
-def _reach(kernel):
-    """The distance, along the rows or the columns, from the middle to the farthest pixel."""
-    return int(np.abs(np.argwhere(kernel > 0) - len(kernel) // 2).max())
-
-
-def _within(kernel, reach):
-    middle = len(kernel) // 2
-    return kernel[middle - reach : middle + reach + 1, middle - reach : middle + reach + 1]
+    return cleaned(better, negligible) if better.sum() > 0 else kernel

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import skimage.data
 
-from inversenet_tf.imaging.physics import kernel_estimation
 from inversenet_tf.imaging.physics.blur_model import (
     Measured,
     correlations,
@@ -12,6 +11,7 @@ from inversenet_tf.imaging.physics.blur_model import (
     marginal_cost,
 )
 from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
+from inversenet_tf.imaging.physics.kernel_least_squares import non_negative_least_squares
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.varied import blur_each
 
@@ -122,9 +122,7 @@ def test_least_squares_find_a_kernel_from_sharp_gradients(photograph):
     gradients = gradients_of(sharp.images)
     autocorrelation, target = correlations(blurred, gradients, 9)
     start = np.full((9, 9), 1 / 81)
-    solution = kernel_estimation.non_negative_least_squares(
-        autocorrelation, target, start, steps=1000
-    )
+    solution = non_negative_least_squares(autocorrelation, target, start, steps=1000)
     np.testing.assert_allclose(solution, KERNEL, atol=0.01)
 
 
