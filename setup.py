@@ -45,6 +45,7 @@ setup(
         "tensorboard",
         "tensorflow>=2.18",
         "tensorflow-datasets",
+        "threadpoolctl",
         "tqdm",
     ],
     extras_require={

@@ -14,6 +14,7 @@ COMMANDS = {
     "evaluate": "Measure a trained run on held-out images.",
     "restore": "Restore photographs with a trained run or an export.",
     "estimate-kernel": "Find the blur of photographs from themselves.",
+    "calibrate": "From measurements to their blur and a network for it.",
     "export": "Write a trained run as a SavedModel for TensorFlow Serving.",
     "verify": "Compare an export with its run, in a fresh process.",
     "convert": "Convert an export to a LiteRT (TensorFlow Lite) file.",

@@ -62,6 +62,12 @@ ALLOWED = {
         *(IMAGING, ENGINE, SERVING, MODELS, RESTORATION, *SCHEMA, *RUN),
         "inversenet_tf.evaluation",
     ),
+    "inversenet_tf.budget": (*(ENGINE, MODELS, "inversenet_tf.training"),),
+    "inversenet_tf.calibration": (
+        *(IMAGING, ENGINE, MODELS, RESTORATION, *SCHEMA, "inversenet_tf.trained_run"),
+        *("inversenet_tf.budget", "inversenet_tf.training", "inversenet_tf.loading"),
+        "inversenet_tf.exporting",
+    ),
     "inversenet_tf.paper": ("inversenet_tf",),
     "blind_gan_tf": (*(IMAGING, ENGINE, SERVING, "inversenet_tf.lazy", "inversenet_tf.shipped"),),
 }

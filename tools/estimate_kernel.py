@@ -31,6 +31,13 @@ BOUNDARY = flags.DEFINE_enum(
     BOUNDARIES,
     "What is beyond the frame: camera for photographs; circular for simulations that go round.",
 )
+GAMMA = flags.DEFINE_float(
+    "gamma",
+    1.0,
+    "Of the files' encoding: light is their value to that power, and it is light that is blurred.",
+    lower_bound=0.1,
+    upper_bound=10.0,
+)
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results that exist.")
 
 PICTURE_SIDE = 256  # pixels, about, of the kernel's picture
@@ -48,13 +55,17 @@ def main():
     paths = list_images(source) if source.is_dir() else [source]
     with tqdm(total=100, desc="seeking the kernel", unit="%") as progress:
         estimate = shared_blur(
-            paths, BOUNDARY.value, lambda share: progress.update(int(100 * share) - progress.n)
+            paths,
+            BOUNDARY.value,
+            GAMMA.value,
+            lambda share: progress.update(int(100 * share) - progress.n),
         )
     output.parent.mkdir(parents=True, exist_ok=True)
     write_image(results[1], enlarged(estimate.kernel))
     facts = {
         "input": str(source),
         "boundary": BOUNDARY.value,
+        "gamma": GAMMA.value,
         "size": len(estimate.kernel),
         "noise": estimate.noise,
         "confidence": estimate.confidence,

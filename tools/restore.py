@@ -82,6 +82,14 @@ BOUNDARY = flags.DEFINE_enum(
     "What is beyond the frame, with --workdir: reflect for photographs, of which nothing is known "
     "there. By default that of the training.",
 )
+GAMMA = flags.DEFINE_float(
+    "gamma",
+    1.0,
+    "Of the files' encoding: light is their value to that power, and it is light that is blurred. "
+    "About 2.2 for most cameras' files; 1 takes the values for light.",
+    lower_bound=0.1,
+    upper_bound=10.0,
+)
 COMPARE = flags.DEFINE_bool(
     "compare", False, "Write input and result side by side, too, into OUTPUT/comparisons."
 )
@@ -92,7 +100,12 @@ flags.mark_bool_flags_as_mutual_exclusive(["overwrite", "skip_existing"])
 
 def main():
     max_memory = memory_limit(MAX_MEMORY.value)
-    restorer = _told(_restorer())
+    restorer = _restorer()
+    if GAMMA.value != 1:
+        from inversenet_tf.restoration.linear_light import LinearLightRestorer
+
+        restorer = LinearLightRestorer(restorer, GAMMA.value)
+    restorer = _told(restorer)
     restorer.spec  # noqa: B018 (worked out now, as what follows is measured)
     idle, _ = resident_bytes()
     restored, skipped = restore_files(
@@ -165,8 +178,8 @@ def _finding_blurs(restorer):
     shared, source = None, Path(INPUT.value).expanduser()
     if SHARED_KERNEL.value:
         paths = list_images(source) if source.is_dir() else [source]
-        shared = unknown_blur.shared_blur(paths, boundary)
-    return unknown_blur.UnknownBlurRestorer(restorer, NOISE.value, shared, boundary)
+        shared = unknown_blur.shared_blur(paths, boundary, GAMMA.value)
+    return unknown_blur.UnknownBlurRestorer(restorer, NOISE.value, shared, boundary, GAMMA.value)
 
 
 if __name__ == "__main__":

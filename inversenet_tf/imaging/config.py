@@ -20,6 +20,7 @@ STRATEGIES = ("auto", "default", "mirrored", "multi_worker")
 OPERATORS = ("blur", "identity", "downsampling", "joint")
 CUSTOM = "custom"  # an operator or noise that the caller passed to `train`
 VARIED = "varied"  # another kernel, and noise, for each image: `physics.varied.VariedBlur`
+UNCERTAIN = "uncertain"  # one that is known but for an uncertainty: `physics.uncertain`
 GIVEN = "given"  # the kernel of a `Blur` that the caller passed, kept in the work directory
 KERNELS = ("linear_motion", "camera_shake", "gaussian", "chromatic", "flat", "sobel", "file")
 SIGNED_KERNELS = ("sobel",)
@@ -113,12 +114,14 @@ class OperatorConfig:
     name: str = "blur"
     scale: int = 1  # image pixels, along each side, to one of the measurement
     boundary: str = "circular"  # the paper's (Appendix D.1), or "reflect"
-    kernel: str = "linear_motion"  # one of KERNELS, or "varied": another one for each image
+    # One of KERNELS; or "varied": another one for each image; or "uncertain": the first of the
+    # kernels in kernel_file, [number, side, side], and others between it and the rest.
+    kernel: str = "linear_motion"
     kernel_size: int = 9
     kernel_angle: float = 45.0  # degrees, for linear_motion
     kernel_sigma: float = 2.0  # pixels, for gaussian and, of its green kernel, chromatic
     kernel_seed: int = 0  # for camera_shake
-    kernel_file: str = ""  # for file: .png, .npy or .mat
+    kernel_file: str = ""  # for file: .png, .npy or .mat; for uncertain: .npy
     kernel_index: int = 0  # which kernel of a .mat
 
     @property
@@ -131,6 +134,11 @@ class OperatorConfig:
         """Whether each image has a kernel and a noise of its own."""
         return self.kernel == VARIED
 
+    @property
+    def has_noise_map(self):
+        """Whether the network that corrects the closed form also gets a map of the noise."""
+        return self.kernel in (VARIED, UNCERTAIN)
+
     def measured_channels(self, channels):
         """Channels of the measurement of an image of that many."""
         return 1 if self.name == "joint" else channels
@@ -139,7 +147,7 @@ class OperatorConfig:
         """Raises ValueError for a value outside its range."""
         check_choice("operator.name", self.name, (*OPERATORS, CUSTOM))
         check_choice("operator.boundary", self.boundary, BOUNDARIES)
-        check_choice("operator.kernel", self.kernel, (*KERNELS, GIVEN, VARIED))
+        check_choice("operator.kernel", self.kernel, (*KERNELS, GIVEN, VARIED, UNCERTAIN))
         if self.is_varied and (self.name != "blur" or self.kernel_size % 2 == 0):
             raise ValueError(
                 'Expected operator.name "blur" and an odd operator.kernel_size with '
@@ -151,9 +159,10 @@ class OperatorConfig:
                 f"Expected operator.scale of at least 2 for {REDUCING}, of 1 for the others. "
                 f"Received: {self.scale} for {self.name!r}"
             )
-        if bool(self.kernel_file) != (self.kernel == "file"):
+        if bool(self.kernel_file) != (self.kernel in ("file", UNCERTAIN)):
             raise ValueError(
-                'Expected operator.kernel_file together with operator.kernel "file". Received: '
+                'Expected operator.kernel_file together with operator.kernel "file" or '
+                f'"{UNCERTAIN}". Received: '
                 f"{self.kernel_file!r} with {self.kernel!r}"
             )
         check_at_least("operator.kernel_size", self.kernel_size, 1)

@@ -36,7 +36,7 @@ def _unet(config):
 
 def _solver_unet(config):
     channels, scaled = config.data.channels, config.network.scaled_correction
-    maps = config.operator.is_varied + scaled
+    maps = config.operator.has_noise_map + scaled
     return UNet(
         config.depth,
         channels,
@@ -147,6 +147,7 @@ def closed_form_of(config, kernel=None, spectrum=None):
         to_gray=config.operator.name == "joint",
         boundary=config.operator.boundary,
         scaled=config.network.scaled_correction,
+        noise_map=config.operator.has_noise_map,
         name="closed_form",
     )
 

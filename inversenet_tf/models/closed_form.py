@@ -41,14 +41,15 @@ class ClosedForm(keras.layers.Layer):
         boundary: "circular", or "reflect", where nothing is taken for known beyond the frame.
         scaled: whether what follows is in units of the error that the first estimate is expected
             to leave, see `_error`. So one network serves strong noise and almost none.
+        noise_map: whether a map of the noise level follows the estimates, as for a network that
+            was trained for several; None: where there is no kernel.
 
     Input: [batch, height, width, channels] in [0, 1], and, where it is another than its own, the
     kernel of each, [batch, height, width(, channels)], and its noise, [batch]. Output: a list of
     images of that range, not clipped, [batch, height * scale, width * scale, image channels]; the
     one for the first of `FACTORS` is the one to correct. Where scaled there follows a map of
     `REACH` times the expected error, [batch, height, width, 1], and of the other estimates their
-    differences from the first one, by the expected error. Without a kernel of its own there follows
-    a map of the noise level.
+    differences from the first one, by the expected error. The `noise_map` comes last.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class ClosedForm(keras.layers.Layer):
         to_gray=False,
         boundary="circular",
         scaled=False,
+        noise_map=None,
         **kwargs,
     ):
         super().__init__(**{"dtype": "float32"} | kwargs)
@@ -71,6 +73,7 @@ class ClosedForm(keras.layers.Layer):
         self.scale, self.phase, self.to_gray = scale, phase, to_gray
         self.boundary = boundary
         self.scaled = scaled
+        self.noise_map = self.kernel is None if noise_map is None else noise_map
 
     def call(self, measurements, kernels=None, noise_sigmas=None):
         if kernels is None and self.kernel is None:
@@ -88,7 +91,7 @@ class ClosedForm(keras.layers.Layer):
         if self.scaled:
             error = self._error(kernel, FACTORS[0] * variance, measurements)
             estimates = _in_units_of(error, estimates)
-        if self.kernel is None:
+        if self.noise_map:
             estimates.append(_noise_map(measurements, variance))
         return estimates
 
@@ -114,6 +117,7 @@ class ClosedForm(keras.layers.Layer):
             "to_gray": self.to_gray,
             "boundary": self.boundary,
             "scaled": self.scaled,
+            "noise_map": self.noise_map,
         }
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from absl import logging
 
 from inversenet_tf import recipes
+from inversenet_tf.budget import seconds_per_step, steps_within
 from inversenet_tf.config import Config
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE, open_workdir, read_config
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.wording import counted
-from inversenet_tf.paper.budget import seconds_per_step, steps_within
 from inversenet_tf.paper.image_sets import image_set
 from inversenet_tf.training import train
 

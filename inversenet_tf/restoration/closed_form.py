@@ -6,6 +6,7 @@ import tensorflow as tf
 from inversenet_tf.imaging.physics.solvers import (
     ASSUMED_NOISE,
     ROUNDING_VARIANCE,
+    solve,
     solve_without_border,
 )
 from inversenet_tf.imaging.physics.spectra import Spectrum
@@ -25,20 +26,20 @@ class ClosedFormRestorer(Restorer):
 
     Args:
         spectrum: of the images; None for that of natural images.
+        boundary: "reflect", where nothing is known beyond the frame; or "circular".
     """
 
-    spec = ImageSpec(
-        measured_channels=3,
-        image_channels=3,
-        scale=1,
-        multiple=1,
-        boundary="reflect",
-        bytes_per_pixel=BYTES_PER_PIXEL,
-        kernel=kernel_use.REQUIRED,
-    )
-
-    def __init__(self, spectrum: Spectrum | None = None):
+    def __init__(self, spectrum: Spectrum | None = None, boundary: str = "reflect"):
         self._spectrum = spectrum or Spectrum()
+        self.spec = ImageSpec(
+            measured_channels=3,
+            image_channels=3,
+            scale=1,
+            multiple=1,
+            boundary=boundary,
+            bytes_per_pixel=BYTES_PER_PIXEL,
+            kernel=kernel_use.REQUIRED,
+        )
 
     def estimates(
         self,
@@ -54,6 +55,9 @@ class ClosedFormRestorer(Restorer):
         if len(kernels.shape) == 3:
             kernels = kernels[..., tf.newaxis]
         measurements = tf.convert_to_tensor(measurements, tf.float32)
-        [estimate] = solve_without_border(measurements, kernels, variances, self._spectrum)
+        if self.spec.boundary == "circular":
+            estimate = solve(measurements, kernels, variances, self._spectrum)
+        else:
+            [estimate] = solve_without_border(measurements, kernels, variances, self._spectrum)
         images = np.clip(estimate.numpy(), 0.0, 1.0)
         return {"inverted": images, "restored": images}

@@ -12,7 +12,8 @@ from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate, esti
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import InformedRestorer, Restorer
 
-MOST_SHARING = 8  # photographs that a shared blur is sought in
+MOST_SHARING = 8  # photographs that a shared blur is sought in; of small ones more,
+ENOUGH_PIXELS = 2**17  # until they have as many pixels together
 
 
 class UnknownBlurRestorer(InformedRestorer):
@@ -24,7 +25,7 @@ class UnknownBlurRestorer(InformedRestorer):
         restorer: one that can be told a kernel.
         noise: standard deviation of the noise, of white as 1; None for what is found.
         shared: the estimate for all images; None to look at each.
-        boundary: as for `estimate_kernel`.
+        boundary, gamma: as for `estimate_kernel`; the restorer is one of the same files.
 
     Raises:
         ValueError: the restorer cannot be told a kernel.
@@ -36,6 +37,7 @@ class UnknownBlurRestorer(InformedRestorer):
         noise: float | None = None,
         shared: KernelEstimate | None = None,
         boundary: str = "camera",
+        gamma: float = 1.0,
     ):
         if restorer.kernel_use == kernel_use.NONE:
             raise ValueError(
@@ -43,7 +45,8 @@ class UnknownBlurRestorer(InformedRestorer):
                 "closed_form, or one trained with --config=any_blur. Received: a model of one blur"
             )
         super().__init__(restorer)
-        self._noise, self._shared, self._boundary = noise, shared, boundary
+        self._noise, self._shared = noise, shared
+        self._boundary, self._gamma = boundary, gamma
 
     def restore_photograph(
         self,
@@ -72,7 +75,7 @@ class UnknownBlurRestorer(InformedRestorer):
         return {"inverted": batch, "restored": batch} if told is None else told.estimates(batch)
 
     def _told(self, pixels, name):
-        estimate = self._shared or estimate_kernel(pixels, self._boundary)
+        estimate = self._shared or estimate_kernel(pixels, self._boundary, gamma=self._gamma)
         logging.info("%s: %s", name, description_of(estimate))
         if not estimate.is_blur:
             return None
@@ -94,25 +97,27 @@ def description_of(estimate: KernelEstimate) -> str:
 def shared_blur(
     paths: Iterable[Path],
     boundary: str = "camera",
+    gamma: float = 1.0,
     progress: Callable[[float], None] | None = None,
 ) -> KernelEstimate:
     """The blur that photographs share, from the first few that can be read.
 
     Args:
         paths: of the photographs.
-        boundary, progress: as for `estimate_kernel`.
+        boundary, gamma, progress: as for `estimate_kernel`.
 
     Raises:
         ValueError: not one of them can be read.
     """
-    photographs = []
+    photographs, pixels = [], 0
     for path in paths:
-        if len(photographs) == MOST_SHARING:
+        if len(photographs) >= MOST_SHARING and pixels >= ENOUGH_PIXELS:
             break
         try:
             photographs.append(read_photograph(path).pixels)
+            pixels += photographs[-1][..., 0].size
         except ImageReadError as error:
             logging.warning("Left out of the search for the kernel: %s", error)
     if not photographs:
         raise ValueError("Expected a photograph that can be read. Received: none")
-    return estimate_kernel(photographs, boundary, progress=progress)
+    return estimate_kernel(photographs, boundary, gamma=gamma, progress=progress)

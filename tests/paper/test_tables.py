@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from inversenet_tf import recipes
+from inversenet_tf.budget import seconds_per_step, steps_within
 from inversenet_tf.imaging.files.locks import InUse, held
 from inversenet_tf.paper import tables, trainings
-from inversenet_tf.paper.budget import seconds_per_step, steps_within
 from inversenet_tf.paper.measure import reproduce
 from inversenet_tf.paper.report import PAPER
 from inversenet_tf.paper.tables import TABLES

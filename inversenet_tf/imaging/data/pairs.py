@@ -227,6 +227,8 @@ def _make_pairs(positions, load, batch, source, operator, noise, image_shape, se
             seeds, kernels, fractions = drawn
             inputs = degrade_each(images, operator, noise, seeds, kernels, fractions)
             measurements = tf.ensure_shape(inputs["measurements"], (None, *measurement_shape))
+            if operator.kernel is not None:  # which a network has, and is not told again
+                return measurements, images
             return inputs | {"measurements": measurements}, images
         measurements = degrade(images, operator, noise, drawn)
         return tf.ensure_shape(measurements, (None, *measurement_shape)), images

@@ -6,6 +6,8 @@ that fades towards the frame says how much a gradient counts.
 """
 
 import dataclasses
+import functools
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.fft
@@ -20,9 +22,10 @@ EVIDENCE_PIXELS = 2**15  # that the marginal likelihood looks at
 SCREENING_SIDE = 96  # of the square of pixels that a great many kernels are tried on
 QUIET_SHARE = 0.05  # of the frequencies, that the noise is seen in
 EVIDENCE_ROUNDS, CONJUGATE_STEPS = 6, 5
+VALUES_AT_ONCE = 2**18  # of gradients that kernels are compared on together: what a cache holds
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Measured:
     """Blurred images, ready for the search.
 
@@ -56,10 +59,30 @@ class Measured:
         count = max(1, SCREENING_SIDE**2 // lumas[0].size)
         return cls.of(lumas[:count], circular, noise)
 
+    @functools.cached_property
+    def spectrum(self) -> np.ndarray:
+        """The images' Fourier transforms."""
+        return scipy.fft.rfft2(self.images)
+
+    @functools.cached_property
+    def gradient_spectra(self) -> np.ndarray:
+        """Those of the windowed gradients, [2, batch, height, width // 2 + 1]."""
+        return scipy.fft.rfft2(gradients_of(self.images) * self.window)
+
+    @functools.cached_property
+    def _scales(self):
+        """What `scaled` has made: several searches go through the same scales."""
+        return {}
+
     def scaled(self, fraction: float) -> "Measured":
         """The same at a smaller scale, by leaving the high frequencies out."""
         if fraction >= 1:
             return self
+        if fraction not in self._scales:
+            self._scales[fraction] = self._scaled(fraction)
+        return self._scales[fraction]
+
+    def _scaled(self, fraction):
         height, width = (
             max(2 * round(side * fraction / 2), LEAST_SCALED_SIDE) for side in self.window.shape
         )
@@ -90,11 +113,14 @@ def _low_frequencies(images, height, width):
 
 
 def transfer_of(kernel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The kernel's Fourier transform on images of a shape, as of `scipy.fft.rfft2`."""
-    side = len(kernel)
-    padded = np.zeros(shape, np.float32)
+    """The Fourier transform of a kernel, or of [..., side, side], on images of a shape.
+
+    It is as of `scipy.fft.rfft2`.
+    """
+    side = kernel.shape[-1]
+    padded = np.zeros((*kernel.shape[:-2], *shape), np.float32)
     rows, columns = (_places(side) % extent for extent in shape)
-    np.add.at(padded, (rows[:, np.newaxis], columns), kernel)
+    np.add.at(padded, (..., rows[:, np.newaxis], columns), kernel)
     return scipy.fft.rfft2(padded)
 
 
@@ -105,16 +131,37 @@ def _places(side):
 
 def gradients_of(images: np.ndarray) -> np.ndarray:
     """Differences to the next column and the next row: [2, batch, height, width]."""
-    return np.stack([np.roll(images, -1, axis) - images for axis in (2, 1)])
+    gradients = np.empty((2, *images.shape), images.dtype)
+    along_columns, along_rows = gradients
+    np.subtract(images[..., 1:], images[..., :-1], out=along_columns[..., :-1])
+    np.subtract(images[..., 0], images[..., -1], out=along_columns[..., -1])
+    np.subtract(images[..., 1:, :], images[..., :-1, :], out=along_rows[..., :-1, :])
+    np.subtract(images[..., 0, :], images[..., -1, :], out=along_rows[..., -1, :])
+    return gradients
 
 
-def _difference_transfers(shape):
-    """Those of `gradients_of`."""
+def _adjoint_of_gradients(gradients):
+    """[2, batch, height, width] -> [batch, height, width]."""
+    along_columns, along_rows = gradients
+    images = -along_columns - along_rows
+    images[..., 1:] += along_columns[..., :-1]
+    images[..., 0] += along_columns[..., -1]
+    images[..., 1:, :] += along_rows[..., :-1, :]
+    images[..., 0, :] += along_rows[..., -1, :]
+    return images
+
+
+@functools.lru_cache(maxsize=64)
+def _difference_power(shape):
+    """The squares of the transfers of `gradients_of`, summed."""
     rows, columns = scipy.fft.fftfreq(shape[0]), scipy.fft.rfftfreq(shape[1])
-    along_rows = np.exp(2j * np.pi * rows)[:, np.newaxis] - 1
-    along_columns = np.exp(2j * np.pi * columns) - 1
-    pair = np.broadcast_arrays(along_columns, along_rows)
-    return [transfer.astype(np.complex64) for transfer in pair]
+    squares = (4 * np.sin(np.pi * frequencies) ** 2 for frequencies in (rows, columns))
+    return np.add.outer(*squares).astype(np.float32)
+
+
+def _squared(spectrum):
+    """The absolute squares of complex values."""
+    return spectrum.real**2 + spectrum.imag**2
 
 
 def sparse_estimate(measured: Measured, kernel: np.ndarray, sparsity: float) -> np.ndarray:
@@ -128,22 +175,20 @@ def sparse_estimate(measured: Measured, kernel: np.ndarray, sparsity: float) -> 
     """
     shape = measured.window.shape
     transfer = transfer_of(kernel, shape)
-    target = transfer.conj() * scipy.fft.rfft2(measured.images)
-    power = np.abs(transfer) ** 2
-    differences = _difference_transfers(shape)
-    difference_power = sum(np.abs(d) ** 2 for d in differences)
+    target = transfer.conj() * measured.spectrum
+    power, difference_power = _squared(transfer) + np.float32(1e-12), _difference_power(shape)
     images, penalty = measured.images, 2 * sparsity
-    gradients = np.zeros((2, *images.shape), np.float32)
-    while penalty < LARGEST_PENALTY:
+    while True:
         gradients = gradients_of(images)
-        gradients *= (gradients**2).sum(axis=0) >= sparsity / penalty
-        pull = sum(
-            d.conj() * scipy.fft.rfft2(g) for d, g in zip(differences, gradients, strict=True)
-        )
-        spectrum = (target + penalty * pull) / (power + penalty * difference_power + 1e-12)
-        images = scipy.fft.irfft2(spectrum, shape)
+        gradients *= gradients[0] ** 2 + gradients[1] ** 2 >= sparsity / penalty
+        if penalty * PENALTY_GROWTH >= LARGEST_PENALTY:
+            return gradients
+        spectrum = scipy.fft.rfft2(_adjoint_of_gradients(gradients))
+        spectrum *= penalty
+        spectrum += target
+        spectrum *= 1 / (power + penalty * difference_power)
+        images = scipy.fft.irfft2(spectrum, shape, overwrite_x=True)
         penalty *= PENALTY_GROWTH
-    return gradients
 
 
 def correlations(
@@ -160,9 +205,9 @@ def correlations(
     """
     shape = measured.window.shape
     sharp = scipy.fft.rfft2(gradients * measured.window)
-    blurred = scipy.fft.rfft2(gradients_of(measured.images) * measured.window)
-    autocorrelation = scipy.fft.irfft2((np.abs(sharp) ** 2).sum(axis=(0, 1)), shape)
-    correlation = scipy.fft.irfft2((sharp.conj() * blurred).sum(axis=(0, 1)), shape)
+    autocorrelation = scipy.fft.irfft2(_squared(sharp).sum(axis=(0, 1)), shape)
+    together = sharp.conj() * measured.gradient_spectra
+    correlation = scipy.fft.irfft2(together.sum(axis=(0, 1)), shape)
     return _around_zero(autocorrelation, 2 * side - 1), _around_zero(correlation, side)
 
 
@@ -187,10 +232,28 @@ def marginal_cost(measured: Measured, kernel: np.ndarray) -> float:
     Returns:
         The cost a gradient; differences between kernels are what it is good for.
     """
-    sharp, variances, misfit = _posterior(measured, kernel)
-    noise, mass = _gradient_noise(measured), (kernel**2).sum()
+    return marginal_costs(measured, [kernel])[0]
+
+
+def marginal_costs(measured: Measured, kernels: Sequence[np.ndarray]) -> list[float]:
+    """The same for several kernels of one size, as many at a time as a cache holds."""
+    shape = measured.window.shape
+    count = max(1, EVIDENCE_PIXELS // measured.window.size)
+    gradients = gradients_of(measured.images[:count]).reshape(-1, *shape)
+    at_once = max(1, VALUES_AT_ONCE // gradients.size)
+    costs = []
+    for first in range(0, len(kernels), at_once):
+        some = np.stack(kernels[first : first + at_once]).astype(np.float32)
+        costs += _costs(measured, gradients, some)
+    return costs
+
+
+def _costs(measured, gradients, kernels):
+    sharp, variances, misfit = _posterior(measured, gradients, kernels)
+    noise, mass = _gradient_noise(measured), _masses(kernels)
     cost = misfit**2 / noise + sharp**2 / variances + np.log(noise + variances * mass)
-    return float(np.average(cost.mean(axis=0), weights=measured.window))
+    weights = measured.window / (measured.window.sum() * len(gradients))
+    return np.tensordot(cost.sum(axis=1), weights, axes=2).tolist()
 
 
 def noise_beside_blur(measured: Measured, kernel: np.ndarray, highest: float = np.inf) -> float:
@@ -221,18 +284,25 @@ def _gradient_noise(measured):
     return 2 * measured.noise**2
 
 
-def _posterior(measured, kernel):
-    """Of the gradients: (mean, prior variances, misfit), each [2 batch, height, width]."""
-    count = max(1, EVIDENCE_PIXELS // measured.window.size)
-    shape = measured.window.shape
-    gradients = gradients_of(measured.images[:count]).reshape(-1, *shape)
-    noise, mass = _gradient_noise(measured), (kernel**2).sum()
-    transfer = transfer_of(kernel, shape)
-    power = np.abs(transfer) ** 2
+def _masses(kernels):
+    """|k|^2 of each kernel: [kernels, 1, 1, 1]."""
+    return (kernels**2).sum(axis=(1, 2)).reshape(-1, 1, 1, 1)
+
+
+def _posterior(measured, gradients, kernels):
+    """Of the gradients, for each of some kernels: (mean, prior variances, misfit).
+
+    Each is [kernels, gradients, height, width].
+    """
+    shape = gradients.shape[1:]
+    noise, mass = np.float32(_gradient_noise(measured)), _masses(kernels)
+    transfer = transfer_of(kernels, shape)[:, np.newaxis]
+    power = _squared(transfer)
     spectrum = transfer.conj() * scipy.fft.rfft2(gradients)
     target = scipy.fft.irfft2(spectrum, shape)
-    sharp = scipy.fft.irfft2(spectrum / (power + noise / gradients.var()), shape)
-    variances = np.maximum(sharp**2, 1e-5)
+    spectrum /= power + noise / gradients.var()
+    sharp = scipy.fft.irfft2(spectrum, shape, overwrite_x=True)
+    variances = np.maximum(sharp**2, np.float32(1e-5))
     for _ in range(EVIDENCE_ROUNDS):
         sharp = _posterior_mean(sharp, target, power, mass, noise / variances)
         variances = sharp**2 + 1 / (mass / noise + 1 / variances)
@@ -242,23 +312,29 @@ def _posterior(measured, kernel):
 
 def _posterior_mean(start, target, power, mass, weights):
     """Solves (K'K + weights) x = target by conjugate gradients with a diagonal preconditioner."""
-    shape = start.shape[1:]
+    shape = start.shape[-2:]
+    preconditioner = 1 / (mass + weights)
 
     def times(images):
-        return scipy.fft.irfft2(power * scipy.fft.rfft2(images), shape) + weights * images
+        spectrum = scipy.fft.rfft2(images)
+        spectrum *= power
+        blurred = scipy.fft.irfft2(spectrum, shape, overwrite_x=True)
+        blurred += weights * images
+        return blurred
 
     def inner(a, b):
-        return (a * b).sum(axis=(1, 2), keepdims=True)
+        return (a * b).sum(axis=(-2, -1), keepdims=True)
 
     images, residual = start, target - times(start)
-    conditioned = residual / (mass + weights)
+    conditioned = residual * preconditioner
     direction, size = conditioned, inner(residual, conditioned)
-    for _ in range(CONJUGATE_STEPS):
+    for _ in range(CONJUGATE_STEPS - 1):
         image = times(direction)
-        step = size / (inner(direction, image) + 1e-30)
-        images, residual = images + step * direction, residual - step * image
-        conditioned = residual / (mass + weights)
+        step = size / (inner(direction, image) + np.float32(1e-30))
+        images = images + step * direction
+        residual -= step * image
+        conditioned = residual * preconditioner
         following = inner(residual, conditioned)
-        direction = conditioned + following / (size + 1e-30) * direction
+        direction = conditioned + following / (size + np.float32(1e-30)) * direction
         size = following
-    return images
+    return images + size / (inner(direction, times(direction)) + np.float32(1e-30)) * direction

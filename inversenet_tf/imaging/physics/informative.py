@@ -65,10 +65,10 @@ def informative_patches(lumas: list[np.ndarray], noise: float) -> np.ndarray:
     """
     side = min(PATCH, *(extent for luma in lumas for extent in luma.shape))
     scores = {
-        (i, top, left): _score(luma[top : top + side, left : left + side], noise)
+        (i, top, left): score
         for i, luma in enumerate(lumas)
         for top in _starts(luma.shape[0], side)
-        for left in _starts(luma.shape[1], side)
+        for left, score in _scores(luma[top : top + side], side, noise)
     }
     chosen = []
     for place in sorted(scores, key=scores.get, reverse=True):
@@ -90,18 +90,18 @@ def _overlap(place, other, side):
     )
 
 
-def _score(luma, noise):
-    """The weaker direction's energy of gradients, or 0 where a patch is of no use."""
-    if (luma > SATURATED).mean() > MOST_SATURATED:
-        return 0.0
-    smooth = scipy.ndimage.gaussian_filter(luma, 1.0)
-    rows, columns = np.gradient(smooth)
-    tensor = np.array(
-        [
-            [(rows**2).mean(), (rows * columns).mean()],
-            [(rows * columns).mean(), (columns**2).mean()],
-        ]
-    )
-    weaker = float(np.linalg.eigvalsh(tensor)[0])
+def _scores(strip, side, noise):
+    """(left, score) of the patches of a strip of their height.
+
+    The score is the weaker direction's energy of gradients, or 0 where a patch is of no use.
+    """
+    rows, columns = np.gradient(scipy.ndimage.gaussian_filter(strip, 1.0))
+    products = np.stack([rows * rows, rows * columns, columns * columns, strip > SATURATED])
+    sums = np.cumsum(products.sum(axis=1, dtype=np.float64), axis=1)
+    sums = np.pad(sums, ((0, 0), (1, 0)))
     noise_energy = 0.04 * noise**2  # that a Gaussian of one pixel leaves in a gradient
-    return weaker if weaker > LEAST_CONTRAST * noise_energy else 0.0
+    for left in _starts(strip.shape[1], side):
+        along, across, both, white = (sums[:, left + side] - sums[:, left])[[0, 2, 1, 3]] / side**2
+        weaker = (along + across) / 2 - np.hypot((along - across) / 2, both)
+        useful = weaker > LEAST_CONTRAST * noise_energy and white <= MOST_SATURATED
+        yield left, float(weaker) if useful else 0.0

@@ -9,20 +9,23 @@ blur" being one of them. It needs no truth, and unlike the first it does not pre
 blurred image by a blurred scene.
 """
 
+import concurrent.futures
 import dataclasses
+import os
 from collections.abc import Callable
 
 import numpy as np
-import scipy.fft
-import scipy.ndimage
 import skimage.restoration
+import threadpoolctl
 
+from inversenet_tf.imaging.checks import check_positive
 from inversenet_tf.imaging.files.images import LUMA
 from inversenet_tf.imaging.physics.blur_model import (
     LUMA_NOISE,
     Measured,
     correlations,
     marginal_cost,
+    marginal_costs,
     noise_beside_blur,
     sparse_estimate,
 )
@@ -30,7 +33,18 @@ from inversenet_tf.imaging.physics.informative import (
     images_of,
     informative_patches,
 )
+from inversenet_tf.imaging.physics.kernel_least_squares import non_negative_least_squares
+from inversenet_tf.imaging.physics.kernel_shape import (
+    centred,
+    cleaned,
+    radius_of,
+    reaches_border,
+    resized,
+    trimmed,
+    upon_the_first,
+)
 from inversenet_tf.imaging.physics.kernels import disk, gaussian, line
+from inversenet_tf.imaging.physics.light import to_light
 
 BOUNDARIES = ("camera", "reflect", "circular")
 NOISE_SIDE = 1024  # pixels a side of the middle that the noise is estimated in
@@ -54,6 +68,10 @@ ANGLES = np.arange(12) * np.pi / 12
 SHAPES_KEPT = 3
 HIGHEST_IN_JPEG, MOST_HIDDEN = 0.35, 4.0  # frequency; noise, of what the finest details tell
 FAVOURITES = 2  # proposals that are refined
+# A kernel is plausible beside the best where it loses at most that part of the best one's gain in
+# likelihood over no blur. The likelihood alone would leave the best one only, as it takes
+# neighbouring pixels for independent.
+PLAUSIBLE_LOSS = 0.1
 LEAST_SPREAD = 0.9  # pixels, below which an image counts as sharp
 CLEAR_GAIN = 0.04  # of log likelihood a pixel over no blur, below which there is no blur
 TRUSTED_GAIN = 0.15  # from which the kernel is trusted fully
@@ -71,17 +89,34 @@ class KernelEstimate:
         noise: standard deviation of the noise, of white as 1.
         confidence: from 0, no better than no blur, to 1.
         reason: why the kernel is a single point, as a sentence; empty where it is not.
+        plausible: float32 [number, side, side], kernels that explain the images nearly as well,
+            each moved to lie on the first, which is `kernel`: how uncertain it is.
     """
 
     kernel: np.ndarray
     noise: float
     confidence: float
     reason: str = ""
+    plausible: np.ndarray = dataclasses.field(
+        default_factory=lambda: np.ones((1, 1, 1), np.float32), repr=False
+    )
 
     @property
     def is_blur(self) -> bool:
         """Whether a blur was found."""
         return self.kernel.size > 1
+
+    @property
+    def spread(self) -> float:
+        """How far the plausible kernels are from the estimate, relative to its own size.
+
+        It is the root mean square of their distances: 0 where there is no other.
+        """
+        first, others = self.plausible[0], self.plausible[1:]
+        if len(others) == 0:
+            return 0.0
+        distances = np.square(others - first).sum(axis=(1, 2))
+        return float(np.sqrt(distances.mean() / np.square(first).sum()))
 
 
 def estimate_kernel(
@@ -89,6 +124,7 @@ def estimate_kernel(
     boundary: str = "camera",
     *,
     largest: int = SIZES[-1],
+    gamma: float = 1.0,
     progress: Callable[[float], None] | None = None,
 ) -> KernelEstimate:
     """Finds the blur that an image has, or that several images share.
@@ -109,14 +145,19 @@ def estimate_kernel(
         boundary: "camera" (or "reflect", the same) where nothing is known beyond the frame;
             "circular" for simulations, whose images must be of one size.
         largest: side in pixels of the largest kernel that is sought.
+        gamma: of the images' encoding: light is their value to that power, and it is light that is
+            blurred. About 2.2 for most cameras' files; 1 takes the values for light, as
+            simulations do. The noise that is found is that of the light.
         progress: called with the fraction of the work that is done.
 
     Raises:
-        ValueError: another boundary, rank or range, or images of fewer than 32 pixels a side.
+        ValueError: another boundary, rank or range, a gamma that is not positive, or images of
+            fewer than 32 pixels a side.
     """
     if boundary not in BOUNDARIES:
         raise ValueError(f"Expected a boundary of {BOUNDARIES}. Received: {boundary!r}")
-    images = images_of(images)
+    check_positive("gamma", gamma)
+    images = [to_light(image, gamma) for image in images_of(images)]
     least = min(extent for image in images for extent in image.shape[:2])
     if least < LEAST_SIDE:
         raise ValueError(
@@ -132,8 +173,11 @@ def estimate_kernel(
         return _no_blur(noise, "The image is flat or overexposed: nothing in it shows the blur.")
     measured = Measured.of(patches, circular, luma_noise)
     few = Measured.a_few(patches, circular, luma_noise)
-    kernel, gain, left = _search_sizes(measured, few, largest, progress or (lambda fraction: None))
-    if _spread(kernel) < LEAST_SPREAD:
+    plausible, gain, left = _search_sizes(
+        measured, few, largest, progress or (lambda fraction: None)
+    )
+    kernel = plausible[0]
+    if radius_of(kernel) < LEAST_SPREAD:
         return _no_blur(noise, "The image is sharp: a blur that small is left as it is.")
     if gain < CLEAR_GAIN:
         return _no_blur(noise, "No blur explains the image clearly better than none.")
@@ -142,7 +186,9 @@ def estimate_kernel(
         left = noise_beside_blur(measured, kernel, HIGHEST_IN_JPEG)
         left = min(left, MOST_HIDDEN * luma_noise)
     noise = max(noise * left / luma_noise, ROUNDING_SIGMA)
-    return KernelEstimate(_trimmed(kernel).astype(np.float32), float(noise), confidence)
+    kernel = trimmed(kernel).astype(np.float32)
+    plausible = np.stack(upon_the_first(plausible)).astype(np.float32)
+    return KernelEstimate(kernel, float(noise), confidence, plausible=plausible)
 
 
 def _search_sizes(measured, few, largest, progress):
@@ -150,13 +196,13 @@ def _search_sizes(measured, few, largest, progress):
     most = min(largest, min(measured.images.shape[1:]) // 2)  # a larger blur leaves too little
     sizes = [size for size in SIZES if size <= most] or [_odd(most)]
     for i, size in enumerate(sizes):
-        kernel, gain, noise = _search(
+        plausible, gain, noise = _search(
             measured, few, size, lambda share, i=i: progress((i + share) / len(sizes))
         )
-        if not _reaches_border(kernel):
+        if not reaches_border(plausible[0]):
             break
     progress(1.0)
-    return kernel, gain, noise
+    return plausible, gain, noise
 
 
 def _noise_of(images):
@@ -183,30 +229,54 @@ def _odd(size):
 
 
 def _search(measured, few, size, told):
-    """The best kernel of a size.
+    """The best kernels of a size.
 
     Returns:
-        (kernel, gain over no blur in log likelihood a pixel, noise of the luma).
+        (the plausible kernels, the best first; its gain over no blur in log likelihood a pixel;
+        the noise of the luma).
     """
     point = np.zeros((size, size))
     point[size // 2, size // 2] = 1.0
-    proposals = [point, *_likeliest_shapes(few, size)]
-    for i, (sparsity, step) in enumerate(SEARCHES):
-        proposals.append(_propose(measured, size, sparsity, step))
-        told((i + 1) / (len(SEARCHES) + 2))
-    costs = [marginal_cost(measured, kernel) for kernel in proposals]
-    best = int(np.argmin(costs))
-    if best == 0:
-        return point, 0.0, measured.noise
-    # The noise was estimated before anything was known of the blur, and is rather too high where it
-    # is weak: now it is what stands in the frequencies that the blur leaves nothing else in.
-    favourites = [proposals[i] for i in np.argsort(costs)[:FAVOURITES] if i > 0]
-    noise = min(noise_beside_blur(measured, favourites[0]), measured.noise)
-    measured = dataclasses.replace(measured, noise=max(noise, LUMA_ROUNDING))
-    candidates = [*favourites, *(_refine(measured, kernel) for kernel in favourites)]
-    kernel = min(candidates, key=lambda candidate: marginal_cost(measured, candidate))
-    gain = marginal_cost(measured, point) - marginal_cost(measured, kernel)
-    return _centred(kernel), gain, measured.noise
+    # The searches know nothing of each other. Each is a thread, and so no library makes more.
+    with (
+        threadpoolctl.threadpool_limits(1, "blas"),
+        concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        searches = [pool.submit(_propose, measured, size, *search) for search in SEARCHES]
+        shapes = pool.submit(_likeliest_shapes, few, size)
+        for i, _ in enumerate(concurrent.futures.as_completed(searches)):
+            told((i + 1) / (len(SEARCHES) + 2))
+        proposals = [point, *shapes.result(), *(search.result() for search in searches)]
+        costs = _costs_of(pool, measured, proposals)
+        best = int(np.argmin(costs))
+        if best == 0:
+            return [point], 0.0, measured.noise
+        # The noise was estimated before anything was known of the blur, and is rather too high
+        # where it is weak: now it is what stands in the frequencies that the blur leaves nothing
+        # else in.
+        order = [i for i in np.argsort(costs) if i > 0]
+        favourites = [proposals[i] for i in order[:FAVOURITES] if costs[i] < costs[0]]
+        others = [proposals[i] for i in order[len(favourites) :] if _is_near(costs, i)]
+        noise = min(noise_beside_blur(measured, favourites[0]), measured.noise)
+        measured = dataclasses.replace(measured, noise=max(noise, LUMA_ROUNDING))
+        refined = pool.map(lambda kernel: _refine(measured, kernel), favourites)
+        kernels = [point, *favourites, *refined, *others]
+        costs = _costs_of(pool, measured, kernels)
+    best = 1 + int(np.argmin(costs[1 : 1 + 2 * len(favourites)]))
+    near = [i for i in np.argsort(costs) if i not in (0, best) and _is_near(costs, i, best)]
+    plausible = [centred(kernels[best]), *(kernels[i] for i in near)]
+    return plausible, costs[0] - costs[best], measured.noise
+
+
+def _is_near(costs, place, best=None):
+    """Whether a kernel gains nearly as much over no blur, the first, as the best one."""
+    gains = costs[0] - np.array(costs)
+    return gains[place] >= (1 - PLAUSIBLE_LOSS) * (gains.max() if best is None else gains[best])
+
+
+def _costs_of(pool, measured, kernels):
+    """The marginal cost of each."""
+    return list(pool.map(lambda kernel: marginal_cost(measured, kernel), kernels))
 
 
 def _likeliest_shapes(measured, size):
@@ -215,7 +285,7 @@ def _likeliest_shapes(measured, size):
     shapes += [disk(size, radius) for radius in DISKS if radius < size / 2]
     lengths = [length for length in LINES if length < size]
     shapes += [line(size, length, angle) for length in lengths for angle in ANGLES]
-    costs = [marginal_cost(measured, shape) for shape in shapes]
+    costs = marginal_costs(measured, shapes)
     return [shapes[i] for i in np.argsort(costs)[:SHAPES_KEPT]]
 
 
@@ -227,7 +297,7 @@ def _propose(measured, size, sparsity, step):
     kernel = np.array([[0.0, 0.0, 0.0], [0.0, 2.0, 1.0], [0.0, 0.0, 0.0]]) / 3
     for side in reversed(sizes):
         scaled = measured.scaled(side / size)
-        kernel = _centred(_resized(kernel, side))
+        kernel = centred(resized(kernel, side))
         for _ in range(LAST_ROUNDS if side == size else ROUNDS):
             kernel = _improved(scaled, kernel, sparsity, NEGLIGIBLE[0])
             sparsity = max(sparsity / SPARSITY_DECAY, 1e-4)
@@ -250,77 +320,4 @@ def _improved(measured, kernel, sparsity, negligible):
     middle = len(kernel) - 1
     autocorrelation[middle, middle] *= 1 + RIDGE
     better = non_negative_least_squares(autocorrelation, target, kernel)
-    return _cleaned(better, negligible) if better.sum() > 0 else kernel
-
-
-def non_negative_least_squares(autocorrelation, target, start, steps=60):
-    """argmin 1/2 k'Mk - t'k with k >= 0, by accelerated projected gradients (Nesterov 1983).
-
-    M k is a convolution with the autocorrelation.
-    """
-    side = len(target)
-    extent = [scipy.fft.next_fast_len(3 * side - 2, real=True)] * 2
-    transfer = scipy.fft.rfft2(autocorrelation, extent)
-
-    def times(kernel):
-        full = scipy.fft.irfft2(transfer * scipy.fft.rfft2(kernel, extent), extent)
-        return full[side - 1 : 2 * side - 1, side - 1 : 2 * side - 1]
-
-    direction = np.ones_like(target)
-    for _ in range(15):  # the largest eigenvalue
-        direction = times(direction / np.linalg.norm(direction))
-    rate = 1 / (1.05 * np.linalg.norm(direction))
-    kernel, ahead, momentum = start, start, 1.0
-    for _ in range(steps):
-        following = np.maximum(ahead - rate * (times(ahead) - target), 0.0)
-        next_momentum = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
-        ahead = following + (momentum - 1) / next_momentum * (following - kernel)
-        kernel, momentum = following, next_momentum
-    return kernel
-
-
-def _cleaned(kernel, negligible):
-    """Without its negligible values and small islands, of sum 1."""
-    kernel = np.where(kernel < negligible * kernel.max(), 0.0, kernel)
-    islands, count = scipy.ndimage.label(kernel > 0, np.ones((3, 3)))
-    masses = scipy.ndimage.sum(kernel, islands, range(count + 1))
-    small = masses < 0.1 * kernel.sum()
-    if not small[1:].all():
-        kernel = np.where(small[islands], 0.0, kernel)
-    return kernel / kernel.sum()
-
-
-def _centre_of_mass(kernel):
-    """Its distance from the middle, in pixels."""
-    return np.array(scipy.ndimage.center_of_mass(kernel)) - np.array(kernel.shape) // 2
-
-
-def _centred(kernel):
-    """Moved by whole pixels, which keep it sharp, so that its centre of mass is at the middle."""
-    distance = np.rint(_centre_of_mass(kernel)).astype(int)
-    return np.roll(kernel, -distance, axis=(0, 1))
-
-
-def _resized(kernel, side):
-    scaled = np.maximum(scipy.ndimage.zoom(kernel, side / len(kernel), order=1), 0.0)
-    return scaled / scaled.sum()
-
-
-def _spread(kernel):
-    """The root mean square distance of a kernel's mass from its centre, in pixels."""
-    squares = (np.arange(len(kernel)) - len(kernel) // 2) ** 2
-    return float(np.sqrt((kernel * np.add.outer(squares, squares)).sum() / kernel.sum()))
-
-
-def _reaches_border(kernel):
-    """Whether a kernel is likely cut off by its size."""
-    inner = kernel[1:-1, 1:-1]
-    return kernel.sum() - inner.sum() > 0.02
-
-
-def _trimmed(kernel):
-    """The smallest odd square around the middle that holds all of the kernel."""
-    middle = len(kernel) // 2
-    places = np.argwhere(kernel > 0)
-    reach = int(np.abs(places - middle).max())
-    return kernel[middle - reach : middle + reach + 1, middle - reach : middle + reach + 1]
+    return cleaned(better, negligible) if better.sum() > 0 else kernel

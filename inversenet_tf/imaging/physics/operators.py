@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from inversenet_tf.imaging.arrays import as_batch
-from inversenet_tf.imaging.config import BOUNDARIES, VARIED
+from inversenet_tf.imaging.config import BOUNDARIES, UNCERTAIN, VARIED
 from inversenet_tf.imaging.physics.kernels import KERNELS
 
 
@@ -22,7 +22,8 @@ class Operator:
         scale: how many image pixels, along each side, one measurement pixel stands for.
         phase: measurement pixel i is centred at image pixel i * scale + phase.
         kernel: the [height, width(, channels)] point spread function, or None.
-        is_varied: whether each image has a kernel and a noise of its own, see `VariedBlur`.
+        is_varied: whether each image has a kernel and a noise of its own, see `VariedBlur`. Where
+            there is a `kernel`, too, the network is told none, see `UncertainBlur`.
     """
 
     scale = 1
@@ -238,11 +239,15 @@ def folded(positions, size, boundary):
 
 
 def blur(config):
-    """The `Blur`, or `VariedBlur`, that an `OperatorConfig` describes."""
+    """The `Blur`, `VariedBlur` or `UncertainBlur` that an `OperatorConfig` describes."""
     if config.kernel == VARIED:
         from inversenet_tf.imaging.physics.varied import VariedBlur  # which builds on this module
 
         return VariedBlur(config.kernel_size, config.boundary)
+    if config.kernel == UNCERTAIN:
+        from inversenet_tf.imaging.physics.uncertain import UncertainBlur, kernels_from
+
+        return UncertainBlur(kernels_from(config.kernel_file), config.boundary)
     return Blur(KERNELS[config.kernel](config), config.boundary)
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import skimage.data
 
-from inversenet_tf.imaging.physics import kernel_estimation
 from inversenet_tf.imaging.physics.blur_model import (
     Measured,
     correlations,
@@ -12,6 +11,7 @@ from inversenet_tf.imaging.physics.blur_model import (
     marginal_cost,
 )
 from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
+from inversenet_tf.imaging.physics.kernel_least_squares import non_negative_least_squares
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.varied import blur_each
 
@@ -65,6 +65,18 @@ def test_kernel_is_one_of_a_blur(of_camera):
     assert abs(kernel.sum(0) @ places) <= 0.75 and abs(kernel.sum(1) @ places) <= 0.75
 
 
+def test_plausible_kernels_lie_upon_the_estimate(of_camera):
+    estimate, _ = of_camera
+    first, *others = estimate.plausible
+    reach = (len(first) - len(estimate.kernel)) // 2
+    np.testing.assert_array_equal(first, np.pad(estimate.kernel, reach))
+    np.testing.assert_allclose(estimate.plausible.sum((1, 2)), 1.0, atol=1e-5)
+    assert others and 0 < estimate.spread < 2
+    for other in others:
+        moved = [np.roll(other, shift, (0, 1)) for shift in ((0, 1), (1, 0), (0, -1), (-1, 0))]
+        assert all((first * other).sum() >= (first * one).sum() - 1e-6 for one in moved)
+
+
 def test_progress_rises_to_one(of_camera):
     heard = of_camera[1]
     assert heard == sorted(heard) and len(heard) > 3 and heard[-1] == 1.0
@@ -110,9 +122,7 @@ def test_least_squares_find_a_kernel_from_sharp_gradients(photograph):
     gradients = gradients_of(sharp.images)
     autocorrelation, target = correlations(blurred, gradients, 9)
     start = np.full((9, 9), 1 / 81)
-    solution = kernel_estimation.non_negative_least_squares(
-        autocorrelation, target, start, steps=1000
-    )
+    solution = non_negative_least_squares(autocorrelation, target, start, steps=1000)
     np.testing.assert_allclose(solution, KERNEL, atol=0.01)
 
 

@@ -1,0 +1,1 @@
+"""From a user's own measurements to a network for the camera that made them."""

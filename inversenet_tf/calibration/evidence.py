@@ -1,0 +1,78 @@
+"""What can be known of a restoration without the truth."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import scipy.signal
+import skimage.measure
+
+from inversenet_tf.imaging.files.images import ImageReadError, read_image, to_luma
+
+LOOKED_AT = 50  # images of a folder
+SIDE = 1024  # pixels a side of the middle that is looked at
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """Of the images of one folder, the means.
+
+    Attributes:
+        misfit: what the measurements differ by from the blurred restorations, as a multiple of the
+            noise. One where both kernel and images are right; far above it, they are not.
+        blur: how blurred they look, from 0 to 1 (Crete et al. 2007).
+        images: how many were looked at.
+    """
+
+    misfit: float
+    blur: float
+    images: int
+
+
+def evidence_of(
+    pairs: list[tuple[Path, Path]], kernel: np.ndarray, noise: float, boundary: str
+) -> Evidence:
+    """Looks at restorations beside their measurements.
+
+    Args:
+        pairs: (measurement, restoration) by their files, of one size; what is missing or cannot be
+            read is left out.
+        kernel: [side, side], side odd.
+        noise: standard deviation in the measurements, of white as 1.
+        boundary: "circular", or "camera".
+
+    Raises:
+        ValueError: there are none.
+    """
+    squares, blurs = [], []
+    for measured_path, restored_path in pairs[:LOOKED_AT]:
+        try:
+            measured, restored = read_image(measured_path), read_image(restored_path)
+        except ImageReadError:
+            continue
+        squares.append(_mean_square_misfit(restored, measured, kernel, boundary))
+        blurs.append(skimage.measure.blur_effect(to_luma(_middle(restored, boundary))[..., 0]))
+    if not squares:
+        raise ValueError("Expected restorations to look at. Received: none")
+    misfit = float(np.sqrt(np.mean(squares)) / noise)
+    return Evidence(misfit, float(np.mean(blurs)), len(squares))
+
+
+def _mean_square_misfit(restored, measured, kernel, boundary):
+    """Of y - k * x, where all that the blur has mixed is inside of the image."""
+    restored, measured = _middle(restored, boundary), _middle(measured, boundary)
+    reach = len(kernel) // 2
+    if boundary == "circular":
+        restored = np.pad(restored, ((reach, reach), (reach, reach), (0, 0)), "wrap")
+    else:
+        measured = measured[reach : len(measured) - reach, reach : measured.shape[1] - reach]
+    blurred = scipy.signal.fftconvolve(restored, kernel[..., np.newaxis], "valid", axes=(0, 1))
+    return float(np.square(measured - blurred).mean())
+
+
+def _middle(image, boundary):
+    """At most a megapixel; all of an image that goes round."""
+    if boundary == "circular":
+        return image
+    top, left = (max(extent - SIDE, 0) // 2 for extent in image.shape[:2])
+    return image[top : top + SIDE, left : left + SIDE]

@@ -1,0 +1,78 @@
+"""The work directory of a calibration: what it holds, and what of it is done."""
+
+from pathlib import Path
+
+import numpy as np
+
+from inversenet_tf.imaging.files.arrays import read_array
+from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.json import read_json, write_json
+from inversenet_tf.imaging.files.paths import check_utf8
+from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate
+
+FACTS = "calibration.json"
+
+
+class Place:
+    """Where everything of a calibration lies.
+
+    Attributes:
+        kernel, kernels: `.npy` files of the estimate and of the plausible ones, it being the first.
+        at_once, restored: what the model and the specialised network made of the measurements.
+        training: work directory of the specialised network's training.
+        export: the served model's directory of versions.
+        report: the page of results.
+        facts: what is known so far, a dict; `keep` adds to it.
+    """
+
+    def __init__(self, workdir: Path):
+        self.workdir = check_utf8(workdir)
+        self.kernel, self.kernels = self.workdir / "kernel.npy", self.workdir / "kernels.npy"
+        self.at_once, self.restored = self.workdir / "at_once", self.workdir / "restored"
+        self.training, self.export = self.workdir / "training", self.workdir / "export"
+        self.report = self.workdir / "report.html"
+        path = self.workdir / FACTS
+        self.facts = read_json(path) if path.is_file() else {}
+
+    def begin(self, identity: dict) -> None:
+        """Makes the place one of these settings, or checks that it is.
+
+        Raises:
+            ValueError: it was begun with others.
+        """
+        begun = self.facts.get("settings")
+        if begun is None:
+            self.keep(settings=identity)
+            return
+        differing = [name for name, value in identity.items() if begun.get(name) != value]
+        if differing:
+            raise ValueError(
+                f"Expected {self.workdir} to hold the calibration of these measurements. Received: "
+                f"one that differs in {', '.join(differing)}. Choose another --workdir."
+            )
+
+    def keep(self, **facts) -> None:
+        """Writes facts beside those that are known."""
+        self.facts = self.facts | facts
+        write_json(self.workdir / FACTS, self.facts)
+
+    def keep_estimate(self, estimate: KernelEstimate) -> None:
+        """Writes what the search has found."""
+        for path, array in ((self.kernel, estimate.kernel), (self.kernels, estimate.plausible)):
+            with written_aside(path) as partial:
+                np.save(partial, array)
+        names = ("noise", "confidence", "reason", "spread")
+        self.keep(estimate={name: getattr(estimate, name) for name in names})
+
+    def estimate(self) -> KernelEstimate | None:
+        """What the search has found before; None where it has not ended yet."""
+        known = self.facts.get("estimate")
+        if known is None:
+            return None
+        return KernelEstimate(
+            read_array(self.kernel),
+            known["noise"],
+            known["confidence"],
+            known["reason"],
+            read_array(self.kernels),
+        )

@@ -1,0 +1,161 @@
+"""The page of a calibration's results, with its pictures."""
+
+import html
+import shlex
+
+import numpy as np
+
+from inversenet_tf.calibration.evidence import Evidence, evidence_of
+from inversenet_tf.calibration.place import Place
+from inversenet_tf.calibration.settings import Settings
+from inversenet_tf.engine.workdir import versions
+from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.grids import comparison_figure
+from inversenet_tf.imaging.files.images import ImageReadError, read_image
+from inversenet_tf.imaging.files.paths import printable
+from inversenet_tf.imaging.files.targets import pair_with_targets
+from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate
+from inversenet_tf.imaging.wording import counted
+from inversenet_tf.restoration.unknown_blur import description_of
+
+KERNELS_PICTURE, IMAGES_PICTURE = "kernels.png", "before_after.png"
+ROWS = 4  # measurements that are shown
+SHOWN_SIDE = 320  # pixels of each, at most
+MEASURED, AT_ONCE, SPECIALISED = "measured", "restored at once", "restored by the network for it"
+SUSPICIOUS_MISFIT = 1.5  # of the noise
+STYLE = (
+    "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+    "img{max-width:100%}td,th{padding:.2em 1em;text-align:left}"
+    "pre{background:#eee;padding:.6em;overflow:auto}"
+)
+
+
+def write_report(settings: Settings, place: Place, estimate: KernelEstimate) -> dict[str, Evidence]:
+    """Writes the page and its pictures.
+
+    Returns:
+        {what is compared: its `Evidence`}, the measurements first.
+    """
+    folders = {AT_ONCE: place.at_once} | ({SPECIALISED: place.restored} if settings.minutes else {})
+    pairs = {name: _pairs(settings, folder) for name, folder in folders.items()}
+    known = (estimate.kernel, estimate.noise, settings.boundary)
+    measured = [(path, path) for path, _ in pairs[AT_ONCE]]
+    evidence = {
+        name: evidence_of(files, *known) for name, files in ({MEASURED: measured} | pairs).items()
+    }
+    _draw_kernels(place.workdir / KERNELS_PICTURE, estimate)
+    _draw_images(place.workdir / IMAGES_PICTURE, pairs)
+    with written_aside(place.report) as partial:
+        partial.write_text(_page(settings, place, estimate, evidence), errors="backslashreplace")
+    return evidence
+
+
+def _pairs(settings, folder):
+    """(measurement, restoration) by their files, of those that were restored."""
+    pairs = pair_with_targets(settings.measurements, folder, True)
+    return [(path, target) for path, target in pairs if target.is_file()]
+
+
+def _draw_kernels(path, estimate):
+    """The estimate, and what else explains the measurements nearly as well."""
+    greatest = estimate.plausible.max()
+    captions = ["the estimate", *("plausible, too" for _ in estimate.plausible[1:])]
+    pictures = [kernel[..., np.newaxis] / greatest for kernel in estimate.plausible]
+    comparison_figure(path, [list(zip(pictures, captions, strict=True))])
+
+
+def _draw_images(path, pairs):
+    """One row a measurement: it, and what was made of it."""
+    rows = []
+    for index, (measured, _) in enumerate(pairs[AT_ONCE][:ROWS]):
+        try:
+            row = [(_shown(measured), MEASURED)]
+            row += [(_shown(files[index][1]), name) for name, files in pairs.items()]
+        except (ImageReadError, IndexError):
+            continue
+        rows.append(row)
+    comparison_figure(path, rows, width=3.2)
+
+
+def _shown(path):
+    """The middle of an image, pixel by pixel, so that its sharpness is seen."""
+    image = read_image(path)
+    top, left = (max(extent - SHOWN_SIDE, 0) // 2 for extent in image.shape[:2])
+    return image[top : top + SHOWN_SIDE, left : left + SHOWN_SIDE]
+
+
+def _page(settings, place, estimate, evidence):
+    parts = [
+        "<h1>Calibration</h1>",
+        _paragraph(_summary(settings, estimate, evidence)),
+        "<h2>The blur</h2>",
+        f'<img src="{KERNELS_PICTURE}" alt="the kernel and other plausible ones">',
+        _paragraph(
+            f"{counted(len(estimate.plausible), 'kernel')} explain the measurements about equally "
+            f"well; they differ from the estimate by {estimate.spread:.0%} of its size. "
+            "kernel.npy holds the estimate, kernels.npy all of them."
+        ),
+        "<h2>Before and after</h2>",
+        f'<img src="{IMAGES_PICTURE}" alt="measurements and restorations">',
+        _table(evidence),
+        *_use(settings, place),
+        "<h2>How it was made</h2>",
+        _paragraph(_provenance(settings, place)),
+    ]
+    head = f'<!doctype html><meta charset="utf-8"><title>Calibration</title><style>{STYLE}</style>'
+    return "\n".join([head, *parts, ""])
+
+
+def _paragraph(text):
+    return f"<p>{html.escape(printable(text))}</p>"
+
+
+def _summary(settings, estimate, evidence):
+    measurements = counted(evidence[MEASURED].images, "measurement")
+    text = f"{description_of(estimate)} Found from {measurements} in {settings.measurements}."
+    if evidence[list(evidence)[-1]].misfit > SUSPICIOUS_MISFIT:
+        text += (
+            " The restorations, blurred again, differ from the measurements by more than the "
+            "noise: do not trust them before you have looked at them. Perhaps not all of the "
+            "measurements share one blur."
+        )
+    return text
+
+
+def _table(evidence):
+    rows = "".join(
+        f"<tr><td>{name}</td><td>{one.misfit:.2f}</td><td>{one.blur:.3f}</td></tr>"
+        for name, one in evidence.items()
+    )
+    head = "<tr><th></th><th>misfit, of the noise</th><th>blur effect</th></tr>"
+    return f"<table>{head}{rows}</table>" + _paragraph(
+        "Both are known without the truth. Misfit: how far the images, blurred by the kernel, are "
+        "from the measurements; 1 is what the noise alone would leave. Blur effect (Crete et al. "
+        "2007): from 0, sharp, to 1."
+    )
+
+
+def _use(settings, place):
+    """How the results are used."""
+    at = shlex.quote(printable(place.kernel))
+    commands = [f"inversenet restore --kernel={at} --input=PHOTOGRAPHS --output=restored"]
+    if settings.minutes:
+        export = shlex.quote(printable(place.export))
+        commands = [f"inversenet restore --export={export} --input=PHOTOGRAPHS --output=restored"]
+    shown = html.escape("\n".join(commands))
+    return ["<h2>More photographs of this camera</h2>", f"<pre>{shown}</pre>"]
+
+
+def _provenance(settings, place):
+    boundary = "goes round" if settings.is_circular else "is a camera's"
+    text = f"The boundary {boundary}. Restored at once by {settings.model}."
+    if settings.minutes:
+        facts = place.facts
+        began = f"the weights of {settings.run}" if settings.run else "random weights"
+        text += (
+            f" The network for this blur began with {began} and was trained for "
+            f"{counted(facts['exported_steps'], 'step')} ({settings.minutes:g} min by "
+            f"{facts['seconds_per_step']:.3f} s a step) on {facts['images']}."
+        )
+    made_with = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return f"{text} Versions: {made_with}."

@@ -1,0 +1,147 @@
+"""What a calibration is asked for, and whether it can be done: settled before any work."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+from inversenet_tf.engine.workdir import CONFIG_FILE
+from inversenet_tf.imaging.checks import check_at_least, check_choice
+from inversenet_tf.imaging.data.datasets import TRAINING, open_source
+from inversenet_tf.imaging.files.atomic import check_writable
+from inversenet_tf.imaging.files.images import ImageReadError, upright_size
+from inversenet_tf.imaging.files.paths import canonical_path
+from inversenet_tf.imaging.files.targets import pair_with_targets
+from inversenet_tf.imaging.physics.kernel_estimation import LEAST_SIDE
+from inversenet_tf.loading import load
+from inversenet_tf.models import kernel_use
+from inversenet_tf.restoration import closed_form
+from inversenet_tf.restoration.restorers import ModelRestorer, Restorer
+from inversenet_tf.trained_run import load_trained
+
+DEFAULT_MODEL = closed_form.NAME  # that restores before anything is trained
+BOUNDARIES = ("camera", "circular")
+LARGEST_PATCH = 96  # side in pixels of a training patch
+LEAST_PATCH = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What `calibrate` was asked for; the fields are its arguments."""
+
+    measurements: Path
+    workdir: Path
+    model: str = DEFAULT_MODEL
+    boundary: str = "camera"
+    minutes: float = 0.0
+    images: str = "photos"
+    aligned: bool = False
+    trusted: bool = False
+    max_memory: int | None = None
+
+    @property
+    def is_circular(self) -> bool:
+        """Whether the measurements go round at their borders."""
+        return self.boundary == "circular"
+
+    @property
+    def run(self) -> Path | None:
+        """The work directory that the model is of, whose weights a training can begin with."""
+        path = Path(self.model).expanduser()
+        return path if (path / CONFIG_FILE).is_file() else None
+
+    @property
+    def identity(self) -> dict:
+        """What a work directory must have been begun with to be gone on with."""
+        model = canonical_path(self.model) if self.run else self.model
+        return {
+            "measurements": canonical_path(self.measurements),
+            "files": {str(path): path.stat().st_size for path in sorted(self.paths())},
+            "boundary": self.boundary,
+            "model": model,
+        }
+
+    def paths(self) -> list[Path]:
+        """The files of the measurements."""
+        return [path for path, _ in pair_with_targets(self.measurements, self.workdir, True)]
+
+    def check(self) -> None:
+        """Raises ValueError for what can be seen without opening a model or an image's pixels."""
+        check_choice("boundary", self.boundary, BOUNDARIES)
+        check_at_least("minutes", self.minutes, 0)
+        if self.aligned and not self.is_circular:
+            raise ValueError(
+                "Expected the boundary circular with aligned, as a camera's patches are cut at "
+                f"random, with a margin. Received: {self.boundary}"
+            )
+        check_writable(self.workdir)
+        source = self.measurements.resolve()
+        if source.is_dir() and source in (self.workdir.resolve(), *self.workdir.resolve().parents):
+            raise ValueError(
+                "Expected a workdir outside of the measurements, which its pictures would join. "
+                f"Received: {self.workdir} in {self.measurements}"
+            )
+        sizes = self._sizes()
+        least = min(min(size) for size in sizes)
+        if least < LEAST_SIDE:
+            raise ValueError(
+                f"Expected measurements of at least {LEAST_SIDE} pixels a side. Received: one of "
+                f"{least}"
+            )
+        if self.is_circular and len(set(sizes)) > 1:
+            raise ValueError("Expected circular measurements of one size. Received: several sizes")
+
+    def check_images(self) -> None:
+        """Raises ValueError where nothing can be trained on."""
+        source = open_source(self.images, TRAINING, minimum_side=self.patch_side())
+        if source.paired:
+            raise ValueError(
+                "Expected sharp images without measurements, as they are measured by the kernel "
+                f"that is found. Received: {self.images}"
+            )
+
+    def patch_side(self, multiple: int = LEAST_PATCH) -> int:
+        """The side of a training patch: no larger than the measurements need it."""
+        largest = max(multiple, LARGEST_PATCH // multiple * multiple)
+        if not self.is_circular:
+            return largest
+        least = min(min(size) for size in self._sizes())
+        return min(largest, max(least // multiple, 1) * multiple)
+
+    def _sizes(self):
+        """(height, width) of each measurement that can be read."""
+        sizes = []
+        for path in self.paths():
+            try:
+                sizes.append(upright_size(path))
+            except ImageReadError:  # which the restoration names, and leaves out
+                continue
+        if not sizes:
+            raise ValueError(
+                f"Expected images that can be read in {self.measurements}. Received: none"
+            )
+        return sizes
+
+    def open_model(self) -> Restorer:
+        """The model that restores at once.
+
+        Raises:
+            ValueError: there is none, or it restores one blur alone.
+        """
+        boundary = "circular" if self.is_circular else "reflect"
+        if self.model == closed_form.NAME:
+            return closed_form.ClosedFormRestorer(boundary=boundary)
+        if self.run:
+            model = ModelRestorer(load_trained(self.run, boundary=boundary)[0])
+        else:
+            model = load(self.model, trusted=self.trusted)
+        if model.kernel_use == kernel_use.NONE or model.scale != 1:
+            raise ValueError(
+                "Expected a model that can be told the kernel of a blur: closed_form, or one "
+                f"trained with --config=any_blur. Received: {self.model}"
+            )
+        return model
+
+
+def steps_of(minutes: float, seconds_per_step: float) -> int:
+    """The training steps that fit into some minutes, at least one."""
+    return max(1, math.floor(60 * minutes / seconds_per_step))

@@ -1,0 +1,88 @@
+"""From measurements of a camera to its blur, to restorations, and to a network made for it.
+
+inversenet calibrate --measurements=burst/ --workdir=runs/camera
+inversenet calibrate --measurements=burst/ --workdir=runs/camera --minutes=10
+inversenet calibrate --measurements=burst/ --workdir=runs/camera --minutes=10 \
+    --model=runs/any_blur --images=folder:photos/sharp
+
+Kernel and noise are found from the measurements, which are taken to share one blur, and they are
+restored at once. With --minutes a network for this blur is trained, too, and exported: it knows its
+kernel. WORKDIR/report.html shows what was found and made. The same command goes on where it was
+interrupted.
+
+Exit status: 0 when all is done, 1 after an error, as where no blur is found that can be trusted,
+138 where SIGTERM or Ctrl-C ended the training early.
+"""
+
+import shlex
+
+from absl import flags
+
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.calibration.road import calibrate
+from inversenet_tf.calibration.settings import BOUNDARIES, DEFAULT_MODEL
+from inversenet_tf.restoration.photographs import memory_limit
+from inversenet_tf.restoration.unknown_blur import description_of
+
+MEASUREMENTS = flags.DEFINE_string(
+    "measurements", None, "Directory of images that share a blur, or one image.", required=True
+)
+WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the results.", required=True)
+MODEL = flags.DEFINE_string(
+    "model",
+    DEFAULT_MODEL,
+    "What restores at once: a run or an export of a network for any blur, or closed_form. The "
+    "network of --minutes begins with the weights of a run.",
+)
+BOUNDARY = flags.DEFINE_enum(
+    "boundary",
+    "camera",
+    BOUNDARIES,
+    "What is beyond the frame: camera for photographs; circular for simulations that go round.",
+)
+MINUTES = flags.DEFINE_float(
+    "minutes", 0.0, "Train a network for this blur for about so long.", lower_bound=0.0
+)
+IMAGES = flags.DEFINE_string(
+    "images", "photos", "Sharp images to train it on: photos, folder:DIR, tfds:NAME, ..."
+)
+ALIGNED = flags.DEFINE_bool(
+    "aligned",
+    False,
+    "The sharp images are framed as the measurements are, as aligned faces: the middle of each is "
+    "taken as it is. With --boundary=circular.",
+)
+MAX_MEMORY = flags.DEFINE_string(
+    "max_memory",
+    None,
+    "What restoring one image may take, as 2GiB. By default half of what is free.",
+)
+TRUST_EXPORT = flags.DEFINE_bool(
+    "trust_export", False, "Run an export whose graphs do more than compute: it is a program."
+)
+
+
+def main():
+    found = calibrate(
+        MEASUREMENTS.value,
+        WORKDIR.value,
+        model=MODEL.value,
+        boundary=BOUNDARY.value,
+        minutes=MINUTES.value,
+        images=IMAGES.value,
+        aligned=ALIGNED.value,
+        trusted=TRUST_EXPORT.value,
+        max_memory=memory_limit(MAX_MEMORY.value),
+    )
+    print(description_of(found.estimate))
+    for name, evidence in found.evidence.items():
+        print(f"{name}: misfit {evidence.misfit:.2f} of the noise, blur effect {evidence.blur:.3f}")
+    print(f"Results: {found.report}")
+    if found.export:
+        at = f"--export={shlex.quote(str(found.export))}"
+        print("More photographs of this camera are restored by")
+        print(f"  inversenet restore {at} --input=PHOTOGRAPHS --output=restored")
+
+
+if __name__ == "__main__":
+    run(main)
