@@ -66,7 +66,7 @@ ALLOWED = {
     "inversenet_tf.calibration": (
         *(IMAGING, ENGINE, MODELS, RESTORATION, *SCHEMA, "inversenet_tf.trained_run"),
         *("inversenet_tf.budget", "inversenet_tf.training", "inversenet_tf.loading"),
-        "inversenet_tf.exporting",
+        *("inversenet_tf.exporting", "inversenet_tf.shipped"),
     ),
     "inversenet_tf.paper": ("inversenet_tf",),
     "blind_gan_tf": (*(IMAGING, ENGINE, SERVING, "inversenet_tf.lazy", "inversenet_tf.shipped"),),

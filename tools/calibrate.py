@@ -31,8 +31,8 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the results.", requ
 MODEL = flags.DEFINE_string(
     "model",
     DEFAULT_MODEL,
-    "What restores at once: a run or an export of a network for any blur, or closed_form. The "
-    "network of --minutes begins with the weights of a run.",
+    "What restores at once: a preset, a run or an export of a network for any blur, or "
+    "closed_form. The network of --minutes begins with the weights of a preset or a run.",
 )
 BOUNDARY = flags.DEFINE_enum(
     "boundary",

@@ -16,9 +16,10 @@ from inversenet_tf.loading import load
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration import closed_form
 from inversenet_tf.restoration.restorers import ModelRestorer, Restorer
+from inversenet_tf.shipped import preset_or_path, presets
 from inversenet_tf.trained_run import load_trained
 
-DEFAULT_MODEL = closed_form.NAME  # that restores before anything is trained
+DEFAULT_MODEL = "any_blur"  # that restores before anything is trained
 BOUNDARIES = ("camera", "circular")
 LARGEST_PATCH = 96  # side in pixels of a training patch
 LEAST_PATCH = 16
@@ -45,14 +46,15 @@ class Settings:
 
     @property
     def run(self) -> Path | None:
-        """The work directory that the model is of, whose weights a training can begin with."""
-        path = Path(self.model).expanduser()
+        """The folder of the run or preset whose weights a training can begin with."""
+        path = preset_or_path(self.model)
         return path if (path / CONFIG_FILE).is_file() else None
 
     @property
     def identity(self) -> dict:
         """What a work directory must have been begun with to be gone on with."""
-        model = canonical_path(self.model) if self.run else self.model
+        is_preset = self.model in presets()
+        model = canonical_path(self.model) if self.run and not is_preset else self.model
         return {
             "measurements": canonical_path(self.measurements),
             "files": {str(path): path.stat().st_size for path in sorted(self.paths())},

@@ -68,10 +68,10 @@ def calibrated(small, measured, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(road, "specialise", _interrupted)
         with pytest.raises(KeyboardInterrupt):
-            inv.calibrate(measured, workdir, minutes=TWO_STEPS)
+            inv.calibrate(measured, workdir, model="closed_form", minutes=TWO_STEPS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(road, "shared_blur", _never)
-        return inv.calibrate(measured, workdir, minutes=TWO_STEPS), workdir
+        return inv.calibrate(measured, workdir, model="closed_form", minutes=TWO_STEPS), workdir
 
 
 def _interrupted(*_):
@@ -109,11 +109,11 @@ def test_a_finished_one_ends_at_once(calibrated, measured, small):
     found, workdir = calibrated
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Settings, "open_model", _never)
-        again = inv.calibrate(measured, workdir, minutes=TWO_STEPS)
+        again = inv.calibrate(measured, workdir, model="closed_form", minutes=TWO_STEPS)
     assert again.export == found.export and again.evidence == {}
     np.testing.assert_array_equal(again.estimate.kernel, KERNEL)
     with pytest.raises(ValueError, match=r"differs in boundary.*another --workdir"):
-        inv.calibrate(measured, workdir, boundary="circular")
+        inv.calibrate(measured, workdir, model="closed_form", boundary="circular")
 
 
 def test_where_no_blur_is_trusted_it_says_why(measured, tmp_path, small):
