@@ -20,6 +20,7 @@ import inversenet_tf.tensorflow_without_keras  # noqa: F401 # isort: skip (first
 from inversenet_tf.command_line import run  # isort: skip (then: it quiets TensorFlow)
 from inversenet_tf.imaging.config import BOUNDARIES
 from inversenet_tf.imaging.files.images import list_images
+from inversenet_tf.imaging.files.written_photographs import FORMATS, SAME
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use
 from inversenet_tf.quiet_tensorflow import import_keras
@@ -35,7 +36,7 @@ TRUST_EXPORT = flags.DEFINE_bool(
     "trust_export", False, "Run an export whose graphs do more than compute: it is a program."
 )
 INPUT = flags.DEFINE_string("input", None, "Image file, or directory of images.", required=True)
-OUTPUT = flags.DEFINE_string("output", None, "Directory for the PNG results.", required=True)
+OUTPUT = flags.DEFINE_string("output", None, "Directory for the results.", required=True)
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results that exist.")
 SKIP_EXISTING = flags.DEFINE_bool(
     "skip_existing", False, "Leave results that exist and make the others: go on after a kill."
@@ -72,6 +73,12 @@ BOUNDARY = flags.DEFINE_enum(
     "What is beyond the frame, with --workdir: reflect for photographs, of which nothing is known "
     "there. By default that of the training.",
 )
+FORMAT = flags.DEFINE_enum(
+    "format",
+    SAME,
+    FORMATS,
+    "Of the results; same: PNG, JPEG and TIFF as they were, the rest as PNG.",
+)
 COMPARE = flags.DEFINE_bool(
     "compare", False, "Write input and result side by side, too, into OUTPUT/comparisons."
 )
@@ -93,6 +100,7 @@ def main():
         max_memory=max_memory,
         compare=COMPARE.value,
         skip_existing=SKIP_EXISTING.value,
+        format=FORMAT.value,
     )
     images = counted(len(restored), "image")
     print(f"{images} restored into {OUTPUT.value}, {len(skipped)} skipped.")
