@@ -46,9 +46,12 @@ setup(
         "tensorflow>=2.18",
         "tensorflow-datasets",
         "threadpoolctl",
+        "tifffile",
         "tqdm",
     ],
     extras_require={
+        "heif": ["pillow-heif"],
+        "tiff": ["imagecodecs"],  # for TIFFs of 16 bits with compressions other than deflate
         "gpu": ["tensorflow[and-cuda]"],
         "serving": ["grpcio", "requests", "tenacity>=9", "tensorflow-serving-api"],
         "dev": ["pytest", "pytest-xdist", "ruff"],

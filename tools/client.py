@@ -8,6 +8,7 @@ from absl import flags
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.client.connection import connect
 from inversenet_tf.client.served_restorer import ServedRestorer
+from inversenet_tf.imaging.files.written_photographs import FORMATS, SAME
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.restoration.photographs import restore_files
 
@@ -18,7 +19,13 @@ PROTOCOL = flags.DEFINE_enum("protocol", "rest", ["rest", "grpc"], "How to talk 
 MODEL = flags.DEFINE_string("model", None, "Name of the model on the server.", required=True)
 VERSION = flags.DEFINE_integer("version", None, "Version of the model; the latest if not given.")
 INPUT = flags.DEFINE_string("input", None, "Image file, or directory of images.", required=True)
-OUTPUT = flags.DEFINE_string("output", None, "Directory for the PNG results.", required=True)
+OUTPUT = flags.DEFINE_string("output", None, "Directory for the results.", required=True)
+FORMAT = flags.DEFINE_enum(
+    "format",
+    SAME,
+    FORMATS,
+    "Of the results; same: PNG, JPEG and TIFF as they were, the rest as PNG.",
+)
 PARALLEL = flags.DEFINE_integer("parallel", 4, "Requests under way at once.")
 TIMEOUT = flags.DEFINE_float("timeout", 60.0, "Seconds for one image, all retries included.")
 CA_CERTIFICATE = flags.DEFINE_string(
@@ -47,6 +54,7 @@ def main():
             overwrite=OVERWRITE.value,
             skip_existing=SKIP_EXISTING.value,
             parallel=PARALLEL.value,
+            format=FORMAT.value,
         )
     images = counted(len(restored), "image")
     print(f"{images} restored into {OUTPUT.value}, {len(skipped)} skipped.")

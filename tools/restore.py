@@ -21,6 +21,7 @@ import inversenet_tf.tensorflow_without_keras  # noqa: F401 # isort: skip (first
 from inversenet_tf.command_line import run  # isort: skip (then: it quiets TensorFlow)
 from inversenet_tf.imaging.config import BOUNDARIES
 from inversenet_tf.imaging.files.images import list_images
+from inversenet_tf.imaging.files.written_photographs import FORMATS, SAME
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use
 from inversenet_tf.quiet_tensorflow import import_keras
@@ -45,7 +46,7 @@ TRUST_EXPORT = flags.DEFINE_bool(
     "trust_export", False, "Run an export whose graphs do more than compute: it is a program."
 )
 INPUT = flags.DEFINE_string("input", None, "Image file, or directory of images.", required=True)
-OUTPUT = flags.DEFINE_string("output", None, "Directory for the PNG results.", required=True)
+OUTPUT = flags.DEFINE_string("output", None, "Directory for the results.", required=True)
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results that exist.")
 SKIP_EXISTING = flags.DEFINE_bool(
     "skip_existing", False, "Leave results that exist and make the others: go on after a kill."
@@ -90,6 +91,12 @@ GAMMA = flags.DEFINE_float(
     lower_bound=0.1,
     upper_bound=10.0,
 )
+FORMAT = flags.DEFINE_enum(
+    "format",
+    SAME,
+    FORMATS,
+    "Of the results; same: PNG, JPEG and TIFF as they were, the rest as PNG.",
+)
 COMPARE = flags.DEFINE_bool(
     "compare", False, "Write input and result side by side, too, into OUTPUT/comparisons."
 )
@@ -116,6 +123,7 @@ def main():
         max_memory=max_memory,
         compare=COMPARE.value,
         skip_existing=SKIP_EXISTING.value,
+        format=FORMAT.value,
     )
     images = counted(len(restored), "image")
     print(f"{images} restored into {OUTPUT.value}, {len(skipped)} skipped.")

@@ -3,10 +3,9 @@
 import io
 from pathlib import Path
 
-from PIL import Image
-
 from inversenet_tf.imaging.files.images import EXIF_ORIENTATION, ImageReadError, opened
 from inversenet_tf.imaging.files.photographs import Photograph
+from inversenet_tf.imaging.files.written_photographs import png_bytes
 
 # Files that the server reads as `read_photograph` does.
 TAKEN_FORMATS = ("PNG", "JPEG")
@@ -36,11 +35,10 @@ def sendable(contents: bytes, photograph: Photograph) -> bytes:
         The contents of a PNG or JPEG file, bytes.
     """
     with opened(io.BytesIO(contents), "to be sent") as image:
-        if _is_taken(image):
+        # Of gray that is stored as RGB, the server would take it for colours.
+        if _is_taken(image) and not photograph.is_stored_as_rgb:
             return contents
-    pixels, file = photograph.pixels, io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
-    return file.getvalue()
+    return png_bytes(photograph.pixels)
 
 
 def _is_taken(image):

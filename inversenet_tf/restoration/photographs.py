@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from inversenet_tf.imaging.checks import check_at_least
 from inversenet_tf.imaging.files.atomic import check_writable
+from inversenet_tf.imaging.files.deep_pixels import is_deep
 from inversenet_tf.imaging.files.images import ImageReadError, opened, to_channels, upright_size
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.memory import memory_limit  # noqa: F401 (part of this room, too)
@@ -21,9 +23,9 @@ from inversenet_tf.imaging.files.photographs import (
     count_pixels,
     read_photograph,
     to_8_bits,
-    write_photograph,
 )
 from inversenet_tf.imaging.files.targets import check_replaceable, pair_with_targets
+from inversenet_tf.imaging.files.written_photographs import SAME, write_photograph
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.restoration.tiling import check_restorable
@@ -51,8 +53,9 @@ def restore_files(
     compare: bool = False,
     skip_existing: bool = False,
     parallel: int = 1,
+    format: str = SAME,
 ) -> tuple[list[Path], dict[str, str]]:
-    """Restores an image file, or all below a directory, into PNG files of the same names.
+    """Restores an image file, or all below a directory, into files of the same names.
 
     Each is read, restored and written before the next; what cannot be read, or restored in the
     memory there is, is named in a warning and skipped.
@@ -69,6 +72,8 @@ def restore_files(
         skip_existing: whether a result that exists stays, and only the others are made.
         parallel: images that are under way at once, which helps where a server restores them.
             Where one fails for all, the restorer is closed, so that the others do not wait.
+        format: of the results: "png", "jpeg", "tiff", or "same" as each input, where that is one
+            of these; PNG else. A JPEG gets the quality that its input has.
 
     Returns:
         (restored, skipped): list of the images' paths that were written, and dict from each file
@@ -85,7 +90,7 @@ def restore_files(
     check_writable(output := Path(output).expanduser())
     # Two calls for one output take turns, so that each sees what the other has made.
     with held(output, wait=True):
-        jobs = _jobs(source, output, overwrite or skip_existing, compare)
+        jobs = _jobs(source, output, overwrite or skip_existing, compare, format)
         return _restore_all(restorer, jobs, source, max_memory, skip_existing, parallel)
 
 
@@ -96,7 +101,7 @@ def _restore_all(restorer, jobs, source, max_memory, skip_existing, parallel):
         logging.info("Left as they are: %s.", counted(len(jobs) - len(missing), "result"))
 
     def attempt(job, report=None):
-        return _attempt(restorer, job, max_memory, skip_existing, report)
+        return restore_file(restorer, job, max_memory, skip_existing, report)
 
     if parallel == 1:
         restored, skipped = _restore_jobs(attempt, missing)
@@ -168,10 +173,10 @@ def _counted(restored, jobs):
         raise told from error
 
 
-def _jobs(source, output, may_exist, compare):
+def _jobs(source, output, may_exist, compare, format):
     """All `Job`s, none of which would write over an image or over another's result."""
     source, output = Path(source).expanduser(), Path(output).expanduser()
-    pairs = pair_with_targets(source, output, may_exist)
+    pairs = pair_with_targets(source, output, may_exist, format)
     if not compare:
         return [Job(path, target, None) for path, target in pairs]
     jobs = [
@@ -193,14 +198,29 @@ def _is_done(job):
     return job.target.exists() and (job.comparison is None or job.comparison.exists())
 
 
-def _attempt(restorer, job, max_memory, skip_existing, report):
-    """Restores one image; returns None, or why it could not be."""
+def restore_file(
+    restorer: Restorer,
+    job: Job,
+    max_memory: int | None = None,
+    skip_existing: bool = False,
+    report: Callable[[float], None] | None = None,
+) -> str | None:
+    """Restores one image, and tells in the log what its results could not keep.
+
+    Args:
+        restorer, max_memory, skip_existing: as for `restore_files`.
+        job: the image and its results.
+        report: called with the share of the image that is done, from time to time.
+
+    Returns:
+        None, or why it could not be restored.
+    """
     try:
         try:
             _check_header(restorer, job.path, max_memory)
             photograph = read_photograph(job.path)
             pixels = restorer.restore_photograph(photograph, job.path, max_memory, report)
-            _write(restorer, job, photograph, pixels, skip_existing)
+            lost = _write(restorer, job, photograph, pixels, skip_existing)
         except tf.errors.ResourceExhaustedError:
             raise
         except ImageReadError:
@@ -211,8 +231,8 @@ def _attempt(restorer, job, max_memory, skip_existing, report):
         return str(error)
     except (MemoryError, tf.errors.ResourceExhaustedError):
         return f"Not enough memory for {job.path}; with a smaller --max_memory it takes less."
-    if photograph.notes:
-        logging.info("%s: %s.", job.path, ", ".join(photograph.notes))
+    if notes := [*photograph.notes, *lost]:
+        logging.info("%s: %s.", job.path, ", ".join(notes))
     return None
 
 
@@ -221,19 +241,25 @@ def _check_header(restorer, path, max_memory):
     if max_memory is None:
         return
     with opened(path, path) as image:
-        bytes_per_value = 2 if image.mode.startswith("I") else 1
+        bytes_per_value = 2 if image.mode.startswith("I") or is_deep(image) else 1
     check_restorable(upright_size(path), restorer.spec, max_memory, bytes_per_value)
 
 
 def _write(restorer, job, photograph, pixels, skip_existing):
+    """Writes the results of one image; returns what their formats could not hold."""
     scale = len(pixels) // len(photograph.pixels)
     # The comparison first: where the result stands, an interrupted call has done with the image.
     if job.comparison is not None and not (skip_existing and job.comparison.exists()):
         measured = to_channels(photograph.pixels, restorer.measured_channels)
-        plain = Photograph(photograph.pixels, profile=photograph.profile)
+        plain = Photograph(
+            photograph.pixels,
+            profile=photograph.profile,
+            is_stored_as_rgb=photograph.is_stored_as_rgb,
+        )
         write_photograph(job.comparison, side_by_side(measured, pixels), plain)
-    if not (skip_existing and job.target.exists()):
-        write_photograph(job.target, pixels, photograph, scale)
+    if skip_existing and job.target.exists():
+        return []
+    return write_photograph(job.target, pixels, photograph, scale)
 
 
 def side_by_side(measured, restored):

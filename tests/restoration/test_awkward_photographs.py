@@ -14,6 +14,7 @@ from fake_restorers import FakeRestorer
 from PIL import ExifTags, Image, ImageCms
 
 from inversenet_tf.imaging.files.photographs import read_photograph
+from inversenet_tf.imaging.files.written_photographs import result_suffix
 from inversenet_tf.restoration.photographs import restore_files
 
 COLOURS = skimage.data.chelsea()[60:180, 100:260]  # the cat's face, 120 x 160
@@ -47,9 +48,10 @@ EXPECTED = {
         None,
     ),
     "cmyk.jpg": ("RGB", COLOURS, 3, None, None),
-    "deep_colours.png": ("RGB", COLOURS, 0, None, None),
+    "deep_colours.png": ("RGB", DEEP_COLOURS, 0, None, None),
     "deep_gray.png": ("I;16", DEEP, 0, None, None),
     "gray_profile.jpg": ("L", GRAY, 3, None, GRAY_PROFILE),
+    "gray_as_rgb.png": ("RGB", GRAY, 0, None, SRGB),
     "gray_rgb_profile.jpg": ("L", GRAY, 3, None, None),
     "one_pixel.png": ("RGB", np.uint8([[[255, 0, 51]]]), 0, None, None),
     "palette.png": ("RGBA", PALETTE[INDICES], 0, OPACITIES[INDICES], None),
@@ -79,6 +81,7 @@ def make_folder(folder):
     (folder / "directory.png").mkdir()
     (folder / "empty.jpg").touch()
     save("float.tif", GRAY.astype(np.float32))
+    save("gray_as_rgb.png", np.dstack([GRAY] * 3), icc_profile=SRGB)
     save("gray_profile.jpg", GRAY, quality=95, icc_profile=GRAY_PROFILE)
     save("gray_rgb_profile.jpg", GRAY, quality=95, icc_profile=SRGB)
     save("one_pixel.png", np.uint8([[[255, 0, 51]]]))
@@ -98,6 +101,10 @@ def make_folder(folder):
     return folder
 
 
+def result_of(path):
+    return path.with_suffix(result_suffix(path))
+
+
 @pytest.fixture
 def awkward_folder(tmp_path):
     return make_folder(tmp_path / "awkward")
@@ -112,7 +119,7 @@ def test_each_comes_out_whole_or_is_skipped_by_name(awkward_folder, tmp_path, wa
     assert {path.stem for path in restored} == {Path(name).stem for name in EXPECTED}
     assert len(restored) == len(EXPECTED) == len(list((tmp_path / "out").iterdir()))
     for name, (mode, pixels, most, alpha, profile) in EXPECTED.items():
-        path = (tmp_path / "out" / name).with_suffix(".png")
+        path = result_of(tmp_path / "out" / name)
         with Image.open(path) as image:
             assert image.mode == mode, name
             assert image.info.get("icc_profile") == profile, name
@@ -123,7 +130,7 @@ def test_each_comes_out_whole_or_is_skipped_by_name(awkward_folder, tmp_path, wa
         difference = photograph.pixels.astype(int) - pixels.reshape(photograph.pixels.shape)
         assert np.abs(difference).mean() <= most, name
         np.testing.assert_array_equal(photograph.alpha, alpha, name)
-    with Image.open(tmp_path / "out" / "rotated.png") as image:
+    with Image.open(tmp_path / "out" / "rotated.jpg") as image:
         assert image.getexif()[ExifTags.Base.Make] == "Maker"
     after = {path: path.read_bytes() for path in awkward_folder.iterdir() if path.is_file()}
     assert after == before
@@ -137,9 +144,9 @@ def test_every_kind_of_network_takes_them(awkward_folder, tmp_path, channels):
     assert len(restored) == len(EXPECTED) and len(skipped) == len(SKIPPED)
     assert len(list((tmp_path / "out" / "comparisons").iterdir())) == len(EXPECTED)
     for name, (mode, pixels, _, alpha, _) in EXPECTED.items():
-        photograph = read_photograph((tmp_path / "out" / name).with_suffix(".png"))
+        photograph = read_photograph(result_of(tmp_path / "out" / name))
         assert photograph.pixels.shape[:2] == (2 * pixels.shape[0], 2 * pixels.shape[1]), name
-        was_gray = mode in ("L", "LA", "I;16")
+        was_gray = mode in ("L", "LA", "I;16") or name == "gray_as_rgb.png"
         is_gray = channels == (1, 1) or (was_gray and channels == (3, 3))
         assert photograph.pixels.shape[-1] == (1 if is_gray else 3), name
         assert (photograph.alpha is None) == (alpha is None), name
@@ -156,7 +163,7 @@ def table(folder, output):
             lines.append(f"| {path.name} |  | skipped | {reason} |")
             continue
         notes = ", ".join(read_photograph(path).notes)
-        result = (output / path.name).with_suffix(".png")
+        result = result_of(output / path.name)
         lines.append(f"| {path.name} | {_described(path)} | {_described(result)} | {notes} |")
     return "\n".join(lines)
 

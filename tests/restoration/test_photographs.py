@@ -8,7 +8,8 @@ from fake_restorers import FakeRestorer
 from PIL import Image
 
 from inversenet_tf.imaging.files.images import read_image, to_channels
-from inversenet_tf.imaging.files.photographs import Photograph
+from inversenet_tf.imaging.files.photographs import Photograph, read_photograph
+from inversenet_tf.imaging.files.written_photographs import png_bytes
 from inversenet_tf.models.build import build_model
 from inversenet_tf.restoration import photographs, restorers
 from inversenet_tf.restoration.photographs import (
@@ -37,7 +38,7 @@ def test_a_folder_is_restored_file_by_file(restorer, image_folder, tmp_path, war
     restored, skipped = restore_files(restorer, image_folder, tmp_path / "out")
     assert len(restored) == 7 and list(skipped) == [str(image_folder / "broken.png")]
     assert warned().count("broken.png") == 1
-    with Image.open(tmp_path / "out" / "deep" / "gray.png") as image:
+    with Image.open(tmp_path / "out" / "deep" / "gray.jpg") as image:
         assert image.mode == "L" and image.size == (33, 21)
     expected = restorer(read_image(image_folder / "0.png"))
     np.testing.assert_allclose(read_image(tmp_path / "out" / "0.png"), expected, atol=0.51 / 255)
@@ -144,7 +145,33 @@ def test_nothing_to_restore_is_an_error(image_folder, tmp_path):
 def test_a_photograph_beside_one_of_another_suffix(image_folder, tmp_path):
     Image.new("RGB", (8, 8)).save(image_folder / "0.jpg")
     made, _ = restore_files(FakeRestorer(), image_folder, tmp_path / "out", compare=True)
-    assert {path.name for path in made} >= {"0.jpg.png", "0.png.png", "1.png"}
+    assert {path.name for path in made} >= {"0.jpg", "0.png", "1.png"}
+
+
+def test_sixteen_bits_go_through_tiles(tmp_path, monkeypatch):
+    """Of colours: every value of a result in tiles is that of the file."""
+    pixels = np.random.default_rng(0).integers(0, 2**16, (300, 420, 3), np.uint16)
+    (tmp_path / "deep.png").write_bytes(png_bytes(pixels))
+    restorer = FakeRestorer()
+    restore_files(restorer, tmp_path / "deep.png", tmp_path, format="tiff", max_memory=12_000_000)
+    assert len(restorer.shapes) > 1
+    np.testing.assert_array_equal(read_photograph(tmp_path / "deep.tif").pixels, pixels)
+
+
+def test_gray_that_is_stored_as_colours_stays_gray(tmp_path):
+    """A network whose result has a tint does not tint it."""
+
+    class Tinting(FakeRestorer):
+        def estimates(self, measurements):
+            return {"restored": measurements * np.float32([1.0, 0.9, 0.8])}
+
+    gray = np.random.default_rng(0).integers(0, 256, (20, 30, 1), np.uint8)
+    Image.fromarray(gray.repeat(3, -1)).save(tmp_path / "gray.png")
+    restore_files(Tinting(), tmp_path / "gray.png", tmp_path / "out")
+    with Image.open(tmp_path / "out" / "gray.png") as image:
+        assert image.mode == "RGB"
+        pixels = np.asarray(image)
+    assert (pixels == pixels[..., :1]).all()
 
 
 @pytest.mark.parametrize("compare", [False, True])
@@ -158,7 +185,7 @@ def test_an_interrupted_call_goes_on(image_folder, tmp_path, monkeypatch, compar
         if len(writes) == 5:
             raise KeyboardInterrupt
         writes.append(path)
-        write(path, *args, **kwargs)
+        return write(path, *args, **kwargs)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(photographs, "write_photograph", killed)

@@ -1,5 +1,6 @@
 """Image files to float32 arrays in [0, 1] and back: the only place where 255 appears."""
 
+import collections
 import contextlib
 import functools
 import os
@@ -14,7 +15,9 @@ from absl import logging
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 from tqdm import tqdm
 
+from inversenet_tf.imaging.files import kinds
 from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.deep_pixels import deep_pixels, is_deep
 from inversenet_tf.imaging.files.headers import check_header, decoded_bytes
 from inversenet_tf.imaging.files.memory import Budget, check_fits
 from inversenet_tf.imaging.wording import counted
@@ -29,6 +32,9 @@ IMAGE_SUFFIXES = (
     ".jp2",
     ".j2k",
     ".avif",
+    ".heic",
+    ".heif",
+    ".hif",
     ".bmp",
     ".gif",
     ".webp",
@@ -41,7 +47,7 @@ IMAGE_SUFFIXES = (
 # What Pillow may take a file for, whatever its name is: its other formats include programs, as EPS
 # is, which it hands to Ghostscript.
 RASTER_FORMATS = (
-    *("PNG", "JPEG", "MPO", "JPEG2000", "AVIF", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM"),
+    *("PNG", "JPEG", "MPO", "JPEG2000", "AVIF", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM", "HEIF"),
 )
 WHITE = 255.0  # what 1.0 is in a file of 8 bits
 WHITE_16_BITS = 65535.0
@@ -76,27 +82,35 @@ def opened(file, name):
         ImageReadError: instead of anything else.
     """
     try:
+        if refusal := kinds.why_refused(name):
+            raise ValueError(refusal)
+        kinds.prepare_for(file)
         with Image.open(file, formats=_known_formats()) as image:
+            kinds.check_kind(image)
             check_header(image)
             yield image
     except Exception as error:  # Pillow raises many kinds, for a damaged EXIF block a TypeError
         reason = str(error) or type(error).__name__
         if isinstance(error, UnidentifiedImageError):
-            reason = "not an image"
+            reason = kinds.why_unidentified(file)
         raise ImageReadError(f"Cannot read the image {name}: {reason}.") from error
 
 
-@functools.cache
 def _known_formats():
-    """Those of `RASTER_FORMATS` that this Pillow was built with, with limits of our own.
+    """Those of `RASTER_FORMATS` that this Pillow was built with, or was taught."""
+    _raise_limits()
+    return tuple(name for name in RASTER_FORMATS if name in Image.OPEN)
 
-    Pillow's, against files of strangers, are below what cameras make and what editors write;
+
+@functools.cache
+def _raise_limits():
+    """Sets Pillow's limits against files of strangers to what cameras make and editors write.
+
     `check_header` takes the place of the one of pixels.
     """
     Image.init()
     Image.MAX_IMAGE_PIXELS = None
     PngImagePlugin.MAX_TEXT_CHUNK = PNG_TEXT
-    return tuple(name for name in RASTER_FORMATS if name in Image.OPEN)
 
 
 def read_image(
@@ -108,8 +122,8 @@ def read_image(
     """Decodes one image file, upright as its EXIF tag says, without its alpha.
 
     Args:
-        file: the path of any file Pillow reads, or a binary file object; 16-bit grayscale files
-            keep their precision.
+        file: the path of any file Pillow reads, or a binary file object; files of 16 bits keep
+            their precision.
         channels: 1 (luma) or 3 (RGB).
         name: what an error calls the file; None for `file` itself.
         window: function from (height, width) of the upright image to the slices of rows and
@@ -168,6 +182,9 @@ def check_range(image):
 
 def _decoded(image, channels, window=None):
     """A Pillow image, or its part, as float32 [height, width, channels] in [0, 1]."""
+    deep = deep_pixels(image) if is_deep(image) else None
+    if deep is not None:
+        return _deep_part(deep, image.getexif().get(EXIF_ORIENTATION, 1), channels, window)
     ImageOps.exif_transpose(image, in_place=True)
     if window is not None:  # before anything is done to every pixel
         rows, columns = window(image.height, image.width)
@@ -179,6 +196,32 @@ def _decoded(image, channels, window=None):
         return np.repeat(values[..., None].astype(np.float32) / WHITE_16_BITS, channels, axis=-1)
     pixels = np.asarray(image.convert(PILLOW_MODES[channels]), np.float32) / WHITE
     return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def _deep_part(pixels, orientation, channels, window):
+    """uint16 colours, or gray, maybe with alpha, as `_decoded` gives them."""
+    colours = 3 if pixels.shape[-1] > 2 else 1
+    pixels = turned_upright(pixels[..., :colours], orientation)
+    if window is not None:
+        pixels = pixels[window(*pixels.shape[:2])]
+    images = from_integers(pixels)
+    if colours == channels:
+        return images
+    return np.repeat(images, channels, axis=-1) if colours == 1 else to_luma(images)
+
+
+def turned_upright(pixels, orientation):
+    """Pixels [height, width, ...] turned or mirrored as an EXIF orientation asks."""
+    turn = {
+        2: lambda: pixels[:, ::-1],
+        3: lambda: pixels[::-1, ::-1],
+        4: lambda: pixels[::-1],
+        5: lambda: pixels.swapaxes(0, 1),
+        6: lambda: np.rot90(pixels, -1),
+        7: lambda: np.rot90(pixels, 2).swapaxes(0, 1),
+        8: lambda: np.rot90(pixels),
+    }.get(orientation)
+    return pixels if turn is None else turn()
 
 
 def _jpeg_part(image, channels, window):
@@ -418,8 +461,14 @@ def report_skipped(place, used, skipped, minimum_side):
 
 
 def report_other_files(directory):
-    """Logs how many files below a directory `list_images` does not take for images."""
-    others = sum(p.is_file() and not _is_named_image(p) for p in files_below(directory))
-    if others:
-        files = counted(others, "file")
+    """Logs how many files below a directory `list_images` does not take for images, and why."""
+    others = [p for p in files_below(directory) if p.is_file() and not _is_named_image(p)]
+    by_reason = collections.defaultdict(list)
+    for path in others:
+        by_reason[kinds.why_refused(path)].append(path)
+    if plain := by_reason.pop(None, []):
+        files = counted(len(plain), "file")
         logging.warning("%s: %s without an image's suffix ignored.", directory, files)
+    for reason, paths in by_reason.items():
+        files = counted(len(paths), "file")
+        logging.warning("%s: %s ignored (%s first): %s.", directory, files, paths[0].name, reason)

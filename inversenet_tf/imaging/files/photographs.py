@@ -1,54 +1,25 @@
-"""Photographs as people keep them: read with all that belongs to them, written as PNG with it."""
+"""Photographs as people keep them: read with all that belongs to them."""
 
 import dataclasses
 from io import BytesIO
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms
+from PIL import ImageCms
 
-from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files import belongings
+from inversenet_tf.imaging.files.deep_pixels import deep_pixels, is_deep
 from inversenet_tf.imaging.files.images import (
-    EXIF_ORIENTATION,
     WHITE,
     WHITE_16_BITS,
     ImageReadError,
     check_range,
     opened,
+    turned_upright,
 )
 
 GRAY_MODES = ("1", "L", "LA", "La")
 CONVERTED_MODES = ("CMYK", "LAB", "HSV")
-PROFILE_KINDS = {1: b"GRAY", 3: b"RGB "}  # by channels, as the header of an ICC profile names them
-PROFILE_KIND = slice(16, 20)  # where it does
-UPRIGHT = {  # what an EXIF orientation asks for
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-STALE_SIZES = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
-# A TIFF keeps its EXIF among the tags that say how its own pixels lie; these say something else.
-DESCRIPTIVE_TAGS = {
-    ExifTags.Base.ImageDescription,
-    ExifTags.Base.Make,
-    ExifTags.Base.Model,
-    ExifTags.Base.Software,
-    ExifTags.Base.DateTime,
-    ExifTags.Base.Artist,
-    ExifTags.Base.HostComputer,
-    ExifTags.Base.Copyright,
-    ExifTags.Base.Rating,
-    ExifTags.Base.XPTitle,
-    ExifTags.Base.XPComment,
-    ExifTags.Base.XPAuthor,
-    ExifTags.Base.XPKeywords,
-    ExifTags.Base.XPSubject,
-    ExifTags.IFD.Exif,
-    ExifTags.IFD.GPSInfo,
-}
+READ_AS_8 = "16 bits read as 8"
 
 
 @dataclasses.dataclass
@@ -57,11 +28,16 @@ class Photograph:
 
     Fields:
         pixels: uint8 or uint16 [height, width, 1 or 3], upright.
-        alpha: uint8 [height, width], 255 where opaque, or None.
+        alpha: uint8 or uint16 [height, width], white where opaque, or None.
         profile: the ICC profile of the file, or None; none where the colours were converted.
         exif: the EXIF block, without orientation, thumbnail and what described the old pixels;
             or None.
+        xmp: the XMP packet, likewise; or None.
+        iptc: the IPTC records, or None.
         resolution: (horizontal, vertical) in pixels per inch, or None.
+        png_colours: {name: content} of the chunks in which a PNG tells its colours, as gAMA.
+        jpeg: options of Pillow's JPEG writer that give the quality of a JPEG file; or empty.
+        is_stored_as_rgb: whether gray pixels were three equal channels in the file.
         notes: what was changed in reading, each in a few words.
     """
 
@@ -69,15 +45,20 @@ class Photograph:
     alpha: np.ndarray | None = None
     profile: bytes | None = None
     exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
     resolution: tuple | None = None
+    png_colours: dict = dataclasses.field(default_factory=dict)
+    jpeg: dict = dataclasses.field(default_factory=dict)
+    is_stored_as_rgb: bool = False
     notes: list = dataclasses.field(default_factory=list)
 
 
 def read_photograph(file, name=None):
     """Reads an image file of any kind that Pillow reads.
 
-    Grayscale stays so, with 16 bits a pixel where the file has them. Of several frames the first
-    is read. CMYK is converted to sRGB by the profile in the file.
+    Gray stays so, also where it is stored as three equal channels, and 16 bits a value stay 16. Of
+    several frames the first is read. CMYK is converted to sRGB by the profile in the file.
 
     Args:
         file: its path, or a binary file object.
@@ -108,61 +89,63 @@ def _photograph(image):
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         notes.append(f"first of {frames} frames")
+    pixels, alpha = _pixels(image, notes)
+    orientation, exif = belongings.exif_of(image, notes)
+    is_gray = _are_equal(pixels)
+    if is_gray:
+        pixels = pixels[..., :1]
+    return Photograph(
+        pixels=np.ascontiguousarray(turned_upright(pixels, orientation)),
+        alpha=None if alpha is None else turned_upright(alpha, orientation),
+        # A profile described the colours that were.
+        profile=None if image.mode in CONVERTED_MODES else image.info.get("icc_profile") or None,
+        exif=exif,
+        xmp=belongings.xmp_of(image),
+        iptc=belongings.iptc_of(image),
+        resolution=belongings.resolution_of(image),
+        png_colours=belongings.png_colours_of(image),
+        jpeg=belongings.jpeg_of(image),
+        is_stored_as_rgb=is_gray and image.mode != "P",
+        notes=notes,
+    )
+
+
+def _are_equal(pixels):
+    """Whether there are three channels, which are the same."""
+    if pixels.shape[-1] != 3:
+        return False
+    # The first row tells of most photographs that they are not.
+    return all(bool((part == part[..., :1]).all()) for part in (pixels[:1], pixels))
+
+
+def _pixels(image, notes):
+    """(pixels [height, width, 1 or 3], alpha or None), as they lie in the file."""
+    if is_deep(image):
+        deep = deep_pixels(image)
+        if deep is not None:
+            image.load()  # what stands behind the pixels, as XMP may
+            return _deep_colours(deep, image.info.get("transparency"))
+        notes.append(f"{READ_AS_8}; imagecodecs would keep them")
     stored = str(image.tile)  # names how the pixels lie in the file; gone once they are loaded
     image.load()
-    profile = image.info.get("icc_profile") or None
-    orientation, exif = _exif(image, notes)
-    if orientation in UPRIGHT:
-        image = image.transpose(UPRIGHT[orientation])
-    if "LA;16" in stored:  # which Pillow reads as RGBA
-        image = image.convert("LA")
     values = check_range(image)
     if values is not None:
-        pixels, alpha = _deep(values, image.info.get("transparency"), notes)
-    else:
-        pixels, alpha = _shallow(image, profile, notes)
-        if ";16" in stored:
-            notes.append("16 bits read as 8")
-    if image.mode in CONVERTED_MODES:
-        profile = None  # it described the colours that were
-    return Photograph(pixels, alpha, profile, exif, _resolution(image), notes)
+        return _deep_colours(
+            values.astype(np.uint16)[..., np.newaxis], image.info.get("transparency")
+        )
+    if ";16" in stored and not any(READ_AS_8 in note for note in notes):
+        notes.append(READ_AS_8)
+    return _shallow(image, image.info.get("icc_profile"), notes)
 
 
-def _exif(image, notes):
-    """(orientation, EXIF block without it); damage costs the block, not the image."""
-    orientation = 1
-    try:
-        exif = image.getexif()
-        orientation = exif.pop(EXIF_ORIENTATION, 1)
-        described = exif.get_ifd(ExifTags.IFD.Exif)
-        for tag in STALE_SIZES:
-            described.pop(tag, None)
-        if image.format == "TIFF":
-            for tag in set(exif) - DESCRIPTIVE_TAGS:
-                del exif[tag]
-        return orientation, exif.tobytes() if len(exif) else None  # which leaves the thumbnail out
-    except Exception:  # Pillow raises many kinds
-        notes.append("damaged EXIF left out")
-        return orientation, None
-
-
-def _resolution(image):
-    """Pixels per inch, where a file gives a sane one."""
-    try:
-        horizontal, vertical = (float(value) for value in image.info["dpi"])
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        return None
-    is_sane = 0 < horizontal < 1e6 and 0 < vertical < 1e6
-    return (horizontal, vertical) if is_sane else None
-
-
-def _deep(values, transparent, notes):
-    """(uint16 pixels, None) of grayscale of more than 8 bits; (uint8 pixels, alpha) beside one."""
-    pixels = values.astype(np.uint16)[..., np.newaxis]
+def _deep_colours(deep, transparent):
+    """(pixels, alpha or None) of uint16 with 1 to 4 channels; one value may be transparent."""
+    if deep.shape[-1] in (2, 4):
+        return deep[..., :-1], np.ascontiguousarray(deep[..., -1])
     if transparent is None:
-        return pixels, None
-    notes.append("16 bits read as 8")  # Pillow writes no alpha beside 16 bits
-    return to_8_bits(pixels), np.where(values == transparent, 0, 255).astype(np.uint8)
+        return deep, None
+    is_clear = (deep == np.asarray(transparent, np.uint16)).all(-1)
+    return deep, np.where(is_clear, 0, np.iinfo(np.uint16).max).astype(np.uint16)
 
 
 def _shallow(image, profile, notes):
@@ -176,8 +159,6 @@ def _shallow(image, profile, notes):
     if image.mode == "CMYK":
         return np.array(_from_cmyk(image, profile, notes)), alpha
     pixels = np.array(image.convert("RGB"))
-    if image.mode == "P" and (pixels == pixels[..., :1]).all():
-        return pixels[..., :1].copy(), alpha
     if image.mode in CONVERTED_MODES:
         notes.append(f"{image.mode} converted to sRGB")
     return pixels, alpha
@@ -201,46 +182,3 @@ def to_8_bits(pixels):
     if pixels.dtype == np.uint8:
         return pixels
     return np.round(pixels / np.float32(WHITE_16_BITS / WHITE)).astype(np.uint8)
-
-
-def write_photograph(path, pixels, photograph, scale=1):
-    """Writes pixels as PNG with what belongs to a photograph, whole or not at all.
-
-    16 bits are kept for grayscale without alpha. A profile goes along where it is of the same kind
-    of colours as the pixels.
-
-    Args:
-        path: of the file.
-        pixels: uint8 or uint16 [height, width, 1 or 3].
-        photograph: the `Photograph` whose alpha, profile, EXIF and resolution are written.
-        scale: how much larger `pixels` are than its own; the alpha is upsampled alike.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    channels = pixels.shape[-1]
-    bands = [pixels]
-    if channels == 3 or photograph.alpha is not None:
-        bands = [to_8_bits(pixels)]
-    if photograph.alpha is not None:
-        alpha = Image.fromarray(photograph.alpha)
-        if scale > 1:
-            alpha = alpha.resize((pixels.shape[1], pixels.shape[0]), Image.Resampling.LANCZOS)
-        bands.append(np.asarray(alpha)[..., np.newaxis])
-    together = bands[0] if len(bands) == 1 else np.concatenate(bands, axis=-1)
-    picture = Image.fromarray(together[..., 0] if together.shape[-1] == 1 else together)
-    with written_aside(path) as partial:
-        picture.save(partial, "PNG", **_belongings(photograph, channels, scale))
-
-
-def _belongings(photograph, channels, scale):
-    """Options of Pillow's PNG writer."""
-    options = {}
-    profile = photograph.profile
-    if profile is not None and profile[PROFILE_KIND] == PROFILE_KINDS[channels]:
-        options["icc_profile"] = profile
-    if photograph.exif is not None:
-        options["exif"] = photograph.exif
-    if photograph.resolution is not None:
-        options["dpi"] = tuple(scale * value for value in photograph.resolution)
-    return options

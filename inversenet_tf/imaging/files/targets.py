@@ -3,15 +3,17 @@
 import collections
 from pathlib import Path
 
+from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.images import list_images, report_other_files
+from inversenet_tf.imaging.files.written_photographs import FORMATS, SAME, result_suffix
 
 
-def pair_with_targets(source, output, overwrite=False):
-    """Pairs an image file, or all images below a directory, with PNG files of the same names.
+def pair_with_targets(source, output, overwrite=False, format=SAME):
+    """Pairs an image file, or all images below a directory, with results of the same names.
 
-    Of images that differ in their suffix alone, as `photo.jpg` and `photo.tif`, the results are
-    `photo.jpg.png` and `photo.tif.png`.
+    Of images whose results would differ in nothing, as `photo.png` and `photo.gif`, they are
+    `photo.png.png` and `photo.gif.png`.
 
     Results that lie below `output` are not restored again where `output` is inside the source.
 
@@ -19,6 +21,7 @@ def pair_with_targets(source, output, overwrite=False):
         source: file or directory.
         output: directory for the results; subdirectories of the source are kept.
         overwrite: whether a result that exists may be replaced.
+        format: of the results, one of `FORMATS`.
 
     Returns:
         List of (path, target), both `Path`, sorted by path.
@@ -27,6 +30,7 @@ def pair_with_targets(source, output, overwrite=False):
         ValueError: nothing to restore, two images with one result, a result that exists or that
             would replace one of the images; raised before anything is written.
     """
+    check_choice("format", format, FORMATS)
     source, output = Path(source).expanduser(), Path(output).expanduser()
     check_writable(output)
     if source.is_dir():
@@ -36,9 +40,9 @@ def pair_with_targets(source, output, overwrite=False):
                 f"Expected an output other than the input. Received: {output} as both."
             )
         report_other_files(source)
-        pairs = _pairs(_images_outside(source, output), source, output)
+        pairs = _pairs(_images_outside(source, output), source, output, format)
     elif source.exists():
-        pairs = _pairs([source], source.parent, output)
+        pairs = _pairs([source], source.parent, output, format)
     else:
         raise ValueError(f"Expected a readable image or directory. Received: {source}.")
     _check_distinct(pairs)
@@ -89,13 +93,19 @@ def _images_outside(source, output):
     return paths
 
 
-def _pairs(paths, root, output):
+def _pairs(paths, root, output, format):
     """Each image with its result; those that would share one keep their suffix in its name."""
-    targets = [(output / path.relative_to(root)).with_suffix(".png") for path in paths]
-    counts = collections.Counter(targets)
+    suffixes = [result_suffix(path, format) for path in paths]
+    targets = [
+        (output / path.relative_to(root)).with_suffix(suffix)
+        for path, suffix in zip(paths, suffixes, strict=True)
+    ]
+    # photo.PNG and photo.gif, whose result would be photo.png, are one on many disks.
+    keys = [target.with_suffix(target.suffix.lower()) for target in targets]
+    counts = collections.Counter(keys)
     return [
-        (path, target if counts[target] == 1 else target.with_name(f"{path.name}.png"))
-        for path, target in zip(paths, targets, strict=True)
+        (path, target if counts[key] == 1 else target.with_name(path.name + suffix))
+        for path, target, key, suffix in zip(paths, targets, keys, suffixes, strict=True)
     ]
 
 

@@ -3,7 +3,6 @@ from io import BytesIO
 import numpy as np
 import pytest
 import skimage.data
-import tensorflow as tf
 from PIL import ExifTags, Image, ImageCms
 
 from inversenet_tf.imaging.files.images import ImageReadError, upright_size
@@ -12,8 +11,8 @@ from inversenet_tf.imaging.files.photographs import (
     count_pixels,
     read_photograph,
     to_8_bits,
-    write_photograph,
 )
+from inversenet_tf.imaging.files.written_photographs import write_photograph
 
 COLOURS = skimage.data.chelsea()[100:140, 100:160]  # 40 x 60
 GRAY = COLOURS[..., 1]
@@ -160,18 +159,6 @@ def test_sixteen_bits_of_gray_are_kept(tmp_path, name):
         np.testing.assert_array_equal(np.asarray(image), DEEP)
 
 
-@pytest.mark.parametrize("bands", [2, 3, 4])
-def test_sixteen_bits_of_colours_or_alpha_become_eight(tmp_path, bands):
-    pixels = np.random.default_rng(0).integers(0, 65536, (4, 6, bands), np.uint16)
-    (tmp_path / "deep.png").write_bytes(tf.io.encode_png(pixels).numpy())
-    photograph = read_photograph(tmp_path / "deep.png")
-    assert photograph.notes == ["16 bits read as 8"] and photograph.pixels.dtype == np.uint8
-    colours = pixels[..., : 3 if bands > 2 else 1]
-    assert photograph.pixels.shape == colours.shape
-    np.testing.assert_allclose(photograph.pixels, colours / 257, atol=1)
-    assert (photograph.alpha is None) == (bands == 3)
-
-
 def test_one_transparent_value_is_alpha(tmp_path):
     """The chunk tRNS, in every mode that may have it."""
     for mode, transparent in {"1": 0, "L": int(GRAY[5, 5]), "RGB": tuple(COLOURS[5, 5])}.items():
@@ -185,8 +172,8 @@ def test_one_transparent_value_is_alpha(tmp_path):
         np.testing.assert_array_equal(photograph.alpha, np.where(is_clear, 0, 255), mode)
     path = saved(tmp_path / "deep.png", DEEP, transparency=30_007)
     photograph = read_photograph(path)
-    np.testing.assert_array_equal(photograph.pixels[..., 0], np.round(DEEP / 257))
-    np.testing.assert_array_equal(photograph.alpha, np.where(DEEP == 30_007, 0, 255))
+    np.testing.assert_array_equal(photograph.pixels[..., 0], DEEP)
+    np.testing.assert_array_equal(photograph.alpha, np.where(DEEP == 30_007, 0, 65_535))
 
 
 def test_palettes_become_colours_and_alpha(tmp_path):

@@ -18,15 +18,37 @@ def folder(tmp_path):
 def test_a_folder_keeps_its_shape(folder, tmp_path):
     output = tmp_path / "results"
     assert pair_with_targets(folder, output) == [
-        (folder / "b.jpg", output / "b.png"),
-        (folder / "sub" / "a.PNG", output / "sub" / "a.png"),
+        (folder / "b.jpg", output / "b.jpg"),
+        (folder / "sub" / "a.PNG", output / "sub" / "a.PNG"),
     ]
     assert not output.exists()
 
 
+@pytest.mark.parametrize(
+    "wanted, suffixes",
+    [
+        ("same", [".JPG", ".jpg", ".png", ".png", ".png", ".tiff"]),
+        ("png", [".png"] * 6),
+        ("jpeg", [".JPG", ".jpg", ".jpg", ".jpg", ".jpg", ".jpg"]),
+        ("tiff", [".tif", ".tif", ".tif", ".tif", ".tif", ".tiff"]),
+    ],
+)
+def test_results_are_of_the_inputs_kind_or_of_the_one_asked_for(tmp_path, wanted, suffixes):
+    names = ["a.JPG", "b.mpo", "c.heic", "d.gif", "e.png", "f.tiff"]
+    for name in names:
+        (tmp_path / name).touch()
+    targets = [target.name for _, target in pair_with_targets(tmp_path, "out", format=wanted)]
+    assert targets == [name[0] + suffix for name, suffix in zip(names, suffixes, strict=True)]
+
+
+def test_formats_that_are_not_written(folder):
+    with pytest.raises(ValueError, match="Expected format in .*'tiff'.*Received: 'webp'"):
+        pair_with_targets(folder, "out", format="webp")
+
+
 def test_a_file_alone(folder, tmp_path):
     pairs = pair_with_targets(folder / "b.jpg", tmp_path)
-    assert pairs == [(folder / "b.jpg", tmp_path / "b.png")]
+    assert pairs == [(folder / "b.jpg", tmp_path / "b.jpg")]
 
 
 def test_results_inside_the_source_are_not_restored_again(folder):
@@ -47,21 +69,26 @@ def test_a_relative_output_inside_the_source(folder, monkeypatch):
 
 
 def test_results_that_exist_are_refused(folder, tmp_path):
-    (tmp_path / "b.png").touch()
-    with pytest.raises(ValueError, match=r"or --overwrite. Received: .*b.png and 0 more"):
+    (tmp_path / "b.jpg").touch()
+    with pytest.raises(ValueError, match=r"or --overwrite. Received: .*b.jpg and 0 more"):
         pair_with_targets(folder, tmp_path)
     assert len(pair_with_targets(folder, tmp_path, overwrite=True)) == 2
 
 
-def test_images_that_differ_only_in_their_suffix_keep_it(folder, tmp_path):
-    [first, second] = [path.name for path in folder.rglob("b.*")] + ["b.png"]
-    (folder / second).touch()
+def test_images_whose_results_would_be_one_keep_their_suffix(folder, tmp_path):
+    for name in ("b.png", "c.png", "c.gif"):
+        (folder / name).touch()
     pairs = pair_with_targets(folder, tmp_path / "results")
-    assert len(pairs) == 3 and len({target for _, target in pairs}) == 3
     targets = {path.name: target.name for path, target in pairs}
-    assert targets[first] == f"{first}.png" and targets[second] == f"{second}.png"
-    (folder / f"{first}.png").touch()
-    with pytest.raises(ValueError, match="results differ in name. Received: .*b"):
+    assert targets == {
+        "a.PNG": "a.PNG",
+        "b.jpg": "b.jpg",
+        "b.png": "b.png",
+        "c.gif": "c.gif.png",
+        "c.png": "c.png.png",
+    }
+    (folder / "c.png.png").touch()
+    with pytest.raises(ValueError, match="results differ in name. Received: .*c.png"):
         pair_with_targets(folder, tmp_path / "results")
 
 
