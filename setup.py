@@ -49,7 +49,7 @@ setup(
     extras_require={
         "gpu": ["tensorflow[and-cuda]"],
         "serving": ["grpcio", "requests", "tenacity>=9", "tensorflow-serving-api"],
-        "dev": ["pytest", "pytest-xdist", "ruff"],
+        "dev": ["pytest", "pytest-xdist>=3.7", "ruff"],
         "bench": ["deepinv", "torch"],
         "docs": ["mkdocs<2", "mkdocs-material", "mkdocstrings[python]"],
     },
