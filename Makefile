@@ -1,17 +1,19 @@
 # make demo: set up, train on the embedded photographs, measure, export.
 # make demo-blind: set up, train a prior on the embedded digits, separate mixtures of them.
-# make test: set up, lint, run the tests.
+# make test: set up, lint, run the tests but for the slow ones.
+# make test-all: the same, the slow ones included.
 # make docs: set up, build the manual into site/.
 
 PYTHON ?= python3
 VENV := .venv
+PYTEST := $(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 RUN := runs/demo
 MODEL := $(RUN)/export/deblur
 PRIOR := runs/prior_digits
 BLIND := runs/demo_blind
 TWENTY := --config.prior=$(PRIOR) --config.problem.number=20 --config.search.rounds=24
 
-.PHONY: setup demo demo-blind test docs clean
+.PHONY: setup demo demo-blind lint test test-all docs clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed
@@ -35,10 +37,16 @@ demo-blind: setup
 	@echo "Look at $(PRIOR)/samples.png, $(BLIND)/*/figure.png, $(BLIND)/*/results.json and"
 	@echo "$(VENV)/bin/tensorboard --logdir=runs"
 
-test: setup
+lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile
+
+test: lint
+	$(PYTEST) -m "not slow"
+	@echo "The slow tests were left out; make test-all runs them, too."
+
+test-all: lint
+	$(PYTEST)
 
 docs: setup
 	$(VENV)/bin/python -m pip install --quiet --editable ".[docs]"

@@ -54,7 +54,7 @@ setup(
         "tiff": ["imagecodecs"],  # for TIFFs of 16 bits with compressions other than deflate
         "gpu": ["tensorflow[and-cuda]"],
         "serving": ["grpcio", "requests", "tenacity>=9", "tensorflow-serving-api"],
-        "dev": ["pytest", "pytest-xdist", "ruff"],
+        "dev": ["pytest", "pytest-xdist>=3.7", "ruff"],
         "bench": ["deepinv", "torch"],
         "docs": ["mkdocs<2", "mkdocs-material", "mkdocstrings[python]"],
     },

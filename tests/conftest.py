@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -11,14 +12,37 @@ import pytest
 import tensorflow as tf
 from absl import logging
 from PIL import Image
+from programs import run_isolated
 
-from inversenet_tf.config import Config
+from inversenet_tf.config import NONE, Config
 from inversenet_tf.engine.strategies import build_strategy
 from inversenet_tf.imaging.config import RuntimeConfig
+from inversenet_tf.imaging.files.locks import held
+from inversenet_tf.serving import fresh_process
 from inversenet_tf.training import train
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+LONGEST = (
+    "paper/test_tables.py",
+    "test_training.py",
+    "test_tools.py",
+    "test_two_workers.py",
+    "test_replicas.py",
+    "blind_gan/test_experiment.py",
+    "blind_gan/test_prior_training.py",
+    "exporting/test_lite.py",
+    "engine/test_interruption.py",
+    "test_examples.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that in the end no process has to wait for another's."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +55,15 @@ def two_replicas():
 def one_device():
     """The strategy that is none."""
     return tf.distribute.get_strategy()
+
+
+@pytest.fixture(autouse=True)
+def fresh_processes_are_forked(monkeypatch):
+    """An export is loaded in a process that has imported Keras, too, which saves seconds each.
+
+    `serving/test_fresh_process.py` does without, and so do the programs.
+    """
+    monkeypatch.setattr(fresh_process, "subprocess", SimpleNamespace(run=run_isolated))
 
 
 @pytest.fixture
@@ -66,9 +99,30 @@ def image_folder(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def shared_image_folder(tmp_path_factory):
+def made_once(tmp_path_factory):
+    """`made_once(name, make)` is the directory that `make(path)` filled.
+
+    Where several processes share the tests, the first that asks makes it for all. Nobody may
+    change it.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # of each process's own directory
+
+    def made(name, make):
+        with held(root / "locks" / name, wait=True):
+            if not (root / name).exists():
+                make(root / f"{name}-in-the-making")
+                (root / f"{name}-in-the-making").rename(root / name)
+        return root / name
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def shared_image_folder(made_once):
     """The same, for tests that leave it as it is."""
-    return _noise(tmp_path_factory.mktemp("shared") / "images")
+    return made_once("images", _noise)
 
 
 @pytest.fixture
@@ -95,6 +149,7 @@ def _small(folder):
     config.data.train = config.data.validation = f"folder:{folder}"
     config.data.size = 32
     config.data.crop = "random"
+    config.network.depth = 2
     config.network.discriminator_width = 4
     config.training.batch_size = 4
     config.training.steps = 4
@@ -108,14 +163,21 @@ def small_config(image_folder):
     return _small(image_folder)
 
 
+@pytest.fixture
+def bare_config(small_config):
+    """The same by one U-Net of a single level, where it does not matter what is trained."""
+    small_config.network.depth, small_config.network.denoiser = 1, NONE
+    small_config.loss.adversarial_weight = 0.0
+    return small_config
+
+
 @pytest.fixture(scope="session")
-def _trained(shared_image_folder, tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("trained")
-    train(_small(shared_image_folder), workdir)
-    return workdir
+def shared_run(shared_image_folder, made_once):
+    """The work directory of a run of `small_config`, for tests that leave it as it is."""
+    return made_once("trained", lambda workdir: train(_small(shared_image_folder), workdir))
 
 
 @pytest.fixture
-def trained(_trained, tmp_path):
-    """The work directory of such a run, a copy of one's own."""
-    return shutil.copytree(_trained, tmp_path / "trained")
+def trained(shared_run, tmp_path):
+    """The same, a copy of one's own."""
+    return shutil.copytree(shared_run, tmp_path / "trained")

@@ -7,11 +7,11 @@ import collections
 import io
 import itertools
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+from programs import completed
 
 STRINGS = 1000  # a signature
 BATCH, SIDE = 2, 16
@@ -20,9 +20,7 @@ EXPECTED_ERRORS = {"InvalidArgumentError"}
 
 def ends_of(saved_model):
     """What a process of its own says of an export: {kind of request: [how it ended]}."""
-    done = subprocess.run(
-        [sys.executable, __file__, str(saved_model)], capture_output=True, text=True
-    )
+    done = completed([__file__, saved_model])
     if done.returncode:
         raise AssertionError(f"exit status {done.returncode}: {done.stderr[-2000:]}")
     return json.loads(done.stdout)

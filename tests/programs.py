@@ -1,28 +1,119 @@
-"""The programs of `tools/`, run as a user runs them."""
+"""The programs of `tools/`, run as a user runs them, each in a process of its own.
 
+Importing TensorFlow takes most of the time of a short program. So one process, which has imported
+TensorFlow and has done nothing else, becomes each of the programs by forking itself. Whatever is
+the project's own is imported by the program.
+"""
+
+import functools
+import multiprocessing
+import os
+import runpy
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
 
+@functools.cache
+def _forking():
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tensorflow", "keras"])
+    return context
+
+
+class Program:
+    """A running `python SCRIPT ARGUMENTS`, with the methods of a `subprocess.Popen`.
+
+    Args:
+        command: the script, a path below the project's directory, and its arguments.
+        stdout, stderr: open files that have names.
+        env: the environment; by default that of this process.
+    """
+
+    def __init__(self, command, stdout, stderr, env=None):
+        command, files = [str(part) for part in command], (stdout.name, stderr.name)
+        environment = dict(os.environ if env is None else env)
+        self._process = _forking().Process(target=_become, args=(command, environment, files))
+        self._process.start()
+        self.pid = self._process.pid
+
+    @property
+    def returncode(self):
+        return self._process.exitcode
+
+    poll = returncode.fget
+
+    def wait(self, timeout=None):
+        self._process.join(timeout)
+        if self.returncode is None:
+            raise subprocess.TimeoutExpired("the program", timeout)
+        return self.returncode
+
+    def send_signal(self, number):
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
+def popen(command, env=None, stdout=None, stderr=subprocess.STDOUT):
+    """In the place of `subprocess.Popen`, for commands of this Python that write to files."""
+    assert command[0] == sys.executable
+    return Program(command[1:], stdout, stdout if stderr == subprocess.STDOUT else stderr, env)
+
+
+def _become(command, environment, files):
+    """In the forked process: what `python SCRIPT ARGUMENTS` does."""
+    for number, name in enumerate(files, start=1):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_APPEND), number)
+    # Where the tests run in the background, a shell has them ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(ROOT)
+    script = ROOT / command[0]
+    others = [path for path in sys.path if ROOT not in (Path(path), *Path(path).parents)]
+    sys.path[:] = [str(script.parent), *others, str(ROOT)]
+    sys.argv[:] = command
+    runpy.run_path(str(script), run_name="__main__")
+
+
 def run(tool, *arguments):
     """A program to its end."""
-    return subprocess.run(
-        [sys.executable, f"tools/{tool}.py", *arguments], cwd=ROOT, capture_output=True, text=True
-    )
+    return completed([f"tools/{tool}.py", *arguments])
+
+
+def run_isolated(command, **options):
+    """In the place of `subprocess.run`, for `python -I SCRIPT ARGUMENTS`."""
+    if command[:2] != [sys.executable, "-I"]:
+        return subprocess.run(command, **options)
+    return completed(command[2:])
+
+
+def completed(command):
+    """`python SCRIPT ARGUMENTS` to its end, as a `subprocess.CompletedProcess` with texts."""
+    with tempfile.NamedTemporaryFile("r") as stdout, tempfile.NamedTemporaryFile("r") as stderr:
+        status = Program(command, stdout, stderr).wait()
+        return subprocess.CompletedProcess(command, status, stdout.read(), stderr.read())
 
 
 def training_arguments(workdir, folder, *overrides):
-    """Of a run of tools/train.py of seconds: 32-pixel patches, two steps of batch 4."""
+    """Of a run of tools/train.py of seconds: small networks, two steps of four 32-pixel patches."""
     return (
         f"--config={ROOT}/configs/inversenet/quickstart.py",
         f"--workdir={workdir}",
         f"--config.data.train=folder:{folder}",
         f"--config.data.validation=folder:{folder}",
         "--config.data.size=32",
+        "--config.network.depth=2",
+        "--config.network.dae_factor=8",
         "--config.network.discriminator_width=4",
+        "--config.loss.pretraining_fraction=0.0",
         "--config.training.batch_size=4",
         "--config.training.steps=2",
         "--config.training.steps_per_epoch=2",
@@ -35,7 +126,7 @@ def train(workdir, folder, *overrides):
     return run("train", *training_arguments(workdir, folder, *overrides))
 
 
-def start_training(workdir, folder, *overrides, **options):
-    """The process of such a run, which goes on meanwhile; options are those of `Popen`."""
+def start_training(workdir, folder, *overrides, stderr):
+    """The process of such a run, which goes on meanwhile and writes to `stderr`, an open file."""
     arguments = training_arguments(workdir, folder, *overrides)
-    return subprocess.Popen([sys.executable, "tools/train.py", *arguments], cwd=ROOT, **options)
+    return Program(["tools/train.py", *arguments], stderr, stderr)

@@ -96,9 +96,9 @@ def test_a_place_that_holds_no_model_is_refused(tmp_path):
         inv.load(tmp_path / "nothing")
 
 
-def test_a_run_with_a_blur_of_the_callers_own_keeps_its_kernel(small_config, tmp_path):
+def test_a_run_with_a_blur_of_the_callers_own_keeps_its_kernel(bare_config, tmp_path):
     blur = inv.physics.Blur(inv.kernels.camera_shake(5, seed=1), boundary="reflect")
-    inv.train(small_config, tmp_path / "run", operator=blur)
+    inv.train(bare_config, tmp_path / "run", operator=blur)
     results = inv.evaluate(tmp_path / "run")
     assert results["config"]["operator"]["boundary"] == "reflect"
     np.testing.assert_allclose(np.load(tmp_path / "run" / "kernel.npy"), blur.kernel)
@@ -112,7 +112,7 @@ def test_a_run_with_a_blur_of_the_callers_own_keeps_its_kernel(small_config, tmp
 
 
 def test_an_operator_and_noise_of_the_callers_own_are_asked_for_again(
-    small_config, tmp_path, monkeypatch
+    bare_config, tmp_path, monkeypatch
 ):
     class Darker(inv.physics.Operator):
         def __call__(self, images):
@@ -128,7 +128,7 @@ def test_an_operator_and_noise_of_the_callers_own_are_asked_for_again(
         return measurements + 0.1
 
     workdir = tmp_path / "run"
-    inv.train(small_config, workdir, operator=Darker(), noise=noise)
+    inv.train(bare_config, workdir, operator=Darker(), noise=noise)
     assert measured
     with pytest.raises(ValueError, match="as operator=... in Python"):
         inv.evaluate(workdir)
@@ -145,11 +145,11 @@ def test_an_operator_and_noise_of_the_callers_own_are_asked_for_again(
 
 
 def test_the_example_of_a_training_with_an_operator_of_ones_own_runs(
-    small_config, tmp_path, monkeypatch
+    bare_config, tmp_path, monkeypatch
 ):
     (example,) = re.findall(r"```python\n(.+?)```", inv.train.__doc__, re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(inv.recipes, "quickstart", lambda: small_config)
+    monkeypatch.setattr(inv.recipes, "quickstart", lambda: bare_config)
     defined = {}
     exec(textwrap.dedent(example), defined)
     images = np.full((2, 8, 8, 3), 0.5, np.float32)

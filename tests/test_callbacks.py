@@ -66,11 +66,11 @@ def test_annealing_without_a_denoiser(model, images, tmp_path):
     assert set(np.load(tmp_path / "step-00000001.npz")) == {"measurements", "images", "restored"}
 
 
-def test_a_run_keeps_its_first_step_where_it_is_asked_to(small_config, tmp_path, trained):
+def test_a_run_keeps_its_first_step_where_it_is_asked_to(bare_config, tmp_path, trained):
     """Before the first epoch ends; the images are those that TensorBoard shows."""
     assert not (trained / "annealing").exists()
-    small_config.runtime.annealing_snapshots = True
-    train(small_config, tmp_path / "run")
+    bare_config.runtime.annealing_snapshots = True
+    train(bare_config, tmp_path / "run")
     (path,) = (tmp_path / "run" / "annealing").iterdir()
     assert path.name == "step-00000001.npz"
     assert np.load(path)["restored"].shape == (6, 32, 32, 3)

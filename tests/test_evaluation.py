@@ -5,29 +5,23 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
+from inversenet_tf import evaluation
 from inversenet_tf.evaluation import evaluate, format_table
+from inversenet_tf.exporting import inversenet as exporting
 from inversenet_tf.exporting.inversenet import export_run
 from inversenet_tf.imaging.config import NoiseConfig
 from inversenet_tf.imaging.files.images import from_integers, to_uint8
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.operators import Blur
-from inversenet_tf.serving.saved_models import read_metadata
-from inversenet_tf.training import train
 
 
-@pytest.fixture
-def run(small_config, tmp_path):
-    train(small_config, tmp_path / "run")
-    return tmp_path / "run"
-
-
-def test_results_say_what_was_measured_and_how(run, small_config):
-    results = evaluate(run)
-    assert results == json.loads((run / "results.json").read_text())
+def test_results_say_what_was_measured_and_how(trained, shared_image_folder):
+    results = evaluate(trained)
+    assert results == json.loads((trained / "results.json").read_text())
     assert list(results["methods"]) == ["degraded", "wiener", "lmmse", "inverted", "restored"]
     assert results["number_of_images"] == 6
     assert results["images"][0] == "0.png"
-    assert results["data"]["source"] == small_config.data.validation
+    assert results["data"]["source"] == f"folder:{shared_image_folder}"
     assert results["config"]["training"]["batch_size"] == 4
     assert results["metrics"]["data_range"] == 1.0
     assert "tensorflow" in results["versions"]
@@ -35,11 +29,11 @@ def test_results_say_what_was_measured_and_how(run, small_config):
         per_image = [image["psnr"] for image in scores["per_image"]]
         assert len(per_image) == 6
         assert scores["psnr"] == pytest.approx(np.mean(per_image))
-    assert (run / "comparison.png").stat().st_size > 10_000
+    assert (trained / "comparison.png").stat().st_size > 10_000
     assert "wiener" in format_table(results["methods"])
 
 
-def test_degraded_is_the_score_of_the_stored_measurement(run, image_folder):
+def test_degraded_is_the_score_of_the_stored_measurement(trained, image_folder):
     import scipy.ndimage
     from PIL import Image
 
@@ -48,22 +42,38 @@ def test_degraded_is_the_score_of_the_stored_measurement(run, image_folder):
     image = from_integers(np.asarray(Image.open(image_folder / "0.png")))[4:36, 8:40]
     blurred = scipy.ndimage.convolve(image, linear_motion(9)[..., None], mode="wrap")
     expected = peak_signal_noise_ratio(to_uint8(image), to_uint8(blurred))
-    psnr = evaluate(run, limit=1)["methods"]["degraded"]["per_image"][0]["psnr"]
+    psnr = evaluate(trained, limit=1)["methods"]["degraded"]["per_image"][0]["psnr"]
     assert psnr == pytest.approx(expected, abs=0.01)
 
 
-def test_pairs_of_the_user_have_no_known_kernel(run, image_folder, darker_folder):
-    results = evaluate(run, data=f"pairs:{image_folder},{darker_folder}", limit=3)
+def test_pairs_of_the_user_have_no_known_kernel(trained, image_folder, darker_folder):
+    results = evaluate(trained, data=f"pairs:{image_folder},{darker_folder}", limit=3)
     assert list(results["methods"]) == ["degraded", "inverted", "restored"]
     assert results["number_of_images"] == 3
     # Light of levels 0 to 255, all as frequent, and half of it: a mean square error of 1/12.
     assert results["methods"]["degraded"]["psnr"] == pytest.approx(10 * np.log10(12), abs=0.2)
-    [place] = (run / "evaluations").iterdir()
+    [place] = (trained / "evaluations").iterdir()
     written = (place / "results.json").read_text()
     assert json.loads(written, parse_constant=pytest.fail) == results
 
 
-def test_no_evaluation_overwrites_that_of_another_kind(trained, image_folder, tmp_path):
+@pytest.fixture
+def nothing_is_scored(monkeypatch):
+    """For tests of where results go: all images get the same scores, and no model is exported."""
+
+    def score(methods, source, operator, config, *, limit, noise):
+        count = min(limit or len(source), len(source))
+        scores = {"psnr": 20.0, "ssim": 0.5}
+        examples = [{"truth": np.zeros((8, 8, 3), np.float32)}]
+        return {"restored": scores | {"per_image": [scores] * count}}, examples
+
+    monkeypatch.setattr(evaluation, "score", score)
+    monkeypatch.setattr(exporting, "export_model", lambda model, output, metadata, check: metadata)
+
+
+def test_no_evaluation_overwrites_that_of_another_kind(
+    trained, image_folder, tmp_path, nothing_is_scored
+):
     """And the scores of an export are those of the run's own validation, of the same weights."""
     own = evaluate(trained)
     kept = {name: (trained / name).read_bytes() for name in ("results.json", "comparison.png")}
@@ -90,21 +100,21 @@ def test_no_evaluation_overwrites_that_of_another_kind(trained, image_folder, tm
     assert again["is_own_validation"] and again["images"] == own["images"]
     assert len(list((trained / "evaluations").iterdir())) == 6
     for which in ("best", "last"):
-        scores = read_metadata(export_run(trained, tmp_path / which, which))["scores"]
+        scores = export_run(trained, tmp_path / which, which)["scores"]
         assert scores["number_of_images"] == 6
     (trained / "results.json").unlink()
-    assert read_metadata(export_run(trained, tmp_path / "best"))["scores"] is None
+    assert export_run(trained, tmp_path / "best")["scores"] is None
 
 
-def test_whole_images_smaller_than_the_kernel_are_refused(run):
-    config = json.loads((run / "config.json").read_text())
+def test_whole_images_smaller_than_the_kernel_are_refused(trained):
+    config = json.loads((trained / "config.json").read_text())
     config["data"]["evaluation_crop"] = "whole"
-    (run / "config.json").write_text(json.dumps(config))
-    np.save(run / "kernel.npy", np.ones((45, 45)))
+    (trained / "config.json").write_text(json.dumps(config))
+    np.save(trained / "kernel.npy", np.ones((45, 45)))
     with pytest.raises(ValueError, match="at least 45 pixels"):
-        evaluate(run)
+        evaluate(trained)
 
 
-def test_impossible_limits_are_refused(run):
+def test_impossible_limits_are_refused(trained):
     with pytest.raises(ValueError, match="Received: 0"):
-        evaluate(run, limit=0)
+        evaluate(trained, limit=0)

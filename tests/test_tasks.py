@@ -8,6 +8,7 @@ import tensorflow as tf
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
+from inversenet_tf.config import NONE
 from inversenet_tf.evaluation import evaluate
 from inversenet_tf.exporting.inversenet import export_run
 from inversenet_tf.imaging.files.images import read_image, to_uint8
@@ -63,6 +64,7 @@ def test_whole_images_of_any_size_are_scored(config, image_folder, tmp_path):
     Image.fromarray(pixels).save(image_folder / "odd.png")
     config.data.evaluation_crop = "whole"
     config.operator.kernel, config.operator.kernel_size = "flat", 1  # none at all
+    config.network.denoiser, config.loss.adversarial_weight = NONE, 0.0
     train(config, tmp_path / "run")
     results = evaluate(tmp_path / "run")
     assert results["number_of_images"] == 7

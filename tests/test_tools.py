@@ -106,23 +106,24 @@ def test_a_killed_run_resumes_to_the_same_bits(tmp_path, image_folder):
     """SIGKILL in mid-epoch, the same command again, against a run that nothing disturbed."""
     options = (
         "--config.training.deterministic=True",
-        "--config.training.steps=60",
-        "--config.training.steps_per_epoch=20",
+        "--config.training.steps=24",
+        "--config.training.steps_per_epoch=8",
     )
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert train(whole, image_folder, *options).returncode == 0
-    process = start_training(killed, image_folder, *options)
-    while not (killed / "checkpoints/last/step-00000020").exists():
+    with (tmp_path / "said.txt").open("w") as said:
+        process = start_training(killed, image_folder, *options, stderr=said)
+    while not (killed / "checkpoints/last/step-00000008").exists():
         assert process.poll() is None
         time.sleep(0.01)
     time.sleep(0.1)
     process.kill()
     process.wait()
-    assert not (killed / "checkpoints/last/step-00000060").exists()
+    assert not (killed / "checkpoints/last/step-00000024").exists()
     resumed = train(killed, image_folder, *options)
     assert "Resumed at step" in resumed.stderr
     expected, continued = (
-        tf.train.load_checkpoint(str(run / "checkpoints/last/step-00000060/state"))
+        tf.train.load_checkpoint(str(run / "checkpoints/last/step-00000024/state"))
         for run in (whole, killed)
     )
     variables = [v for v in expected.get_variable_to_shape_map() if "OBJECT_GRAPH" not in v]
@@ -181,12 +182,14 @@ def test_train_a_prior_and_invert(tmp_path):
     assert wrong.returncode == 1 and "tools/invert.py" in wrong.stderr
 
 
-@pytest.mark.parametrize("section", ["tiles", "training_step"])
-def test_the_benchmark_runs_and_goes_on_where_it_was(section, tmp_path):
+@pytest.mark.parametrize(
+    "section", ["tiles", pytest.param("training_step", marks=pytest.mark.slow)]
+)
+def test_the_benchmark_runs_and_goes_on_where_it_was(section, tmp_path, shared_run):
     if section == "training_step":
         pytest.importorskip("torch")
     command = ("benchmark", f"--output={tmp_path}", "--tiny", f"--sections={section}")
-    only = "--only=two cores" if section == "training_step" else "--only="
+    only = "--only=two cores" if section == "training_step" else f"--workdir={shared_run}"
     first = run(*command, only, "--rounds=2")
     assert first.returncode == 0, first.stderr
     results = json.loads((tmp_path / "benchmark.json").read_text())

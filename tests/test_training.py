@@ -20,14 +20,14 @@ from inversenet_tf.engine.optimizers import new_learning_rate_factor
 from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE, HISTORY_FILE, read_config
 from inversenet_tf.evaluation import evaluate
 from inversenet_tf.imaging.files.locks import InUse, held
-from inversenet_tf.models.inversenet import NETWORKS, InverseNet
+from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.recipes import compared_by_squeezenet
 from inversenet_tf.trained_run import kept_operator, load_trained
 from inversenet_tf.training import train
 
 
 def all_weights(model):
-    return [v.numpy() for n in NETWORKS for v in getattr(model, n).variables]
+    return [v.numpy() for network in model.networks.values() for v in network.variables]
 
 
 def test_a_run_leaves_config_checkpoints_and_logs(small_config, tmp_path):
@@ -65,7 +65,7 @@ def test_a_run_leaves_config_checkpoints_and_logs(small_config, tmp_path):
 
 
 def test_a_second_training_of_one_work_directory_is_refused_before_it_touches_anything(
-    small_config, tmp_path
+    bare_config, tmp_path
 ):
     """Also while the first has no checkpoint yet."""
     for name in ("config.json", "logs/events"):
@@ -74,24 +74,24 @@ def test_a_second_training_of_one_work_directory_is_refused_before_it_touches_an
     with held(tmp_path / "run"):
         before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")}
         with pytest.raises(InUse, match="run is in use by"):
-            train(small_config, tmp_path / "run")
+            train(bare_config, tmp_path / "run")
         assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*")} == before
 
 
-def test_a_batch_that_replicas_cannot_share_is_refused(small_config, tmp_path):
-    small_config.training.batch_size = 3
-    small_config.runtime.replicas = 2
+def test_a_batch_that_replicas_cannot_share_is_refused(bare_config, tmp_path):
+    bare_config.training.batch_size = 3
+    bare_config.runtime.replicas = 2
     with pytest.raises(ValueError, match="Received: 3 and 2"):
-        train(small_config, tmp_path / "run")
+        train(bare_config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_finished_run_says_so_first_and_is_not_trained_again(
-    small_config, tmp_path, monkeypatch, caplog
+    bare_config, tmp_path, monkeypatch, caplog
 ):
     logging.use_python_logging(quiet=True)
     caplog.set_level("INFO", logger="absl")
-    first = train(small_config, tmp_path / "run")
+    first = train(bare_config, tmp_path / "run")
     assert "is finished" not in caplog.text
     opened = []
 
@@ -101,8 +101,8 @@ def test_a_finished_run_says_so_first_and_is_not_trained_again(
 
     monkeypatch.setattr(training, "open_data", noted)
     monkeypatch.setattr(training, "training_pairs", None)  # would fail if it trained
-    small_config.runtime.kept_checkpoints = 7  # which is no other experiment
-    again = train(small_config, tmp_path / "run")
+    bare_config.runtime.kept_checkpoints = 7  # which is no other experiment
+    again = train(bare_config, tmp_path / "run")
     for expected, array in zip(all_weights(first), all_weights(again), strict=True):
         np.testing.assert_array_equal(array, expected)
     assert opened == [True]
@@ -148,7 +148,7 @@ def test_a_training_begins_with_the_networks_of_another(trained, small_config, t
 
 
 def test_other_networks_are_no_initial_weights(trained, small_config, tmp_path):
-    small_config.network.depth = 2
+    small_config.network.depth = 3
     small_config.training.initial_weights = str(trained)
     with pytest.raises(ValueError, match="trained the networks of the config, of"):
         train(small_config, tmp_path / "run")
@@ -203,25 +203,25 @@ def test_a_gradient_that_overflows_at_the_end_of_an_epoch_is_not_saved(
         assert checkpoints.latest(tmp_path / "run" / CHECKPOINTS / kind).name == "step-00000002"
 
 
-def test_a_failed_start_leaves_the_workdir_free(small_config, tmp_path, monkeypatch):
+def test_a_failed_start_leaves_the_workdir_free(bare_config, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(training, "example_batch", None)
         with pytest.raises(TypeError):
-            train(small_config, tmp_path / "run")
-    small_config.training.batch_size = 2
-    assert train(small_config, tmp_path / "run").step == 4
+            train(bare_config, tmp_path / "run")
+    bare_config.training.batch_size = 2
+    assert train(bare_config, tmp_path / "run").step == 4
 
 
-def test_the_config_tells_of_the_comparator(small_config, tmp_path):
+def test_the_config_tells_of_the_comparator(bare_config, tmp_path):
     def comparator(images):
         return tf.reduce_mean(images, axis=[1, 2])
 
     with pytest.raises(ValueError, match="loss.comparator"):
-        train(small_config, tmp_path / "run", comparator=comparator)
-    small_config.loss.comparator = "custom"
+        train(bare_config, tmp_path / "run", comparator=comparator)
+    bare_config.loss.comparator = "custom"
     with pytest.raises(ValueError, match="loss.comparator"):
-        train(small_config, tmp_path / "run")
-    assert train(small_config, tmp_path / "run", comparator=comparator).step == 4
+        train(bare_config, tmp_path / "run")
+    assert train(bare_config, tmp_path / "run", comparator=comparator).step == 4
 
 
 def test_training_with_the_features_of_squeezenet(small_config, shared_data, tmp_path):
@@ -246,26 +246,25 @@ def test_missing_weights_of_the_comparator_stop_before_anything_is_written(small
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_keeps_its_kernel(small_config, tmp_path):
+def test_a_run_keeps_its_kernel(bare_config, tmp_path):
     kernel = np.outer(np.arange(1.0, 6.0), np.ones(5))
     np.save(tmp_path / "k.npy", kernel)
-    small_config.operator.kernel = "file"
-    small_config.operator.kernel_file = str(tmp_path / "k.npy")
-    train(small_config, tmp_path / "run")
+    bare_config.operator.kernel = "file"
+    bare_config.operator.kernel_file = str(tmp_path / "k.npy")
+    train(bare_config, tmp_path / "run")
     np.save(tmp_path / "k.npy", kernel.T)
     with pytest.raises(ValueError, match="the kernel that this run began with"):
-        train(small_config, tmp_path / "run")
+        train(bare_config, tmp_path / "run")
     (tmp_path / "k.npy").unlink()
-    kept = kept_operator(tmp_path / "run", small_config).kernel
+    kept = kept_operator(tmp_path / "run", bare_config).kernel
     np.testing.assert_allclose(kept, kernel / kernel.sum(), rtol=1e-6)
 
 
-def test_a_damaged_checkpoint_is_named(small_config, tmp_path):
-    train(small_config, tmp_path / "run")
-    best = checkpoints.latest(tmp_path / "run" / CHECKPOINTS / "best")
+def test_a_damaged_checkpoint_is_named(trained):
+    best = checkpoints.latest(trained / CHECKPOINTS / "best")
     (best / "state.index").write_bytes(b"")
     with pytest.raises(OSError, match=f"Cannot read the checkpoint .*{best.name}"):
-        load_trained(tmp_path / "run")
+        load_trained(trained)
 
 
 def test_the_learning_rate_schedule_ends_at_zero(small_config):
@@ -306,11 +305,11 @@ def test_bad_input_stops_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
-def test_pairs_and_gray_images_train(small_config, image_folder, darker_folder, tmp_path):
-    small_config.data.train = f"pairs:{image_folder},{darker_folder}"
-    small_config.data.validation = small_config.data.train
-    small_config.data.channels = 1
-    assert train(small_config, tmp_path / "run").step == 4
+def test_pairs_and_gray_images_train(bare_config, image_folder, darker_folder, tmp_path):
+    bare_config.data.train = f"pairs:{image_folder},{darker_folder}"
+    bare_config.data.validation = bare_config.data.train
+    bare_config.data.channels = 1
+    assert train(bare_config, tmp_path / "run").step == 4
 
 
 def test_an_untrained_workdir_is_refused(small_config, tmp_path):

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 import training_processes
-from programs import ROOT, train, training_arguments
+from programs import popen, train, training_arguments
 
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.interruption import EXIT_STATUS
@@ -16,28 +16,26 @@ from inversenet_tf.engine.workdir import CHECKPOINTS
 # A large epsilon keeps Adam from upsampling the rounding noise of gradients that are zero in truth.
 SETTINGS = (
     "--config.training.precision=float32",
-    "--config.training.steps=16",
-    "--config.training.steps_per_epoch=4",
+    "--config.training.steps=12",
+    "--config.training.steps_per_epoch=3",
     "--config.optimizer.schedule=constant",
     "--config.optimizer.epsilon=1.0",
     "--config.optimizer.learning_rate=0.1",
     "--config.optimizer.clip_norm=1.0",
-    "--config.network.depth=2",
 )
-PATIENCE = 240  # seconds
+PATIENCE = 900  # seconds, for machines that do other work, too
 WEIGHTS = re.compile("(inverter|denoiser|discriminator)(_optimizer/_trainable_variables)?/")
 
 
 @pytest.fixture
-def start_two(image_folder, tmp_path):
+def start_two(image_folder, tmp_path, monkeypatch):
     """Function that starts the training by two workers; those that still run are killed."""
+    monkeypatch.setattr(training_processes.subprocess, "Popen", popen)
     started = []
 
     def start(log):
         arguments = training_arguments(tmp_path / "two", image_folder, *SETTINGS)
-        started.extend(
-            training_processes.start([f"{ROOT}/tools/train.py", *arguments], log, workers=2)
-        )
+        started.extend(training_processes.start(["tools/train.py", *arguments], log, workers=2))
         return started[-2:]
 
     yield start
@@ -71,11 +69,11 @@ def test_two_workers_one_of_which_is_killed_equal_one_process(image_folder, tmp_
     wait_for(lambda: last(two) is not None)
     worker.kill()  # in the second epoch or later
     assert chief.wait(PATIENCE) == EXIT_STATUS
-    assert 0 < checkpoints.step_of(last(two)) < 16
+    assert 0 < checkpoints.step_of(last(two)) < 12
 
     assert [p.wait(PATIENCE) for p in start_two(tmp_path / "again")] == [0, 0]
     assert "Resumed at step" in (tmp_path / "again-1.txt").read_text()  # reads no files itself
-    assert checkpoints.step_of(last(two)) == 16
+    assert checkpoints.step_of(last(two)) == 12
     expected, shared = weights(one), weights(two)
     assert shared.keys() == expected.keys() and len(shared) > 50
     for name in expected:

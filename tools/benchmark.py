@@ -31,6 +31,8 @@ SECTIONS = {
     "time_to_quality": "Time to quality",
 }
 
+TINY_SIDE = 256  # of the matrix product, with --tiny
+
 OUTPUT = flags.DEFINE_string("output", None, "Directory for the results.", required=True)
 CHOSEN = flags.DEFINE_list("sections", list(SECTIONS), f"Of {', '.join(SECTIONS)}.")
 ROUNDS = flags.DEFINE_integer("rounds", 20, "Rounds that are timed.", lower_bound=1)
@@ -64,7 +66,11 @@ def main():
                 continue
             logging.info("Measuring: %s", comparison.name)
             load = AnyLoad() if LOADED.value or TINY.value else OtherLoad()
-            comparisons.append(interleaved_runs.measure(comparison, ROUNDS.value, load=load))
+            side = TINY_SIDE if TINY.value else machine.SIDE
+            measured = interleaved_runs.measure(
+                comparison, ROUNDS.value, load=load, limit_side=side
+            )
+            comparisons.append(measured)
             write_json(output / "benchmark.json", results)
             (output / "benchmark.md").write_text(report.markdown(results))
     print(report.markdown(results))

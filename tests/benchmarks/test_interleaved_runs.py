@@ -2,17 +2,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import machine, other_load
+from benchmarks import interleaved_runs, machine, other_load
 from benchmarks.interleaved_runs import LIMIT, Case, Comparison, measure, take_rounds
 from benchmarks.other_load import OtherLoad
 
 TESTS = Path(__file__).parents[1]
-COUNTER, BROKEN, PRODUCT = (f"fake_cases:{name}" for name in ("counter", "broken", "product"))
+COUNTER, BROKEN, PRODUCT, IDLE = (
+    f"fake_cases:{name}" for name in ("counter", "broken", "product", "idle")
+)
 
 
 @pytest.fixture(autouse=True)
-def fake_cases_are_found(monkeypatch):
+def fake_cases_are_found(measured, monkeypatch):
+    """The product of matrices that comes with each comparison is one of them, but in `measured`."""
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    monkeypatch.setattr(interleaved_runs, "PREPARE_LIMIT", IDLE)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +28,8 @@ def measured():
             Case("ours", COUNTER, {"first": 10, "size": 2**26}),
             Case("theirs", COUNTER, work=4, baseline=True),
         ]
-        return measure(Comparison("comparison", cases, settings={"size": 1}, warm_up=1), rounds=3)
+        comparison = Comparison("comparison", cases, settings={"size": 1}, warm_up=1)
+        return measure(comparison, rounds=3, limit_side=64)
 
 
 def test_every_case_takes_every_turn_in_a_process_of_its_own(measured):

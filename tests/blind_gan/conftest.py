@@ -7,7 +7,7 @@ from blind_gan_tf.prior_training import train_prior
 
 
 @pytest.fixture(scope="session")
-def tiny_prior(tmp_path_factory):
+def tiny_prior(made_once):
     """The work directory of a prior that has seen two batches of digits."""
     config = PriorConfig()
     config.data.train = config.data.validation = "digits"
@@ -16,9 +16,7 @@ def tiny_prior(tmp_path_factory):
     config.network.generator_width = config.network.discriminator_width = 2
     config.training.batch_size, config.training.average = 4, 0.5
     config.training.steps = config.training.steps_per_epoch = 2
-    workdir = tmp_path_factory.mktemp("prior")
-    train_prior(config, workdir)
-    return workdir
+    return made_once("prior", lambda workdir: train_prior(config, workdir))
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 import signal
 import socket
-import subprocess
-import sys
 import threading
 
 import numpy as np
@@ -204,24 +202,18 @@ def test_the_program(server, image_folder, tmp_path):
 
 def test_ctrl_c_does_not_wait_for_a_silent_server(image_folder, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "tools/client.py",
-                f"--server=127.0.0.1:{silent.getsockname()[1]}",
-                "--model=negative",
-                "--timeout=600",
-                f"--input={image_folder}",
-                f"--output={tmp_path / 'out'}",
-            ],
-            cwd=programs.ROOT,
-            stderr=subprocess.PIPE,
-            text=True,
-            # Where the tests run in the background, a shell has them ignore Ctrl-C.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        command = (
+            "tools/client.py",
+            f"--server=127.0.0.1:{silent.getsockname()[1]}",
+            "--model=negative",
+            "--timeout=600",
+            f"--input={image_folder}",
+            f"--output={tmp_path / 'out'}",
         )
+        with (tmp_path / "told.txt").open("w") as told:
+            program = programs.Program(command, told, told)
         connection, _ = silent.accept()  # a request is under way
-        process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=60)
+        program.send_signal(signal.SIGINT)
+        status = program.wait(timeout=600)
         connection.close()
-    assert process.returncode == 130 and "Traceback" not in told
+    assert status == 130 and "Traceback" not in (tmp_path / "told.txt").read_text()

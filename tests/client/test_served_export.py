@@ -19,7 +19,7 @@ from inversenet_tf.models.unet import UNet
 from inversenet_tf.restoration.photographs import restore_files
 from inversenet_tf.restoration.restorers import ModelRestorer
 
-REQUESTS = 200
+REQUESTS = 60
 KINDS = (("PNG", "RGB"), ("JPEG", "RGB"), ("PNG", "L"), ("JPEG", "L"))
 
 

@@ -54,6 +54,7 @@ def test_faults_of_a_kill():
     ]
 
 
+@pytest.mark.slow
 def test_a_training_endures_a_kill(image_folder, tmp_path):
     arguments = [a for a in training_arguments("", image_folder) if "--workdir" not in a]
     output = tmp_path / "endurance"

@@ -42,7 +42,7 @@ def written_export(model, config, directory, **metadata):
 def config(shared_image_folder):
     config = Config()
     config.data.train = config.data.validation = f"folder:{shared_image_folder}"
-    config.data.size = 32
+    config.data.size, config.network.depth = 32, 2
     return config
 
 
@@ -121,7 +121,7 @@ def test_a_file_says_what_it_was_made_of_and_what_it_costs(files, exported):
         metadata = read_metadata_of(path)
         assert metadata["quantization"] == kind
         assert metadata["export"]["version"] == exported.name == "1"
-        assert metadata["images"]["multiple"] == 32 and "tensorflow" in metadata["versions"]
+        assert metadata["images"]["multiple"] == 4 and "tensorflow" in metadata["versions"]
         assert metadata["bytes"]["converted"] <= path.stat().st_size
         check = metadata["check"]
         assert len(check["data"]["images"]) == 5 and len(check["image_sides"]) == 3

@@ -41,7 +41,6 @@ def light_config(small_config):
     """As little arithmetic as the networks allow."""
     network = small_config.network
     network.residual_blocks, network.residual_width, network.dncnn_layers = 1, 8, 3
-    small_config.network.depth = 3
     return small_config
 
 
@@ -168,6 +167,7 @@ def own_denoiser():
 @pytest.fixture
 def custom_config(light_config):
     light_config.network.inverter = light_config.network.denoiser = "custom"
+    light_config.loss.adversarial_weight = 0.0
     return light_config
 
 

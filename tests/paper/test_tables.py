@@ -2,13 +2,11 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from programs import run
 
 from inversenet_tf import recipes
 from inversenet_tf.budget import seconds_per_step, steps_within
@@ -19,7 +17,6 @@ from inversenet_tf.paper.report import PAPER
 from inversenet_tf.paper.tables import TABLES
 from inversenet_tf.paper.trainings import Conditions, Training
 
-ROOT = Path(__file__).parents[2]
 FOLDERS = (
     "cub/train",
     "cub/val",
@@ -58,8 +55,10 @@ def conditions(root, output, monkeypatch):
 
     def for_no_core(config):
         whole_recipe(config)
-        config.network.discriminator_width = 2
+        config.network.depth = config.network.discriminator_width = 2
+        config.network.dncnn_layers = 3
         config.network.residual_blocks, config.network.residual_width = 1, 2
+        config.loss.pretraining_fraction = 0.0
         config.training.batch_size = config.training.steps_per_epoch = 2
         config.training.steps = 4
 
@@ -148,7 +147,7 @@ def test_another_experiment_of_the_same_name_is_not_taken_for_it(conditions, mon
     monkeypatch.setitem(
         recipes.TRAINED, "pix2pix", lambda config: setattr(config.network, "depth", 5)
     )
-    with pytest.raises(ValueError, match="network.depth: 0 there, 5 here"):
+    with pytest.raises(ValueError, match="network.depth: 2 there, 5 here"):
         training.run()
 
 
@@ -199,9 +198,8 @@ def test_the_budget_is_in_whole_epochs(small_config):
 
 
 def test_the_tool_ends_bad_input_in_one_line(tmp_path):
-    command = [sys.executable, "tools/reproduce.py", "--table=1", "--data=celeba"]
-    command += [f"--root={tmp_path}", f"--output={tmp_path}/out"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    places = f"--root={tmp_path}", f"--output={tmp_path}/out"
+    result = run("reproduce", "--table=1", "--data=celeba", *places)
     assert result.returncode == 1 and "Traceback" not in result.stderr
     assert "Received no celeba/train" in result.stderr
     assert not (tmp_path / "out").exists()

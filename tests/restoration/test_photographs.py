@@ -7,6 +7,7 @@ import tensorflow as tf
 from fake_restorers import FakeRestorer
 from PIL import Image
 
+from inversenet_tf.config import Config
 from inversenet_tf.imaging.files.images import read_image, to_channels
 from inversenet_tf.imaging.files.photographs import Photograph, read_photograph
 from inversenet_tf.imaging.files.written_photographs import png_bytes
@@ -20,10 +21,12 @@ from inversenet_tf.restoration.photographs import (
 from inversenet_tf.restoration.restorers import ModelRestorer
 
 
-@pytest.fixture
-def restorer(small_config):
+@pytest.fixture(scope="module")
+def restorer():
     """Of a network that was not trained."""
-    return ModelRestorer(build_model(small_config, with_discriminator=False))
+    config = Config()
+    config.network.depth = 2
+    return ModelRestorer(build_model(config, with_discriminator=False))
 
 
 @pytest.fixture

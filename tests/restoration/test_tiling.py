@@ -1,10 +1,10 @@
-import subprocess
 import sys
 
 import keras
 import numpy as np
 import pytest
 from fake_restorers import FakeRestorer
+from programs import completed
 
 from inversenet_tf.imaging.files.images import from_integers, to_integers
 from inversenet_tf.models.inversenet import InverseNet
@@ -127,7 +127,6 @@ def test_tiles_cover_an_axis_and_their_weights_sum_to_one(multiple, scale):
 
 
 MEMORY = """
-import sys
 import numpy as np
 from inversenet_tf.config import Config
 from inversenet_tf.restoration.footprint import resident_bytes
@@ -135,23 +134,23 @@ from inversenet_tf.models.build import build_model
 from inversenet_tf.restoration.restorers import ModelRestorer
 from inversenet_tf.restoration.tiling import restore_pixels
 
-restorer = ModelRestorer(build_model(Config(), with_discriminator=False))
+config = Config()
+config.network.depth = 3
+restorer = ModelRestorer(build_model(config, with_discriminator=False))
 restorer.estimates(np.zeros((1, 64, 64, 3), np.float32)), restorer.spec
 idle, _ = resident_bytes()
-pixels = np.zeros((1500, 2000, 3), np.uint8)
-restore_pixels(restorer, pixels, int(sys.argv[1]) or None)
-print(resident_bytes()[1] - idle)
+for limit in ({limit}, None):
+    restore_pixels(restorer, np.zeros((1000, 1800, 3), np.uint8), limit)
+    print(resident_bytes()[1] - idle)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak as Linux counts it")
-def test_memory_stays_within_its_limit():
-    """Of three megapixels, which whole would take much more."""
-
-    def peak(limit):
-        command = [sys.executable, "-c", MEMORY, str(limit)]
-        return int(subprocess.run(command, capture_output=True, check=True).stdout)
-
-    limited, whole = peak(200 * MIB), peak(0)
+def test_memory_stays_within_its_limit(tmp_path):
+    """Of nearly two megapixels, which whole then take much more."""
+    (tmp_path / "memory.py").write_text(MEMORY.format(limit=200 * MIB))
+    done = completed([tmp_path / "memory.py"])
+    assert done.returncode == 0, done.stderr
+    limited, whole = map(int, done.stdout.split())
     assert limited < 200 * MIB
     assert whole > 1.5 * limited

@@ -19,6 +19,7 @@ from benchmarks.other_load import AnyLoad
 
 TOOLS = Path(__file__).parents[1]
 LIMIT = "matrix product"  # of the comparison's precision, in every comparison
+PREPARE_LIMIT = "benchmarks.machine:matrix_product"
 LOG_SHOWN = 4000  # characters of what a case wrote before it broke off
 
 
@@ -141,7 +142,7 @@ class Process:
         }
 
 
-def measure(comparison, rounds, seed=0, load=None):
+def measure(comparison, rounds, *, seed=0, load=None, limit_side=machine.SIDE):
     """Lets the cases of a comparison take turns, in each round once, in an order of its own.
 
     A round begins when the machine is idle, and counts if it was so to its end.
@@ -151,6 +152,7 @@ def measure(comparison, rounds, seed=0, load=None):
         rounds: that are timed, where the comparison does not say.
         seed: of the orders.
         load: an `OtherLoad`; by default an `AnyLoad`, with which every round counts.
+        limit_side: of the matrices whose product is the machine's limit.
 
     Returns:
         dict: what the comparison is, `other_load` (cores, beside each round), `disturbed` (how
@@ -162,7 +164,7 @@ def measure(comparison, rounds, seed=0, load=None):
         RuntimeError: a case broke off, or the machine was not idle for too long.
     """
     load = load or AnyLoad()
-    limit = Case(LIMIT, "benchmarks.machine:matrix_product", {"precision": comparison.precision})
+    limit = Case(LIMIT, PREPARE_LIMIT, {"precision": comparison.precision, "side": limit_side})
     generator = np.random.default_rng(seed)
     load_before = machine.load()
     with contextlib.ExitStack() as stack:
@@ -184,7 +186,7 @@ def measure(comparison, rounds, seed=0, load=None):
         "other_load": load.seen,
         "disturbed": disturbed,
         "operations": operations,
-        "operations_of_limit": machine.OPERATIONS,
+        "operations_of_limit": 2 * limit_side**3,
         "cases": cases,
     }
 

@@ -79,7 +79,7 @@ def write_models(directory, workdir=None):
 
     directory = Path(directory)
     for name, precision in PRECISIONS.items():
-        model = _model(workdir, precision)
+        model = model_of(workdir, precision)
         exported = export_model(model, directory / name)
         if name == "float32":
             model.save(directory / KERAS_FILE)
@@ -97,7 +97,7 @@ def write_models(directory, workdir=None):
     }
 
 
-def _model(workdir, precision):
+def model_of(workdir, precision):
     """The run's, or of two cores' recipe with weights none of which is zero or one."""
     from pytorch_baselines.weights import randomize
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from benchmarks.interleaved_runs import Case, Comparison
-from benchmarks.restoration import temporary_directory, write_models
+from benchmarks.restoration import model_of, temporary_directory
 
 HERE = "benchmarks.tiles"
 SIZES = (512, 1024)  # sides of an image, in pixels
-EXPORT = "float32"  # the directory of `write_models`
+EXPORT = "export"  # the directory of what restores
 TINY = {"tiled_sizes": [512]}
 
 
@@ -18,8 +18,10 @@ def comparisons(settings):
         settings: dict that may hold `tiled_sizes`, and `workdir` and `directory` as for
             `benchmarks.restoration.comparisons`.
     """
+    from inversenet_tf.exporting.inversenet import export_model
+
     directory = Path(settings.get("directory") or temporary_directory())
-    write_models(directory, settings.get("workdir"))
+    export_model(model_of(settings.get("workdir"), "float32"), directory / EXPORT)
     return [_comparison(directory, size) for size in settings.get("tiled_sizes", SIZES)]
 
 

@@ -136,11 +136,11 @@ def test_every_part_of_a_long_strip_serves(odd_folder, tmp_path):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_training_runs_on_them(odd_folder, small_config, tmp_path, form):
-    small_config.data.train = small_config.data.validation = spec_of(form, odd_folder)
-    small_config.data.size = SIDE
-    small_config.training.batch_size = 8  # all eight images in each step
-    small_config.training.steps = small_config.training.steps_per_epoch = 2
-    model = train(small_config, tmp_path / "run")
+def test_a_training_runs_on_them(odd_folder, bare_config, tmp_path, form):
+    bare_config.data.train = bare_config.data.validation = spec_of(form, odd_folder)
+    bare_config.data.size = SIDE
+    bare_config.training.batch_size = 8  # all eight images in each step
+    bare_config.training.steps = bare_config.training.steps_per_epoch = 2
+    model = train(bare_config, tmp_path / "run")
     assert model.step == 2
     assert all(np.isfinite(weight).all() for weight in model.get_weights())

@@ -71,8 +71,9 @@ def joined(make, workers, replicas_of_each):
     return steps
 
 
-@pytest.mark.parametrize("start", [0, 3])
-@pytest.mark.parametrize(("workers", "replicas"), [(1, 4), (2, 1), (2, 2), (4, 1)])
+@pytest.mark.parametrize(
+    ("workers", "replicas", "start"), [(1, 4, 0), (2, 1, 3), (2, 2, 0), (4, 1, 3)]
+)
 def test_replicas_of_all_workers_share_the_batch_of_one(folder, workers, replicas, start):
     """8 pairs of 6 images a step, so that a step goes over an epoch's end."""
 
@@ -108,8 +109,7 @@ def test_images_alone_are_shared_alike(folder):
         np.testing.assert_array_equal(batch, expected)
 
 
-@pytest.mark.parametrize("limit", [None, 5, 1])
-@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize(("workers", "limit"), [(1, None), (2, 5), (4, None), (4, 1)])
 def test_workers_share_the_images_of_an_evaluation(folder, workers, limit):
     """Every one goes to one of them, whatever their number of replicas; some may have none."""
 

@@ -1,15 +1,13 @@
 import json
 import random
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 from absl import logging
 from PIL import Image
+from programs import run
 
 from inversenet_tf.imaging.config import DataConfig, NoiseConfig
 from inversenet_tf.imaging.data import packing, prepared
@@ -20,7 +18,6 @@ from inversenet_tf.imaging.files.atomic import partial_directory
 from inversenet_tf.imaging.files.locks import InUse, held
 from inversenet_tf.imaging.physics.operators import Identity
 
-ROOT = Path(__file__).parents[3]
 RANDOM = DataConfig(size=32, crop="random", augmentation="dihedral")
 
 
@@ -344,17 +341,12 @@ def test_a_full_disk_is_an_error_of_the_disk(large_files, tmp_path, monkeypatch)
 
 def test_the_tool_packs_and_verifies(image_folder, tmp_path):
     source, output = f"--source=folder:{image_folder}", f"--output={tmp_path / 'prepared'}"
-    packed = run_tool(source, output, "--verify")
+    packed = run("prepare", source, output, "--verify")
     assert packed.returncode == 0, packed.stderr
     assert f"6 images in 1 shard: prepared:{tmp_path / 'prepared'}" in packed.stdout
     assert "are whole" in packed.stdout
     flip_a_bit(tmp_path / "prepared" / "shard-00000.array_record")
-    verified = run_tool(output, "--verify")
+    verified = run("prepare", output, "--verify")
     assert verified.returncode == 1 and not verified.stdout
     assert "Received: shard-00000.array_record with other bytes" in verified.stderr
     assert "Traceback" not in verified.stderr
-
-
-def run_tool(*arguments):
-    command = [sys.executable, "tools/prepare.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -103,7 +103,7 @@ def test_kernels_from_files(tmp_path):
 def test_the_kernels_of_the_field_are_read(shared_data, name, count):
     """Levin et al. 2009 comes as MATLAB 7.3, the other as MATLAB 5; all of theirs sum to 1."""
     path = shared_data / "kernels" / name
-    for index in range(count):
+    for index in (0, count // 2, count - 1):
         kernel = kernels.from_file(path, index)
         assert kernel.shape[0] == kernel.shape[1] >= 13
         assert kernel.sum() == pytest.approx(1)

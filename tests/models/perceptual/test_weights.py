@@ -1,14 +1,13 @@
 import functools
 import hashlib
-import subprocess
 import sys
-from pathlib import Path
 
 import convert_weights
 import h5py
 import keras
 import numpy as np
 import pytest
+from programs import run
 
 from inversenet_tf.models.perceptual.weights import (
     TORCHVISION_LAYERS,
@@ -18,8 +17,6 @@ from inversenet_tf.models.perceptual.weights import (
     read_weights,
     write_h5,
 )
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -206,9 +203,7 @@ def test_other_checkpoints_are_refused():
 
 
 def convert(checkpoint, output):
-    tool = [sys.executable, "tools/convert_weights.py"]
-    arguments = [f"--input={checkpoint}", f"--output={output}"]
-    return subprocess.run([*tool, *arguments], cwd=ROOT, capture_output=True, text=True)
+    return run("convert_weights", f"--input={checkpoint}", f"--output={output}")
 
 
 def test_tool_converts_a_pickled_dict(tmp_path, weights):
