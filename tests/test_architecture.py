@@ -60,6 +60,7 @@ ALLOWED = {
         "inversenet_tf.evaluation",
     ),
     "inversenet_tf.paper": ("inversenet_tf",),
+    "inversenet_tf.page": ("inversenet_tf", "blind_gan_tf"),
     "blind_gan_tf": (IMAGING, ENGINE, SERVING, "inversenet_tf.lazy"),
 }
 

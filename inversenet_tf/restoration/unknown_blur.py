@@ -12,6 +12,7 @@ from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate, esti
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import InformedRestorer, Restorer
 
+PICTURE_SIDE = 256  # pixels, about, of a kernel's picture
 MOST_SHARING = 8  # photographs that a shared blur is sought in
 
 
@@ -89,6 +90,13 @@ def description_of(estimate: KernelEstimate) -> str:
         f"A blur of {side}x{side} pixels, noise {estimate.noise:.4f} of white, "
         f"confidence {estimate.confidence:.0%}."
     )
+
+
+def picture_of(kernel: np.ndarray) -> np.ndarray:
+    """A kernel as a picture, its greatest value white: [side, side, 1] in [0, 1]."""
+    repeats = max(PICTURE_SIDE // max(kernel.shape), 1)
+    picture = (kernel / kernel.max()).repeat(repeats, axis=0).repeat(repeats, axis=1)
+    return picture[..., np.newaxis]
 
 
 def shared_blur(
