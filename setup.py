@@ -50,6 +50,7 @@ setup(
         "tqdm",
     ],
     extras_require={
+        "app": ["gradio>=6"],
         "heif": ["pillow-heif"],
         "tiff": ["imagecodecs"],  # for TIFFs of 16 bits with compressions other than deflate
         "gpu": ["tensorflow[and-cuda]"],

@@ -13,6 +13,7 @@ COMMANDS = {
     "train": "Train the experiment of a config, or go on with it.",
     "evaluate": "Measure a trained run on held-out images.",
     "restore": "Restore photographs with a trained run or an export.",
+    "app": "Serve a page on which photographs are restored.",
     "estimate-kernel": "Find the blur of photographs from themselves.",
     "calibrate": "From measurements to their blur and a network for it.",
     "export": "Write a trained run as a SavedModel for TensorFlow Serving.",

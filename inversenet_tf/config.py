@@ -184,15 +184,6 @@ class Config:
                 f'Expected operator.name in {CLOSED_FORMS} with network.inverter "solver_unet". '
                 f"Received: {self.operator.name!r}"
             )
-        if network.scaled_correction and (network.inverter, self.operator.name) != (
-            "solver_unet",
-            "blur",
-        ):
-            raise ValueError(
-                'Expected network.inverter "solver_unet" and operator.name "blur" with '
-                f"network.scaled_correction. Received: {network.inverter!r} and "
-                f"{self.operator.name!r}"
-            )
         circular = self.operator.boundary == "circular"
         if network.inverter == "solver_unet" and circular and self.data.margin:
             raise ValueError(
@@ -204,6 +195,15 @@ class Config:
             raise ValueError(
                 'Expected network.inverter "solver_unet" with operator.kernel "varied", as it is '
                 f"the one that is told the kernel. Received: {network.inverter!r}"
+            )
+        if network.scaled_correction and (network.inverter, self.operator.name) != (
+            "solver_unet",
+            "blur",
+        ):
+            raise ValueError(
+                'Expected network.inverter "solver_unet" and operator.name "blur" with '
+                f"network.scaled_correction. Received: {network.inverter!r} and "
+                f"{self.operator.name!r}"
             )
         if network.inverter == "neural_deblur" and self.operator.name != "blur":
             raise ValueError(

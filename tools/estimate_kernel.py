@@ -14,14 +14,13 @@ from absl import flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.images import list_images, write_image
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.physics.kernel_estimation import BOUNDARIES
-from inversenet_tf.restoration.unknown_blur import description_of, shared_blur
+from inversenet_tf.restoration.unknown_blur import description_of, picture_of, shared_blur
 
 INPUT = flags.DEFINE_string("input", None, "Image file, or directory of images.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "File for the kernel, *.npy.", required=True)
@@ -39,8 +38,6 @@ GAMMA = flags.DEFINE_float(
     upper_bound=10.0,
 )
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results that exist.")
-
-PICTURE_SIDE = 256  # pixels, about, of the kernel's picture
 
 
 def main():
@@ -61,7 +58,7 @@ def main():
             lambda share: progress.update(int(100 * share) - progress.n),
         )
     output.parent.mkdir(parents=True, exist_ok=True)
-    write_image(results[1], enlarged(estimate.kernel))
+    write_image(results[1], picture_of(estimate.kernel))
     facts = {
         "input": str(source),
         "boundary": BOUNDARY.value,
@@ -76,13 +73,6 @@ def main():
         np.save(file, estimate.kernel)
     print(description_of(estimate))
     print(f"Written: {', '.join(map(str, results))}.")
-
-
-def enlarged(kernel):
-    """The kernel as a picture, its greatest value white: [side, side, 1] in [0, 1]."""
-    side = max(PICTURE_SIDE // len(kernel), 1) * len(kernel)
-    picture = Image.fromarray(kernel / kernel.max()).resize((side, side), Image.Resampling.NEAREST)
-    return np.asarray(picture)[..., np.newaxis]
 
 
 if __name__ == "__main__":

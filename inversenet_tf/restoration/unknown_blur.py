@@ -12,8 +12,13 @@ from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate, esti
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import InformedRestorer, Restorer
 
+<<<<<<< HEAD
 MOST_SHARING = 8  # photographs that a shared blur is sought in; of small ones more,
 ENOUGH_PIXELS = 2**17  # until they have as many pixels together
+=======
+PICTURE_SIDE = 256  # pixels, about, of a kernel's picture
+MOST_SHARING = 8  # photographs that a shared blur is sought in
+>>>>>>> page
 
 
 class UnknownBlurRestorer(InformedRestorer):
@@ -92,6 +97,13 @@ def description_of(estimate: KernelEstimate) -> str:
         f"A blur of {side}x{side} pixels, noise {estimate.noise:.4f} of white, "
         f"confidence {estimate.confidence:.0%}."
     )
+
+
+def picture_of(kernel: np.ndarray) -> np.ndarray:
+    """A kernel as a picture, its greatest value white: [side, side, 1] in [0, 1]."""
+    repeats = max(PICTURE_SIDE // max(kernel.shape), 1)
+    picture = (kernel / kernel.max()).repeat(repeats, axis=0).repeat(repeats, axis=1)
+    return picture[..., np.newaxis]
 
 
 def shared_blur(

@@ -106,7 +106,7 @@ def test_shared_blur_looks_at_all_photographs(blurred, tmp_path, monkeypatch):
 
 
 def test_programs_need_no_run_and_no_kernel(blurred, tmp_path):
-    """`restore` finds the blur and uses the closed form; `estimate-kernel` keeps what it found."""
+    """`restore` finds the blur and tells it the preset; `estimate-kernel` keeps what it found."""
     write_image(tmp_path / "blurred.png", np.clip(blurred, 0, 1))
     image = inv.read_image(tmp_path / "blurred.png")
     estimate = inv.estimate_kernel(image)
@@ -120,7 +120,7 @@ def test_programs_need_no_run_and_no_kernel(blurred, tmp_path):
     assert (tmp_path / "k.png").is_file()
     ended = run("restore", f"--input={tmp_path}/blurred.png", f"--output={tmp_path}/out")
     assert ended.returncode == 0, ended.stderr
-    expected = ClosedFormRestorer()(image, kernel=estimate.kernel, noise=estimate.noise)
+    expected = inv.load("any_blur")(image, kernel=estimate.kernel, noise=estimate.noise)
     restored = inv.read_image(tmp_path / "out/blurred.png")
     np.testing.assert_allclose(restored, expected, atol=1 / 255)
 

@@ -1,0 +1,77 @@
+"""Photographs to begin with: those that scikit-image ships, blurred when the page starts."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from inversenet_tf.imaging.data.datasets import open_source
+from inversenet_tf.imaging.data.sources import HELD_OUT, TRAINING
+from inversenet_tf.imaging.files.images import write_image
+from inversenet_tf.imaging.physics import kernels
+from inversenet_tf.imaging.physics.noise import add_gaussian_noise, round_to_8_bits
+from inversenet_tf.imaging.physics.operators import Blur
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """A photograph with a blur, or without.
+
+    Attributes:
+        part: of the photographs, where it is.
+        name: of the photograph there.
+        words: what was done to it.
+        kernel: [height, width], or None to leave it sharp.
+        noise: standard deviation, of white as 1.
+    """
+
+    part: str
+    name: str
+    words: str
+    kernel: np.ndarray | None = None
+    noise: float = 0.0
+
+
+def examples() -> list[Example]:
+    """A blur of each kind, and a photograph that has none."""
+    return [
+        Example(HELD_OUT, "chelsea", "camera shake", kernels.camera_shake(15, seed=4)),
+        Example(HELD_OUT, "coffee", "out of focus", kernels.disk(9, 3.5), 0.002),
+        Example(TRAINING, "astronaut", "motion, noise", kernels.linear_motion(13, 30.0), 0.01),
+        Example(TRAINING, "rocket", "sharp"),
+    ]
+
+
+def write_examples(folder: Path) -> list[tuple[Path, str]]:
+    """Writes the examples as PNG files.
+
+    Args:
+        folder: that exists.
+
+    Returns:
+        List of (file, words).
+    """
+    written = []
+    for number, example in enumerate(examples()):
+        photographs = open_source("photos", example.part)
+        image = photographs.load(photographs.names.index(example.name))
+        path = Path(folder) / f"{example.name}.png"
+        write_image(path, measured(image, example, seed=number))
+        written.append((path, example.words))
+    return written
+
+
+def measured(image: np.ndarray, example: Example, seed: int) -> np.ndarray:
+    """What a camera would give: blurred, with its border cut off, which shows what lies beyond.
+
+    Args:
+        image: [height, width, channels] in [0, 1].
+        example: whose kernel and noise are applied.
+        seed: of the noise.
+    """
+    if example.kernel is not None:
+        image = Blur(example.kernel, "reflect")(image[np.newaxis])[0].numpy()
+        down, across = (side // 2 for side in example.kernel.shape)
+        image = image[down : image.shape[0] - down, across : image.shape[1] - across]
+    noisy = add_gaussian_noise(image, example.noise, (seed, 0))
+    return np.asarray(round_to_8_bits(noisy))

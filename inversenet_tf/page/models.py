@@ -1,0 +1,59 @@
+"""The models that a visitor may choose from, each loaded when it is first used."""
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import inversenet_tf
+from inversenet_tf.loading import load
+from inversenet_tf.restoration import closed_form
+from inversenet_tf.restoration.restorers import Restorer
+
+CLOSED_FORM = "Closed form (no training)"
+
+
+class Models:
+    """Presets that ship with the package, the closed form, and what the command line names.
+
+    Args:
+        places: what `inversenet_tf.load` takes: runs, exports, files, addresses.
+        trusted: as for `load`, of exports.
+    """
+
+    def __init__(self, places: Sequence[str] = (), trusted: bool = False):
+        presets = getattr(inversenet_tf, "presets", None)
+        self._places = {name: name for name in (presets() if presets else ())}
+        self._places[CLOSED_FORM] = closed_form.NAME
+        own = {}
+        for place in places:
+            # A visitor sees a name, not where things lie on the server.
+            name = Path(str(place).rstrip("/")).name or "model"
+            while name in self._places or name in own:
+                name += "'"
+            own[name] = place
+        self._places = own | self._places
+        self._trusted, self._loaded, self._lock = trusted, {}, threading.Lock()
+
+    @property
+    def names(self) -> list[str]:
+        """As the visitor sees them; the first is the one to begin with."""
+        return list(self._places)
+
+    def __getitem__(self, name: str) -> Restorer:
+        """The restorer of that name.
+
+        Raises:
+            ValueError: it cannot be loaded.
+        """
+        if name not in self._places:
+            raise ValueError(f"Expected one of {', '.join(self.names)}. Received: {name}")
+        with self._lock:
+            if name not in self._loaded:
+                self._loaded[name] = load(self._places[name], trusted=self._trusted)
+            return self._loaded[name]
+
+    def check(self) -> None:
+        """Loads all that the command line names, so that a wrong one is told at once."""
+        for name in self.names:
+            if self._places[name] != closed_form.NAME:
+                self[name]

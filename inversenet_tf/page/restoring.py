@@ -1,0 +1,182 @@
+"""What the page does with a photograph, without anything of the page: look, find, restore."""
+
+import dataclasses
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from inversenet_tf.imaging.files.images import ImageReadError
+from inversenet_tf.imaging.files.memory import memory_limit
+from inversenet_tf.imaging.files.photographs import read_photograph
+from inversenet_tf.imaging.files.written_photographs import SAME, result_suffix
+from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate, estimate_kernel
+from inversenet_tf.imaging.physics.kernels import from_file
+from inversenet_tf.models import kernel_use
+from inversenet_tf.page.limits import Limits, Progress, Told, without_paths
+from inversenet_tf.page.previews import described, preview_size, write_preview
+from inversenet_tf.restoration.photographs import Job, restore_file
+from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer, description_of
+
+FIND, NONE, FILE = "find it", "none", "from a file"
+SEARCHED = 0.7  # of the whole work that the search for a kernel takes, about
+POINT = np.ones((1, 1), np.float32)  # the kernel of no blur
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """How a photograph is to be restored.
+
+    Attributes:
+        kernel: one of FIND, NONE, FILE.
+        kernel_file: for FILE.
+        noise: standard deviation, of white as 1; None for what is found, or only rounding.
+        format: of the result, as for `restore_files`.
+    """
+
+    kernel: str = FIND
+    kernel_file: Path | None = None
+    noise: float | None = None
+    format: str = SAME
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came of it.
+
+    Attributes:
+        result: the restored photograph, a file with all that belongs to it.
+        before, after: previews of the same size, files.
+        kernel: that was used, or None for the model's own.
+        confidence: of a kernel that was found, from 0 to 1; None where none was sought.
+        words: what was found and done, a sentence or two.
+    """
+
+    result: Path
+    before: Path
+    after: Path
+    kernel: np.ndarray | None
+    confidence: float | None
+    words: str
+
+
+class Workshop:
+    """Restores uploads, one folder of results for each.
+
+    Args:
+        folder: for the results.
+        limits: of an upload.
+    """
+
+    def __init__(self, folder: Path, limits: Limits | None = None):
+        self._folder, self._limits = Path(folder), limits or Limits()
+        self._estimates = {}
+
+    def look_at(self, path: Path) -> tuple[Path, str]:
+        """A preview of an upload, and a line about it.
+
+        Raises:
+            Told: it is too large, or no image that can be read.
+        """
+        path = Path(path)
+        self._limits.check(path)
+        photograph = _read(path)
+        size = preview_size(*photograph.pixels.shape[:2])
+        preview = write_preview(self._new_folder() / "before.jpg", photograph, size)
+        return preview, described(photograph, path.name)
+
+    def restore(self, path: Path, restorer: Restorer, wish: Wish, progress: Progress) -> Outcome:
+        """Restores an upload as it is wished.
+
+        Raises:
+            Told: the upload, or the wish, is none that can be met.
+            Cancelled: by `progress`.
+        """
+        path = Path(path)
+        self._limits.check(path)
+        progress(0.0, "Reading")
+        estimate, kernel = None, None
+        if wish.kernel == FIND:
+            estimate = self._estimate(path, restorer, progress)
+            kernel = estimate.kernel
+            restorer = UnknownBlurRestorer(restorer, wish.noise, shared=estimate)
+        else:
+            kernel = _kernel_of(wish, restorer)
+            if kernel is not None:
+                restorer = restorer.told(kernel, wish.noise)
+        folder = self._new_folder()
+        target = folder / f"{path.stem}-restored{result_suffix(path, wish.format)}"
+        report = progress.between(SEARCHED, 0.95, "Restoring")
+        report(0.0)
+        reason = restore_file(restorer, Job(path, target, None), memory_limit(), report=report)
+        if reason is not None:
+            raise Told(without_paths(reason, path))
+        progress(0.95, "Drawing")
+        return _outcome(path, target, estimate, kernel)
+
+    def _estimate(self, path, restorer, progress):
+        """The blur of an upload, sought once, whatever is then done with it."""
+        if restorer.kernel_use == kernel_use.NONE:
+            raise Told(
+                f'Expected the kernel "{NONE}" for a model of one blur, which knows its own. '
+                f'Received: "{FIND}".'
+            )
+        key = (path, path.stat().st_mtime_ns)
+        if key not in self._estimates:
+            pixels = _read(path).pixels
+            report = progress.between(0.02, SEARCHED, "Looking for the blur")
+            try:
+                self._estimates[key] = estimate_kernel(pixels, progress=report)
+            except ValueError as error:
+                raise Told(str(error)) from error
+        return self._estimates[key]
+
+    def _new_folder(self):
+        return Path(tempfile.mkdtemp(dir=self._folder))
+
+
+def _read(path):
+    try:
+        return read_photograph(path)
+    except ImageReadError as error:
+        raise Told(without_paths(str(error), path)) from error
+
+
+def _kernel_of(wish, restorer):
+    """The kernel that the restorer is told, or None for its own."""
+    if wish.kernel == NONE:
+        # A model for any blur takes a point for none, and then removes noise alone.
+        return POINT if restorer.kernel_use == kernel_use.REQUIRED else None
+    if wish.kernel_file is None:
+        raise Told("Expected a file of the kernel (.png, .npy or .mat). Received: none.")
+    if restorer.kernel_use == kernel_use.NONE:
+        raise Told("Expected a model that can be told a kernel. Received: one of a single blur.")
+    path = Path(wish.kernel_file)
+    try:
+        return from_file(path)
+    except (ValueError, OSError) as error:
+        raise Told(without_paths(str(error), path)) from error
+
+
+def _outcome(path, target, estimate: KernelEstimate | None, kernel):
+    photograph, restored = _read(path), _read(target)
+    size = preview_size(*restored.pixels.shape[:2])
+    return Outcome(
+        result=target,
+        before=write_preview(target.with_name("before.jpg"), photograph, size),
+        after=write_preview(target.with_name("after.jpg"), restored, size),
+        kernel=kernel,
+        confidence=None if estimate is None else estimate.confidence,
+        words=_words(estimate, kernel),
+    )
+
+
+def _words(estimate, kernel):
+    if estimate is not None:
+        return description_of(estimate)
+    if kernel is None:
+        return "Restored for the blur that the model knows."
+    if kernel.size == 1:
+        return "No blur, only noise."
+    return f"The kernel of the file, {kernel.shape[1]}x{kernel.shape[0]} pixels."
