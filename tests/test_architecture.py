@@ -69,12 +69,8 @@ ALLOWED = {
         *("inversenet_tf.exporting", "inversenet_tf.shipped"),
     ),
     "inversenet_tf.paper": ("inversenet_tf",),
-<<<<<<< HEAD
-    "blind_gan_tf": (*(IMAGING, ENGINE, SERVING, "inversenet_tf.lazy", "inversenet_tf.shipped"),),
-=======
     "inversenet_tf.page": ("inversenet_tf", "blind_gan_tf"),
-    "blind_gan_tf": (IMAGING, ENGINE, SERVING, "inversenet_tf.lazy"),
->>>>>>> page
+    "blind_gan_tf": (*(IMAGING, ENGINE, SERVING, "inversenet_tf.lazy", "inversenet_tf.shipped"),),
 }
 
 

@@ -12,13 +12,9 @@ from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate, esti
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import InformedRestorer, Restorer
 
-<<<<<<< HEAD
+PICTURE_SIDE = 256  # pixels, about, of a kernel's picture
 MOST_SHARING = 8  # photographs that a shared blur is sought in; of small ones more,
 ENOUGH_PIXELS = 2**17  # until they have as many pixels together
-=======
-PICTURE_SIDE = 256  # pixels, about, of a kernel's picture
-MOST_SHARING = 8  # photographs that a shared blur is sought in
->>>>>>> page
 
 
 class UnknownBlurRestorer(InformedRestorer):
