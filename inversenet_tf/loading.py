@@ -39,9 +39,11 @@ def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Re
 
         return LiteRestorer(path)
     if (path / "config.json").is_file():
-        from inversenet_tf.trained_run import load_trained  # an export does without the networks
+        # An export does without the networks.
+        from inversenet_tf.trained_run import kept_degradation, load_trained
 
-        return ModelRestorer(load_trained(path, which)[0])
+        model, config, _ = load_trained(path, which)
+        return ModelRestorer(model, kept_degradation(path, config, which))
     if path.is_dir():
         return ExportedRestorer(path, trusted)
     raise ValueError(

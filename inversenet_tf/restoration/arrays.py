@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from inversenet_tf.imaging.arrays import in_unit_range
-from inversenet_tf.imaging.files.images import to_luma
+from inversenet_tf.imaging.files.images import is_gray, to_luma
 
 
 def to_batch(images: np.ndarray, channels: int) -> tuple[np.ndarray, Callable]:
@@ -38,10 +38,13 @@ def to_batch(images: np.ndarray, channels: int) -> tuple[np.ndarray, Callable]:
             f"{' or gray ones' if channels == 3 else ''}. Received: shape {images.shape}"
         )
     was_repeated = given < channels
+    was_gray = given == channels == 3 and is_gray(batch)
 
     def undo(restored: np.ndarray) -> np.ndarray:
         if was_repeated:
             restored = to_luma(restored)
+        elif was_gray and restored.shape[-1] == 3:
+            restored = np.repeat(to_luma(restored), 3, axis=-1)
         if images.ndim == 4:
             return restored
         return restored[0, ..., 0] if images.ndim == 2 and restored.shape[-1] == 1 else restored[0]

@@ -16,6 +16,7 @@ from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.images import ImageReadError, opened, to_channels, upright_size
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.memory import memory_limit  # noqa: F401 (part of this room, too)
+from inversenet_tf.imaging.files.paths import printable
 from inversenet_tf.imaging.files.photographs import (
     Photograph,
     count_pixels,
@@ -24,6 +25,7 @@ from inversenet_tf.imaging.files.photographs import (
     write_photograph,
 )
 from inversenet_tf.imaging.files.targets import check_replaceable, pair_with_targets
+from inversenet_tf.imaging.physics.degradation import Fit
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.restoration.tiling import check_restorable
@@ -55,7 +57,8 @@ def restore_files(
     """Restores an image file, or all below a directory, into PNG files of the same names.
 
     Each is read, restored and written before the next; what cannot be read, or restored in the
-    memory there is, is named in a warning and skipped.
+    memory there is, is named in a warning and skipped. At the end, those are counted that do not
+    fit the degradation which the restorer undoes, see `Restorer.fit`, and the worst is named.
 
     Args:
         restorer: a `Restorer`, of whatever kind.
@@ -95,19 +98,39 @@ def _restore_all(restorer, jobs, source, max_memory, skip_existing, parallel):
     if len(missing) < len(jobs):
         logging.info("Left as they are: %s.", counted(len(jobs) - len(missing), "result"))
 
+    fits = {}
+
     def attempt(job, report=None):
-        return _attempt(restorer, job, max_memory, skip_existing, report)
+        return _attempt(restorer, job, max_memory, skip_existing, report, fits)
 
     if parallel == 1:
         restored, skipped = _restore_jobs(attempt, missing)
     else:
         restored, skipped = _restore_at_once(attempt, missing, parallel, restorer)
+    _warn_of_misfits(fits)
     if skipped and not restored and len(missing) == len(jobs):
         raise ValueError(
             f"Expected images that can be restored in {source}. Received: {len(skipped)} that "
             f"cannot; the first: {next(iter(skipped.values()))}"
         )
     return restored, skipped
+
+
+def _warn_of_misfits(fits: dict[Path, Fit]) -> None:
+    """Logs how many photographs do not fit, and the worst of them, in one line."""
+    misfits = {path: fit for path, fit in fits.items() if not fit.fits}
+    if not misfits:
+        return
+    worst = max(misfits, key=lambda path: misfits[path].residual / misfits[path].explained)
+    logging.warning(
+        "%d of %s not fit the degradation that they were restored for, and are likely to be worse "
+        "than before: another blur, or none, or another boundary (--boundary=reflect for a "
+        "camera's). The worst is %s: %s.",
+        len(misfits),
+        "1 photograph does" if len(fits) == 1 else f"{len(fits)} photographs do",
+        printable(worst),
+        misfits[worst],
+    )
 
 
 def _restore_jobs(attempt, jobs):
@@ -193,13 +216,13 @@ def _is_done(job):
     return job.target.exists() and (job.comparison is None or job.comparison.exists())
 
 
-def _attempt(restorer, job, max_memory, skip_existing, report):
-    """Restores one image; returns None, or why it could not be."""
+def _attempt(restorer, job, max_memory, skip_existing, report, fits):
+    """Restores one image, and puts how well it fits to `fits`; None, or why it could not be."""
     try:
         try:
             _check_header(restorer, job.path, max_memory)
             photograph = read_photograph(job.path)
-            pixels = restorer.restore_photograph(photograph, job.path, max_memory, report)
+            pixels, fit = restorer.restore_and_compare(photograph, job.path, max_memory, report)
             _write(restorer, job, photograph, pixels, skip_existing)
         except tf.errors.ResourceExhaustedError:
             raise
@@ -213,6 +236,9 @@ def _attempt(restorer, job, max_memory, skip_existing, report):
         return f"Not enough memory for {job.path}; with a smaller --max_memory it takes less."
     if photograph.notes:
         logging.info("%s: %s.", job.path, ", ".join(photograph.notes))
+    if fit is not None:
+        fits[job.path] = fit
+        logging.debug("%s: %s.", job.path, fit)
     return None
 
 
