@@ -1,5 +1,6 @@
 """Image files to float32 arrays in [0, 1] and back: the only place where 255 appears."""
 
+import collections
 import contextlib
 import functools
 import os
@@ -17,6 +18,7 @@ from tqdm import tqdm
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.headers import check_header, decoded_bytes
 from inversenet_tf.imaging.files.memory import Budget, check_fits
+from inversenet_tf.imaging.files.paths import check_regular
 from inversenet_tf.imaging.wording import counted
 
 IMAGE_SUFFIXES = (
@@ -43,6 +45,14 @@ IMAGE_SUFFIXES = (
 RASTER_FORMATS = (
     *("PNG", "JPEG", "MPO", "JPEG2000", "AVIF", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM"),
 )
+# Formats of photographs that Pillow alone does not read.
+UNREAD_FORMATS = {
+    "HEIC": (".heic", ".heif", ".hif"),
+    "raw": (
+        *(".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".kdc", ".mrw", ".nef", ".nrw", ".orf"),
+        *(".pef", ".raf", ".raw", ".rw2", ".sr2", ".srf", ".srw", ".x3f"),
+    ),
+}
 WHITE = 255.0  # what 1.0 is in a file of 8 bits
 WHITE_16_BITS = 65535.0
 DECODED_CHECKS = 20_000
@@ -76,13 +86,16 @@ def opened(file, name):
         ImageReadError: instead of anything else.
     """
     try:
+        if isinstance(file, str | os.PathLike):
+            check_regular(file)
         with Image.open(file, formats=_known_formats()) as image:
             check_header(image)
             yield image
     except Exception as error:  # Pillow raises many kinds, for a damaged EXIF block a TypeError
         reason = str(error) or type(error).__name__
         if isinstance(error, UnidentifiedImageError):
-            reason = "not an image"
+            kind = unread_format(str(name))
+            reason = f"a {kind} file, which has to be converted first" if kind else "not an image"
         raise ImageReadError(f"Cannot read the image {name}: {reason}.") from error
 
 
@@ -270,6 +283,15 @@ def to_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     return np.round(luma).astype(pixels.dtype)[..., np.newaxis]
 
 
+def is_gray(pixels: np.ndarray) -> bool:
+    """Whether all channels of an image are the same."""
+    # Colours show in a few pixels already.
+    return all(
+        np.array_equal(part[..., :1].repeat(part.shape[-1] - 1, -1), part[..., 1:])
+        for part in (pixels[..., ::16, ::16, :], pixels)
+    )
+
+
 def write_image(path: str | Path, image: np.ndarray) -> None:
     """Writes one image [height, width, 1 or 3] in [0, 1] as 8-bit PNG, whole or not at all.
 
@@ -324,10 +346,13 @@ def list_images(directory):
     directory = Path(directory).expanduser()
     if not directory.is_dir():
         raise ValueError(f"Expected a directory of images. Received: {directory}, which is none.")
-    paths = [path for path in files_below(directory) if _is_named_image(path)]
+    present = files_below(directory)
+    paths = [path for path in present if _is_named_image(path)]
     if not paths:
+        kinds = sorted({unread_format(path.name) or "other" for path in present})
+        files = f"{counted(len(present), 'file')}, {' and '.join(kinds)}" if present else "none"
         raise ValueError(
-            f"Expected images ({' '.join(IMAGE_SUFFIXES)}) below {directory}. Received: none."
+            f"Expected images ({' '.join(IMAGE_SUFFIXES)}) below {directory}. Received: {files}."
         )
     return paths
 
@@ -417,9 +442,20 @@ def report_skipped(place, used, skipped, minimum_side):
         logging.warning("%s: %s used, %d skipped.", place, counted(used, "image"), len(reasons))
 
 
+def unread_format(name):
+    """The kind of photograph that a file's name says it is, where such are not read; or None."""
+    suffix = Path(name).suffix.lower()
+    return next((kind for kind, suffixes in UNREAD_FORMATS.items() if suffix in suffixes), None)
+
+
 def report_other_files(directory):
-    """Logs how many files below a directory `list_images` does not take for images."""
-    others = sum(p.is_file() and not _is_named_image(p) for p in files_below(directory))
-    if others:
-        files = counted(others, "file")
+    """Logs how many files below a directory `list_images` does not take for images, and of what."""
+    others = [p for p in files_below(directory) if not _is_named_image(p) and p.is_file()]
+    kinds = collections.Counter(unread_format(path.name) for path in others)
+    for kind in UNREAD_FORMATS:
+        if kinds[kind]:
+            files = counted(kinds[kind], f"{kind} file")
+            logging.warning("%s: %s ignored: to be converted first.", directory, files)
+    if kinds[None]:
+        files = counted(kinds[None], "file")
         logging.warning("%s: %s without an image's suffix ignored.", directory, files)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import stat
 import tempfile
 from pathlib import Path
 
@@ -69,6 +70,13 @@ def canonical_source(spec, base="."):
 def canonical_path(path, base="."):
     """The same text for every spelling of a path; "" stays so."""
     return path and os.path.realpath(os.path.join(base, os.path.expanduser(path)))
+
+
+def check_regular(path):
+    """Raises ValueError where a pipe, a socket or a device would be waited for, or never end."""
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise ValueError(f"expected a file, received a pipe, a socket or a device: {path}")
 
 
 def check_utf8(path):

@@ -1,10 +1,11 @@
 """Photographs as people keep them: read with all that belongs to them, written as PNG with it."""
 
 import dataclasses
+import struct
 from io import BytesIO
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.images import (
@@ -29,6 +30,8 @@ UPRIGHT = {  # what an EXIF orientation asks for
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+LEAST_GAMMA, GREATEST_GAMMA = 0.01, 100.0
+GAMMA_UNITS = 1e5  # in which a PNG's gAMA chunk counts
 STALE_SIZES = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
 # A TIFF keeps its EXIF among the tags that say how its own pixels lie; these say something else.
 DESCRIPTIVE_TAGS = {
@@ -62,6 +65,7 @@ class Photograph:
         exif: the EXIF block, without orientation, thumbnail and what described the old pixels;
             or None.
         resolution: (horizontal, vertical) in pixels per inch, or None.
+        gamma: the exponent that a PNG says its values were encoded by, or None.
         notes: what was changed in reading, each in a few words.
     """
 
@@ -70,6 +74,7 @@ class Photograph:
     profile: bytes | None = None
     exif: bytes | None = None
     resolution: tuple | None = None
+    gamma: float | None = None
     notes: list = dataclasses.field(default_factory=list)
 
 
@@ -111,6 +116,7 @@ def _photograph(image):
     stored = str(image.tile)  # names how the pixels lie in the file; gone once they are loaded
     image.load()
     profile = image.info.get("icc_profile") or None
+    gamma = image.info.get("gamma")
     orientation, exif = _exif(image, notes)
     if orientation in UPRIGHT:
         image = image.transpose(UPRIGHT[orientation])
@@ -125,7 +131,9 @@ def _photograph(image):
             notes.append("16 bits read as 8")
     if image.mode in CONVERTED_MODES:
         profile = None  # it described the colours that were
-    return Photograph(pixels, alpha, profile, exif, _resolution(image), notes)
+    return Photograph(
+        *(pixels, alpha, profile, exif, _resolution(image), _gamma(gamma)), notes=notes
+    )
 
 
 def _exif(image, notes):
@@ -154,6 +162,11 @@ def _resolution(image):
         return None
     is_sane = 0 < horizontal < 1e6 and 0 < vertical < 1e6
     return (horizontal, vertical) if is_sane else None
+
+
+def _gamma(value):
+    """The exponent of a PNG, where it is a sane one."""
+    return value if isinstance(value, float) and LEAST_GAMMA <= value <= GREATEST_GAMMA else None
 
 
 def _deep(values, transparent, notes):
@@ -212,7 +225,7 @@ def write_photograph(path, pixels, photograph, scale=1):
     Args:
         path: of the file.
         pixels: uint8 or uint16 [height, width, 1 or 3].
-        photograph: the `Photograph` whose alpha, profile, EXIF and resolution are written.
+        photograph: the `Photograph` whose alpha, profile, EXIF, resolution and gamma are written.
         scale: how much larger `pixels` are than its own; the alpha is upsampled alike.
 
     Raises:
@@ -239,6 +252,10 @@ def _belongings(photograph, channels, scale):
     profile = photograph.profile
     if profile is not None and profile[PROFILE_KIND] == PROFILE_KINDS[channels]:
         options["icc_profile"] = profile
+    if photograph.gamma is not None:
+        chunks = PngImagePlugin.PngInfo()
+        chunks.add(b"gAMA", struct.pack(">I", round(GAMMA_UNITS * photograph.gamma)))
+        options["pnginfo"] = chunks
     if photograph.exif is not None:
         options["exif"] = photograph.exif
     if photograph.resolution is not None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import skimage.data
 import tensorflow as tf
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, PngImagePlugin
 
 from inversenet_tf.imaging.files.images import ImageReadError, upright_size
 from inversenet_tf.imaging.files.photographs import (
@@ -295,3 +295,16 @@ def test_the_result_is_whole_or_absent(tmp_path, monkeypatch):
 def test_to_8_bits_rounds():
     deep = np.array([0, 128, 129, 257, 65_406, 65_407, 65_535], np.uint16)
     np.testing.assert_array_equal(to_8_bits(deep), [0, 0, 1, 1, 254, 255, 255])
+
+
+def test_the_gamma_of_a_png_is_kept(tmp_path):
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add(b"gAMA", (100000).to_bytes(4, "big"))
+    Image.fromarray(COLOURS).save(tmp_path / "a.png", pnginfo=chunks)
+    photograph = read_photograph(tmp_path / "a.png")
+    write_photograph(tmp_path / "b.png", photograph.pixels, photograph)
+    with Image.open(tmp_path / "b.png") as image:
+        assert image.info["gamma"] == photograph.gamma == 1.0
+    chunks.add(b"gAMA", b"\0\0\0\0")
+    Image.fromarray(COLOURS).save(tmp_path / "c.png", pnginfo=chunks)
+    assert read_photograph(tmp_path / "c.png").gamma is None
