@@ -1,6 +1,7 @@
 # make demo: set up, train on the embedded photographs, measure, export.
 # make demo-blind: set up, train a prior on the embedded digits, separate mixtures of them.
 # make test: set up, lint, run the tests.
+# make lowest: installs setup.py's lowest versions apart, runs the core tests with them.
 # make docs: set up, build the manual into site/.
 
 PYTHON ?= python3
@@ -11,7 +12,15 @@ PRIOR := runs/prior_digits
 BLIND := runs/demo_blind
 TWENTY := --config.prior=$(PRIOR) --config.problem.number=20 --config.search.rounds=24
 
-.PHONY: setup demo demo-blind test docs clean
+# What `make lowest` runs: networks, a training, an export, a client, a search, every kind of file.
+CORE := tests/imaging/physics tests/imaging/files tests/engine/test_frozen.py \
+	tests/engine/test_optimizers.py tests/engine/test_checkpoints.py tests/models/test_inversenet.py \
+	tests/models/test_tables_3_and_4.py tests/models/test_closed_form.py tests/test_api.py \
+	tests/restoration/test_restorers.py tests/restoration/test_misfits.py \
+	tests/exporting/test_inversenet.py tests/client/test_served_export.py tests/blind_gan/test_api.py
+LOWEST := .venv-lowest
+
+.PHONY: setup demo demo-blind test lowest docs clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed
@@ -40,9 +49,16 @@ test: setup
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile
 
+# With Python 3.10 to 3.12, the ones that the lowest TensorFlow is made for.
+lowest:
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --constraint tests/lowest_versions.txt \
+		".[serving]" pytest pytest-xdist
+	$(LOWEST)/bin/python -m pytest --numprocesses=2 --dist=loadfile $(CORE)
+
 docs: setup
 	$(VENV)/bin/python -m pip install --quiet --editable ".[docs]"
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) *.egg-info
+	rm -rf $(VENV) $(LOWEST) *.egg-info
