@@ -78,6 +78,35 @@ def in_unit_range(values, name="values"):
     return values
 
 
+def images_of(images: np.ndarray | list[np.ndarray]) -> list[np.ndarray]:
+    """One image, a batch or a list, as float32 [height, width, 1 or 3] each, in [0, 1].
+
+    Args:
+        images: [height, width], [height, width, channels], [batch, height, width, channels], or a
+            list of images of any sizes; with 1, 3 or 4 channels (the fourth is left out), in
+            [0, 1] or integers of 8 or 16 bits.
+
+    Raises:
+        ValueError: another rank, number of channels or range, or no image.
+    """
+    if not isinstance(images, list | tuple):
+        array = np.asarray(images)
+        images = list(array) if array.ndim == 4 else [array]
+    if not images:
+        raise ValueError("Expected at least one image. Received: none")
+    return [_image_of(np.asarray(image)) for image in images]
+
+
+def _image_of(array):
+    image = array[..., np.newaxis] if array.ndim == 2 else array
+    if image.ndim != 3 or image.shape[-1] not in (1, 3, 4) or not image.size:
+        raise ValueError(
+            "Expected images [height, width] or [height, width, channels] with 1, 3 or 4 channels. "
+            f"Received: shape {array.shape}"
+        )
+    return in_unit_range(image[..., :3], "images")
+
+
 def check_scale(images):
     """Raises ValueError where floating-point images hold the whole numbers of a file.
 

@@ -17,6 +17,7 @@ import scipy.fft
 import scipy.ndimage
 import skimage.restoration
 
+from inversenet_tf.imaging.arrays import images_of
 from inversenet_tf.imaging.files.images import LUMA
 from inversenet_tf.imaging.physics.blur_model import (
     LUMA_NOISE,
@@ -26,10 +27,7 @@ from inversenet_tf.imaging.physics.blur_model import (
     noise_beside_blur,
     sparse_estimate,
 )
-from inversenet_tf.imaging.physics.informative import (
-    images_of,
-    informative_patches,
-)
+from inversenet_tf.imaging.physics.informative import informative_patches
 from inversenet_tf.imaging.physics.kernels import disk, gaussian, line
 
 BOUNDARIES = ("camera", "reflect", "circular")
