@@ -23,7 +23,10 @@ def to_batch(images: np.ndarray, channels: int) -> tuple[np.ndarray, Callable]:
     Raises:
         ValueError: another rank, size, type or range, or values that are not finite.
     """
-    images = np.asarray(images)
+    try:
+        images = np.asanyarray(images)
+    except ValueError as error:  # of lists of different lengths
+        raise ValueError(f"Expected an array. Received: {error}") from error
     if images.ndim not in (2, 3, 4) or 0 in images.shape:
         raise ValueError(
             "Expected an image [height, width] or [height, width, channels], or a batch [batch, "

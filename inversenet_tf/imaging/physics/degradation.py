@@ -10,8 +10,7 @@ from inversenet_tf.imaging.arrays import as_floats
 from inversenet_tf.imaging.config import NoiseConfig, OperatorConfig
 from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.files.images import WHITE
-from inversenet_tf.imaging.physics.kernels import blur_kernel
-from inversenet_tf.imaging.physics.solvers import ROUNDING_VARIANCE
+from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 
 # What A(restored) may miss of a measurement that fits, as a fraction of its contrast. On the
 # photographs for training the closed form misses 0.03 to 0.14 of measurements that fit, 0.10 to
@@ -80,8 +79,13 @@ class Degradation:
             ValueError: other fields, or values that no degradation has.
         """
         found = config_from_dict(cls, fields)
-        if found.kernel is not None:
-            blur_kernel(found.kernel)
+        try:
+            kernel = np.asarray([[1.0]] if found.kernel is None else found.kernel, np.float64)
+        except TypeError as error:  # of what is no number
+            raise ValueError(f"Expected numbers as kernel. Received: {error}") from error
+        is_kernel = kernel.ndim == 2 or kernel.shape[2:] == (3,)
+        if not (is_kernel and kernel.size and np.isfinite(kernel).all()):
+            raise ValueError(f"Expected a matrix, or three, as kernel. Received: {kernel.shape}")
         numbers = (found.noise_sigma, found.unexplained)
         if found.scale < 1 or not all(math.isfinite(n) and n >= 0 for n in numbers):
             raise ValueError(f"Expected a scale >= 1, a noise >= 0. Received: {fields}")

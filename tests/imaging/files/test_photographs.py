@@ -305,6 +305,7 @@ def test_the_gamma_of_a_png_is_kept(tmp_path):
     write_photograph(tmp_path / "b.png", photograph.pixels, photograph)
     with Image.open(tmp_path / "b.png") as image:
         assert image.info["gamma"] == photograph.gamma == 1.0
+    chunks = PngImagePlugin.PngInfo()
     chunks.add(b"gAMA", b"\0\0\0\0")
     Image.fromarray(COLOURS).save(tmp_path / "c.png", pnginfo=chunks)
     assert read_photograph(tmp_path / "c.png").gamma is None

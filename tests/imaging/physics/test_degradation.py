@@ -101,6 +101,8 @@ def test_out_of_a_file():
     for change in (
         {"kernel": [[float("nan")]]},
         {"kernel": [["a"]]},
+        {"kernel": [[None]]},
+        {"kernel": [[{}]]},
         {"kernel": [[1.0], [1.0, 2.0]]},
         {"kernel": 3},
         {"scale": 0},
