@@ -9,9 +9,13 @@ from inversenet_tf.imaging.config import NoiseConfig, OperatorConfig
 from inversenet_tf.imaging.data.sources import TRAINING, Photos
 from inversenet_tf.imaging.physics.degradation import UNEXPLAINED, Degradation
 from inversenet_tf.imaging.physics.kernels import gaussian, linear_motion
-from inversenet_tf.imaging.physics.noise import add_gaussian_noise, round_to_8_bits
+from inversenet_tf.imaging.physics.noise import (
+    ROUNDING_VARIANCE,
+    add_gaussian_noise,
+    round_to_8_bits,
+)
 from inversenet_tf.imaging.physics.operators import Blur, build_operator
-from inversenet_tf.imaging.physics.solvers import ROUNDING_VARIANCE, solve
+from inversenet_tf.imaging.physics.solvers import solve
 from inversenet_tf.imaging.physics.spectra import Spectrum
 
 DIAGONAL = linear_motion(9, 45.0)
