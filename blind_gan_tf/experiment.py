@@ -23,7 +23,7 @@ from inversenet_tf.imaging.files.atomic import check_writable, written_aside
 from inversenet_tf.imaging.files.digests import sha256_of
 from inversenet_tf.imaging.files.json import read_json, write_json
 from inversenet_tf.imaging.files.locks import held
-from inversenet_tf.imaging.files.paths import check_utf8
+from inversenet_tf.imaging.files.paths import check_outside, check_utf8
 
 # What may change between two calls for one work directory: no search depends on it.
 SCORING_FIELDS = ("methods", "classifier", "metrics", "refinement")
@@ -55,6 +55,7 @@ def run_inversion(
     """
     config.validate()
     workdir = check_utf8(workdir)
+    check_outside(workdir, config.problem.images)
     check_writable(workdir)
     with held(workdir):
         return _run_inversion(config, workdir, measurements)

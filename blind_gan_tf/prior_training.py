@@ -34,6 +34,7 @@ from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
 from inversenet_tf.imaging.data.inventory import notice_changes
 from inversenet_tf.imaging.data.overlap import warn_of_overlap
 from inversenet_tf.imaging.data.pairs import ONE_PROCESS, evaluation_images, training_images
+from inversenet_tf.imaging.files.paths import check_outside
 
 EXAMPLES = 64  # images in a grid
 
@@ -75,6 +76,7 @@ def train_prior(config, workdir, extend=False):
     """
     config.validate()
     strategy = build_strategy(config.runtime, config.training.batch_size)
+    check_outside(workdir, config.data.train, config.data.validation)
     with session(workdir, strategy) as workdir:
         say_if_finished(workdir, config.training)
         return _train(config, workdir, strategy, extend)

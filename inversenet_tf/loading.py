@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from inversenet_tf.imaging.files.paths import check_utf8
+from inversenet_tf.imaging.files.paths import check_named, check_utf8
 from inversenet_tf.restoration import closed_form
 from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer, Restorer
 
@@ -32,6 +32,7 @@ def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Re
         return _served(*address.groups())
     if where == closed_form.NAME:
         return closed_form.ClosedFormRestorer()
+    check_named(where)
     path = Path(where).expanduser()
     if path.suffix == LITERT_SUFFIX and path.is_file():
         check_utf8(path)

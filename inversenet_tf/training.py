@@ -32,6 +32,7 @@ from inversenet_tf.engine.workdir import (
 from inversenet_tf.engine.workers import check_agreement, is_chief, other_workers
 from inversenet_tf.imaging.data.inventory import notice_changes
 from inversenet_tf.imaging.data.pairs import evaluation_pairs, training_pairs
+from inversenet_tf.imaging.files.paths import check_outside
 from inversenet_tf.imaging.physics.degradation import Degradation
 from inversenet_tf.imaging.physics.operators import Operator
 from inversenet_tf.imaging.physics.spectra import LEAST_SIDE
@@ -178,11 +179,14 @@ def train(
         print(inv.evaluate("runs/vignette", operator=Vignette(), noise=shot_noise))
         ```
     """
+    if not isinstance(config, Config):
+        raise ValueError(f"Expected a Config, as of recipes. Received: a {type(config).__name__}")
     config = with_own_operator(config, operator, noise)
     config.validate()
     strategy = build_strategy(config.runtime, config.training.batch_size)
     own = {"inverter": inverter, "denoiser": denoiser}
     _check_call(config, own | {"comparator": comparator})
+    check_outside(workdir, config.data.train, config.data.validation)
     with session(workdir, strategy) as workdir:
         say_if_finished(workdir, config.training)
         return _train(config, workdir, strategy, operator, noise, comparator, own, extend)

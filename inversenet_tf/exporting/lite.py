@@ -132,14 +132,14 @@ def convert(
     """
     check_choice("quantize", quantize, QUANTIZATIONS)
     output = check_utf8(output)
-    if output.is_dir() or (output.exists() and not overwrite):
-        raise ValueError(f"Expected a new file (or --overwrite). Received: {output}, which exists.")
+    _check_new(output, overwrite)
     saved_model = latest_version(directory)
     exported = _metadata_of_export(saved_model)
     if not trusted:
         check_operations(saved_model)
     content = converted(saved_model, quantize)
     with written_aside(output) as partial:
+        _check_new(output, overwrite)  # another process may have written it meanwhile
         partial.write_bytes(content)
         metadata = {name: exported[name] for name in ("model", "task", "images", "checkpoint")} | {
             "degradation": exported.get("degradation"),
@@ -153,6 +153,11 @@ def convert(
         }
         _append_metadata(partial, metadata)
     return metadata
+
+
+def _check_new(output, overwrite):
+    if output.is_dir() or (output.exists() and not overwrite):
+        raise ValueError(f"Expected a new file (or --overwrite). Received: {output}, which exists.")
 
 
 def _metadata_of_export(saved_model):

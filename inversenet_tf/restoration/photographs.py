@@ -16,7 +16,7 @@ from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.images import ImageReadError, opened, to_channels, upright_size
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.memory import memory_limit  # noqa: F401 (part of this room, too)
-from inversenet_tf.imaging.files.paths import printable
+from inversenet_tf.imaging.files.paths import check_named, printable
 from inversenet_tf.imaging.files.photographs import (
     Photograph,
     count_pixels,
@@ -85,6 +85,8 @@ def restore_files(
     check_at_least("parallel", parallel, 1)
     if overwrite and skip_existing:
         raise ValueError("Expected overwrite or skip_existing. Received: both.")
+    for path in (source, output):
+        check_named(path)
     check_writable(output := Path(output).expanduser())
     # Two calls for one output take turns, so that each sees what the other has made.
     with held(output, wait=True):

@@ -302,7 +302,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     """
     from inversenet_tf.imaging.arrays import in_unit_range  # which builds on this module
 
-    pixels = to_uint8(in_unit_range(image, "an image"))
+    pixels = to_uint8(in_unit_range(image, "images"))
     if pixels.ndim != 3 or pixels.shape[-1] not in PILLOW_MODES or not pixels.size:
         raise ValueError(
             f"Expected an image [height, width, 1 or 3]. Received: shape {pixels.shape}"
