@@ -2,6 +2,7 @@
 # make demo-blind: set up, train a prior on the embedded digits, separate mixtures of them.
 # make test: set up, lint, run the tests but for the slow ones.
 # make test-all: the same, the slow ones included.
+# make lowest: installs setup.py's lowest versions apart, runs the core tests with them.
 # make docs: set up, build the manual into site/.
 
 PYTHON ?= python3
@@ -13,7 +14,15 @@ PRIOR := runs/prior_digits
 BLIND := runs/demo_blind
 TWENTY := --config.prior=$(PRIOR) --config.problem.number=20 --config.search.rounds=24
 
-.PHONY: setup demo demo-blind lint test test-all docs clean
+# What `make lowest` runs: networks, a training, an export, a client, a search, every kind of file.
+CORE := tests/imaging/physics tests/imaging/files tests/engine/test_frozen.py \
+	tests/engine/test_optimizers.py tests/engine/test_checkpoints.py tests/models/test_inversenet.py \
+	tests/models/test_tables_3_and_4.py tests/models/test_closed_form.py tests/test_api.py \
+	tests/restoration/test_restorers.py tests/restoration/test_misfits.py \
+	tests/exporting/test_inversenet.py tests/client/test_served_export.py tests/blind_gan/test_api.py
+LOWEST := .venv-lowest
+
+.PHONY: setup demo demo-blind lint test test-all lowest docs clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed
@@ -48,9 +57,16 @@ test: lint
 test-all: lint
 	$(PYTEST)
 
+# With Python 3.10 to 3.12, the ones that the lowest TensorFlow is made for.
+lowest:
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --constraint tests/lowest_versions.txt \
+		".[serving]" pytest pytest-xdist
+	$(LOWEST)/bin/python -m pytest --numprocesses=2 --dist=loadfile $(CORE)
+
 docs: setup
 	$(VENV)/bin/python -m pip install --quiet --editable ".[docs]"
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) *.egg-info
+	rm -rf $(VENV) $(LOWEST) *.egg-info

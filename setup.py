@@ -26,36 +26,45 @@ setup(
     package_data={"inversenet_tf": ["presets/*/*"]},
     package_dir={name: name.removeprefix("inversenet_tf.").replace(".", "/") for name in SHIPPED},
     entry_points={"console_scripts": ["inversenet = inversenet_tf.command:main"]},
+    # The lowest versions are those of tests/lowest_versions.txt, which `make lowest` tries.
     install_requires=[
-        "absl-py",
-        'array_record; platform_system != "Windows"',  # for prepared sets; not made for Windows
-        "dacite",
-        "h5py",
-        "importlib_resources",  # tensorflow-datasets uses it without asking for it
-        "keras>=3.8",
-        "matplotlib",
+        "absl-py>=2.1",
+        'array_record>=0.5.1; platform_system != "Windows"',  # for prepared sets
+        "dacite>=1.8",
+        "h5py>=3.11",
+        "importlib_resources>=6.1",  # tensorflow-datasets uses it without asking for it
+        # Private names of Keras are in use: of its functional models, of its optimizers, and the
+        # module that TensorFlow imports of it.
+        "keras>=3.8,<3.16",
+        "matplotlib>=3.8",
         "ml_collections>=1.0",
-        "numpy",
+        "numpy>=1.26",
         "pillow>=10.1",
-        "psutil",
+        "psutil>=5.9.6",
         "scikit-image>=0.22",
-        "PyWavelets>=1.4",  # by which scikit-image estimates noise
-        "scikit-learn",
-        "scipy",
-        "tensorboard",
+        "PyWavelets>=1.5",  # by which scikit-image estimates noise
+        "scikit-learn>=1.3.2",
+        "scipy>=1.11.3",
+        "tensorboard>=2.18",
         "tensorflow>=2.18",
-        "tensorflow-datasets",
+        "tensorflow-datasets>=4.9.7",
+        "tensorflow-metadata>=1.16",  # without it, pip goes back through all releases of it
         "threadpoolctl",
         "tifffile",
-        "tqdm",
+        "tqdm>=4.66",
     ],
     extras_require={
         "app": ["gradio>=6"],
         "heif": ["pillow-heif"],
         "tiff": ["imagecodecs"],  # for TIFFs of 16 bits with compressions other than deflate
         "gpu": ["tensorflow[and-cuda]"],
-        "serving": ["grpcio", "requests", "tenacity>=9", "tensorflow-serving-api"],
-        "dev": ["pytest", "pytest-xdist>=3.7", "ruff"],
+        "serving": [
+            "grpcio>=1.62",
+            "requests>=2.31",
+            "tenacity>=9",
+            "tensorflow-serving-api>=2.18",
+        ],
+        "dev": ["pytest>=8", "pytest-xdist>=3.7", "ruff"],
         "bench": ["deepinv", "torch"],
         "docs": ["mkdocs<2", "mkdocs-material", "mkdocstrings[python]"],
     },

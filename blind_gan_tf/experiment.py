@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +21,9 @@ from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.checks import check_at_least
 from inversenet_tf.imaging.files.atomic import check_writable, written_aside
 from inversenet_tf.imaging.files.digests import sha256_of
-from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.json import read_json, write_json
 from inversenet_tf.imaging.files.locks import held
-from inversenet_tf.imaging.files.paths import check_utf8
+from inversenet_tf.imaging.files.paths import check_outside, check_utf8
 
 # What may change between two calls for one work directory: no search depends on it.
 SCORING_FIELDS = ("methods", "classifier", "metrics", "refinement")
@@ -56,6 +55,7 @@ def run_inversion(
     """
     config.validate()
     workdir = check_utf8(workdir)
+    check_outside(workdir, config.problem.images)
     check_writable(workdir)
     with held(workdir):
         return _run_inversion(config, workdir, measurements)
@@ -137,7 +137,7 @@ def _keep_inputs(workdir, inputs, problem):
     path = workdir / INPUTS_FILE
     if (
         path.exists()
-        and json.loads(path.read_text()) != inputs
+        and read_json(path) != inputs
         and any((workdir / CHECKPOINTS).glob("*/step-*"))
     ):
         raise ValueError(

@@ -5,20 +5,36 @@ import shlex
 from pathlib import Path
 
 import numpy as np
-from absl import logging
 
 from blind_gan_tf.callbacks import SAMPLES_FILE, PriorLog, PriorSaver
 from blind_gan_tf.networks import NETWORKS
 from blind_gan_tf.prior import PRIOR_FILE, Prior, save_prior
+from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.callbacks import SaturationAlarm
 from inversenet_tf.engine.optimizers import build_adam, new_learning_rate_factor
-from inversenet_tf.engine.session import is_finished, resume, say_if_finished, session, train_on
+from inversenet_tf.engine.session import (
+    LAST,
+    is_finished,
+    resume,
+    say_if_finished,
+    session,
+    train_on,
+)
 from inversenet_tf.engine.strategies import build_strategy
-from inversenet_tf.engine.workdir import LOGS, fix_randomness, learned_from, open_workdir
+from inversenet_tf.engine.workdir import (
+    CHECKPOINTS,
+    LOGS,
+    fix_randomness,
+    learned_from,
+    open_workdir,
+)
 from inversenet_tf.engine.workers import check_agreement, is_chief, other_workers
 from inversenet_tf.imaging.data.cache import cached
 from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
+from inversenet_tf.imaging.data.inventory import notice_changes
+from inversenet_tf.imaging.data.overlap import warn_of_overlap
 from inversenet_tf.imaging.data.pairs import ONE_PROCESS, evaluation_images, training_images
+from inversenet_tf.imaging.files.paths import check_outside
 
 EXAMPLES = 64  # images in a grid
 
@@ -60,6 +76,7 @@ def train_prior(config, workdir, extend=False):
     """
     config.validate()
     strategy = build_strategy(config.runtime, config.training.batch_size)
+    check_outside(workdir, config.data.train, config.data.validation)
     with session(workdir, strategy) as workdir:
         say_if_finished(workdir, config.training)
         return _train(config, workdir, strategy, extend)
@@ -75,6 +92,8 @@ def _train(config, workdir, strategy, extend):
         compile_prior(prior, config)
     if is_chief(strategy):
         open_workdir(workdir, config, free=("runtime",), extend=extend)
+        is_new = checkpoints.latest(workdir / CHECKPOINTS / LAST) is None
+        notice_changes(workdir, {"training": source, "validation": held_out}, is_new)
     resume(prior, strategy, workdir)
     if not is_finished(prior, config.training):
         _train_on(prior, strategy, config, source, held_out, workdir)
@@ -122,8 +141,7 @@ def _open_data(config):
     if config.runtime.cache:
         source = cached(source)
     held_out = open_source(data.validation, HELD_OUT, data.channels, data.minimum_side)
-    if source.spec == held_out.spec:
-        logging.warning("The held-out images are the training images: %s", source.spec)
+    warn_of_overlap(source, held_out)
     return source, held_out
 
 

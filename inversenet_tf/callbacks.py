@@ -10,7 +10,8 @@ from absl import logging
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.grids import image_grid, shown_like
-from inversenet_tf.imaging.inputs import measurements_of
+from inversenet_tf.imaging.inputs import measurements_of, parts_of
+from inversenet_tf.imaging.physics.degradation import UNEXPLAINED_SCORE, unexplained_of
 
 
 class BestCheckpoint(keras.callbacks.Callback):
@@ -56,6 +57,37 @@ class DenoiserAlarm(keras.callbacks.Callback):
                 self.model.step,
                 100 * correction / error,
             )
+
+
+class Unexplained(keras.callbacks.Callback):
+    """Logs how much of measurements A(restored) misses that came about by A, as `unexplained`.
+
+    It is kept with the checkpoints, so that whoever restores knows what is usual.
+
+    Args:
+        inputs: a fixed batch of measurements of training images, as `evaluation_pairs` gives them.
+        degradation: the `Degradation` that they came about by.
+    """
+
+    def __init__(self, inputs, degradation):
+        super().__init__()
+        self._inputs = inputs
+        self._degradation = degradation
+
+    def on_epoch_end(self, epoch, logs=None):
+        restored = np.clip(self.model(self._inputs, training=False)["restored"], 0.0, 1.0)
+        measurements, told = parts_of(self._inputs)
+        found = []
+        for index, pair in enumerate(zip(measurements, restored, strict=True)):
+            degradation = self._degradation
+            if told:
+                sigma = float(told["noise_sigmas"][index])
+                degradation = degradation.told(told["kernels"][index], sigma)
+            fit = degradation.fit(*pair)
+            if fit is not None:
+                found.append(unexplained_of(pair[0], fit))
+        if found:
+            logs[UNEXPLAINED_SCORE] = max(found)
 
 
 def _size(residual):

@@ -9,6 +9,7 @@ import re
 import sys
 
 from absl import app, flags, logging
+from tqdm import tqdm
 
 # The tools import this module first, and so it is this import that TensorFlow comes with.
 from inversenet_tf.quiet_tensorflow import tensorflow  # isort: skip
@@ -41,7 +42,10 @@ def run(main, text_of_help=None):
     def guarded(arguments):
         if len(arguments) > 1:
             raise app.UsageError(f"Expected flags only. Received: {' '.join(arguments[1:])}")
-        logging.get_absl_handler().addFilter(_is_ours)
+        handler = logging.get_absl_handler()
+        handler.addFilter(_is_ours)
+        if handler.python_handler.stream is sys.stderr:
+            handler.python_handler.stream = _BesideBars()
         # A file's name may be no text at all, and the terminal's alphabet a small one.
         sys.stdout.reconfigure(errors="backslashreplace")
         tensorflow.get_logger().setLevel("WARNING")
@@ -74,6 +78,16 @@ def run(main, text_of_help=None):
 
     flags.FLAGS.set_default("verbosity", logging.INFO)
     app.run(guarded, flags_parser=functools.partial(_parse, text_of_help=text_of_help))
+
+
+class _BesideBars:
+    """The standard error, on which log lines and progress bars do not share a line."""
+
+    def write(self, text):
+        tqdm.write(text, file=sys.stderr, end="")
+
+    def __getattr__(self, name):
+        return getattr(sys.stderr, name)
 
 
 def _is_ours(record):

@@ -21,7 +21,7 @@ from inversenet_tf.imaging.config import CUSTOM, NoiseConfig
 from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.files.grids import comparison_figure
 from inversenet_tf.imaging.files.json import read_json, write_json
-from inversenet_tf.imaging.files.paths import canonical_source, printable
+from inversenet_tf.imaging.files.paths import canonical_source, check_utf8, printable
 from inversenet_tf.imaging.inputs import measurements_of, parts_of
 from inversenet_tf.imaging.physics.operators import Operator
 from inversenet_tf.imaging.wording import counted
@@ -100,7 +100,7 @@ def evaluate(
     """
     if limit is not None and limit < 1:
         raise ValueError(f"Expected limit >= 1. Received: {limit}")
-    workdir = Path(workdir).expanduser()
+    workdir = check_utf8(workdir)
     model, config, step = load_trained(workdir, which)
     restorer = ModelRestorer(model)
     changes = _changes(config, operator, noise)

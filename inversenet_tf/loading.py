@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from inversenet_tf.imaging.files.paths import check_utf8
+from inversenet_tf.imaging.files.paths import check_named, check_utf8
 from inversenet_tf.restoration import closed_form
 from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer, Restorer
 from inversenet_tf.shipped import preset_or_path, presets
@@ -33,6 +33,7 @@ def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Re
         return _served(*address.groups())
     if where == closed_form.NAME:
         return closed_form.ClosedFormRestorer()
+    check_named(where)
     path = preset_or_path(where)
     if path.suffix == LITERT_SUFFIX and path.is_file():
         check_utf8(path)
@@ -40,9 +41,11 @@ def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Re
 
         return LiteRestorer(path)
     if (path / "config.json").is_file():
-        from inversenet_tf.trained_run import load_trained  # an export does without the networks
+        # An export does without the networks.
+        from inversenet_tf.trained_run import kept_degradation, load_trained
 
-        return ModelRestorer(load_trained(path, which)[0])
+        model, config, _ = load_trained(path, which)
+        return ModelRestorer(model, kept_degradation(path, config, which))
     if path.is_dir():
         return ExportedRestorer(path, trusted)
     raise ValueError(

@@ -8,12 +8,41 @@ that this project does not use. Both can be imported as usual afterwards.
 import contextlib
 import importlib
 import os
+import re
 import sys
+import tempfile
 
 # TensorFlow's C++ side reports the lack of a GPU and its own retried optimisations as errors.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+IS_OURS = os.environ.setdefault(LEVEL, "3") == "3"
 
 UNUSED = ("sklearn", "matplotlib")
+# What TensorFlow 2.21 writes while it is imported, whatever the level: of I lines, of which each
+# begins with the day, and that these come before a log is set up.
+NOTICE = re.compile(rb"I\d{4} |WARNING: All log messages before absl::InitializeLog\(\)")
+
+
+@contextlib.contextmanager
+def without_notices():
+    """Leaves out what C++ code only notes on the standard error; all else is written at the end."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # a program may have closed it
+        yield
+        return
+    with tempfile.TemporaryFile() as written:
+        sys.stderr.flush()
+        os.dup2(written.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            written.seek(0)
+            for line in written:
+                if not NOTICE.match(line):
+                    os.write(2, line)
 
 
 @contextlib.contextmanager
@@ -28,7 +57,7 @@ def without(*packages):
             del sys.modules[name]
 
 
-with without(*UNUSED):
+with without(*UNUSED), without_notices() if IS_OURS else contextlib.nullcontext():
     import tensorflow
 
 

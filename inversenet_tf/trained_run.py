@@ -16,6 +16,7 @@ from inversenet_tf.imaging.config import CUSTOM, GIVEN, NoiseConfig
 from inversenet_tf.imaging.files.arrays import read_array
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.physics.degradation import UNEXPLAINED_SCORE, Degradation
 from inversenet_tf.imaging.physics.operators import Blur, Operator, build_operator
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.presets import (
@@ -131,6 +132,23 @@ def kept_noise(config: Config) -> NoiseConfig:
             "the caller's own, which no file holds. Received: none"
         )
     return config.noise
+
+
+def is_degradation_known(config: Config) -> bool:
+    """Whether a config says how the measurements of its training come about."""
+    return config.operator.name != CUSTOM and not config.data.train.startswith("pairs:")
+
+
+def kept_degradation(
+    workdir: str | Path, config: Config, which: str = "best"
+) -> Degradation | None:
+    """What a run was trained to undo; None where that is the caller's own, or pairs'."""
+    if not is_degradation_known(config):
+        return None
+    kernel = None if config.operator.is_varied else kept_operator(workdir, config).kernel
+    scores = checkpoints.last_scores(Path(workdir).expanduser() / CHECKPOINTS / which)
+    unexplained = scores.get(UNEXPLAINED_SCORE, 0.0)
+    return Degradation.of(config.operator, config.noise, kernel, unexplained)
 
 
 def kept_operator(workdir: str | Path, config: Config) -> Operator:

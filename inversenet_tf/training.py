@@ -30,15 +30,20 @@ from inversenet_tf.engine.workdir import (
     open_workdir,
 )
 from inversenet_tf.engine.workers import check_agreement, is_chief, other_workers
+from inversenet_tf.imaging.data.inventory import notice_changes
 from inversenet_tf.imaging.data.pairs import evaluation_pairs, training_pairs
+from inversenet_tf.imaging.files.paths import check_outside
+from inversenet_tf.imaging.physics.degradation import Degradation
 from inversenet_tf.imaging.physics.operators import Operator
 from inversenet_tf.imaging.physics.spectra import LEAST_SIDE
 from inversenet_tf.initial_weights import initial_weights
 from inversenet_tf.models.build import build_model, check_networks, closed_form_of, rebuilt
 from inversenet_tf.models.inversenet import InverseNet
+from inversenet_tf.models.own_networks import check_own_network
 from inversenet_tf.models.perceptual.comparator import build_comparator
 from inversenet_tf.models.presets import SPECTRUM_FILE, kept_spectrum
 from inversenet_tf.trained_run import (
+    is_degradation_known,
     keep_kernel,
     keep_networks,
     keep_spectrum,
@@ -173,11 +178,14 @@ def train(
         print(inv.evaluate("runs/vignette", operator=Vignette(), noise=shot_noise))
         ```
     """
+    if not isinstance(config, Config):
+        raise ValueError(f"Expected a Config, as of recipes. Received: a {type(config).__name__}")
     config = with_own_operator(config, operator, noise)
     config.validate()
     strategy = build_strategy(config.runtime, config.training.batch_size)
     own = {"inverter": inverter, "denoiser": denoiser}
     _check_call(config, own | {"comparator": comparator})
+    check_outside(workdir, config.data.train, config.data.validation)
     with session(workdir, strategy) as workdir:
         say_if_finished(workdir, config.training)
         return _train(config, workdir, strategy, operator, noise, comparator, own, extend)
@@ -211,6 +219,7 @@ def _train(config, workdir, strategy, operator, noise, comparator, own, extend):
     check_layers(model, strategy.num_replicas_in_sync)
     if is_chief(strategy):
         _open_workdir(workdir, config, operator, own, extend)
+        notice_changes(workdir, {"training": images, "validation": held_out}, is_new)
         if spectrum is not None:
             keep_spectrum(workdir, spectrum)
     resume(model, strategy, workdir)
@@ -280,6 +289,8 @@ def _check_call(config, own):
                 f'Expected {section}.{part} "{CUSTOM}" where a {part} is passed to train, and only '
                 f"there. Received: {named!r} with {part}={passed}"
             )
+        if passed is not None and part != "comparator":
+            check_own_network(part, passed)
 
 
 def _open_workdir(workdir, config, operator, own, extend):
@@ -314,6 +325,10 @@ def _train_on(model, strategy, config, degradation, images, held_out, workdir):
         callbacks.TensorBoardLog(workdir / LOGS, *examples),
         callbacks.BestCheckpoint(workdir / CHECKPOINTS / "best"),
     ]
+    if is_degradation_known(config):
+        known = Degradation.of(config.operator, config.noise, operator.kernel)
+        inputs, _ = example_batch(images, operator, config, noise)
+        watching.insert(0, callbacks.Unexplained(inputs, known))
     if config.runtime.annealing_snapshots:
         watching.append(callbacks.AnnealingSnapshots(workdir / ANNEALING, *examples))
     train_on(

@@ -146,3 +146,35 @@ def test_folders_whose_names_have_commas(image_folder, tmp_path):
     assert open_source(f"pairs:{paths[0]},{paths[1]}", HELD_OUT).paired
     with pytest.raises(ValueError, match="Expected a directory of images. Received: nowhere"):
         open_source(f"folder:nowhere,{paths[0]}", HELD_OUT)
+
+
+@pytest.mark.parametrize("place", ["", "/run", "/a/../b/run"])
+def test_no_work_directory_lies_among_the_images(small_config, image_folder, place):
+    """Its figures would be images of the next session."""
+    before = sorted(image_folder.rglob("*"))
+    with pytest.raises(ValueError, match="outside of the images in .*Received"):
+        inv.train(small_config, f"{image_folder}{place}")
+    assert sorted(image_folder.rglob("*")) == before
+
+
+def test_an_empty_text_is_no_path(small_config, tmp_path, monkeypatch):
+    """As of a variable of the shell that was not set; it is not the current directory."""
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    for call in (
+        lambda: inv.train(small_config, ""),
+        lambda: inv.load(""),
+        lambda: inv.evaluate(""),
+        lambda: inv.export("", "models"),
+        lambda: restore_files(FakeRestorer(), "images", ""),
+        lambda: restore_files(FakeRestorer(), "", "out"),
+    ):
+        with pytest.raises(ValueError, match="Expected a path. Received: an empty text"):
+            call()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_is_no_config_is_told(tmp_path):
+    for config in (None, {}):
+        with pytest.raises(ValueError, match="Expected a Config"):
+            inv.train(config, tmp_path / "run")

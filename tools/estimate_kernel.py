@@ -19,6 +19,7 @@ from tqdm import tqdm
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.images import list_images, write_image
 from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.targets import check_replaceable
 from inversenet_tf.imaging.physics.kernel_estimation import BOUNDARIES
 from inversenet_tf.restoration.unknown_blur import description_of, picture_of, shared_blur
 
@@ -45,11 +46,9 @@ def main():
     if output.suffix != ".npy":
         raise ValueError(f"Expected an --output that ends in .npy. Received: {output}")
     results = [output, output.with_suffix(".png"), output.with_suffix(".json")]
-    existing = [str(path) for path in results if path.exists()]
-    if existing and not OVERWRITE.value:
-        raise ValueError(f"Expected --overwrite, as results exist. Received: {', '.join(existing)}")
     source = Path(INPUT.value).expanduser()
     paths = list_images(source) if source.is_dir() else [source]
+    check_replaceable(results, paths, OVERWRITE.value)
     with tqdm(total=100, desc="seeking the kernel", unit="%") as progress:
         estimate = shared_blur(
             paths,

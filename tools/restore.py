@@ -144,9 +144,11 @@ def _restorer():
         return ExportedRestorer(EXPORT.value, TRUST_EXPORT.value)
     if WORKDIR.value is not None:
         import_keras()
-        from inversenet_tf.trained_run import load_trained  # an export does without the networks
+        # An export does without the networks.
+        from inversenet_tf.trained_run import kept_degradation, load_trained
 
-        return ModelRestorer(load_trained(WORKDIR.value, boundary=BOUNDARY.value)[0])
+        model, config, _ = load_trained(WORKDIR.value, boundary=BOUNDARY.value)
+        return ModelRestorer(model, kept_degradation(WORKDIR.value, config))
     name = PRESET.value or DEFAULT_PRESET
     if name not in (*presets(), CLOSED_FORM):
         raise ValueError(

@@ -2,21 +2,27 @@
 
 import functools
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from absl import logging
 
+from inversenet_tf.client.errors import ImageRefused, ServingError
 from inversenet_tf.client.files import contents_of, sendable
 from inversenet_tf.client.restoring import RestoringClient
-from inversenet_tf.imaging.files.images import opened
+from inversenet_tf.imaging.files.images import opened, to_channels
 from inversenet_tf.imaging.files.photographs import Photograph
+from inversenet_tf.imaging.physics.degradation import Degradation, Fit
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import (
+    DESCRIBE,
     INTERMEDIATE,
     WITH_KERNEL,
     ImageSpec,
     Restorer,
+    as_gray_as,
 )
 
 PROBE_SIDE = 16  # pixels of a gray image that the server is asked for its scale with
@@ -24,6 +30,7 @@ PROBE_SIDE = 16  # pixels of a gray image that the server is asked for its scale
 # digits.
 BYTES_PER_VALUE = 60.0
 COLOURS = 3
+MALFORMED = (ValueError, TypeError, IndexError, RecursionError)  # of what is no description
 
 
 class ServedRestorer(Restorer):
@@ -86,13 +93,25 @@ class ServedRestorer(Restorer):
         signature = INTERMEDIATE if kernels is None else WITH_KERNEL
         return self._client.predict(signature, inputs, ("inverted", "restored"))
 
-    def restore_photograph(
+    @functools.cached_property
+    def degradation(self):
+        """As the server tells it; None where it does not, as of older exports."""
+        try:
+            if DESCRIBE not in self._signatures:
+                return None
+            answer = self._client.predict(DESCRIBE, {"asked_bytes": [b""]}, ["description_bytes"])
+            return Degradation.from_dict(json.loads(answer["description_bytes"][0]))
+        except (ServingError, ImageRefused, *MALFORMED) as error:
+            logging.debug("The server does not tell what its model restores: %s", error)
+            return None
+
+    def restore_and_compare(
         self,
         photograph: Photograph,
-        path: str | Path,
+        path: str | Path | None = None,
         max_memory: int | None = None,
         report: Callable[[float], None] | None = None,
-    ) -> np.ndarray:
+    ) -> tuple[np.ndarray, Fit | None]:
         """As any restorer's; the file is sent, as it is where the server reads it rightly.
 
         Args:
@@ -102,7 +121,12 @@ class ServedRestorer(Restorer):
         """
         answer = self._client.restore_bytes(sendable(contents_of(path), photograph))
         with opened(io.BytesIO(answer), f"that was answered for {path}") as image:
-            return np.array(image).reshape(image.height, image.width, -1)
+            restored = np.array(image).reshape(image.height, image.width, -1)
+        restored = as_gray_as(photograph.pixels, restored, photograph.pixels.shape[-1])
+        if self.degradation is None:
+            return restored, None
+        channels = 1 if self.degradation.to_gray else restored.shape[-1]
+        return restored, self.fit(to_channels(photograph.pixels, channels), restored)
 
     def close(self):
         """Ends all waiting and the connections; calls under way fail."""

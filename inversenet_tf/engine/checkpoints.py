@@ -9,7 +9,10 @@ import tensorflow as tf
 from absl import logging
 
 from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.json import read_json
 from inversenet_tf.imaging.files.paths import taken_literally
+
+SHOWN = 300  # characters of what was wrong with a checkpoint
 
 
 def save(state, step, directory, scores=None, keep=1):
@@ -69,7 +72,7 @@ def step_of(path):
 
 def scores(path):
     """What `save` kept beside the weights."""
-    return json.loads((Path(path) / "scores.json").read_text())
+    return read_json(Path(path) / "scores.json")
 
 
 def last_scores(directory):
@@ -93,7 +96,9 @@ def restore(state, directory):
     Raises:
         OSError: none of those that are there can be read.
     """
-    path, unreadable = _restore_newest(directory, lambda path: _read(state, path).assert_consumed())
+    path, unreadable = _restore_newest(
+        directory, lambda path: _read(state, path, lambda status: status.assert_consumed())
+    )
     for damaged in unreadable:  # so that the step's name is free again
         aside = damaged.with_name(f"damaged-{damaged.name}")
         shutil.rmtree(aside, ignore_errors=True)
@@ -105,15 +110,26 @@ def restore_part(state, directory):
     """The same for a `state` that is a part of what was kept, for use without training."""
 
     def read(path):
-        _read(state, path).assert_existing_objects_matched().expect_partial()
+        _read(state, path, lambda status: status.assert_existing_objects_matched())
 
     path, _ = _restore_newest(directory, read)
     return path
 
 
-def _read(state, path):
+def _read(state, path, check):
+    """Reads a checkpoint into `state`; `check` raises where they do not fit each other."""
     with taken_literally(path) as directory:
-        return tf.train.Checkpoint(**state).read(str(directory / "state"))
+        status = tf.train.Checkpoint(**state).read(str(directory / "state"))
+    try:
+        check(status)
+    finally:
+        status.expect_partial()  # else TensorFlow names each value that is left, in a line
+
+
+def _one_line(error):
+    """The beginning of what TensorFlow says, which may go on with every value of the state."""
+    said = " ".join(str(error).split())
+    return said if len(said) <= SHOWN else f"{said[:SHOWN]}…"
 
 
 def _restore_newest(directory, read):
@@ -124,7 +140,7 @@ def _restore_newest(directory, read):
             scores(path)
             read(path)
         except (OSError, ValueError, tf.errors.OpError, AssertionError, IndexError) as error:
-            faults[path] = f"Cannot read the checkpoint {path}: {error}"
+            faults[path] = f"Cannot read the checkpoint {path}: {_one_line(error)}"
             continue
         for fault in faults.values():
             logging.warning("%s Taken instead: %s", fault, path.name)

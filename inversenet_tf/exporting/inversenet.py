@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from inversenet_tf.imaging.files.images import PILLOW_MODES
 from inversenet_tf.imaging.inputs import as_told
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import (
+    DESCRIBE,
     FROM_BYTES,
     FROM_BYTES_WITH_KERNEL,
     INTERMEDIATE,
@@ -25,7 +27,7 @@ from inversenet_tf.restoration.restorers import (
     spec_of,
 )
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, new_version, write_version
-from inversenet_tf.trained_run import load_trained
+from inversenet_tf.trained_run import kept_degradation, load_trained
 
 WARMUP_SIDES = (64, 256)  # of images; what a server has not seen yet takes it longer, once
 
@@ -60,6 +62,7 @@ def export_run(
     check_choice("precision", precision, PRECISIONS)
     new_version(output)  # raises before the work
     model, config, step = load_trained(workdir, which, precision)
+    degradation = kept_degradation(workdir, config, which)
 
     def check(saved_model):
         return verification.verify(
@@ -68,6 +71,7 @@ def export_run(
 
     metadata = {
         "task": degradation_of(config),
+        "degradation": None if degradation is None else dataclasses.asdict(degradation),
         "precision": precision,
         "checkpoint": {"which": which, "step": step},
         "config": dataclasses.asdict(config),
@@ -82,7 +86,8 @@ def export_model(model, output, metadata=None, check=None):
     Args:
         model: an `InverseNet`.
         output, check: as for `write_version`.
-        metadata: dict of what is known of the model besides its images and the versions.
+        metadata: dict of what is known of the model besides its images and the versions; its
+            "degradation" is what a `Degradation` says as a dict.
 
     Returns:
         The version's path.
@@ -97,12 +102,12 @@ def export_model(model, output, metadata=None, check=None):
         "versions": versions(),
         "verification": None,
     }
-    return write_version(
-        output, signatures_of(model), described | (metadata or {}), _warmup(spec), check
-    )
+    metadata = described | (metadata or {})
+    signatures = signatures_of(model, metadata.get("degradation"))
+    return write_version(output, signatures, metadata, _warmup(spec), check)
 
 
-def signatures_of(model):
+def signatures_of(model, degradation=None):
     """The signatures of an `InverseNet`, as `write_version` takes them.
 
     Padding and bicubic upsampling are inside their graphs, which need nothing of this package, and
@@ -122,6 +127,11 @@ def signatures_of(model):
     - `restore_bytes_with_kernel`: the same for `image_bytes`.
 
     One that requires it has these two alone, and `serving_default`, which is the first of them.
+
+    Where the degradation is known that the model restores, as a dict, a client learns it from
+
+    - `describe`: `asked_bytes`, string [batch], whatever they are -> `description_bytes`, string
+      [batch], the same JSON for each.
     """
     channels = model.measured_channels
     measurements = tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")
@@ -159,6 +169,13 @@ def signatures_of(model):
         told = kernels, noise_sigmas
         return {"restored_bytes": restored_bytes(image_bytes, restore_one, channels, told)}
 
+    description = json.dumps(degradation)
+
+    def describe(asked_bytes):
+        return {"description_bytes": tf.fill(tf.shape(asked_bytes), tf.constant(description))}
+
+    asked_bytes = tf.TensorSpec((None,), tf.string, "asked_bytes")
+    described = {} if degradation is None else {DESCRIBE: (describe, [asked_bytes])}
     with_own = {
         SERVING_DEFAULT: (restore, [measurements]),
         INTERMEDIATE: (restore_with_intermediate, [measurements]),
@@ -169,8 +186,10 @@ def signatures_of(model):
         FROM_BYTES_WITH_KERNEL: (restore_files_with_kernel, [image_bytes, kernels, noise_sigmas]),
     }
     if model.kernel_use == kernel_use.REQUIRED:
-        return {SERVING_DEFAULT: told[WITH_KERNEL]} | told
-    return with_own | told if model.kernel_use == kernel_use.OPTIONAL else with_own
+        return {SERVING_DEFAULT: told[WITH_KERNEL]} | told | described
+    if model.kernel_use == kernel_use.OPTIONAL:
+        return with_own | told | described
+    return with_own | described
 
 
 def _scores(workdir, which, step):

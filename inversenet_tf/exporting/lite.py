@@ -35,7 +35,12 @@ from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.paths import check_utf8, taken_literally
 from inversenet_tf.imaging.metrics import MetricProfile, psnr
 from inversenet_tf.models import kernel_use
-from inversenet_tf.restoration.restorers import INTERMEDIATE, Restorer, spec_from
+from inversenet_tf.restoration.restorers import (
+    INTERMEDIATE,
+    Restorer,
+    degradation_from,
+    spec_from,
+)
 from inversenet_tf.serving.fresh_process import VerificationFailed
 from inversenet_tf.serving.operations import check_operations
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, latest_version, read_metadata
@@ -83,6 +88,11 @@ class LiteRestorer(Restorer):
         """The `ImageSpec` of the export that the file was made of."""
         return spec_from(read_metadata_of(self._path))
 
+    @functools.cached_property
+    def degradation(self):
+        """What the export was trained to undo, where that is known."""
+        return degradation_from(read_metadata_of(self._path))
+
     def estimates(self, measurements, kernels=None, noise_sigmas=None):
         """As every restorer's; a file of an older version gives the restored images as both."""
         if kernels is not None:
@@ -122,16 +132,17 @@ def convert(
     """
     check_choice("quantize", quantize, QUANTIZATIONS)
     output = check_utf8(output)
-    if output.is_dir() or (output.exists() and not overwrite):
-        raise ValueError(f"Expected a new file (or --overwrite). Received: {output}, which exists.")
+    _check_new(output, overwrite)
     saved_model = latest_version(directory)
     exported = _metadata_of_export(saved_model)
     if not trusted:
         check_operations(saved_model)
     content = converted(saved_model, quantize)
     with written_aside(output) as partial:
+        _check_new(output, overwrite)  # another process may have written it meanwhile
         partial.write_bytes(content)
         metadata = {name: exported[name] for name in ("model", "task", "images", "checkpoint")} | {
+            "degradation": exported.get("degradation"),
             "export": {"version": saved_model.name, "versions": exported["versions"]},
             "quantization": quantize,
             "bytes": {"export": _bytes_of(saved_model), "converted": len(content)},
@@ -142,6 +153,11 @@ def convert(
         }
         _append_metadata(partial, metadata)
     return metadata
+
+
+def _check_new(output, overwrite):
+    if output.is_dir() or (output.exists() and not overwrite):
+        raise ValueError(f"Expected a new file (or --overwrite). Received: {output}, which exists.")
 
 
 def _metadata_of_export(saved_model):
@@ -301,11 +317,14 @@ def read_metadata_of(path: str | Path) -> dict:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read(METADATA_FILE))
-    except (OSError, zipfile.BadZipFile, KeyError, json.JSONDecodeError) as error:
+            metadata = json.loads(archive.read(METADATA_FILE))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, RecursionError) as error:
         raise ValueError(
             f"Expected a file of `inversenet convert`. Received: {path}: {error}"
         ) from error
+    if not isinstance(metadata, dict):
+        raise ValueError(f"Expected metadata in {path}. Received: {metadata!r}")
+    return metadata
 
 
 @contextlib.contextmanager

@@ -5,8 +5,9 @@ import tensorflow as tf
 
 from inversenet_tf.imaging.files.images import WHITE, WHITE_16_BITS, from_integers
 
-# Noise may take a measurement a little beyond [0, 1]; values on another scale go much further.
-LEAST, GREATEST = -1.0, 2.0
+# Noise may take a measurement a little beyond [0, 1]; values on another scale go further, such as
+# those of networks, in [-1, 1].
+LEAST, GREATEST = -0.5, 1.5
 BATCH = "[batch, height, width, channels]"
 
 
@@ -64,6 +65,8 @@ def in_unit_range(values, name="values"):
     Raises:
         ValueError: another type, values that are not finite, or on another scale.
     """
+    if isinstance(values, np.ma.MaskedArray):
+        raise ValueError(f"Expected {name} that are all there. Received: a masked array")
     values = as_floats(np.asarray(values), name)
     if not np.isfinite(values).all():
         raise ValueError(
@@ -76,6 +79,35 @@ def in_unit_range(values, name="values"):
             f"{scale_advice(least, greatest)}"
         )
     return values
+
+
+def images_of(images: np.ndarray | list[np.ndarray]) -> list[np.ndarray]:
+    """One image, a batch or a list, as float32 [height, width, 1 or 3] each, in [0, 1].
+
+    Args:
+        images: [height, width], [height, width, channels], [batch, height, width, channels], or a
+            list of images of any sizes; with 1, 3 or 4 channels (the fourth is left out), in
+            [0, 1] or integers of 8 or 16 bits.
+
+    Raises:
+        ValueError: another rank, number of channels or range, or no image.
+    """
+    if not isinstance(images, list | tuple):
+        array = np.asarray(images)
+        images = list(array) if array.ndim == 4 else [array]
+    if not images:
+        raise ValueError("Expected at least one image. Received: none")
+    return [_image_of(np.asarray(image)) for image in images]
+
+
+def _image_of(array):
+    image = array[..., np.newaxis] if array.ndim == 2 else array
+    if image.ndim != 3 or image.shape[-1] not in (1, 3, 4) or not image.size:
+        raise ValueError(
+            "Expected images [height, width] or [height, width, channels] with 1, 3 or 4 channels. "
+            f"Received: shape {array.shape}"
+        )
+    return in_unit_range(image[..., :3], "images")
 
 
 def check_scale(images):
@@ -93,6 +125,8 @@ def check_scale(images):
 
 def scale_advice(least, greatest):
     """What to do with values from `least` to `greatest` that are not in [0, 1]."""
+    if -1 <= least < LEAST and greatest <= 1:
+        return "add 1 and divide by 2, as they look like values in [-1, 1]"
     for bits, white in ((8, WHITE), (16, WHITE_16_BITS)):
         if least >= 0 and GREATEST < greatest <= white:
             return f"divide by {white:g}, as they look like integers of {bits} bits"

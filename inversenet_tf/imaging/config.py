@@ -26,6 +26,7 @@ KERNELS = ("linear_motion", "camera_shake", "gaussian", "chromatic", "flat", "so
 SIGNED_KERNELS = ("sobel",)
 BOUNDARIES = ("circular", "reflect")
 REDUCING = ("downsampling", "joint")  # operators with fewer measured pixels than image pixels
+LARGEST_KERNEL = 1024  # side in pixels
 
 
 @dataclasses.dataclass(slots=True)
@@ -165,7 +166,11 @@ class OperatorConfig:
                 f'"{UNCERTAIN}". Received: '
                 f"{self.kernel_file!r} with {self.kernel!r}"
             )
-        check_at_least("operator.kernel_size", self.kernel_size, 1)
+        if not 1 <= self.kernel_size <= LARGEST_KERNEL:
+            raise ValueError(
+                f"Expected operator.kernel_size from 1 to {LARGEST_KERNEL}. Received: "
+                f"{self.kernel_size}"
+            )
         check_positive("operator.kernel_sigma", self.kernel_sigma)
         check_at_least("operator.kernel_seed", self.kernel_seed, 0)
         check_at_least("operator.kernel_angle", self.kernel_angle, -360)

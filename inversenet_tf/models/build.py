@@ -4,7 +4,7 @@ An inverter maps the signed measurement to a signed first estimate. Its attribut
 much it upsamples its input; 1: it wants the measurement upsampled to the image's size) and
 `multiple` (what the image's sides must be a multiple of) may be left out where they are 1. A
 denoiser maps that estimate z, or [z, y], to the signed restored image; of it, too, `multiple` is
-asked. Both are Keras models with defined inputs.
+asked. Both are Keras models with defined inputs, one of a fixed size where the data have it.
 """
 
 import keras
@@ -18,6 +18,7 @@ from inversenet_tf.models.discriminator import Discriminator
 from inversenet_tf.models.dncnn import DnCNN
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.neural_deblur import NeuralDeblur
+from inversenet_tf.models.own_networks import check_gradients, one_line
 from inversenet_tf.models.srresnet import SRResNet
 from inversenet_tf.models.unet import UNet
 
@@ -112,8 +113,11 @@ def rebuilt(part, network):
     try:
         copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(network))
         copy.set_weights(network.get_weights())
-    except (TypeError, NotImplementedError) as error:
-        raise ValueError(f"Expected {part} to be a model that Keras can save. {error}") from error
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise ValueError(
+            f"Expected {part} to be a model that Keras can save and load. Received: "
+            f"{one_line(error)}"
+        ) from error
     for name in ("scale", "multiple"):
         was, now = getattr(network, name, 1), getattr(copy, name, 1)
         if was != now:
@@ -197,13 +201,20 @@ def check_networks(model, config):
     try:
         outputs = model(model.taken_for_sharp(measurement))
         shapes = {name: tuple(output.shape) for name, output in outputs.items()}
-    except (ValueError, tf.errors.InvalidArgumentError) as error:
+    except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(
             f"Expected networks for measurements of {measurement.shape[1:]} and images of "
-            f"{(size, size, channels)}. Received: {error}"
+            f"{(size, size, channels)}. Received: {one_line(error)}"
         ) from error
     for name, shape in shapes.items():
         if shape != (1, size, size, channels):
             raise ValueError(
                 f"Expected {name} images of {(size, size, channels)}. Received: {shape[1:]}"
             )
+    parts = [part for part in ("inverter", "denoiser") if getattr(config.network, part) == CUSTOM]
+    check_gradients(model, model.taken_for_sharp(measurement), parts)
+    if model.fixed_size is not None and config.data.evaluation_crop == "whole":
+        raise ValueError(
+            f'Expected data.evaluation_crop "center" with a network for images of {size}x{size} '
+            "pixels alone, which cannot be validated on whole ones. Received: 'whole'"
+        )

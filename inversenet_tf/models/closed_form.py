@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 from inversenet_tf.imaging.physics.solvers import (
     ASSUMED_NOISE,
-    ROUNDING_VARIANCE,
     expected_error,
     solve_at,
     solve_without_border,

@@ -23,6 +23,13 @@ NETWORKS = ("discriminator", "inverter", "denoiser")
 REFERENCE_ERROR = 0.05  # expected of the closed form, at which an image weighs 1 where scaled
 
 
+def _checked(inputs):
+    """What a model is called with, the measurements of the right rank and type."""
+    measurements, told = parts_of(inputs)
+    measurements = as_batch(measurements, "measurements")
+    return {"measurements": measurements} | told if told else measurements
+
+
 def clipped(outputs):
     """{name: images}, clipped to [0, 1]."""
     return {name: tf.clip_by_value(images, 0.0, 1.0) for name, images in outputs.items()}
@@ -99,6 +106,16 @@ class InverseNet(AdversarialModel):
         return math.lcm(self.scale, *asked) // self.scale
 
     @property
+    def fixed_size(self):
+        """(height, width) of the only measurements that the networks take; None for any."""
+        factor = self.scale if getattr(self.inverter, "scale", 1) != self.scale else 1
+        height, width = self.inverter.inputs[0].shape[1:3]
+        if self.denoiser is not None and None in (height, width):
+            height, width = self.denoiser.inputs[0].shape[1:3]
+            factor = self.scale
+        return None if None in (height, width) else (height // factor, width // factor)
+
+    @property
     def kernel_use(self):
         """One of the three of `models/kernel_use.py`."""
         if self.closed_form is None:
@@ -134,6 +151,12 @@ class InverseNet(AdversarialModel):
         scale, size = self.scale, tf.shape(measurements)[1:3] * self.scale
         return {name: crop_to(from_signed(image), size, scale) for name, image in outputs.items()}
 
+    def untrained_outputs(self, inputs):
+        """As a call, but with the weights that are trained, and not with their average."""
+        networks = (self.inverter, self.denoiser)
+        used = [network and functools.partial(network, training=False) for network in networks]
+        return self._outputs(inputs, *used)
+
     def restore(self, inputs):
         """The model in use: as a call, with the outputs clipped to [0, 1].
 
@@ -141,21 +164,19 @@ class InverseNet(AdversarialModel):
             ValueError: measurements of another rank or type; integers of 8 or 16 bits are brought
                 to [0, 1].
         """
-        measurements, told = parts_of(inputs)
-        measurements = as_batch(measurements, "measurements")
-        inputs = {"measurements": measurements} | told if told else measurements
-        return clipped(self(inputs, training=False))
+        return clipped(self(_checked(inputs), training=False))
 
     def frozen_restore(self):
         """`restore` as a function that keeps the weights as they are now and costs less.
 
         It is equal to `restore` up to rounding; see `engine/frozen.py`. A network of the caller's
-        own is rewritten where it is a graph of Keras layers, and else called as it is.
+        own is rewritten where it is a graph of Keras layers, and else called as it is. Its errors
+        are those of `restore`.
         """
         networks = [network and frozen(network) for network in self._both_in_use()]
 
         def restore(inputs):
-            return clipped(self._outputs(inputs, *networks))
+            return clipped(self._outputs(_checked(inputs), *networks))
 
         return restore
 

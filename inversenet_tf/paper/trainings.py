@@ -1,7 +1,6 @@
 """The trainings behind the paper's tables: named, cached, resumable, of equal budget."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 from absl import logging
@@ -11,7 +10,7 @@ from inversenet_tf.budget import seconds_per_step, steps_within
 from inversenet_tf.config import Config
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE, open_workdir, read_config
-from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.json import read_json, write_json
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.paper.image_sets import image_set
@@ -125,7 +124,7 @@ class Training:
     def _seconds_per_step(self, config):
         """Measured once for all data sets, seeds and noises, whose steps cost the same."""
         path = self.conditions.output / SPEEDS_FILE
-        speeds = json.loads(path.read_text()) if path.exists() else {}
+        speeds = read_json(path) if path.exists() else {}
         kind = f"{self.task}-{self.method}-size{config.data.size}-{config.loss.comparator}"
         if kind not in speeds:
             speeds[kind] = seconds_per_step(config)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from inversenet_tf.imaging.arrays import in_unit_range
-from inversenet_tf.imaging.files.images import to_luma
+from inversenet_tf.imaging.files.images import is_gray, to_luma
 
 
 def to_batch(images: np.ndarray, channels: int) -> tuple[np.ndarray, Callable]:
@@ -23,7 +23,10 @@ def to_batch(images: np.ndarray, channels: int) -> tuple[np.ndarray, Callable]:
     Raises:
         ValueError: another rank, size, type or range, or values that are not finite.
     """
-    images = np.asarray(images)
+    try:
+        images = np.asanyarray(images)
+    except ValueError as error:  # of lists of different lengths
+        raise ValueError(f"Expected an array. Received: {error}") from error
     if images.ndim not in (2, 3, 4) or 0 in images.shape:
         raise ValueError(
             "Expected an image [height, width] or [height, width, channels], or a batch [batch, "
@@ -38,10 +41,13 @@ def to_batch(images: np.ndarray, channels: int) -> tuple[np.ndarray, Callable]:
             f"{' or gray ones' if channels == 3 else ''}. Received: shape {images.shape}"
         )
     was_repeated = given < channels
+    was_gray = given == channels == 3 and is_gray(batch)
 
     def undo(restored: np.ndarray) -> np.ndarray:
         if was_repeated:
             restored = to_luma(restored)
+        elif was_gray and restored.shape[-1] == 3:
+            restored = np.repeat(to_luma(restored), 3, axis=-1)
         if images.ndim == 4:
             return restored
         return restored[0, ..., 0] if images.ndim == 2 and restored.shape[-1] == 1 else restored[0]

@@ -3,12 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from inversenet_tf.imaging.physics.solvers import (
-    ASSUMED_NOISE,
-    ROUNDING_VARIANCE,
-    solve,
-    solve_without_border,
-)
+from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
+from inversenet_tf.imaging.physics.solvers import ASSUMED_NOISE, solve, solve_without_border
 from inversenet_tf.imaging.physics.spectra import Spectrum
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import ImageSpec, Restorer

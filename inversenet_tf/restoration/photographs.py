@@ -18,6 +18,7 @@ from inversenet_tf.imaging.files.deep_pixels import is_deep
 from inversenet_tf.imaging.files.images import ImageReadError, opened, to_channels, upright_size
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.memory import memory_limit  # noqa: F401 (part of this room, too)
+from inversenet_tf.imaging.files.paths import check_named, printable
 from inversenet_tf.imaging.files.photographs import (
     Photograph,
     count_pixels,
@@ -26,6 +27,7 @@ from inversenet_tf.imaging.files.photographs import (
 )
 from inversenet_tf.imaging.files.targets import check_replaceable, pair_with_targets
 from inversenet_tf.imaging.files.written_photographs import SAME, write_photograph
+from inversenet_tf.imaging.physics.degradation import Fit
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.restoration.tiling import check_restorable
@@ -58,7 +60,8 @@ def restore_files(
     """Restores an image file, or all below a directory, into files of the same names.
 
     Each is read, restored and written before the next; what cannot be read, or restored in the
-    memory there is, is named in a warning and skipped.
+    memory there is, is named in a warning and skipped. At the end, those are counted that do not
+    fit the degradation which the restorer undoes, see `Restorer.fit`, and the worst is named.
 
     Args:
         restorer: a `Restorer`, of whatever kind.
@@ -87,6 +90,8 @@ def restore_files(
     check_at_least("parallel", parallel, 1)
     if overwrite and skip_existing:
         raise ValueError("Expected overwrite or skip_existing. Received: both.")
+    for path in (source, output):
+        check_named(path)
     check_writable(output := Path(output).expanduser())
     # Two calls for one output take turns, so that each sees what the other has made.
     with held(output, wait=True):
@@ -100,19 +105,41 @@ def _restore_all(restorer, jobs, source, max_memory, skip_existing, parallel):
     if len(missing) < len(jobs):
         logging.info("Left as they are: %s.", counted(len(jobs) - len(missing), "result"))
 
+    fits = {}
+
     def attempt(job, report=None):
-        return restore_file(restorer, job, max_memory, skip_existing, report)
+        return restore_file(
+            restorer, job, max_memory, skip_existing=skip_existing, report=report, fits=fits
+        )
 
     if parallel == 1:
         restored, skipped = _restore_jobs(attempt, missing)
     else:
         restored, skipped = _restore_at_once(attempt, missing, parallel, restorer)
+    _warn_of_misfits(fits)
     if skipped and not restored and len(missing) == len(jobs):
         raise ValueError(
             f"Expected images that can be restored in {source}. Received: {len(skipped)} that "
             f"cannot; the first: {next(iter(skipped.values()))}"
         )
     return restored, skipped
+
+
+def _warn_of_misfits(fits: dict[Path, Fit]) -> None:
+    """Logs how many photographs do not fit, and the worst of them, in one line."""
+    misfits = {path: fit for path, fit in fits.items() if not fit.fits}
+    if not misfits:
+        return
+    worst = max(misfits, key=lambda path: misfits[path].residual / misfits[path].explained)
+    logging.warning(
+        "%d of %s not fit the degradation that they were restored for, and are likely to be worse "
+        "than before: another blur, or none, or another boundary (--boundary=reflect for a "
+        "camera's). The worst is %s: %s.",
+        len(misfits),
+        "1 photograph does" if len(fits) == 1 else f"{len(fits)} photographs do",
+        printable(worst),
+        misfits[worst],
+    )
 
 
 def _restore_jobs(attempt, jobs):
@@ -204,6 +231,7 @@ def restore_file(
     max_memory: int | None = None,
     skip_existing: bool = False,
     report: Callable[[float], None] | None = None,
+    fits: dict[Path, Fit] | None = None,
 ) -> str | None:
     """Restores one image, and tells in the log what its results could not keep.
 
@@ -211,6 +239,7 @@ def restore_file(
         restorer, max_memory, skip_existing: as for `restore_files`.
         job: the image and its results.
         report: called with the share of the image that is done, from time to time.
+        fits: takes, by its path, how well the image fits what the restorer restores.
 
     Returns:
         None, or why it could not be restored.
@@ -219,7 +248,7 @@ def restore_file(
         try:
             _check_header(restorer, job.path, max_memory)
             photograph = read_photograph(job.path)
-            pixels = restorer.restore_photograph(photograph, job.path, max_memory, report)
+            pixels, fit = restorer.restore_and_compare(photograph, job.path, max_memory, report)
             lost = _write(restorer, job, photograph, pixels, skip_existing)
         except tf.errors.ResourceExhaustedError:
             raise
@@ -233,6 +262,9 @@ def restore_file(
         return f"Not enough memory for {job.path}; with a smaller --max_memory it takes less."
     if notes := [*photograph.notes, *lost]:
         logging.info("%s: %s.", job.path, ", ".join(notes))
+    if fit is not None and fits is not None:
+        fits[job.path] = fit
+        logging.debug("%s: %s.", job.path, fit)
     return None
 
 

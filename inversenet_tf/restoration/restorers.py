@@ -3,20 +3,23 @@
 import abc
 import dataclasses
 import functools
+import numbers
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from inversenet_tf.imaging.checks import check_at_least, check_choice, check_positive
 from inversenet_tf.imaging.config import BOUNDARIES
 from inversenet_tf.imaging.config_parsing import config_from_dict
-from inversenet_tf.imaging.files.images import PILLOW_MODES, to_channels
+from inversenet_tf.imaging.files.images import PILLOW_MODES, is_gray, to_channels
 from inversenet_tf.imaging.files.paths import taken_literally
 from inversenet_tf.imaging.files.photographs import Photograph
 from inversenet_tf.imaging.inputs import as_told
+from inversenet_tf.imaging.physics.degradation import Degradation, Fit
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.arrays import to_batch
 from inversenet_tf.restoration.footprint import SCRATCH, peak_bytes_per_pixel
@@ -32,6 +35,7 @@ INTERMEDIATE = "restore_with_intermediate"
 FROM_BYTES = "restore_bytes"
 WITH_KERNEL = "restore_with_kernel"
 FROM_BYTES_WITH_KERNEL = "restore_bytes_with_kernel"
+DESCRIBE = "describe"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +65,12 @@ class ImageSpec:
 def spec_of(model: "InverseNet") -> ImageSpec:
     """The `ImageSpec` of an `InverseNet`."""
     channels, multiple = model.measured_channels, model.multiple
+    if model.fixed_size is not None:
+        height, width = model.fixed_size
+        raise ValueError(
+            "Expected a network for images of any size, as photographs and exports need it. "
+            f"Received: one for {height}x{width} pixels alone, which restores arrays of that size"
+        )
     estimates = model.frozen_restore()
 
     def restore(measurements):
@@ -94,6 +104,29 @@ def spec_from(metadata):
     return spec
 
 
+def degradation_from(metadata: dict) -> Degradation | None:
+    """What the metadata of an export, or of a LiteRT file, tell of the operator and the noise.
+
+    Raises:
+        ValueError: something that no operator has.
+    """
+    fields = metadata.get("degradation")
+    return None if fields is None else Degradation.from_dict(fields)
+
+
+def as_gray_as(pixels: np.ndarray, restored: np.ndarray, measured_channels: int) -> np.ndarray:
+    """The restored pixels, gray where a photograph is, unless the network is one that colours.
+
+    What is gray but stored in colours stays so, without the faint colours of a network.
+    """
+    channels = pixels.shape[-1]
+    if channels < measured_channels:
+        return to_channels(restored, 1)
+    if channels == measured_channels == restored.shape[-1] == 3 and is_gray(pixels):
+        return to_channels(to_channels(restored, 1), 3)
+    return restored
+
+
 class Restorer(abc.ABC):
     """A trained model in use, as a function of arrays, wherever it comes from.
 
@@ -108,9 +141,12 @@ class Restorer(abc.ABC):
 
     Attributes:
         spec: the `ImageSpec`.
+        degradation: the `Degradation` that it restores; None where nothing is known of it.
     """
 
     spec: ImageSpec
+    degradation: Degradation | None = None
+    _has_warned = False
 
     @property
     def measured_channels(self) -> int:
@@ -147,7 +183,46 @@ class Restorer(abc.ABC):
         if kernel is not None or noise is not None:
             return self.told(kernel, noise)(images)
         batch, undo = to_batch(images, self.measured_channels)
-        return undo(self.estimates(batch)["restored"])
+        restored = self.estimates(batch)["restored"]
+        self._warn_of_misfits(self.fit(*pair) for pair in zip(batch, restored, strict=True))
+        return undo(restored)
+
+    def fit(self, measured: np.ndarray, restored: np.ndarray) -> Fit | None:
+        """Whether a measurement came about as the restorer takes it to.
+
+        What is restored, degraded again, is the measurement but for noise, rounding and what the
+        restorer leaves. Where it is further away, the blur was another: the restoration is then
+        likely to be worse than the measurement.
+
+        Args:
+            measured: [height, width, channels], in [0, 1] or as integers.
+            restored: what the restorer made of it.
+
+        Returns:
+            None where the restorer knows no operator, or the image is too small to tell.
+        """
+        if self.degradation is None:
+            return None
+        return self.degradation.fit(np.asarray(measured), np.asarray(restored))
+
+    def _warn_of_misfits(self, fits):
+        """Logs the worst of some measurements that do not fit, once for each restorer."""
+        misfits = () if self._warned() else [fit for fit in fits if fit and not fit.fits]
+        if misfits:
+            self._set_warned()
+            worst = max(misfits, key=lambda fit: fit.residual / fit.explained)
+            logging.warning(
+                "A measurement does not fit the degradation that it is restored for: %s. The "
+                "restoration is likely to be worse than it. Further ones are not named; a "
+                "restorer's `fit` tells of each.",
+                worst,
+            )
+
+    def _warned(self):
+        return self._has_warned
+
+    def _set_warned(self):
+        self._has_warned = True
 
     def told(self, kernel: np.ndarray | None, noise: float | None = None) -> "Restorer":
         """The same model, told which blur its measurements have.
@@ -171,7 +246,7 @@ class Restorer(abc.ABC):
             )
         if kernel is None:
             raise ValueError("Expected a kernel, too, where the noise is told. Received: none")
-        if noise is not None and not 0 <= noise < 1:
+        if noise is not None and not (isinstance(noise, numbers.Real) and 0 <= noise < 1):
             raise ValueError(f"Expected a noise in [0, 1). Received: {noise}")
         from inversenet_tf.imaging.physics.kernels import (
             blur_kernel,
@@ -200,11 +275,22 @@ class Restorer(abc.ABC):
         Returns:
             The pixels, of the photograph's type: [height * scale, width * scale, 1 or 3].
         """
+        restored, fit = self.restore_and_compare(photograph, path, max_memory, report)
+        self._warn_of_misfits([fit])
+        return restored
+
+    def restore_and_compare(
+        self,
+        photograph: Photograph,
+        path: str | Path | None = None,
+        max_memory: int | None = None,
+        report: Callable[[float], None] | None = None,
+    ) -> tuple[np.ndarray, Fit | None]:
+        """(what `restore_photograph` gives, how well the photograph fits, as `fit` tells it)."""
         measured = to_channels(photograph.pixels, self.measured_channels)
         restored = restore_pixels(self, measured, max_memory, report)
-        if photograph.pixels.shape[-1] < measured.shape[-1]:
-            return to_channels(restored, 1)
-        return restored
+        fit = self.fit(measured, restored)
+        return as_gray_as(photograph.pixels, restored, measured.shape[-1]), fit
 
     def close(self) -> None:  # noqa: B027 (most kinds have nothing open)
         """Ends what a restorer has open: the connections to a server; else nothing."""
@@ -254,6 +340,12 @@ class InformedRestorer(Restorer):
     def close(self) -> None:
         self._restorer.close()
 
+    def _warned(self):
+        return self._restorer._warned()
+
+    def _set_warned(self):
+        self._restorer._set_warned()
+
 
 class ToldRestorer(InformedRestorer):
     """A restorer that was told the kernel and the noise of all its measurements."""
@@ -262,6 +354,12 @@ class ToldRestorer(InformedRestorer):
         super().__init__(restorer)
         self._kernel = kernel
         self._noise = noise
+
+    @property
+    def degradation(self) -> Degradation:
+        """With the kernel and the noise that it was told."""
+        known = self._restorer.degradation or Degradation(None, self._restorer.scale)
+        return known.told(self._kernel, self._noise)
 
     def estimates(self, measurements):
         count, size = len(measurements), tuple(np.shape(measurements)[1:3])
@@ -278,9 +376,15 @@ class ToldRestorer(InformedRestorer):
 
 
 class ModelRestorer(Restorer):
-    """A trained `InverseNet`, with its present weights, as one compiled function for every size."""
+    """A trained `InverseNet`, with its present weights, as one compiled function for every size.
 
-    def __init__(self, model: "InverseNet"):
+    Args:
+        model: the `InverseNet`.
+        degradation: what it was trained for, where that is known.
+    """
+
+    def __init__(self, model: "InverseNet", degradation: Degradation | None = None):
+        self.degradation = degradation
         restore = model.frozen_restore()
         channels = model.measured_channels
         signature = [tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")]
@@ -307,6 +411,12 @@ class ModelRestorer(Restorer):
         return spec_of(self._model)
 
     def estimates(self, measurements, kernels=None, noise_sigmas=None):
+        size, expected = tuple(np.shape(measurements)[1:3]), self._model.fixed_size
+        if expected not in (None, size):
+            raise ValueError(
+                "Expected measurements of {}x{} pixels, the only ones that this network takes. "
+                "Received: {}x{}".format(*expected, *size)
+            )
         if kernels is None:
             restored = self._restore(measurements)
         else:
@@ -335,6 +445,7 @@ class ExportedRestorer(Restorer):
                 f"{metadata.get('model')}."
             )
         self.spec = spec_from(metadata)
+        self.degradation = degradation_from(metadata)
         if not trusted:
             check_operations(path)
         with taken_literally(path) as literal:

@@ -8,6 +8,7 @@ from absl import logging
 
 from inversenet_tf.imaging.files.images import ImageReadError
 from inversenet_tf.imaging.files.photographs import Photograph, read_photograph
+from inversenet_tf.imaging.physics.degradation import Fit
 from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate, estimate_kernel
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import InformedRestorer, Restorer
@@ -49,18 +50,18 @@ class UnknownBlurRestorer(InformedRestorer):
         self._noise, self._shared = noise, shared
         self._boundary, self._gamma = boundary, gamma
 
-    def restore_photograph(
+    def restore_and_compare(
         self,
         photograph: Photograph,
         path: str | Path | None = None,
         max_memory: int | None = None,
         report: Callable[[float], None] | None = None,
-    ) -> np.ndarray:
+    ) -> tuple[np.ndarray, Fit | None]:
         """As every restorer's; the kernel is sought in the whole photograph, not in its tiles."""
         told = self._told(photograph.pixels, path or "The photograph")
         if told is None:
-            return photograph.pixels
-        return told.restore_photograph(photograph, path, max_memory, report)
+            return photograph.pixels, None
+        return told.restore_and_compare(photograph, path, max_memory, report)
 
     def estimates(self, measurements, kernels=None, noise_sigmas=None):
         if kernels is not None:

@@ -1,4 +1,5 @@
 import contextlib
+import gc
 import json
 import os
 import shutil
@@ -269,3 +270,24 @@ def test_random_layers_go_on_where_they_were(tmp_path, one_device):
         checkpoints.restore(other.state, tmp_path)
         answers = [network(ones, training=True) for network in other.networks.values()]
         np.testing.assert_array_equal(answers, expected)
+
+
+def test_a_state_that_does_not_fit_is_told_in_one_line(tmp_path, caplog):
+    """And not in one for every value that TensorFlow has left over."""
+    many = {f"number_{index}": tf.Variable(1.0) for index in range(50)}
+    checkpoints.save(many, 1, tmp_path)
+    for restore in (checkpoints.restore, checkpoints.restore_part):
+        with pytest.raises(OSError, match="Cannot read the checkpoint") as fault:
+            restore({"other": tf.Variable(1.0)}, tmp_path)
+        gc.collect()
+        assert "\n" not in str(fault.value) and len(str(fault.value)) < 600
+        assert not caplog.messages
+
+
+@pytest.mark.parametrize("content", ["[]", "3", "[" * 100_000, ""])
+def test_scores_that_were_edited(tmp_path, caplog, content):
+    saved(tmp_path, 1, 2)
+    (tmp_path / "step-00000002" / "scores.json").write_text(content)
+    assert checkpoints.last_scores(tmp_path) == {}
+    assert "Cannot read the scores" in caplog.text
+    assert restored(tmp_path) == (tmp_path / "step-00000001", 1.0)

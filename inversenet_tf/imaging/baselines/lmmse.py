@@ -4,12 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from inversenet_tf.imaging.arrays import as_batch
-from inversenet_tf.imaging.physics.solvers import (
-    ASSUMED_NOISE,
-    ROUNDING_VARIANCE,
-    solve,
-    solve_without_border,
-)
+from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
+from inversenet_tf.imaging.physics.solvers import ASSUMED_NOISE, solve, solve_without_border
 from inversenet_tf.imaging.physics.spectra import Spectrum
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.fft
 
 from inversenet_tf.imaging.arrays import as_batch
-from inversenet_tf.imaging.baselines.wiener import ROUNDING_VARIANCE
+from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 
 # What the shrinkage thresholds fall from and to, in units of [0, 1]; see `tv_l1`.
 THRESHOLDS = (0.1, 0.001)

@@ -4,9 +4,8 @@ import numpy as np
 from skimage.restoration import wiener as wiener_hunt
 
 from inversenet_tf.imaging.arrays import as_batch
-from inversenet_tf.imaging.files.images import WHITE
+from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 
-ROUNDING_VARIANCE = 1.0 / 12.0 / WHITE**2  # of the error that storage in 8 bits leaves
 # Of a natural image in [0, 1]: 0.017 on the photographs `photos` holds out, more on small crops.
 LAPLACIAN_VARIANCE = 2e-2
 

@@ -20,7 +20,8 @@ class Cached(ImageSource):
     def __init__(self, source):
         super().__init__(source.spec, source.names)
         self.paired = source.paired
-        self.files = source.files
+        self.files, self.measured_files = source.files, source.measured_files
+        self.marks = source.marks
         self._source = source
         # Two threads may load the same image, with the same result; setting an item is atomic.
         self._kept = [None] * len(source)

@@ -81,6 +81,10 @@ class Pairs(ImageSource):
     def files(self):
         return [sharp for sharp, _ in self._paths]
 
+    @property
+    def measured_files(self):
+        return [degraded for _, degraded in self._paths]
+
     def load(self, index):
         return self.load_part(index, None)
 

@@ -58,6 +58,7 @@ class Prepared(ImageSource):
         counts = [shard.count for shard in self._shards]
         self._shard_numbers = np.repeat(np.arange(len(counts)), counts)[chosen]
         self._records = np.concatenate([np.arange(count) for count in counts])[chosen]
+        self.marks = [self._shards[number].mark for number in self._shard_numbers]
         self._channels = channels
 
     def load(self, index):
@@ -79,6 +80,7 @@ class Shard:
         self._path = directory / file
         self._bytes = bytes
         self._sha256 = sha256
+        self.mark = bytes, int.from_bytes(sha256[:7].encode(), "big")
         self._reader = None
         self._lock = threading.Lock()  # old readers of array_record are not for several threads
 

@@ -25,11 +25,16 @@ class ImageSource:
         paired: whether `load` also returns a measurement of the user's own.
         labels: int array [len], the class of every image, or None where it is not known.
         files: the path of every image's own file; empty where it has none.
+        measured_files: of every pair, that of the measurement.
+        marks: of images that lie together in files, a pair of numbers for each, which differs where
+            the content of its file does.
     """
 
     paired = False
     labels = None
     files = ()
+    measured_files = ()
+    marks = ()
 
     def __init__(self, spec, names):
         self.spec = spec

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from inversenet_tf.imaging.files.memory import check_fits
+from inversenet_tf.imaging.files.paths import check_regular
 
 HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -24,6 +25,7 @@ def read_array(path):
     """
     path = Path(path).expanduser()
     try:
+        check_regular(path)
         with open(path, "rb") as file:
             return _array(file, path.stat().st_size)
     except Exception as error:  # a damaged header fails in any way
@@ -34,6 +36,7 @@ def read_arrays(path):
     """{name: array} of a `.npz` file, with the errors of `read_array`."""
     path = Path(path).expanduser()
     try:
+        check_regular(path)
         with zipfile.ZipFile(path) as archive:
             check_unpacked(archive)
             arrays = {}

@@ -21,9 +21,12 @@ def written_aside(path):
     nothing stays behind, and what stood at `path` still stands.
 
     Raises:
+        ValueError: a device, a pipe or a socket has this path, which would be replaced.
         OSError: the disk is full or read-only, also where TensorFlow says so in its own way.
     """
     path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError(f"Expected a file that can be replaced. Received: {path}, which is none")
     aside = partial_directory(path)
     # Two processes, or threads, that write the same path take turns.
     with held(aside, wait=True):

@@ -1,5 +1,7 @@
 """Many images as one: grids for TensorBoard and figures with captions for files."""
 
+import warnings
+
 import numpy as np
 
 from inversenet_tf.imaging.files.atomic import written_aside
@@ -55,5 +57,7 @@ def comparison_figure(path, rows, footer="", width=2.6):
             axis.set_xticks([])
             axis.set_yticks([])
     figure.supxlabel(printable(footer), fontsize=7, parse_math=False)
-    with written_aside(path) as partial:
+    # Of a name's characters that no font has, boxes are drawn, which shows by itself.
+    with written_aside(path) as partial, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
         figure.savefig(partial, dpi=160, format="png")

@@ -20,6 +20,7 @@ from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.deep_pixels import deep_pixels, is_deep
 from inversenet_tf.imaging.files.headers import check_header, decoded_bytes
 from inversenet_tf.imaging.files.memory import Budget, check_fits
+from inversenet_tf.imaging.files.paths import check_regular
 from inversenet_tf.imaging.wording import counted
 
 IMAGE_SUFFIXES = (
@@ -85,6 +86,8 @@ def opened(file, name):
         if refusal := kinds.why_refused(name):
             raise ValueError(refusal)
         kinds.prepare_for(file)
+        if isinstance(file, str | os.PathLike):
+            check_regular(file)
         with Image.open(file, formats=_known_formats()) as image:
             kinds.check_kind(image)
             check_header(image)
@@ -313,6 +316,15 @@ def to_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     return np.round(luma).astype(pixels.dtype)[..., np.newaxis]
 
 
+def is_gray(pixels: np.ndarray) -> bool:
+    """Whether all channels of an image are the same."""
+    # Colours show in a few pixels already.
+    return all(
+        np.array_equal(part[..., :1].repeat(part.shape[-1] - 1, -1), part[..., 1:])
+        for part in (pixels[..., ::16, ::16, :], pixels)
+    )
+
+
 def write_image(path: str | Path, image: np.ndarray) -> None:
     """Writes one image [height, width, 1 or 3] in [0, 1] as 8-bit PNG, whole or not at all.
 
@@ -323,7 +335,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     """
     from inversenet_tf.imaging.arrays import in_unit_range  # which builds on this module
 
-    pixels = to_uint8(in_unit_range(image, "an image"))
+    pixels = to_uint8(in_unit_range(image, "images"))
     if pixels.ndim != 3 or pixels.shape[-1] not in PILLOW_MODES or not pixels.size:
         raise ValueError(
             f"Expected an image [height, width, 1 or 3]. Received: shape {pixels.shape}"
@@ -367,10 +379,14 @@ def list_images(directory):
     directory = Path(directory).expanduser()
     if not directory.is_dir():
         raise ValueError(f"Expected a directory of images. Received: {directory}, which is none.")
-    paths = [path for path in files_below(directory) if _is_named_image(path)]
+    present = files_below(directory)
+    paths = [path for path in present if _is_named_image(path)]
     if not paths:
+        files = counted(len(present), "other file") if present else "none"
+        refusals = sorted({reason for reason in map(kinds.why_refused, present) if reason})
+        files = "; ".join([files, *refusals])
         raise ValueError(
-            f"Expected images ({' '.join(IMAGE_SUFFIXES)}) below {directory}. Received: none."
+            f"Expected images ({' '.join(IMAGE_SUFFIXES)}) below {directory}. Received: {files}."
         )
     return paths
 

@@ -4,6 +4,7 @@ import json
 import math
 
 from inversenet_tf.imaging.files.atomic import written_aside
+from inversenet_tf.imaging.files.paths import check_regular
 
 
 def write_json(path, content):
@@ -31,6 +32,7 @@ def read_json(path):
         ValueError: it holds something else.
     """
     try:
+        check_regular(path)
         content = json.loads(path.read_text())
     except (ValueError, RecursionError) as error:  # no JSON, no text, or nested without end
         raise ValueError(f"Expected JSON in {path}. Received: {error}") from error

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import stat
 import tempfile
 from pathlib import Path
 
@@ -71,12 +72,46 @@ def canonical_path(path, base="."):
     return path and os.path.realpath(os.path.join(base, os.path.expanduser(path)))
 
 
+def check_outside(directory, *specs):
+    """Raises ValueError where results would be written among the images that are read.
+
+    They would be taken for images by whoever reads these next.
+
+    Args:
+        directory: of the results.
+        specs: of the sources of images.
+    """
+    place = canonical_path(directory)
+    for spec in specs:
+        kind, _, folders = canonical_source(spec).partition(":")
+        for folder in folders_in(folders) if kind in ("folder", "pairs") else ():
+            if os.path.commonpath([place, folder]) == folder:
+                raise ValueError(
+                    f"Expected a work directory outside of the images in {folder}. Received: "
+                    f"{directory}"
+                )
+
+
+def check_regular(path):
+    """Raises ValueError where a pipe, a socket or a device would be waited for, or never end."""
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise ValueError(f"expected a file, received a pipe, a socket or a device: {path}")
+
+
+def check_named(path):
+    """Raises ValueError for an empty text, as of a variable that was not set: it is no place."""
+    if not os.fspath(path):
+        raise ValueError("Expected a path. Received: an empty text; the current directory is .")
+
+
 def check_utf8(path):
-    """Raises ValueError for a path that TensorFlow can neither write nor read.
+    """Raises ValueError for a path that TensorFlow can neither write nor read, and for none.
 
     Returns:
         The path as a `Path`.
     """
+    check_named(path)
     path = Path(path).expanduser()
     try:
         str(path).encode()

@@ -67,7 +67,7 @@ def check_replaceable(results, images, overwrite):
     directories = [result for result in existing if result.is_dir()]
     if directories:
         raise ValueError(f"Expected results to be files. Received: {directories[0]}, a directory.")
-    originals = {_identity(image) for image in images}
+    originals = {_identity(image) for image in images if image.exists()}  # a link may lead nowhere
     for result in existing:
         if _identity(result) in originals:
             raise ValueError(

@@ -3,50 +3,11 @@
 import numpy as np
 import scipy.ndimage
 
-from inversenet_tf.imaging.files.images import from_integers
-
 PATCH = 192  # side in pixels: with a margin of 24, 216, which suits a Fourier transform
 PIXELS = 4 * PATCH**2  # at most, of all patches together
 SATURATED = 0.995  # from which a pixel counts as white
 MOST_SATURATED = 0.02  # share of such pixels in a patch
 LEAST_CONTRAST = 3.0  # of a patch's edges to its noise
-
-
-def images_of(images: np.ndarray | list[np.ndarray]) -> list[np.ndarray]:
-    """One image, a batch or a list, as float32 [height, width, 1 or 3] each, in [0, 1].
-
-    Args:
-        images: [height, width], [height, width, channels], [batch, height, width, channels], or a
-            list of images of any sizes; with 1, 3 or 4 channels (the fourth is left out), in
-            [0, 1] or integers of 8 or 16 bits.
-
-    Raises:
-        ValueError: another rank, number of channels or range, or no image.
-    """
-    if not isinstance(images, list | tuple):
-        array = np.asarray(images)
-        images = list(array) if array.ndim == 4 else [array]
-    if not images:
-        raise ValueError("Expected at least one image. Received: none")
-    return [_image_of(np.asarray(image)) for image in images]
-
-
-def _image_of(array):
-    image = array[..., np.newaxis] if array.ndim == 2 else array
-    if image.ndim != 3 or image.shape[-1] not in (1, 3, 4):
-        raise ValueError(
-            "Expected images [height, width] or [height, width, channels] with 1, 3 or 4 channels. "
-            f"Received: {array.shape}"
-        )
-    if image.dtype in (np.uint8, np.uint16):
-        image = from_integers(image)
-    image = image[..., :3].astype(np.float32)
-    if not np.isfinite(image).all() or image.min() < -0.5 or image.max() > 1.5:
-        raise ValueError(
-            "Expected finite values in [0, 1], or integers of 8 or 16 bits. "
-            f"Received: {image.min():.4g} to {image.max():.4g}"
-        )
-    return image
 
 
 def informative_patches(lumas: list[np.ndarray], noise: float) -> np.ndarray:

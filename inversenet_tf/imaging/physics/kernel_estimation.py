@@ -18,6 +18,7 @@ import numpy as np
 import skimage.restoration
 import threadpoolctl
 
+from inversenet_tf.imaging.arrays import images_of
 from inversenet_tf.imaging.checks import check_positive
 from inversenet_tf.imaging.files.images import LUMA
 from inversenet_tf.imaging.physics.blur_model import (
@@ -29,10 +30,7 @@ from inversenet_tf.imaging.physics.blur_model import (
     noise_beside_blur,
     sparse_estimate,
 )
-from inversenet_tf.imaging.physics.informative import (
-    images_of,
-    informative_patches,
-)
+from inversenet_tf.imaging.physics.informative import informative_patches
 from inversenet_tf.imaging.physics.kernel_least_squares import non_negative_least_squares
 from inversenet_tf.imaging.physics.kernel_shape import (
     centred,

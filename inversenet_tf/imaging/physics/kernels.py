@@ -185,6 +185,8 @@ def blur_kernel(values, where=""):
     Raises:
         ValueError: values of another shape, that are negative or not finite, or only zeros.
     """
+    if np.iscomplexobj(values):
+        raise ValueError(f"Expected a matrix, or three, {KERNEL_VALUES}{where}. Received: complex")
     kernel = np.asarray(values, np.float64)
     if not _is_kernel(kernel):
         least = kernel.min() if kernel.size else "none"

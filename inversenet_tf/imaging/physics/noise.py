@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from inversenet_tf.imaging.files.images import WHITE
 
+ROUNDING_VARIANCE = 1.0 / 12.0 / WHITE**2  # of the error that storage in 8 bits leaves
+
 
 def round_to_8_bits(measurements):
     """Clips to [0, 1] and rounds to the nearest of the 256 values a stored image can hold."""

@@ -19,7 +19,6 @@ from inversenet_tf.imaging.physics.spectra import Spectrum
 # What to multiply a noise variance by: images are no Gaussian process, and on the photographs that
 # the package trains on 3 is better than 1 (32.90 dB instead of 32.76; 1 to 40 were tried).
 ASSUMED_NOISE = 3.0
-ROUNDING_VARIANCE = 1.0 / 12.0 / 255.0**2  # of the error that storage in 8 bits leaves
 
 
 def solve(

@@ -1,3 +1,4 @@
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -63,3 +64,13 @@ def test_the_longest_name_that_a_disk_takes(tmp_path):
 def test_tensorflow_errors_name_the_path(tmp_path):
     with pytest.raises(OSError, match="Cannot write .*model"), written_aside(tmp_path / "model"):
         raise tf.errors.ResourceExhaustedError(None, None, "no space left")
+
+
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with (
+        pytest.raises(ValueError, match="can be replaced. Received: .*pipe"),
+        written_aside(tmp_path / "pipe") as partial,
+    ):
+        partial.write_text("content")
+    assert (tmp_path / "pipe").is_fifo() and [p.name for p in tmp_path.iterdir()] == ["pipe"]

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from PIL import Image
 
 from inversenet_tf.imaging.files.grids import comparison_figure, image_grid
@@ -22,3 +23,8 @@ def test_figure_holds_images_of_several_sizes(tmp_path):
     comparison_figure(tmp_path / "figure.png", rows, footer="how it was made")
     assert Image.open(tmp_path / "figure.png").size[0] > 300
     assert [p.name for p in tmp_path.iterdir()] == ["figure.png"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_name_in_letters_that_no_font_has(tmp_path):
+    comparison_figure(tmp_path / "a.png", [[(np.zeros((8, 8, 3)), "照片")]], "文件夹:照片")

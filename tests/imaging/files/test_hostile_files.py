@@ -1,6 +1,7 @@
 """Files that claim more than they hold, or more than there is memory for: one line, no memory."""
 
 import io
+import os
 import struct
 import threading
 import zipfile
@@ -15,6 +16,8 @@ from PIL import Image, PngImagePlugin
 from inversenet_tf.engine.keras_files import load_keras
 from inversenet_tf.imaging.files import images as files
 from inversenet_tf.imaging.files.arrays import read_array, read_arrays
+from inversenet_tf.imaging.files.images import read_image
+from inversenet_tf.imaging.files.json import read_json
 from inversenet_tf.imaging.files.memory import Budget
 from inversenet_tf.imaging.files.photographs import read_photograph
 from inversenet_tf.restoration.photographs import restore_files
@@ -218,3 +221,10 @@ def test_training_and_restoring_agree_on_deep_pixels(values, tmp_path):
             read(tmp_path / "deep.tif")
         said.add(str(error.value))
     assert len(said) == 1
+
+
+@pytest.mark.parametrize("read", [read_image, read_array, read_arrays, read_json])
+def test_a_pipe_is_not_waited_for(tmp_path, read):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="a pipe, a socket or a device"):
+        read(tmp_path / "a.png")

@@ -1,8 +1,12 @@
 """Images and their results, paired before any work."""
 
+import numpy as np
 import pytest
+from fake_restorers import FakeRestorer
 
+from inversenet_tf.imaging.files.images import write_image
 from inversenet_tf.imaging.files.targets import pair_with_targets
+from inversenet_tf.restoration.photographs import restore_files
 
 
 @pytest.fixture
@@ -99,3 +103,14 @@ def test_nothing_to_restore(folder, tmp_path):
         pair_with_targets(tmp_path, tmp_path / "images")
     with pytest.raises(ValueError, match="directory to write to. Received: .*b.jpg"):
         pair_with_targets(folder, folder / "b.jpg")
+
+
+def test_a_link_that_leads_nowhere_is_no_reason_to_stop(tmp_path):
+    """It is named once it is opened, as any file that cannot be read."""
+    (tmp_path / "in").mkdir()
+    write_image(tmp_path / "in" / "a.png", np.zeros((4, 4, 3)))
+    (tmp_path / "in" / "b.png").symlink_to("nowhere")
+    names = [path.name for path, _ in pair_with_targets(tmp_path / "in", tmp_path / "out")]
+    assert names == ["a.png", "b.png"]
+    restored, skipped = restore_files(FakeRestorer(), tmp_path / "in", tmp_path / "out")
+    assert len(restored) == 1 and "No such file" in skipped[str(tmp_path / "in" / "b.png")]

@@ -7,12 +7,11 @@ import tensorflow as tf
 
 from inversenet_tf.imaging.metrics import psnr
 from inversenet_tf.imaging.physics.kernels import chromatic, gaussian, linear_motion
-from inversenet_tf.imaging.physics.noise import round_to_8_bits
+from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE, round_to_8_bits
 from inversenet_tf.imaging.physics.operators import Blur, Compose, Downsampling, SpectralMean
 from inversenet_tf.imaging.physics.solvers import (
     GOOD_SIZES,
     LADDER,
-    ROUNDING_VARIANCE,
     expected_error,
     extended_periodically,
     solve,

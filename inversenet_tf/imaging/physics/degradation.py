@@ -1,0 +1,227 @@
+"""What is known of how measurements came about, y = N(A(x)), and whether a measurement fits it."""
+
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+
+from inversenet_tf.imaging.arrays import as_floats
+from inversenet_tf.imaging.config import NoiseConfig, OperatorConfig
+from inversenet_tf.imaging.config_parsing import config_from_dict
+from inversenet_tf.imaging.files.images import WHITE
+from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
+
+# What A(restored) may miss of a measurement that fits, as a fraction of its contrast. On the
+# photographs for training the closed form misses 0.03 to 0.14 of measurements that fit, 0.10 to
+# 0.34 where they were stored as JPEG of quality 90, and 1.0 to 5 where the blur was another.
+UNEXPLAINED = 0.6
+UNEXPLAINED_SCORE = "unexplained"  # its name among the scores of a checkpoint
+TILE = 96  # pixels of a measurement, the side of the parts that are looked at
+MOST_TILES = 4
+CANDIDATES = 8  # places of a tile, along each side of a photograph
+LEAST_SIDE = 16  # of what remains without the border, so that it tells something
+# Beyond these a sensor has cut off the light, of which no operator knows.
+BLACK, WHITE_LEVEL = 1.0 / WHITE, 1.0 - 1.0 / WHITE
+
+
+@dataclasses.dataclass(frozen=True)
+class Degradation:
+    """The operator A, a blur, then downsampling, then the mean of the channels, and the noise.
+
+    Attributes:
+        kernel: rows of the kernel, of numbers or of one a channel; [[1.0]] where nothing is
+            blurred. None where it is told with each measurement.
+        scale: image pixels, along each side, to one of the measurement.
+        to_gray: whether a measurement is the mean of the channels.
+        noise_sigma: standard deviation of the sensor's noise.
+        unexplained: what A(restored) misses of measurements that fit, as a fraction of their
+            contrast.
+    """
+
+    kernel: list | None
+    scale: int = 1
+    to_gray: bool = False
+    noise_sigma: float = 0.0
+    unexplained: float = UNEXPLAINED
+
+    @classmethod
+    def of(
+        cls,
+        operator: OperatorConfig,
+        noise: NoiseConfig,
+        kernel: np.ndarray | None,
+        unexplained: float = 0.0,
+    ) -> "Degradation":
+        """That of the sections of a config.
+
+        Args:
+            operator, noise: the sections.
+            kernel: of the operator; None where it has none.
+            unexplained: what a model was found to miss of measurements that fit; twice as much is
+                allowed, and never less than `UNEXPLAINED`.
+        """
+        if not operator.is_varied:
+            kernel = [[1.0]] if kernel is None else np.asarray(kernel, np.float64).tolist()
+        return cls(
+            kernel,
+            operator.scale,
+            operator.name == "joint",
+            0.0 if noise.custom else noise.gaussian_sigma,
+            max(UNEXPLAINED, 2.0 * unexplained),
+        )
+
+    @classmethod
+    def from_dict(cls, fields: dict) -> "Degradation":
+        """What `dataclasses.asdict` made of one, out of a file.
+
+        Raises:
+            ValueError: other fields, or values that no degradation has.
+        """
+        found = config_from_dict(cls, fields)
+        try:
+            kernel = np.asarray([[1.0]] if found.kernel is None else found.kernel, np.float64)
+        except TypeError as error:  # of what is no number
+            raise ValueError(f"Expected numbers as kernel. Received: {error}") from error
+        is_kernel = kernel.ndim == 2 or kernel.shape[2:] == (3,)
+        if not (is_kernel and kernel.size and np.isfinite(kernel).all()):
+            raise ValueError(f"Expected a matrix, or three, as kernel. Received: {kernel.shape}")
+        numbers = (found.noise_sigma, found.unexplained)
+        if found.scale < 1 or not all(math.isfinite(n) and n >= 0 for n in numbers):
+            raise ValueError(f"Expected a scale >= 1, a noise >= 0. Received: {fields}")
+        return found
+
+    def told(self, kernel: np.ndarray, noise_sigma: float) -> "Degradation":
+        """The same with the kernel and the noise that are told."""
+        return dataclasses.replace(self, kernel=kernel.tolist(), noise_sigma=noise_sigma)
+
+    def fit(self, measured: np.ndarray, restored: np.ndarray) -> "Fit | None":
+        """How well a measurement fits: A(restored) beside it, in a few parts of high contrast.
+
+        The border, which hangs on what is beyond the frame, and what is black or white count for
+        nothing.
+
+        Args:
+            measured: [height, width, channels], integers or in [0, 1].
+            restored: its restoration, [height * scale, width * scale, channels], of such values.
+
+        Returns:
+            None where too little remains of an image to tell, no kernel is known, or its channels
+            are not those of the images.
+
+        Raises:
+            ValueError: arrays of another rank or type, or of sizes that do not belong together.
+        """
+        sides = [side * self.scale for side in measured.shape[:2]]
+        if measured.ndim != 3 or restored.ndim != 3 or list(restored.shape[:2]) != sides:
+            raise ValueError(
+                f"Expected a measurement [height, width, channels] and its restoration, "
+                f"{self.scale} times as large. Received: shapes {measured.shape} and "
+                f"{restored.shape}"
+            )
+        if self.kernel is None:
+            return None
+        kernel = np.asarray(self.kernel, np.float32)
+        border = max(kernel.shape[:2]) // self.scale + 1
+        channels = restored.shape[-1]
+        if kernel.ndim == 3 and channels != kernel.shape[-1]:
+            return None
+        if measured.shape[-1] != (1 if self.to_gray else channels):
+            return None
+        places = _places(measured, border)
+        if not places:
+            return None
+        scale = self.scale
+        parts = np.stack([as_floats(measured[place]) for place in places])
+        again = self._again(
+            np.stack([as_floats(restored[_scaled(p, scale)]) for p in places]), kernel
+        )
+        inner = (slice(None), slice(border, -border), slice(border, -border))
+        return self._compared(parts[inner], again[inner])
+
+    def _again(self, images, kernel):
+        """A(images): what the operators of `operators.py` give, but at the border, at once."""
+        size = images.shape[1:3]
+        around = np.zeros((*size, images.shape[-1]))
+        around[: len(kernel), : kernel.shape[1]] = kernel if kernel.ndim == 3 else kernel[..., None]
+        centre = (-(len(kernel) // 2), -(kernel.shape[1] // 2))
+        transfer = np.fft.rfft2(np.roll(around, centre, (0, 1)), axes=(0, 1))
+        spectra = np.fft.rfft2(images, axes=(1, 2)) * transfer
+        phase = self.scale // 2
+        kept = slice(phase, None, self.scale)
+        blurred = np.fft.irfft2(spectra, size, axes=(1, 2))[:, kept, kept]
+        return blurred.mean(-1, keepdims=True) if self.to_gray else blurred
+
+    def _compared(self, measured, again):
+        counts = (measured > BLACK) & (measured < WHITE_LEVEL)
+        if counts.mean() < 0.1:
+            return None
+        residual = _root_mean_square((again - measured)[counts])
+        noise = math.sqrt(ROUNDING_VARIANCE + self.noise_sigma**2)
+        return Fit(residual, math.hypot(noise, self.unexplained * _contrast(measured)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """How far A(restored) is from a measurement, root mean squares, of white as 1.
+
+    Attributes:
+        residual: the distance.
+        explained: how large noise, rounding and what a restorer leaves may make it.
+    """
+
+    residual: float
+    explained: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether the measurement came about as it was taken to."""
+        return self.residual <= self.explained
+
+    def __str__(self) -> str:
+        return (
+            f"degraded again, its restoration is {WHITE * self.residual:.1f}/255 away from it, of "
+            f"which noise, rounding and detail explain {WHITE * self.explained:.1f}/255"
+        )
+
+
+def unexplained_of(measured: np.ndarray, fit: Fit) -> float:
+    """What a fit leaves of a measurement, as a fraction of its contrast."""
+    return fit.residual / max(_contrast(as_floats(measured)[np.newaxis]), 1.0 / WHITE)
+
+
+def _root_mean_square(values):
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+
+
+def _contrast(parts):
+    """The root mean square of the gradients of [parts, height, width, channels]."""
+    return math.hypot(*(_root_mean_square(np.diff(parts, axis=axis)) for axis in (1, 2)))
+
+
+def _scaled(place, scale):
+    """Where a part of a measurement is in the image."""
+    return tuple(slice(scale * side.start, scale * side.stop) for side in place)
+
+
+def _places(measured, border):
+    """(rows, columns) of the parts to look at, those of most contrast; none of a small image."""
+    side = min(TILE, *(size - 2 * border for size in measured.shape[:2]))
+    if side < LEAST_SIDE:
+        return []
+    side += 2 * border
+    starts = [
+        sorted(set(np.linspace(0, size - side, min(CANDIDATES, -(-size // side))).astype(int)))
+        for size in measured.shape[:2]
+    ]
+    places = [
+        (slice(top, top + side), slice(left, left + side))
+        for top, left in itertools.product(*starts)
+    ]
+    if len(places) > MOST_TILES:
+        # Every other pixel is enough for a comparison.
+        thinned = (as_floats(measured[place][::2, ::2])[np.newaxis] for place in places)
+        contrasts = [_contrast(part) for part in thinned]
+        order = np.argsort(contrasts)[::-1][:MOST_TILES]
+        places = [places[index] for index in sorted(order)]
+    return places

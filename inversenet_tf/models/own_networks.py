@@ -1,0 +1,84 @@
+"""Networks of the caller's own: whether they can take a part, known before anything is written."""
+
+import re
+
+import keras
+import tensorflow as tf
+
+INPUTS = {"inverter": (1,), "denoiser": (1, 2)}  # how many a part may have
+SHOWN = 300  # characters of what a network said
+COLOURS_OF_TERMINALS = re.compile(r"\x1b\[\d*m")
+
+
+def check_own_network(part: str, network: keras.Model) -> None:
+    """Checks what can be seen of a network before images go through it.
+
+    Args:
+        part: "inverter" or "denoiser".
+        network: the caller's.
+
+    Raises:
+        ValueError: it is no Keras model, its inputs are not known yet, it has another number of
+            inputs or outputs than its part, or no weights to train.
+    """
+    if not isinstance(network, keras.Model):
+        raise ValueError(f"Expected {part} to be a Keras model. Received: {_named(network)}")
+    try:
+        inputs, outputs = network.inputs, network.outputs
+    except (AttributeError, ValueError):  # of a Sequential that is not built
+        inputs = outputs = None
+    if not inputs or not outputs:
+        raise ValueError(
+            f"Expected {part} to be a Keras model whose inputs are known: a functional one, or a "
+            "Sequential that begins with keras.Input((None, None, channels)) or is built by "
+            f".build((None, None, None, channels)). Received: {_named(network)} without inputs"
+        )
+    if len(inputs) not in INPUTS[part] or len(outputs) != 1:
+        wanted = " or ".join(map(str, INPUTS[part]))
+        raise ValueError(
+            f"Expected {part} to have {wanted} input and one output. Received: {len(inputs)} and "
+            f"{len(outputs)}"
+        )
+    for tensor in (*inputs, *outputs):
+        if len(tensor.shape) != 4 or tensor.shape[0] is not None or tensor.shape[3] is None:
+            raise ValueError(
+                f"Expected {part} to take and give images, (None, height, width, channels) of any "
+                f"batch. Received: {tensor.shape}"
+            )
+    if not network.trainable_variables:
+        raise ValueError(f"Expected {part} to have weights that are trained. Received: none")
+
+
+def check_gradients(model, inputs, parts: list[str]) -> None:
+    """Checks that the outputs of networks teach their weights.
+
+    Args:
+        model: the `InverseNet`.
+        inputs: of it.
+        parts: names of the networks.
+
+    Raises:
+        ValueError: none of a network's weights gets a gradient.
+    """
+    for part in parts:
+        network = model.networks[part]
+        variables = [weight.value for weight in network.trainable_variables]
+        with tf.GradientTape() as tape:
+            outputs = model.untrained_outputs(inputs)
+            key = "restored" if part == "denoiser" else next(iter(outputs))
+            total = tf.reduce_sum(outputs[key])
+        if all(gradient is None for gradient in tape.gradient(total, variables)):
+            raise ValueError(
+                f"Expected {part} to be differentiable. Received: one whose output gives none of "
+                "its weights a gradient"
+            )
+
+
+def one_line(error: Exception) -> str:
+    """What Keras or TensorFlow said, in one line of moderate length."""
+    said = " ".join(COLOURS_OF_TERMINALS.sub("", str(error)).split())
+    return said if len(said) <= SHOWN else f"{said[:SHOWN]}…"
+
+
+def _named(network):
+    return f"a {type(network).__name__}"
