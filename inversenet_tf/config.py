@@ -10,6 +10,7 @@ from inversenet_tf.imaging.checks import (
     check_positive,
 )
 from inversenet_tf.imaging.config import (
+    GIVEN,
     PRECISIONS,
     DataConfig,
     NoiseConfig,
@@ -196,13 +197,17 @@ class Config:
                 'Expected network.inverter "solver_unet" with operator.kernel "varied", as it is '
                 f"the one that is told the kernel. Received: {network.inverter!r}"
             )
-        if network.scaled_correction and (network.inverter, self.operator.name) != (
-            "solver_unet",
-            "blur",
-        ):
+        is_guessed = self.data.train.startswith("pairs:") and self.operator.kernel != "file"
+        if network.inverter == "solver_unet" and is_guessed and self.operator.kernel != GIVEN:
             raise ValueError(
-                'Expected network.inverter "solver_unet" and operator.name "blur" with '
-                f"network.scaled_correction. Received: {network.inverter!r} and "
+                'Expected network.inverter "unet" with pairs, or, where one blur made them, its '
+                'kernel as operator.kernel "file". Received: "solver_unet", which would begin with '
+                f"the kernel {self.operator.kernel!r}"
+            )
+        is_scaled = network.inverter == "solver_unet" and network.scaled_correction
+        if is_scaled and self.operator.name != "blur":
+            raise ValueError(
+                'Expected operator.name "blur" with network.scaled_correction. Received: '
                 f"{self.operator.name!r}"
             )
         if network.inverter == "neural_deblur" and self.operator.name != "blur":

@@ -85,14 +85,18 @@ def quickstart() -> Config:
     on_embedded_photographs(config)
     for_two_cores(config)
     # Paper: the U-Net imitates Eq. 3; here: it corrects the closed form of Eq. 3, which is 8 dB
-    # above the measurement before any training.
+    # above the measurement before any training, in units of the error that is expected of it.
     config.network.inverter = "solver_unet"
+    config.network.scaled_correction = True
     config.network.depth = 4  # Paper: 6, down to single pixels; here: what a blur of 9 pixels needs
-    config.network.dae_factor = 2  # the cheap option of a DAE for images of the measurement's size
+    config.network.width = 32  # Paper: 16
+    # Paper: the DAE refines; here: left out, with the discriminator, which taught it. Behind the
+    # corrected closed form it changed 36.06 dB to 36.04 dB, for five times the arithmetic.
+    config.network.denoiser = NONE
+    config.loss.adversarial_weight = 0.0
     config.data.size = 96
     config.data.margin = 0  # the closed form wants patches whose blur goes round their own border
     config.optimizer.learning_rate = 2e-3
-    config.optimizer.denoiser_factor = 0.2  # at the full rate the DAE's ReLUs die
     config.training.average = 0.98
     config.training.steps = 800
     config.training.steps_per_epoch = 200
@@ -105,11 +109,6 @@ def any_blur() -> Config:
     config.operator.kernel = "varied"
     config.operator.kernel_size = 27  # the largest of Levin's camera shakes has that side
     config.noise.gaussian_sigma = 0.03  # the largest
-    # Else strong noise rules the loss, and what has almost none gets worse.
-    config.network.scaled_correction = True
-    config.network.width = 32  # Table 3: 16; it costs 1.75 of the time, and brings 0.6 dB
-    config.network.denoiser = NONE  # the second stage has added nothing to this one yet
-    config.loss.adversarial_weight = 0.0
     config.training.steps = 4000
     config.training.steps_per_epoch = 500
     config.training.average = 0.995

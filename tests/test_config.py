@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from inversenet_tf import recipes
 from inversenet_tf.config import Config
 from inversenet_tf.engine.workdir import (
     CHECKPOINTS,
@@ -350,3 +351,13 @@ def test_reading_a_config_imports_no_implementation():
     )
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert output.stdout.strip() == "[]", output.stderr
+
+
+def test_pairs_do_not_begin_with_a_blur_that_is_not_theirs():
+    config = recipes.quickstart()
+    config.data.train, config.data.margin = "pairs:sharp,degraded", 0
+    config.data.min_scale, config.data.augmentation = 1.0, "none"
+    with pytest.raises(ValueError, match="Expected network.inverter .unet. with pairs"):
+        config.validate()
+    config.network.inverter = "unet"
+    config.validate()
