@@ -41,6 +41,7 @@ CSS = """
 #examples .thumbnail-lg {aspect-ratio: 16 / 10}
 #examples .thumbnail-lg img {object-position: 50% 20%}
 #slider {min-height: 420px}
+#about .html-container, #found .html-container {padding: 0}
 .card {display: flex; gap: 20px; align-items: center; line-height: 1.5}
 .card .words {flex: 1}
 .card .label {display: flex; justify-content: space-between; font-weight: 600}
@@ -126,7 +127,7 @@ class PhotographTab:
         self._upload = gr.File(
             label="Photograph", file_types=list(IMAGE_SUFFIXES), height=120, elem_id="upload"
         )
-        self._about = gr.HTML(elem_id="about", visible=False)
+        self._about = gr.HTML(elem_id="about", visible=False, padding=False)
         names = self._models.names
         with gr.Group():
             self._model = gr.Dropdown(names, value=names[0], label="Model")
@@ -173,11 +174,11 @@ class PhotographTab:
             label="Before and after",
             interactive=False,
             type="filepath",
-            max_height=600,
+            max_height=540,
             buttons=["fullscreen"],
             elem_id="slider",
         )
-        self._found = gr.HTML(visible=False, elem_id="found")
+        self._found = gr.HTML(visible=False, elem_id="found", padding=False)
         self._download = gr.DownloadButton(
             "Download the result", variant="primary", visible=False, elem_id="download"
         )
@@ -338,9 +339,9 @@ def _digits_tab(separator, visits):
             mixtures = gr.Slider(1, 6, value=4, step=1, label="Mixtures of each set")
             seed = gr.Number(0, precision=0, label="Seed")
             with gr.Row():
-                start = gr.Button("Mix and separate", variant="primary", scale=3)
-                cancel = gr.Button("Cancel", interactive=False, scale=1, min_width=90)
-            words = gr.HTML()
+                start = gr.Button("Separate", variant="primary", scale=3, min_width=120)
+                cancel = gr.Button("Cancel", interactive=False, scale=1, min_width=80)
+            words = gr.HTML(padding=False)
         with gr.Column(scale=3), gr.Row():
             pictures = [
                 gr.Image(label=label, interactive=False, buttons=[], min_width=180)

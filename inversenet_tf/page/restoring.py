@@ -19,7 +19,7 @@ from inversenet_tf.restoration.photographs import Job, restore_file
 from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer, description_of
 
-FIND, NONE, FILE = "find it", "none", "from a file"
+FIND, NONE, FILE = "find it", "none", "a file"
 SEARCHED = 0.7  # of the whole work that the search for a kernel takes, about
 POINT = np.ones((1, 1), np.float32)  # the kernel of no blur
 
