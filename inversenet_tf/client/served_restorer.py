@@ -123,9 +123,10 @@ class ServedRestorer(Restorer):
         with opened(io.BytesIO(answer), f"that was answered for {path}") as image:
             restored = np.array(image).reshape(image.height, image.width, -1)
         restored = as_gray_as(photograph.pixels, restored, photograph.pixels.shape[-1])
-        if self.degradation is None:
+        known = self.degradation
+        if known is None or len(restored) != known.scale * len(photograph.pixels):
             return restored, None
-        channels = 1 if self.degradation.to_gray else restored.shape[-1]
+        channels = 1 if known.to_gray else restored.shape[-1]
         return restored, self.fit(to_channels(photograph.pixels, channels), restored)
 
     def close(self):

@@ -111,7 +111,12 @@ def degradation_from(metadata: dict) -> Degradation | None:
         ValueError: something that no operator has.
     """
     fields = metadata.get("degradation")
-    return None if fields is None else Degradation.from_dict(fields)
+    if fields is None:
+        return None
+    known, scale = Degradation.from_dict(fields), spec_from(metadata).scale
+    if known.scale != scale:
+        raise ValueError(f"Expected a degradation of scale {scale}. Received: {known.scale}")
+    return known
 
 
 def as_gray_as(pixels: np.ndarray, restored: np.ndarray, measured_channels: int) -> np.ndarray:

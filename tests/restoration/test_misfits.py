@@ -32,7 +32,7 @@ def said(caplog):
 
 
 def test_a_folder_ends_with_one_line(image_folder, tmp_path, caplog):
-    restore_files(Identity(gain=0.4), image_folder, tmp_path / "out")
+    restore_files(Identity(gain=0.1), image_folder, tmp_path / "out")
     [line] = said(caplog)
     assert line.startswith("6 of 6 photographs do not fit") and "/255 away" in line
     assert any(f"{number}.png" in line for number in range(6))
@@ -42,16 +42,16 @@ def test_a_folder_ends_with_one_line(image_folder, tmp_path, caplog):
 
 
 def test_several_at_a_time_are_counted_together(image_folder, tmp_path, caplog):
-    restore_files(Identity(gain=0.4), image_folder, tmp_path / "out", parallel=3)
+    restore_files(Identity(gain=0.1), image_folder, tmp_path / "out", parallel=3)
     assert [line[:6] for line in said(caplog)] == ["6 of 6"]
     caplog.clear()
-    restore_files(Identity(gain=0.4), image_folder / "0.png", tmp_path / "one")
+    restore_files(Identity(gain=0.1), image_folder / "0.png", tmp_path / "one")
     assert said(caplog)[0].startswith("1 of 1 photograph does not fit")
 
 
 def test_arrays_are_told_of_once(caplog):
     image = np.random.default_rng(0).random((40, 40, 3)).astype(np.float32)
-    restorer = Identity(gain=0.4)
+    restorer = Identity(gain=0.1)
     for _ in range(3):
         restored = restorer(image)
     assert len(said(caplog)) == 1
@@ -59,12 +59,12 @@ def test_arrays_are_told_of_once(caplog):
     caplog.clear()
     restorer.restore_photograph(Photograph(np.uint8(255 * image)))
     assert not said(caplog)
-    Identity(gain=0.4).restore_photograph(Photograph(np.uint8(255 * image)))
+    Identity(gain=0.1).restore_photograph(Photograph(np.uint8(255 * image)))
     assert len(said(caplog)) == 1
 
 
 def test_a_restorer_of_an_unknown_operator_says_nothing(image_folder, tmp_path, caplog):
-    restorer = FakeRestorer(gain=0.4)
+    restorer = FakeRestorer(gain=0.1)
     restore_files(restorer, image_folder, tmp_path / "out")
     assert not said(caplog)
     assert restorer.fit(np.ones((40, 40, 3)), np.zeros((40, 40, 3))) is None
@@ -86,7 +86,7 @@ def test_a_kernel_that_is_told_may_be_the_wrong_one(caplog):
 def test_a_kernel_that_was_found_is_compared_too(monkeypatch):
     pixels = np.random.default_rng(0).integers(0, 256, (60, 60, 3), np.uint8)
     finding = UnknownBlurRestorer(load("closed_form"))
-    monkeypatch.setattr(finding, "_told", lambda *_: Identity(gain=0.4))
+    monkeypatch.setattr(finding, "_told", lambda *_: Identity(gain=0.1))
     assert not finding.restore_and_compare(Photograph(pixels))[1].fits
     monkeypatch.setattr(finding, "_told", lambda *_: None)
     restored, fit = finding.restore_and_compare(Photograph(pixels))

@@ -81,6 +81,7 @@ def check_outside(directory, *specs):
         directory: of the results.
         specs: of the sources of images.
     """
+    check_named(directory)
     place = canonical_path(directory)
     for spec in specs:
         kind, _, folders = canonical_source(spec).partition(":")
