@@ -19,7 +19,7 @@ from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer
 
 OUTPUT = flags.DEFINE_string("output", None, "The PNG file.", required=True)
 PRESET = flags.DEFINE_string("preset", "any_blur", "What restores, as `load` takes it.")
-SIZE, NOISE = 19, 0.005  # pixels of the shake, and the noise of white as 1
+SIZE, NOISE = 15, 0.005  # pixels of the shake, and the noise of white as 1
 CROP = (slice(40, 240), slice(110, 310))
 GAP = 6  # white pixels between two pictures
 
