@@ -40,6 +40,8 @@ CSS = """
 #hint p {margin: 4px 0 -12px}
 #examples .thumbnail-lg {aspect-ratio: 16 / 10}
 #examples .thumbnail-lg img {object-position: 50% 20%}
+#blur .wrap {flex-wrap: nowrap}
+#blur .wrap label {padding: 6px 9px}
 #slider {min-height: 420px}
 #about .html-container, #found .html-container {padding: 0}
 .card {display: flex; gap: 20px; align-items: center; line-height: 1.5}
@@ -131,7 +133,9 @@ class PhotographTab:
         names = self._models.names
         with gr.Group():
             self._model = gr.Dropdown(names, value=names[0], label="Model")
-            self._kernel = gr.Radio(KERNEL_CHOICES[kernel_use.REQUIRED], value=FIND, label="Blur")
+            self._kernel = gr.Radio(
+                KERNEL_CHOICES[kernel_use.REQUIRED], value=FIND, label="Blur", elem_id="blur"
+            )
         self._kernel_file = gr.File(
             label="Kernel (.png, .npy, .mat)",
             file_types=KERNEL_SUFFIXES,

@@ -49,7 +49,7 @@ class Outcome:
         result: the restored photograph, a file with all that belongs to it.
         before, after: previews of the same size, files.
         kernel: that was used, or None for the model's own.
-        confidence: of a kernel that was found, from 0 to 1; None where none was sought.
+        confidence: of a kernel that was found, from 0 to 1; None where none was.
         words: what was found and done, a sentence or two.
     """
 
@@ -167,7 +167,7 @@ def _outcome(path, target, estimate: KernelEstimate | None, kernel):
         before=write_preview(target.with_name("before.jpg"), photograph, size),
         after=write_preview(target.with_name("after.jpg"), restored, size),
         kernel=kernel,
-        confidence=None if estimate is None else estimate.confidence,
+        confidence=estimate.confidence if estimate is not None and estimate.is_blur else None,
         words=_words(estimate, kernel),
     )
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from inversenet_tf.page.limits import Limits
 
-MISSING = 'Expected Gradio, which draws the page: pip install ".[app]". Received: none'
+MISSING = (
+    'Expected Gradio, which draws the page (pip install ".[app]" in the project). Received: none'
+)
 # Read by Gradio, and what it is made of, when they are imported.
 QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",

@@ -1,5 +1,7 @@
 """What the page does, without a browser and without a server."""
 
+import os
+import sys
 import threading
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from inversenet_tf.models import kernel_use
 from inversenet_tf.page import examples, models, restoring
 from inversenet_tf.page.limits import UNEXPECTED, Cancelled, Limits, Progress, Told, for_visitors
 from inversenet_tf.page.restoring import FILE, FIND, NONE, Wish, Workshop
+from inversenet_tf.page.server import served
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
 KERNEL = np.full((3, 3), 1 / 9, np.float32)
@@ -86,6 +89,7 @@ def test_an_image_without_blur_stays_as_it_is(workshop, upload, monkeypatch):
     monkeypatch.setattr(restoring, "estimate_kernel", lambda pixels, progress: estimate)
     outcome = workshop.restore(upload, TellableRestorer(), Wish(), PROGRESS)
     assert outcome.words == "The image is sharp. It is left as it is."
+    assert outcome.confidence is None
     np.testing.assert_array_equal(read_photograph(outcome.result).pixels, PIXELS)
 
 
@@ -198,3 +202,10 @@ def test_examples_are_blurred_as_they_say(tmp_path):
     for name in ("chelsea", "coffee"):
         sharp = photographs.load(photographs.names.index(name)).mean(-1)
         assert sharpness[name] < 0.8 * np.abs(np.diff(sharp, axis=1)).mean()
+
+
+def test_a_page_without_gradio_names_what_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    with pytest.raises(ValueError, match=r"Expected Gradio.*\[app\].*Received: none"), served():
+        pass

@@ -75,7 +75,8 @@ def _read_by_pillow(image):
     """None where Pillow reads the pixels, if with 8 bits; its planes of 16 bits are noise."""
     if image.tag_v2.get(PLANAR) == SEPARATE_PLANES:
         raise ValueError(
-            'a TIFF of 16 bits in compressed planes, which needs imagecodecs: pip install ".[tiff]"'
+            "a TIFF of 16 bits in compressed planes, which needs imagecodecs "
+            '(pip install ".[tiff]" in the project)'
         )
     return
 
