@@ -77,10 +77,16 @@ def _become(command, environment, files):
     os.environ.update(environment)
     os.chdir(ROOT)
     script = ROOT / command[0]
-    others = [path for path in sys.path if ROOT not in (Path(path), *Path(path).parents)]
+    others = [path for path in sys.path if not _is_of_the_tests(Path(path))]
     sys.path[:] = [str(script.parent), *others, str(ROOT)]
     sys.argv[:] = command
     runpy.run_path(str(script), run_name="__main__")
+
+
+def _is_of_the_tests(path):
+    """Whether a path of imports is the project's; its environment may lie in the project."""
+    above = (path, *path.parents)
+    return ROOT in above and Path(sys.prefix) not in above
 
 
 def run(tool, *arguments):
@@ -111,7 +117,10 @@ def training_arguments(workdir, folder, *overrides):
         f"--config.data.validation=folder:{folder}",
         "--config.data.size=32",
         "--config.network.depth=2",
+        "--config.network.width=16",
+        "--config.network.denoiser=dae",
         "--config.network.dae_factor=8",
+        "--config.loss.adversarial_weight=1.0",
         "--config.network.discriminator_width=4",
         "--config.loss.pretraining_fraction=0.0",
         "--config.training.batch_size=4",

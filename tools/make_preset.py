@@ -1,6 +1,6 @@
 """Makes a preset of a trained run: its networks in a few files, as they ship with the package.
 
-inversenet make-preset --workdir=runs/any_blur --output=presets/any_blur --card=card.json
+python tools/make_preset.py --workdir=runs/any_blur --output=presets/any_blur --card=card.json
 
 What `inversenet_tf/presets/` of a checkout holds is what `inversenet_tf.load` knows by name. The
 card tells what the preset is, in `summary`, and how it was made. The paths of the training images

@@ -1,6 +1,6 @@
 """Measures how well photographs are restored whose blur is told, and whose blur is to be found.
 
-inversenet measure-unknown-blur --images=photos --kernels=Levin09.mat --output=runs/unknown_blur
+python tools/measure_unknown_blur.py --images=photos --kernels=Levin09.mat --output=runs/found
 
 Each photograph is blurred by one of the kernels, taken by turns, without its border, as a camera
 sees it; noise is added, and it is stored in 8 bits. PSNR is that of the frame without its outermost

@@ -14,7 +14,7 @@ from inversenet_tf.engine.workdir import read_config
 from inversenet_tf.exporting.inversenet import export_run
 from inversenet_tf.imaging.config import UNCERTAIN, NoiseConfig, OperatorConfig
 from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate
-from inversenet_tf.imaging.physics.solvers import ROUNDING_VARIANCE
+from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 from inversenet_tf.training import train
 
 VALIDATION = "photos@held_out"  # two photographs: whatever the images are, they are none of them

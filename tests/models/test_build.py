@@ -227,16 +227,15 @@ def test_the_config_tells_of_own_networks(light_config, tmp_path, part):
 
 
 def test_what_a_saved_network_would_lose_is_refused(custom_config, tmp_path):
-    class Unregistered(keras.layers.Layer):
-        def call(self, images):
-            return images
+    class Unregistered(keras.layers.Conv2D):
+        pass
 
     inverter = own_inverter()
     inverter.multiple = 8  # of this object alone
     with pytest.raises(ValueError, match="inverter.multiple.*class.*Received: 8, and 1"):
         train(custom_config, tmp_path / "run", inverter=inverter, denoiser=own_denoiser())
     inputs = keras.Input((None, None, 3))
-    inverter = keras.Model(inputs, Unregistered()(inputs))
+    inverter = keras.Model(inputs, Unregistered(3, 3, padding="same")(inputs))
     with pytest.raises(ValueError, match="Expected inverter to be a model that Keras can save"):
         train(custom_config, tmp_path / "run", inverter=inverter, denoiser=own_denoiser())
     assert not (tmp_path / "run").exists()
