@@ -16,6 +16,7 @@ from inversenet_tf.imaging.config import CUSTOM, GIVEN, NoiseConfig
 from inversenet_tf.imaging.files.arrays import read_array
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.paths import check_named
 from inversenet_tf.imaging.physics.degradation import UNEXPLAINED_SCORE, Degradation
 from inversenet_tf.imaging.physics.operators import Blur, Operator, build_operator
 from inversenet_tf.models.inversenet import InverseNet
@@ -53,6 +54,7 @@ def load_trained(
         ValueError: the directory holds no run, or one without a checkpoint.
         OSError: none of the checkpoints can be read.
     """
+    check_named(workdir)
     workdir = preset_or_path(workdir)
     if is_preset(workdir):
         return load_preset(workdir, precision, boundary)
