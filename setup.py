@@ -49,8 +49,8 @@ setup(
         "tensorflow>=2.18",
         "tensorflow-datasets>=4.9.7",
         "tensorflow-metadata>=1.16",  # without it, pip goes back through all releases of it
-        "threadpoolctl",
-        "tifffile",
+        "threadpoolctl>=3.5",
+        "tifffile>=2024.2.12",
         "tqdm>=4.66",
     ],
     extras_require={

@@ -18,11 +18,12 @@ def lowest_of(requirements):
 
 
 def requirements():
-    """All that setup.py asks for, but for another build of TensorFlow."""
+    """All that setup.py asks for, but for what `make lowest` does not install."""
     call = ast.parse((ROOT / "setup.py").read_text()).body[-1].value
     named = {argument.arg: argument.value for argument in call.keywords}
     extras = ast.literal_eval(named["extras_require"])
-    del extras["gpu"]
+    for extra in ("gpu", "app", "heif", "tiff"):
+        del extras[extra]
     return [*ast.literal_eval(named["install_requires"]), *sum(extras.values(), [])]
 
 

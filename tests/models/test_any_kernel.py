@@ -119,6 +119,7 @@ def test_an_export_gives_the_same_and_is_verified(run, tmp_path, monkeypatch):
         exported(measurement)
     signatures = tf.saved_model.load(str(version)).signatures
     assert set(signatures) == {
+        "describe",
         "serving_default",
         "restore_with_kernel",
         "restore_bytes_with_kernel",

@@ -173,6 +173,7 @@ def test_what_visitors_are_told_of_errors():
 
 def test_models_are_named_without_their_places(monkeypatch):
     loaded = []
+    monkeypatch.setattr(models, "presets", dict)
     monkeypatch.setattr(models, "load", lambda place, trusted: loaded.append(place) or place)
     choices = models.Models(["/secret/runs/mine", "other/mine/"])
     assert choices.names == ["mine", "mine'", models.CLOSED_FORM]

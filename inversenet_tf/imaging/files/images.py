@@ -85,9 +85,9 @@ def opened(file, name):
     try:
         if refusal := kinds.why_refused(name):
             raise ValueError(refusal)
-        kinds.prepare_for(file)
         if isinstance(file, str | os.PathLike):
             check_regular(file)
+        kinds.prepare_for(file)
         with Image.open(file, formats=_known_formats()) as image:
             kinds.check_kind(image)
             check_header(image)
