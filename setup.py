@@ -50,7 +50,7 @@ setup(
         "tensorflow-datasets>=4.9.7",
         "tensorflow-metadata>=1.16",  # without it, pip goes back through all releases of it
         "threadpoolctl>=3.5",
-        "tifffile>=2024.2.12",
+        "tifffile>=2025.5.10",
         "tqdm>=4.66",
     ],
     extras_require={
