@@ -132,8 +132,8 @@ def _warn_of_misfits(fits: dict[Path, Fit]) -> None:
         return
     worst = max(misfits, key=lambda path: misfits[path].residual / misfits[path].explained)
     logging.warning(
-        "%d of %s not fit the degradation that they were restored for, and are likely to be worse "
-        "than before: another blur, or none, or another boundary (--boundary=reflect for a "
+        "%d of %s not fit what the model restores, and the result is likely to be worse than the "
+        "input: another blur, or none, or another boundary (--boundary=reflect for a "
         "camera's). The worst is %s: %s.",
         len(misfits),
         "1 photograph does" if len(fits) == 1 else f"{len(fits)} photographs do",

@@ -34,7 +34,7 @@ def said(caplog):
 def test_a_folder_ends_with_one_line(image_folder, tmp_path, caplog):
     restore_files(Identity(gain=0.1), image_folder, tmp_path / "out")
     [line] = said(caplog)
-    assert line.startswith("6 of 6 photographs do not fit") and "/255 away" in line
+    assert line.startswith("6 of 6 photographs do not fit what") and "/255 away" in line
     assert any(f"{number}.png" in line for number in range(6))
     caplog.clear()
     restore_files(Identity(), image_folder, tmp_path / "again")
