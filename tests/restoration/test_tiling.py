@@ -127,6 +127,8 @@ def test_tiles_cover_an_axis_and_their_weights_sum_to_one(multiple, scale):
 
 
 MEMORY = """
+from pathlib import Path
+
 import numpy as np
 from inversenet_tf.config import Config
 from inversenet_tf.restoration.footprint import resident_bytes
@@ -139,18 +141,18 @@ config.network.depth = 3
 restorer = ModelRestorer(build_model(config, with_discriminator=False))
 restorer.estimates(np.zeros((1, 64, 64, 3), np.float32)), restorer.spec
 idle, _ = resident_bytes()
+Path("/proc/self/clear_refs").write_text("5")  # forgets the peak of what came before
 for limit in ({limit}, None):
-    restore_pixels(restorer, np.zeros((1000, 1800, 3), np.uint8), limit)
+    restore_pixels(restorer, np.zeros((1400, 1800, 3), np.uint8), limit)
     print(resident_bytes()[1] - idle)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak as Linux counts it")
 def test_memory_stays_within_its_limit(tmp_path):
-    """Of nearly two megapixels, which whole then take much more."""
+    """Of 2.5 megapixels, which take more where they are restored whole."""
     (tmp_path / "memory.py").write_text(MEMORY.format(limit=200 * MIB))
     done = completed([tmp_path / "memory.py"])
     assert done.returncode == 0, done.stderr
     limited, whole = map(int, done.stdout.split())
-    assert limited < 200 * MIB
-    assert whole > 1.5 * limited
+    assert limited < 200 * MIB < whole
