@@ -9,11 +9,10 @@ import numpy as np
 from blind_gan_tf.callbacks import SAMPLES_FILE, PriorLog, PriorSaver
 from blind_gan_tf.networks import NETWORKS
 from blind_gan_tf.prior import PRIOR_FILE, Prior, save_prior
-from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.callbacks import SaturationAlarm
 from inversenet_tf.engine.optimizers import build_adam, new_learning_rate_factor
 from inversenet_tf.engine.session import (
-    LAST,
+    is_begun,
     is_finished,
     resume,
     say_if_finished,
@@ -21,13 +20,7 @@ from inversenet_tf.engine.session import (
     train_on,
 )
 from inversenet_tf.engine.strategies import build_strategy
-from inversenet_tf.engine.workdir import (
-    CHECKPOINTS,
-    LOGS,
-    fix_randomness,
-    learned_from,
-    open_workdir,
-)
+from inversenet_tf.engine.workdir import LOGS, fix_randomness, learned_from, open_workdir
 from inversenet_tf.engine.workers import check_agreement, is_chief, other_workers
 from inversenet_tf.imaging.data.cache import cached
 from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
@@ -92,8 +85,8 @@ def _train(config, workdir, strategy, extend):
         compile_prior(prior, config)
     if is_chief(strategy):
         open_workdir(workdir, config, free=("runtime",), extend=extend)
-        is_new = checkpoints.latest(workdir / CHECKPOINTS / LAST) is None
-        notice_changes(workdir, {"training": source, "validation": held_out}, is_new)
+        sources = {"training": source, "validation": held_out}
+        notice_changes(workdir, sources, not is_begun(workdir))
     resume(prior, strategy, workdir)
     if not is_finished(prior, config.training):
         _train_on(prior, strategy, config, source, held_out, workdir)

@@ -39,15 +39,37 @@ def presets() -> dict[str, str]:
         restorer = inversenet_tf.load("any_blur")
         ```
     """
-    cards = {path.parent.name: path for path in sorted(PRESETS.glob(f"*/{CARD_FILE}"))}
-    return {name: json.loads(path.read_text())["summary"] for name, path in cards.items()}
+    return {
+        name: json.loads((folder / CARD_FILE).read_text())["summary"]
+        for name, folder in _preset_folders().items()
+    }
+
+
+def _preset_folders():
+    """{name: folder}, of which nothing is read."""
+    return {path.parent.name: path.parent for path in sorted(PRESETS.glob(f"*/{CARD_FILE}"))}
+
+
+def preset_folder(name: str, *others: str) -> Path:
+    """The folder of a preset.
+
+    Args:
+        name: of the preset.
+        others: names that are none, but that the caller takes in its place.
+
+    Raises:
+        ValueError: no preset is called so.
+    """
+    folders = _preset_folders()
+    if name not in folders:
+        known = " and ".join([", ".join(folders), *others])
+        raise ValueError(f"Expected one of {known}. Received: {name}")
+    return folders[name]
 
 
 def preset_or_path(where: str | Path) -> Path:
     """The folder of a preset, where `where` is its name; else the path that it is."""
-    if str(where) in presets():
-        return PRESETS / str(where)
-    return Path(where).expanduser()
+    return _preset_folders().get(str(where)) or Path(where).expanduser()
 
 
 def config_path(name: str) -> str:

@@ -14,7 +14,7 @@ from inversenet_tf.engine.adversarial import check_layers
 from inversenet_tf.engine.callbacks import SaturationAlarm
 from inversenet_tf.engine.optimizers import build_adam, new_learning_rate_factor
 from inversenet_tf.engine.session import (
-    LAST,
+    is_begun,
     is_finished,
     resume,
     say_if_finished,
@@ -206,7 +206,7 @@ def _train(config, workdir, strategy, operator, noise, comparator, own, extend):
             closed_form=closed_form_of(config, operator.kernel, spectrum),
         )
 
-    is_new = checkpoints.latest(workdir / CHECKPOINTS / LAST) is None
+    is_new = not is_begun(workdir)
     begins_with = {}
     if config.training.initial_weights and is_new and is_chief(strategy):
         begins_with = initial_weights(build(False), config.training.initial_weights)
@@ -296,7 +296,7 @@ def _check_call(config, own):
 def _open_workdir(workdir, config, operator, own, extend):
     """Makes the work directory, or checks that it holds this experiment."""
     open_workdir(workdir, config, free=("runtime",), extend=extend)
-    is_new = checkpoints.latest(workdir / CHECKPOINTS / LAST) is None
+    is_new = not is_begun(workdir)
     keep_kernel(workdir, operator, is_new)
     keep_networks(workdir, own, is_new)
 

@@ -11,7 +11,8 @@ import inversenet_tf as inv
 from inversenet_tf import shipped
 from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
 from inversenet_tf.imaging.physics.kernels import camera_shake
-from inversenet_tf.imaging.physics.operators import Blur
+from inversenet_tf.imaging.physics.noise import round_to_8_bits
+from inversenet_tf.imaging.physics.operators import within_frame
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.presets import WEIGHTS_FILE, load_preset, write_weights
 
@@ -20,16 +21,12 @@ MOST_BYTES = 12 * 2**20
 
 def of_camera(kernel, noise):
     """[(measurement, sharp)] of the held-out photographs, as a camera takes them, 256 pixels."""
-    source, reach = open_source("photos", HELD_OUT), len(kernel) // 2
-    generator = np.random.default_rng(0)
+    source, generator = open_source("photos", HELD_OUT), np.random.default_rng(0)
     pairs = []
     for index in range(len(source)):
-        image = source.load(index)[:256, :256]
-        blurred = Blur(kernel, "reflect")(image[np.newaxis])[0].numpy()
-        blurred = blurred[reach:-reach, reach:-reach]
+        blurred, sharp = within_frame(kernel, source.load(index)[:256, :256])
         noisy = blurred + noise * generator.standard_normal(blurred.shape)
-        measurement = np.round(np.clip(noisy, 0, 1) * 255).astype(np.float32) / 255
-        pairs.append((measurement, image[reach:-reach, reach:-reach]))
+        pairs.append((round_to_8_bits(noisy.astype(np.float32)).numpy(), sharp))
     return pairs
 
 

@@ -13,7 +13,8 @@ from inversenet_tf.command_line import run  # isort: skip (first: it quiets Tens
 from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
 from inversenet_tf.imaging.files.images import write_image
 from inversenet_tf.imaging.physics.kernels import camera_shake
-from inversenet_tf.imaging.physics.operators import Blur
+from inversenet_tf.imaging.physics.noise import round_to_8_bits
+from inversenet_tf.imaging.physics.operators import within_frame
 from inversenet_tf.loading import load
 from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer
 
@@ -26,12 +27,9 @@ GAP = 6  # white pixels between two pictures
 
 def shaken(image, seed):
     """What a camera stores of an image, and the part of the image that it shows."""
-    reach, generator = SIZE // 2, np.random.default_rng(seed)
-    frame = slice(reach, -reach)
-    kernel = camera_shake(SIZE, seed=seed)
-    blurred = Blur(kernel, "reflect")(image[np.newaxis])[0].numpy()[frame, frame]
-    noisy = blurred + NOISE * generator.standard_normal(blurred.shape)
-    return np.round(np.clip(noisy, 0, 1) * 255).astype(np.float32) / 255, image[frame, frame]
+    blurred, sharp = within_frame(camera_shake(SIZE, seed=seed), image)
+    noisy = blurred + NOISE * np.random.default_rng(seed).standard_normal(blurred.shape)
+    return round_to_8_bits(noisy.astype(np.float32)).numpy(), sharp
 
 
 def main():

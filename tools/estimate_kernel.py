@@ -14,14 +14,18 @@ from absl import flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 import numpy as np
-from tqdm import tqdm
 
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.images import list_images, write_image
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.targets import check_replaceable
 from inversenet_tf.imaging.physics.kernel_estimation import BOUNDARIES
-from inversenet_tf.restoration.unknown_blur import description_of, picture_of, shared_blur
+from inversenet_tf.restoration.unknown_blur import (
+    description_of,
+    picture_of,
+    search_bar,
+    shared_blur,
+)
 
 INPUT = flags.DEFINE_string("input", None, "Image file, or directory of images.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "File for the kernel, *.npy.", required=True)
@@ -49,13 +53,8 @@ def main():
     source = Path(INPUT.value).expanduser()
     paths = list_images(source) if source.is_dir() else [source]
     check_replaceable(results, paths, OVERWRITE.value)
-    with tqdm(total=100, desc="seeking the kernel", unit="%") as progress:
-        estimate = shared_blur(
-            paths,
-            BOUNDARY.value,
-            GAMMA.value,
-            lambda share: progress.update(int(100 * share) - progress.n),
-        )
+    with search_bar() as progress:
+        estimate = shared_blur(paths, BOUNDARY.value, GAMMA.value, progress)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_image(results[1], picture_of(estimate.kernel))
     facts = {

@@ -19,7 +19,7 @@ from inversenet_tf.engine.workdir import config_class_of
 from inversenet_tf.exporting.inversenet import export_run
 from inversenet_tf.imaging.config import PRECISIONS
 from inversenet_tf.serving.saved_models import read_metadata
-from inversenet_tf.shipped import preset_or_path, presets
+from inversenet_tf.shipped import preset_folder
 
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 PRESET = flags.DEFINE_string(
@@ -53,11 +53,7 @@ flags.mark_flags_as_mutual_exclusive(["workdir", "preset"], required=True)
 
 def _export():
     """The version's path."""
-    if PRESET.value is not None and PRESET.value not in presets():
-        raise ValueError(
-            f"Expected as --preset one of {', '.join(presets())}. Received: {PRESET.value}"
-        )
-    workdir = preset_or_path(PRESET.value or WORKDIR.value)
+    workdir = WORKDIR.value if PRESET.value is None else preset_folder(PRESET.value)
     check = {"verified": VERIFY.value, "python": PYTHON.value}
     config_class = config_class_of(workdir, (Config, PriorConfig, InversionConfig))
     if config_class is Config:

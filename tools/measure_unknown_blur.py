@@ -22,7 +22,8 @@ from inversenet_tf.imaging.files.images import list_images, read_image
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
 from inversenet_tf.imaging.physics.kernels import from_file
-from inversenet_tf.imaging.physics.operators import Blur
+from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE, round_to_8_bits
+from inversenet_tf.imaging.physics.operators import within_frame
 from inversenet_tf.imaging.physics.solvers import extended_periodically
 from inversenet_tf.loading import load
 
@@ -38,7 +39,6 @@ SEED = flags.DEFINE_integer("seed", 0, "Of the noise.")
 
 REACH = 8  # pixels of the best shift, and of the border that is not scored
 EXTENSION = 64  # pixels by which baselines that know circular boundaries get a photograph extended
-BEST = 1.0 / 12.0 / 255.0**2  # mean squared error that storage in 8 bits leaves
 
 
 def best_psnr(estimate, image):
@@ -50,16 +50,14 @@ def best_psnr(estimate, image):
         for top in range(2 * REACH + 1)
         for left in range(2 * REACH + 1)
     ]
-    return float(-10.0 * np.log10(max(min(errors), BEST)))
+    return float(-10.0 * np.log10(max(min(errors), ROUNDING_VARIANCE)))
 
 
 def measured(image, kernel, generator):
     """What a camera stores of a sharp image, and the part of the image that it shows."""
-    reach = len(kernel) // 2
-    frame = slice(reach, -reach)
-    seen = np.asarray(Blur(kernel, "reflect")(image[np.newaxis])[0])[frame, frame]
-    noisy = seen + NOISE.value * generator.standard_normal(seen.shape)
-    return np.round(np.clip(noisy, 0, 1) * 255).astype(np.float32) / 255, image[frame, frame]
+    blurred, sharp = within_frame(kernel, image)
+    noisy = blurred + NOISE.value * generator.standard_normal(blurred.shape)
+    return round_to_8_bits(noisy.astype(np.float32)).numpy(), sharp
 
 
 def extended(function):

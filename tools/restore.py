@@ -29,7 +29,7 @@ from inversenet_tf.restoration.closed_form import NAME as CLOSED_FORM
 from inversenet_tf.restoration.footprint import resident_bytes
 from inversenet_tf.restoration.photographs import memory_limit, restore_files
 from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer
-from inversenet_tf.shipped import presets
+from inversenet_tf.shipped import preset_folder
 
 AUTO = "auto"  # instead of a kernel's file
 DEFAULT_PRESET = "any_blur"
@@ -150,12 +150,8 @@ def _restorer():
         model, config, _ = load_trained(WORKDIR.value, boundary=BOUNDARY.value)
         return ModelRestorer(model, kept_degradation(WORKDIR.value, config))
     name = PRESET.value or DEFAULT_PRESET
-    if name not in (*presets(), CLOSED_FORM):
-        raise ValueError(
-            f"Expected as --preset one of {', '.join(presets())} and {CLOSED_FORM}. "
-            f"Received: {name}"
-        )
     if name != CLOSED_FORM:
+        preset_folder(name, CLOSED_FORM)  # raises before what takes long
         import_keras()
     from inversenet_tf.loading import load  # with Keras, which an export does without
 
@@ -189,7 +185,9 @@ def _finding_blurs(restorer):
     if SHARED_KERNEL.value:
         paths = list_images(source) if source.is_dir() else [source]
         shared = unknown_blur.shared_blur(paths, boundary, GAMMA.value)
-    return unknown_blur.UnknownBlurRestorer(restorer, NOISE.value, shared, boundary, GAMMA.value)
+    return unknown_blur.UnknownBlurRestorer(
+        restorer, NOISE.value, shared, boundary=boundary, gamma=GAMMA.value
+    )
 
 
 if __name__ == "__main__":

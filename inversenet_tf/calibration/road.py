@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from absl import logging
-from tqdm import tqdm
 
 from inversenet_tf.calibration.evidence import Evidence
 from inversenet_tf.calibration.place import Place
@@ -17,7 +16,7 @@ from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate
 from inversenet_tf.loading import load
 from inversenet_tf.restoration.photographs import restore_files
-from inversenet_tf.restoration.unknown_blur import description_of, shared_blur
+from inversenet_tf.restoration.unknown_blur import description_of, search_bar, shared_blur
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,12 +131,8 @@ def _estimate(settings, place):
     """
     estimate = place.estimate()
     if estimate is None:
-        with tqdm(total=100, desc="seeking the kernel", unit="%") as progress:
-            estimate = shared_blur(
-                settings.paths(),
-                settings.boundary,
-                progress=lambda share: progress.update(int(100 * share) - progress.n),
-            )
+        with search_bar() as progress:
+            estimate = shared_blur(settings.paths(), settings.boundary, progress=progress)
         place.keep_estimate(estimate)
     if not estimate.is_blur:
         raise ValueError(

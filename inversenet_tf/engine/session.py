@@ -58,6 +58,11 @@ def say_if_finished(workdir, training):
         )
 
 
+def is_begun(workdir):
+    """Whether a state of a training is kept, from which it would go on."""
+    return checkpoints.latest(workdir / CHECKPOINTS / LAST) is not None
+
+
 def resume(model, strategy, workdir):
     """Brings a model to its last checkpoint, if there is one; only the chief reads it.
 

@@ -17,7 +17,7 @@ from inversenet_tf.models import kernel_use
 from inversenet_tf.models.closed_form import REACH
 from inversenet_tf.models.losses import discriminator_loss, generator_loss, squared_distance
 from inversenet_tf.models.padding import crop_to, pad_to_multiple
-from inversenet_tf.shipped import preset_or_path, presets
+from inversenet_tf.shipped import preset_folder
 
 NETWORKS = ("discriminator", "inverter", "denoiser")
 REFERENCE_ERROR = 0.05  # expected of the closed form, at which an image weighs 1 where scaled
@@ -151,7 +151,7 @@ class InverseNet(AdversarialModel):
         scale, size = self.scale, tf.shape(measurements)[1:3] * self.scale
         return {name: crop_to(from_signed(image), size, scale) for name, image in outputs.items()}
 
-    def untrained_outputs(self, inputs):
+    def unaveraged_outputs(self, inputs):
         """As a call, but with the weights that are trained, and not with their average."""
         networks = (self.inverter, self.denoiser)
         used = [network and functools.partial(network, training=False) for network in networks]
@@ -390,13 +390,9 @@ class InverseNet(AdversarialModel):
         Raises:
             ValueError: there is no such preset, or it is no InverseNet.
         """
-        from inversenet_tf.models.presets import is_preset, load_preset  # which builds models
+        from inversenet_tf.models.presets import load_preset  # which builds models
 
-        folder = preset_or_path(name)
-        if name not in presets() or not is_preset(folder):
-            present = [name for name in presets() if is_preset(preset_or_path(name))]
-            raise ValueError(f"Expected one of {', '.join(present)}. Received: {name}")
-        return load_preset(folder)[0]
+        return load_preset(preset_folder(name))[0]
 
     @classmethod
     def from_config(cls, config):

@@ -64,7 +64,7 @@ def check_gradients(model, inputs, parts: list[str]) -> None:
         network = model.networks[part]
         variables = [weight.value for weight in network.trainable_variables]
         with tf.GradientTape() as tape:
-            outputs = model.untrained_outputs(inputs)
+            outputs = model.unaveraged_outputs(inputs)
             key = "restored" if part == "denoiser" else next(iter(outputs))
             total = tf.reduce_sum(outputs[key])
         if all(gradient is None for gradient in tape.gradient(total, variables)):

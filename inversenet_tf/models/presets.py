@@ -1,9 +1,9 @@
 """Presets: trained networks in a few files, as they ship with the package."""
 
 import copy
-from collections.abc import Iterable
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from inversenet_tf.config import Config
@@ -46,7 +46,7 @@ def load_preset(
     model = untrained_model(config, folder, precision, boundary)
     weights = read_arrays(folder / WEIGHTS_FILE)
     for name, network in model.networks.items():
-        kept = [weights.pop(key) for key in _keys(name, len(network.weights)) if key in weights]
+        kept = [weights[key] for key in _keys(name, len(network.weights)) if key in weights]
         expected = [tuple(weight.shape) for weight in network.weights]
         if [values.shape for values in kept] != expected:
             raise ValueError(
@@ -79,7 +79,7 @@ def untrained_model(
     return build_model(used, **networks, with_discriminator=False, closed_form=closed_form)
 
 
-def write_weights(folder: Path, networks: dict[str, "keras.Model"]) -> None:  # noqa: F821
+def write_weights(folder: Path, networks: dict[str, keras.Model]) -> None:
     """Writes the weights of networks as `load_preset` reads them.
 
     Kernels are kept as float16, which changes a restored image by less than rounding to 8 bits
@@ -97,7 +97,7 @@ def _packed(values):
     return values.astype(np.float16) if values.ndim > 1 else values
 
 
-def _keys(name, count) -> Iterable[str]:
+def _keys(name, count):
     return [f"{name}_{number:03d}" for number in range(count)]
 
 

@@ -10,7 +10,7 @@ from inversenet_tf.imaging.data.sources import HELD_OUT, TRAINING
 from inversenet_tf.imaging.files.images import write_image
 from inversenet_tf.imaging.physics import kernels
 from inversenet_tf.imaging.physics.noise import add_gaussian_noise, round_to_8_bits
-from inversenet_tf.imaging.physics.operators import Blur
+from inversenet_tf.imaging.physics.operators import within_frame
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,8 +70,6 @@ def measured(image: np.ndarray, example: Example, seed: int) -> np.ndarray:
         seed: of the noise.
     """
     if example.kernel is not None:
-        image = Blur(example.kernel, "reflect")(image[np.newaxis])[0].numpy()
-        down, across = (side // 2 for side in example.kernel.shape)
-        image = image[down : image.shape[0] - down, across : image.shape[1] - across]
+        image, _ = within_frame(example.kernel, image)
     noisy = add_gaussian_noise(image, example.noise, (seed, 0))
     return np.asarray(round_to_8_bits(noisy))

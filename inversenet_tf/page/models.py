@@ -8,7 +8,7 @@ from inversenet_tf.loading import load
 from inversenet_tf.models.presets import is_preset
 from inversenet_tf.restoration import closed_form
 from inversenet_tf.restoration.restorers import Restorer
-from inversenet_tf.shipped import preset_or_path, presets
+from inversenet_tf.shipped import preset_folder, presets
 
 CLOSED_FORM = "Closed form (no training)"
 
@@ -22,7 +22,7 @@ class Models:
     """
 
     def __init__(self, places: Sequence[str] = (), trusted: bool = False):
-        self._places = {name: name for name in presets() if is_preset(preset_or_path(name))}
+        self._places = {name: name for name in presets() if is_preset(preset_folder(name))}
         self._places[CLOSED_FORM] = closed_form.NAME
         own = {}
         for place in places:

@@ -2,10 +2,10 @@
 
 from inversenet_tf.imaging.checks import check_positive
 from inversenet_tf.imaging.physics.light import from_light, to_light
-from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.restoration.restorers import Restorer, RestorerAround
 
 
-class LinearLightRestorer(Restorer):
+class LinearLightRestorer(RestorerAround):
     """A restorer whose measurements are brought to light first, and its images back.
 
     Args:
@@ -18,23 +18,8 @@ class LinearLightRestorer(Restorer):
 
     def __init__(self, restorer: Restorer, gamma: float):
         check_positive("gamma", gamma)
-        self._restorer, self._gamma = restorer, gamma
-
-    @property
-    def spec(self):
-        """That of the restorer."""
-        return self._restorer.spec
-
-    @property
-    def kernel_use(self):
-        return self._restorer.kernel_use
-
-    @property
-    def measured_channels(self):
-        return self._restorer.measured_channels
-
-    def close(self):
-        self._restorer.close()
+        super().__init__(restorer)
+        self._gamma = gamma
 
     def estimates(self, measurements, *told):
         outputs = self._restorer.estimates(to_light(measurements, self._gamma), *told)

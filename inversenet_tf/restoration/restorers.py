@@ -327,16 +327,20 @@ class Restorer(abc.ABC):
         """
 
 
-class InformedRestorer(Restorer):
-    """A restorer that gets the kernels of its measurements from elsewhere than its caller."""
+class RestorerAround(Restorer):
+    """A restorer that works by another one, whose measurements or images it changes."""
 
     def __init__(self, restorer: Restorer):
         self._restorer = restorer
 
     @property
     def spec(self) -> ImageSpec:
-        """That of the restorer, which now needs no kernel."""
-        return dataclasses.replace(self._restorer.spec, kernel=kernel_use.NONE)
+        """That of the restorer."""
+        return self._restorer.spec
+
+    @property
+    def kernel_use(self) -> str:
+        return self._restorer.kernel_use
 
     @property
     def measured_channels(self) -> int:
@@ -350,6 +354,17 @@ class InformedRestorer(Restorer):
 
     def _set_warned(self):
         self._restorer._set_warned()
+
+
+class InformedRestorer(RestorerAround):
+    """A restorer that gets the kernels of its measurements from elsewhere than its caller."""
+
+    kernel_use = kernel_use.NONE
+
+    @property
+    def spec(self) -> ImageSpec:
+        """That of the restorer, which now needs no kernel."""
+        return dataclasses.replace(super().spec, kernel=kernel_use.NONE)
 
 
 class ToldRestorer(InformedRestorer):

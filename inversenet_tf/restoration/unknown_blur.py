@@ -1,10 +1,12 @@
 """Photographs whose blur nobody knows: it is found first, and the restorer is told it."""
 
-from collections.abc import Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from absl import logging
+from tqdm import tqdm
 
 from inversenet_tf.imaging.files.images import ImageReadError
 from inversenet_tf.imaging.files.photographs import Photograph, read_photograph
@@ -101,6 +103,13 @@ def picture_of(kernel: np.ndarray) -> np.ndarray:
     repeats = max(PICTURE_SIDE // max(kernel.shape), 1)
     picture = (kernel / kernel.max()).repeat(repeats, axis=0).repeat(repeats, axis=1)
     return picture[..., np.newaxis]
+
+
+@contextlib.contextmanager
+def search_bar() -> Iterator[Callable[[float], None]]:
+    """A progress bar of a search: what is called with the fraction of it that is done."""
+    with tqdm(total=100, desc="seeking the kernel", unit="%") as bar:
+        yield lambda fraction: bar.update(int(100 * fraction) - bar.n)
 
 
 def shared_blur(

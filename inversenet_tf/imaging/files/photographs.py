@@ -13,6 +13,7 @@ from inversenet_tf.imaging.files.images import (
     WHITE_16_BITS,
     ImageReadError,
     check_range,
+    is_gray,
     opened,
     turned_upright,
 )
@@ -91,8 +92,8 @@ def _photograph(image):
         notes.append(f"first of {frames} frames")
     pixels, alpha = _pixels(image, notes)
     orientation, exif = belongings.exif_of(image, notes)
-    is_gray = _are_equal(pixels)
-    if is_gray:
+    is_gray_rgb = pixels.shape[-1] == 3 and is_gray(pixels)
+    if is_gray_rgb:
         pixels = pixels[..., :1]
     return Photograph(
         pixels=np.ascontiguousarray(turned_upright(pixels, orientation)),
@@ -105,17 +106,9 @@ def _photograph(image):
         resolution=belongings.resolution_of(image),
         png_colours=belongings.png_colours_of(image),
         jpeg=belongings.jpeg_of(image),
-        is_stored_as_rgb=is_gray and image.mode != "P",
+        is_stored_as_rgb=is_gray_rgb and image.mode != "P",
         notes=notes,
     )
-
-
-def _are_equal(pixels):
-    """Whether there are three channels, which are the same."""
-    if pixels.shape[-1] != 3:
-        return False
-    # The first row tells of most photographs that they are not.
-    return all(bool((part == part[..., :1]).all()) for part in (pixels[:1], pixels))
 
 
 def _pixels(image, notes):

@@ -238,6 +238,21 @@ def folded(positions, size, boundary):
     return tf.minimum(places, period - places)
 
 
+def within_frame(kernel: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a camera sees of a scene through a blur: what lies beyond the frame is mixed into it.
+
+    Args:
+        kernel: [kernel height, kernel width] of the blur.
+        image: [height, width, channels], the scene.
+
+    Returns:
+        (blurred, sharp), both without the border of half a kernel, so that no boundary is assumed.
+    """
+    down, across = (side // 2 for side in kernel.shape)
+    frame = slice(down, image.shape[0] - down), slice(across, image.shape[1] - across)
+    return Blur(kernel, "reflect")(image[np.newaxis])[0].numpy()[frame], image[frame]
+
+
 def blur(config):
     """The `Blur`, `VariedBlur` or `UncertainBlur` that an `OperatorConfig` describes."""
     if config.kernel == VARIED:
