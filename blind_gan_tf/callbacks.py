@@ -48,6 +48,7 @@ class PriorLog(keras.callbacks.Callback):
         self._sample = tf.function(lambda: self.model.in_use("generator")(latents, training=False))
 
     def on_epoch_end(self, epoch, logs=None):
+        """Writes the epoch's means and a picture of samples, and says how diverse they are."""
         samples = (self._sample().numpy() + 1.0) / 2.0
         diversity = spread(samples) / spread(self._images)
         grid = sample_grid(samples)

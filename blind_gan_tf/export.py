@@ -13,7 +13,8 @@ from inversenet_tf.engine.frozen import frozen
 from inversenet_tf.engine.keras_files import load_keras
 from inversenet_tf.engine.workdir import read_config, versions
 from inversenet_tf.imaging.files.image_bytes import encoded
-from inversenet_tf.imaging.files.images import list_images, read_image
+from inversenet_tf.imaging.files.images import read_image
+from inversenet_tf.imaging.files.listing import list_images
 from inversenet_tf.serving.fresh_process import compare
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, new_version, write_version
 

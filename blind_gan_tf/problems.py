@@ -15,13 +15,9 @@ from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
 from inversenet_tf.imaging.data.pairs import degrade, evaluation_images
 from inversenet_tf.imaging.data.sources import Selection
 from inversenet_tf.imaging.files.arrays import ARRAY_SUFFIX, read_array
-from inversenet_tf.imaging.files.images import (
-    IMAGE_SUFFIXES,
-    PILLOW_MODES,
-    files_below,
-    read_image,
-    to_luma,
-)
+from inversenet_tf.imaging.files.images import PILLOW_MODES, read_image
+from inversenet_tf.imaging.files.listing import IMAGE_SUFFIXES, files_below
+from inversenet_tf.imaging.files.pixels import to_luma
 from inversenet_tf.imaging.physics.operators import build_operator
 
 

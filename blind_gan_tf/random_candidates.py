@@ -78,6 +78,7 @@ class RenewingSearch(RandomCandidateSearch):
     """
 
     def latent_phase(self):
+        """As of the search, from new candidates every `renew_every` rounds."""
         done, every = int(self.round), self._config.renew_every
         # Not so late that new candidates could not settle.
         if done == 0 or (every and done % every == 0 and self._config.rounds - done >= every):

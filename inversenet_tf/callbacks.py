@@ -45,6 +45,7 @@ class DenoiserAlarm(keras.callbacks.Callback):
         self._images = images
 
     def on_epoch_end(self, epoch, logs=None):
+        """Warns where the denoiser changes the estimates by next to nothing."""
         if self.model.denoiser is None or self.model.step < self.FIRST_STEP:
             return
         outputs = self.model(self._inputs, training=False)
@@ -77,7 +78,7 @@ class Unexplained(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         restored = np.clip(self.model(self._inputs, training=False)["restored"], 0.0, 1.0)
         measurements, told = parts_of(self._inputs)
-        found = []
+        unexplained = []
         for index, pair in enumerate(zip(measurements, restored, strict=True)):
             degradation = self._degradation
             if told:
@@ -85,9 +86,9 @@ class Unexplained(keras.callbacks.Callback):
                 degradation = degradation.told(told["kernels"][index], sigma)
             fit = degradation.fit(*pair)
             if fit is not None:
-                found.append(unexplained_of(pair[0], fit))
-        if found:
-            logs[UNEXPLAINED_SCORE] = max(found)
+                unexplained.append(unexplained_of(pair[0], fit))
+        if unexplained:
+            logs[UNEXPLAINED_SCORE] = max(unexplained)
 
 
 def _size(residual):
@@ -168,6 +169,7 @@ class AnnealingSnapshots(keras.callbacks.Callback):
         self._images = images
 
     def on_train_batch_end(self, batch, logs=None):
+        """Keeps the estimates of the examples at a few steps."""
         step = self.model.step
         if step in self.STEPS:
             outputs = self.model(self._inputs, training=False)

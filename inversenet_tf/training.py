@@ -236,13 +236,13 @@ def what_next(workdir: str | Path) -> str:
     if best is None:  # as where another worker keeps them
         return "Trained."
     scores, at = checkpoints.scores(best), f"--workdir={shlex.quote(str(workdir))}"
-    found = [
+    reached = [
         f"{name} {float(scores[f'val_psnr_{name}']):.2f} dB"
         for name in ("degraded", "inverted", "restored")
         if f"val_psnr_{name}" in scores
     ]
     return (
-        f"Best validation at step {checkpoints.step_of(best)}: {', '.join(found)}. "
+        f"Best validation at step {checkpoints.step_of(best)}: {', '.join(reached)}. "
         "What may follow:\n"
         f"  inversenet evaluate {at}\n"
         f"  inversenet restore {at} --input=PHOTOGRAPHS --output=restored\n"

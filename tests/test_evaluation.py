@@ -10,7 +10,7 @@ from inversenet_tf.evaluation import evaluate, format_table
 from inversenet_tf.exporting import inversenet as exporting
 from inversenet_tf.exporting.inversenet import export_run
 from inversenet_tf.imaging.config import NoiseConfig
-from inversenet_tf.imaging.files.images import from_integers, to_uint8
+from inversenet_tf.imaging.files.pixels import from_integers, to_uint8
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.operators import Blur
 

@@ -11,7 +11,8 @@ from skimage.metrics import peak_signal_noise_ratio
 from inversenet_tf.config import NONE
 from inversenet_tf.evaluation import evaluate
 from inversenet_tf.exporting.inversenet import export_run
-from inversenet_tf.imaging.files.images import read_image, to_uint8
+from inversenet_tf.imaging.files.images import read_image
+from inversenet_tf.imaging.files.pixels import to_uint8
 from inversenet_tf.restoration.photographs import restore_files
 from inversenet_tf.restoration.restorers import ExportedRestorer
 from inversenet_tf.training import train

@@ -63,7 +63,7 @@ TRUST_EXPORT = flags.DEFINE_bool(
 
 
 def main():
-    found = calibrate(
+    calibration = calibrate(
         MEASUREMENTS.value,
         WORKDIR.value,
         model=MODEL.value,
@@ -74,12 +74,12 @@ def main():
         trusted=TRUST_EXPORT.value,
         max_memory=memory_limit(MAX_MEMORY.value),
     )
-    print(description_of(found.estimate))
-    for name, evidence in found.evidence.items():
+    print(description_of(calibration.estimate))
+    for name, evidence in calibration.evidence.items():
         print(f"{name}: misfit {evidence.misfit:.2f} of the noise, blur effect {evidence.blur:.3f}")
-    print(f"Results: {found.report}")
-    if found.export:
-        at = f"--export={shlex.quote(str(found.export))}"
+    print(f"Results: {calibration.report}")
+    if calibration.export:
+        at = f"--export={shlex.quote(str(calibration.export))}"
         print("More photographs of this camera are restored by")
         print(f"  inversenet restore {at} --input=PHOTOGRAPHS --output=restored")
 

@@ -16,8 +16,9 @@ from inversenet_tf.command_line import run  # isort: skip (first: it quiets Tens
 import numpy as np
 
 from inversenet_tf.imaging.files.atomic import written_aside
-from inversenet_tf.imaging.files.images import list_images, write_image
+from inversenet_tf.imaging.files.images import write_image
 from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.listing import list_images
 from inversenet_tf.imaging.files.targets import check_replaceable
 from inversenet_tf.imaging.physics.kernel_estimation import BOUNDARIES
 from inversenet_tf.restoration.unknown_blur import (

@@ -18,8 +18,9 @@ from tqdm import tqdm
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.engine.workdir import versions
 from inversenet_tf.imaging.baselines.total_variation import default_weight, tv_l1
-from inversenet_tf.imaging.files.images import list_images, read_image
+from inversenet_tf.imaging.files.images import read_image
 from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.listing import list_images
 from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
 from inversenet_tf.imaging.physics.kernels import from_file
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE, round_to_8_bits

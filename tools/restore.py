@@ -20,7 +20,7 @@ from absl import flags
 import inversenet_tf.tensorflow_without_keras  # noqa: F401 # isort: skip (first: for a quick start)
 from inversenet_tf.command_line import run  # isort: skip (then: it quiets TensorFlow)
 from inversenet_tf.imaging.config import BOUNDARIES
-from inversenet_tf.imaging.files.images import list_images
+from inversenet_tf.imaging.files.listing import list_images
 from inversenet_tf.imaging.files.written_photographs import FORMATS, SAME
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use

@@ -7,7 +7,8 @@ import numpy as np
 import scipy.signal
 import skimage.measure
 
-from inversenet_tf.imaging.files.images import ImageReadError, read_image, to_luma
+from inversenet_tf.imaging.files.images import ImageReadError, read_image
+from inversenet_tf.imaging.files.pixels import to_luma
 
 LOOKED_AT = 50  # images of a folder
 SIDE = 1024  # pixels a side of the middle that is looked at

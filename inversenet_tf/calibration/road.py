@@ -55,8 +55,8 @@ def calibrate(
 
     Example:
         ```python
-        found = inversenet_tf.calibrate("burst", "runs/camera", minutes=10)
-        restorer = inversenet_tf.load(found.export)
+        calibration = inversenet_tf.calibrate("burst", "runs/camera", minutes=10)
+        restorer = inversenet_tf.load(calibration.export)
         ```
 
     Args:

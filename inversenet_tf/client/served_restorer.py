@@ -12,8 +12,9 @@ from absl import logging
 from inversenet_tf.client.errors import ImageRefused, ServingError
 from inversenet_tf.client.files import contents_of, sendable
 from inversenet_tf.client.restoring import RestoringClient
-from inversenet_tf.imaging.files.images import opened, to_channels
+from inversenet_tf.imaging.files.images import opened
 from inversenet_tf.imaging.files.photographs import Photograph
+from inversenet_tf.imaging.files.pixels import to_channels
 from inversenet_tf.imaging.physics.degradation import Degradation, Fit
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import (
@@ -81,6 +82,7 @@ class ServedRestorer(Restorer):
         )
 
     def estimates(self, measurements, kernels=None, noise_sigmas=None):
+        """As of every `Restorer`, by one request."""
         inputs = {"measurements": measurements}
         if kernels is not None:
             inputs["kernels"] = kernels

@@ -108,6 +108,7 @@ class SaturationAlarm(keras.callbacks.Callback):
         self._advice = advice
 
     def on_epoch_end(self, epoch, logs=None):
+        """Warns where the discriminator tells all images apart, so that its gradients vanish."""
         real, generated = logs.get("real_score"), logs.get("generated_score")
         if real is not None and real > SATURATED_REAL and generated < SATURATED_GENERATED:
             logging.warning(

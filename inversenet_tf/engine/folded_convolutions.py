@@ -196,12 +196,12 @@ def transposed_by_blocks(features, kernel, stride, bias=None):
     """
     blocks = BLOCKS[stride]
     around = [[0, 0], *[[blocks.before, blocks.after]] * 2, [0, 0]]
-    found = tf.nn.conv2d(tf.pad(features, around), kernel, blocks.block // stride, "VALID")
+    values = tf.nn.conv2d(tf.pad(features, around), kernel, blocks.block // stride, "VALID")
     if bias is not None:
-        found = tf.nn.bias_add(found, tf.tile(bias, [blocks.block**2]))
-    found = tf.nn.depth_to_space(found, blocks.block)
+        values = tf.nn.bias_add(values, tf.tile(bias, [blocks.block**2]))
+    values = tf.nn.depth_to_space(values, blocks.block)
     inside = slice(blocks.outside, -blocks.outside or None)
-    return found[:, inside, inside]
+    return values[:, inside, inside]
 
 
 def block_kernel(kernel, stride):

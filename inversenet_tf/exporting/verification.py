@@ -11,7 +11,8 @@ from inversenet_tf.config import Config
 from inversenet_tf.data import open_held_out
 from inversenet_tf.imaging.config import CUSTOM, GIVEN
 from inversenet_tf.imaging.data.pairs import evaluation_pairs
-from inversenet_tf.imaging.files.images import WHITE, from_integers, read_image, to_luma, to_uint8
+from inversenet_tf.imaging.files.images import read_image
+from inversenet_tf.imaging.files.pixels import WHITE, from_integers, to_luma, to_uint8
 from inversenet_tf.imaging.inputs import measurements_of
 from inversenet_tf.imaging.physics import kernels
 from inversenet_tf.imaging.physics.operators import Operator, build_operator
@@ -113,31 +114,12 @@ def verify(
     operator = operator_for_examples(config, workdir)
     source = open_held_out(data or config.data.validation, operator, config)
     images = [measurement for measurement, _ in measured_examples(source, operator, config)]
-    tensors = [
-        np.stack(
-            [of_size(images[index % len(images)], size, model.scale) for index in range(batch)]
-        )
-        for size in SIZES
-        for batch in BATCHES
-    ]
     files = _files(images)
-    has_own = model.kernel_use != kernel_use.REQUIRED
-    blur = {"kernels": kernels.camera_shake(9), "noise_sigmas": TOLD_NOISE}
-    told = {} if has_own else blur
-    requests = [
-        (signature, {"measurements": measurements} | _repeated(told, len(measurements)))
-        for measurements in tensors
-        for signature in (SERVING_DEFAULT, INTERMEDIATE if has_own else WITH_KERNEL)
-    ]
-    of_files = {"image_bytes": np.array(files, object)} | _repeated(told, len(files))
-    requests.append((FROM_BYTES if has_own else FROM_BYTES_WITH_KERNEL, of_files))
-    if model.kernel_use == kernel_use.OPTIONAL:
-        with_kernel = {"measurements": tensors[0]} | _repeated(blur, len(tensors[0]))
-        requests.insert(0, (WITH_KERNEL, with_kernel))
+    requests = _requests(model, images, files)
     answers, version = answers_of(saved_model, requests, python)
     differences = [_difference(model, *pair) for pair in zip(requests, answers[:-1], strict=False)]
     differences += [
-        _difference_of_files(model, *pair, told)
+        _difference_of_files(model, *pair)
         for pair in zip(files, answers[-1]["restored_bytes"], strict=True)
     ]
     return verdict(differences, precision) | {
@@ -166,6 +148,37 @@ def measured_examples(source, operator, config):
         for inputs, images in pairs.as_numpy_iterator()
         for pair in zip(measurements_of(inputs), images, strict=True)
     ]
+
+
+def _requests(model, images, files):
+    """List of (signature, its inputs): of all sizes and batches, and the files last."""
+    has_own = model.kernel_use != kernel_use.REQUIRED
+    told = _told(model)
+    tensors = [
+        np.stack([of_size(images[i % len(images)], size, model.scale) for i in range(batch)])
+        for size in SIZES
+        for batch in BATCHES
+    ]
+    requests = [
+        (signature, {"measurements": measurements} | _repeated(told, len(measurements)))
+        for measurements in tensors
+        for signature in (SERVING_DEFAULT, INTERMEDIATE if has_own else WITH_KERNEL)
+    ]
+    if model.kernel_use == kernel_use.OPTIONAL:
+        with_kernel = {"measurements": tensors[0]} | _repeated(_blur(), len(tensors[0]))
+        requests.append((WITH_KERNEL, with_kernel))
+    of_files = {"image_bytes": np.array(files, object)} | _repeated(told, len(files))
+    requests.append((FROM_BYTES if has_own else FROM_BYTES_WITH_KERNEL, of_files))
+    return requests
+
+
+def _told(model):
+    """What has to be said of one measurement's blur."""
+    return _blur() if model.kernel_use == kernel_use.REQUIRED else {}
+
+
+def _blur():
+    return {"kernels": kernels.camera_shake(9), "noise_sigmas": TOLD_NOISE}
 
 
 def of_size(measurement, size, scale):
@@ -204,10 +217,10 @@ def _difference(model, request, answer):
     return max(float(np.abs(values - expected[name]).max()) for name, values in answer.items())
 
 
-def _difference_of_files(model, file, answer, told):
+def _difference_of_files(model, file, answer):
     """The largest beyond what rounding to 8 bits changes."""
     measurement = read_image(io.BytesIO(file), model.measured_channels)
-    inputs = {"measurements": measurement[np.newaxis]} | _repeated(told, 1)
+    inputs = {"measurements": measurement[np.newaxis]} | _repeated(_told(model), 1)
     expected = model.restore(inputs)["restored"].numpy()[0]
     with Image.open(io.BytesIO(answer)) as image:
         given = from_integers(np.asarray(image)).reshape(*image.size[::-1], -1)

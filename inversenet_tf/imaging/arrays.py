@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from inversenet_tf.imaging.files.images import WHITE, WHITE_16_BITS, from_integers
+from inversenet_tf.imaging.files.pixels import WHITE, WHITE_16_BITS, from_integers
 
 # Noise may take a measurement a little beyond [0, 1]; values on another scale go further, such as
 # those of networks, in [-1, 1].

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from inversenet_tf.imaging.files.images import IMAGE_SUFFIXES, to_uint8
+from inversenet_tf.imaging.files.listing import IMAGE_SUFFIXES
+from inversenet_tf.imaging.files.pixels import to_uint8
 from inversenet_tf.imaging.files.written_photographs import FORMATS, png_bytes
 from inversenet_tf.models import kernel_use
 from inversenet_tf.page.limits import Cancelled, Progress, for_visitors

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from inversenet_tf.imaging.arrays import in_unit_range
-from inversenet_tf.imaging.files.images import is_gray, to_luma
+from inversenet_tf.imaging.files.pixels import is_gray, to_luma
 
 
 def to_batch(images: np.ndarray, channels: int) -> tuple[np.ndarray, Callable]:

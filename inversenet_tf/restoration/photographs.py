@@ -15,7 +15,7 @@ from tqdm import tqdm
 from inversenet_tf.imaging.checks import check_at_least
 from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.deep_pixels import is_deep
-from inversenet_tf.imaging.files.images import ImageReadError, opened, to_channels, upright_size
+from inversenet_tf.imaging.files.images import ImageReadError, opened, upright_size
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.memory import memory_limit  # noqa: F401 (part of this room, too)
 from inversenet_tf.imaging.files.paths import check_named, printable
@@ -25,6 +25,7 @@ from inversenet_tf.imaging.files.photographs import (
     read_photograph,
     to_8_bits,
 )
+from inversenet_tf.imaging.files.pixels import to_channels
 from inversenet_tf.imaging.files.targets import check_replaceable, pair_with_targets
 from inversenet_tf.imaging.files.written_photographs import SAME, write_photograph
 from inversenet_tf.imaging.physics.degradation import Fit

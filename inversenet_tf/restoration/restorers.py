@@ -15,9 +15,10 @@ from absl import logging
 from inversenet_tf.imaging.checks import check_at_least, check_choice, check_positive
 from inversenet_tf.imaging.config import BOUNDARIES
 from inversenet_tf.imaging.config_parsing import config_from_dict
-from inversenet_tf.imaging.files.images import PILLOW_MODES, is_gray, to_channels
+from inversenet_tf.imaging.files.images import PILLOW_MODES
 from inversenet_tf.imaging.files.paths import taken_literally
 from inversenet_tf.imaging.files.photographs import Photograph
+from inversenet_tf.imaging.files.pixels import is_gray, to_channels
 from inversenet_tf.imaging.inputs import as_told
 from inversenet_tf.imaging.physics.degradation import Degradation, Fit
 from inversenet_tf.models import kernel_use
@@ -382,6 +383,7 @@ class ToldRestorer(InformedRestorer):
         return known.told(self._kernel, self._noise)
 
     def estimates(self, measurements):
+        """As of every `Restorer`, each measurement with the kernel that was told."""
         count, size = len(measurements), tuple(np.shape(measurements)[1:3])
         sides = zip(self._kernel.shape, size, strict=False)
         if any(kernel > side * self._restorer.scale for kernel, side in sides):

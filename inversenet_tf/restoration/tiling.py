@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from inversenet_tf.imaging.files.images import from_integers, to_integers
+from inversenet_tf.imaging.files.pixels import from_integers, to_integers
 from inversenet_tf.models.padding import padded_positions
 
 # Pixels of the image, at least. Tiled against whole, on a photograph of 512x512 and the networks

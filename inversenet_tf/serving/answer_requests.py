@@ -12,6 +12,7 @@ OURS = ("inversenet_tf", "blind_gan_tf")
 
 
 def main(saved_model, requests_file, answers_file):
+    """Answers pickled requests, a list of (signature, {name: array}), by pickled answers."""
     with open(requests_file, "rb") as file:
         requests = pickle.load(file)
     signatures = tf.saved_model.load(saved_model).signatures

@@ -9,7 +9,7 @@ from PIL import Image
 from blind_gan_tf.experiment import run_inversion
 from blind_gan_tf.export import export_prior, export_surrogate
 from blind_gan_tf.prior import load_prior
-from inversenet_tf.imaging.files.images import to_uint8
+from inversenet_tf.imaging.files.pixels import to_uint8
 from inversenet_tf.serving.operations import check_operations
 from inversenet_tf.serving.saved_models import read_metadata
 

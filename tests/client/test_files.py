@@ -12,8 +12,9 @@ from PIL import Image
 from inversenet_tf.client.errors import ServingError
 from inversenet_tf.client.files import sendable
 from inversenet_tf.client.served_restorer import ServedRestorer
-from inversenet_tf.imaging.files.images import read_image, to_uint8
+from inversenet_tf.imaging.files.images import read_image
 from inversenet_tf.imaging.files.photographs import read_photograph
+from inversenet_tf.imaging.files.pixels import to_uint8
 from inversenet_tf.restoration.photographs import restore_files
 
 

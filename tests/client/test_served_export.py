@@ -12,7 +12,8 @@ from inversenet_tf.client.connection import connect
 from inversenet_tf.client.errors import ImageRefused
 from inversenet_tf.client.served_restorer import ServedRestorer
 from inversenet_tf.exporting.inversenet import export_model
-from inversenet_tf.imaging.files.images import from_integers, read_image, to_luma
+from inversenet_tf.imaging.files.images import read_image
+from inversenet_tf.imaging.files.pixels import from_integers, to_luma
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.unet import UNet

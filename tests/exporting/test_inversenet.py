@@ -10,7 +10,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 from inversenet_tf.evaluation import evaluate
 from inversenet_tf.exporting.inversenet import export_model, export_run
 from inversenet_tf.exporting.verification import verify
-from inversenet_tf.imaging.files.images import from_integers, read_image, to_luma
+from inversenet_tf.imaging.files.images import read_image
+from inversenet_tf.imaging.files.pixels import from_integers, to_luma
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.unet import UNet

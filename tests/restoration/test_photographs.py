@@ -8,8 +8,9 @@ from fake_restorers import FakeRestorer
 from PIL import Image
 
 from inversenet_tf.config import Config
-from inversenet_tf.imaging.files.images import read_image, to_channels
+from inversenet_tf.imaging.files.images import read_image
 from inversenet_tf.imaging.files.photographs import Photograph, read_photograph
+from inversenet_tf.imaging.files.pixels import to_channels
 from inversenet_tf.imaging.files.written_photographs import png_bytes
 from inversenet_tf.models.build import build_model
 from inversenet_tf.restoration import photographs, restorers

@@ -6,7 +6,7 @@ import pytest
 from fake_restorers import FakeRestorer
 from programs import completed
 
-from inversenet_tf.imaging.files.images import from_integers, to_integers
+from inversenet_tf.imaging.files.pixels import from_integers, to_integers
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.restoration.restorers import ImageSpec, ModelRestorer
 from inversenet_tf.restoration.tiling import (

@@ -53,7 +53,7 @@ def _photograph(size, channels):
 
     from inversenet_tf.exporting.verification import of_size
     from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
-    from inversenet_tf.imaging.files.images import to_integers
+    from inversenet_tf.imaging.files.pixels import to_integers
 
     photograph = open_source("photos", HELD_OUT, channels).load(0)
     return to_integers(of_size(photograph, (size, size), 1), np.uint16)
@@ -72,7 +72,7 @@ def restored(export, photograph, whole, max_memory=None):
     """Restores the photograph within `max_memory`; tells how far from the whole that is."""
     import numpy as np
 
-    from inversenet_tf.imaging.files.images import WHITE, WHITE_16_BITS
+    from inversenet_tf.imaging.files.pixels import WHITE, WHITE_16_BITS
     from inversenet_tf.restoration.restorers import ExportedRestorer
     from inversenet_tf.restoration.tiling import restore_pixels
 

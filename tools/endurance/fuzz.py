@@ -67,15 +67,15 @@ def main():
         for name in names:
             _read_here(name, output)
         return
-    found = 0
+    findings = 0
     for name in names:
         lines = _read_apart(name, output)
-        found += len(lines)
+        findings += len(lines)
         print(
             "\n".join([f"{name}: {ROUNDS.value} files, {len(lines)} findings", *lines]), flush=True
         )
-    if found:
-        raise ValueError(f"Expected every file to end in one line. Received: {found} findings")
+    if findings:
+        raise ValueError(f"Expected every file to end in one line. Received: {findings} findings")
 
 
 if __name__ == "__main__":

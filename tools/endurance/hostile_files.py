@@ -49,10 +49,10 @@ class Kind:
 def images():
     pixels = np.random.default_rng(0).integers(0, 256, (24, 20, 3), np.uint8)
     deep = Image.fromarray(np.arange(480, dtype=np.uint16).reshape(24, 20) * 130)
-    found = [_saved(deep, "PNG"), _saved(deep, "TIFF")]
+    files = [_saved(deep, "PNG"), _saved(deep, "TIFF")]
     for kind in ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000"):
-        found.append(_saved(Image.fromarray(pixels), kind))
-    return found
+        files.append(_saved(Image.fromarray(pixels), kind))
+    return files
 
 
 def _saved(image, kind):

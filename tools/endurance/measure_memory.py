@@ -21,8 +21,8 @@ from inversenet_tf.command_line import run  # isort: skip (first: it quiets Tens
 from inversenet_tf.engine.workdir import CONFIG_FILE, versions
 from inversenet_tf.imaging.data.cache import decoded_bytes
 from inversenet_tf.imaging.data.datasets import TRAINING, open_source
-from inversenet_tf.imaging.files.images import list_images
 from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.listing import list_images
 
 TOOLS = Path(__file__).parents[1]
 FOLDER = flags.DEFINE_string("folder", None, "Directory of images.", required=True)

@@ -5,7 +5,8 @@ import psutil
 from absl import logging
 
 from inversenet_tf.imaging.data.sources import ImageSource
-from inversenet_tf.imaging.files.images import ImageReadError, from_integers, to_uint8
+from inversenet_tf.imaging.files.images import ImageReadError
+from inversenet_tf.imaging.files.pixels import from_integers, to_uint8
 
 FRACTION_OF_MEMORY = 0.5  # of what is available; the training needs the rest
 MIB = 2**20

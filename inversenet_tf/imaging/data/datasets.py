@@ -16,19 +16,16 @@ from inversenet_tf.imaging.data.sources import (
     Joined,
     Photos,
 )
-from inversenet_tf.imaging.files.images import (
-    PILLOW_MODES,
-    ImageReadError,
-    from_integers,
+from inversenet_tf.imaging.files.images import PILLOW_MODES, ImageReadError, read_image
+from inversenet_tf.imaging.files.listing import (
     inspect_images,
     list_images,
-    read_image,
     report_other_files,
     report_skipped,
-    to_luma,
     usable_images,
 )
 from inversenet_tf.imaging.files.paths import folders_in
+from inversenet_tf.imaging.files.pixels import from_integers, to_luma
 
 
 class Folder(ImageSource):
@@ -139,6 +136,7 @@ class Tfds(ImageSource):
         return np.array([example["label"] for example in self._examples])
 
     def load(self, index):
+        """As of every source: one image, float32 [height, width, channels] in [0, 1]."""
         image = from_integers(self._examples[int(index)]["image"])
         if min(image.shape[:2]) < self._minimum_side:
             raise ImageReadError(

@@ -24,14 +24,9 @@ from inversenet_tf.imaging.data.prepared import (
 )
 from inversenet_tf.imaging.files.atomic import PARTIAL, check_writable, written_aside
 from inversenet_tf.imaging.files.digests import sha256_of
-from inversenet_tf.imaging.files.images import (
-    ImageReadError,
-    decoded_size,
-    list_images,
-    report_other_files,
-    report_skipped,
-)
+from inversenet_tf.imaging.files.images import ImageReadError, decoded_size
 from inversenet_tf.imaging.files.json import read_json
+from inversenet_tf.imaging.files.listing import list_images, report_other_files, report_skipped
 from inversenet_tf.imaging.files.locks import LOCK_FILE, held
 from inversenet_tf.imaging.files.paths import check_utf8, folders_in
 

@@ -8,7 +8,8 @@ from absl import logging
 
 from inversenet_tf.imaging.data.overlap import common_files
 from inversenet_tf.imaging.data.patches import center_window
-from inversenet_tf.imaging.files.images import list_images, read_image
+from inversenet_tf.imaging.files.images import read_image
+from inversenet_tf.imaging.files.listing import list_images
 
 SHARP, DEGRADED = "sharp", "blur"  # the folders of GoPro's layout, in each scene
 COMPARED = 8  # pairs whose sharpness is compared

@@ -15,13 +15,9 @@ from tqdm import tqdm
 
 from inversenet_tf.imaging.data.sources import ImageSource
 from inversenet_tf.imaging.files.digests import sha256_of
-from inversenet_tf.imaging.files.images import (
-    ImageReadError,
-    read_image,
-    report_skipped,
-    small_images,
-)
+from inversenet_tf.imaging.files.images import ImageReadError, read_image
 from inversenet_tf.imaging.files.json import read_json
+from inversenet_tf.imaging.files.listing import report_skipped, small_images
 from inversenet_tf.imaging.files.paths import check_utf8
 from inversenet_tf.imaging.wording import counted
 

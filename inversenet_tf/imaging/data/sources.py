@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from inversenet_tf.imaging.files.images import from_integers, to_luma
+from inversenet_tf.imaging.files.pixels import from_integers, to_luma
 
 TRAINING, HELD_OUT = "training", "held_out"
 IDX_UNSIGNED_BYTES = b"\x00\x00\x08"

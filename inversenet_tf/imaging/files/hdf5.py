@@ -18,15 +18,15 @@ def member(group, name):
     Raises:
         ValueError: nothing, or a link, which may lead out of the file or in a circle.
     """
-    found = group
+    place = group
     for part in filter(None, name.split("/")):
-        link = found.get(part, getlink=True) if isinstance(found, h5py.Group) else None
+        link = place.get(part, getlink=True) if isinstance(place, h5py.Group) else None
         if link is None:
             raise ValueError(f"expected {name} in it, received none")
         if not isinstance(link, h5py.HardLink):
             raise ValueError(f"expected {name} in the file itself, received a link")
-        found = found[part]
-    return found
+        place = place[part]
+    return place
 
 
 def numbers(dataset, name):

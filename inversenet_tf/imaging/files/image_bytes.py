@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from inversenet_tf.imaging.files.images import WHITE, WHITE_16_BITS, to_luma
+from inversenet_tf.imaging.files.pixels import WHITE, WHITE_16_BITS, to_luma
 
 GRAY_COMPONENTS = 2  # at most: gray, and alpha
 # Pixels that the header of a file may claim: decoded, they are all allocated, however few bytes the

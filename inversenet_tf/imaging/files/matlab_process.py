@@ -87,17 +87,18 @@ def _shape(matrix):
 
 
 def main(path, output, allowed):
+    """Reads a file within `allowed` bytes: arrays to `output`, their names or an error printed."""
     limit_memory(int(allowed))
     try:
         read = variables_of_version_7 if h5py.is_hdf5(path) else variables_of_version_5
-        found = list(read(path))
+        variables = list(read(path))
         matrices = {
-            f"{n}-{m}": x for n, (_, _, some) in enumerate(found) for m, x in enumerate(some)
+            f"{n}-{m}": x for n, (_, _, some) in enumerate(variables) for m, x in enumerate(some)
         }
         np.savez(output, **matrices)
         told = [
             [name, kind, [f"{n}-{m}" for m in range(len(some))]]
-            for n, (name, kind, some) in enumerate(found)
+            for n, (name, kind, some) in enumerate(variables)
         ]
     except Exception as error:  # a damaged file fails in any way
         told = {"error": " ".join(str(error).split()) or type(error).__name__}

@@ -33,13 +33,13 @@ def memory_limit(text=None):
     """
     if text is None:
         return int(min(psutil.virtual_memory().available, _left_to_container()) / 2)
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
-    unit = UNITS.get(found[2]) if found else None
-    if unit is None or not int(float(found[1]) * unit):
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    unit = UNITS.get(match[2]) if match else None
+    if unit is None or not int(float(match[1]) * unit):
         raise ValueError(
             f'Expected a max_memory like 1GiB, 500MB or a number of bytes. Received: "{text}"'
         )
-    return int(float(found[1]) * unit)
+    return int(float(match[1]) * unit)
 
 
 def _left_to_container():

@@ -8,15 +8,8 @@ from PIL import ImageCms
 
 from inversenet_tf.imaging.files import belongings
 from inversenet_tf.imaging.files.deep_pixels import deep_pixels, is_deep
-from inversenet_tf.imaging.files.images import (
-    WHITE,
-    WHITE_16_BITS,
-    ImageReadError,
-    check_range,
-    is_gray,
-    opened,
-    turned_upright,
-)
+from inversenet_tf.imaging.files.images import ImageReadError, check_range, opened
+from inversenet_tf.imaging.files.pixels import WHITE, WHITE_16_BITS, is_gray, turned_upright
 
 GRAY_MODES = ("1", "L", "LA", "La")
 CONVERTED_MODES = ("CMYK", "LAB", "HSV")

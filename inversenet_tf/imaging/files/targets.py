@@ -5,7 +5,7 @@ from pathlib import Path
 
 from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.files.atomic import check_writable
-from inversenet_tf.imaging.files.images import list_images, report_other_files
+from inversenet_tf.imaging.files.listing import list_images, report_other_files
 from inversenet_tf.imaging.files.written_photographs import FORMATS, SAME, result_suffix
 
 

@@ -11,8 +11,8 @@ from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 
 from inversenet_tf.imaging.files import belongings
 from inversenet_tf.imaging.files.atomic import written_aside
-from inversenet_tf.imaging.files.images import to_integers
 from inversenet_tf.imaging.files.photographs import Photograph, to_8_bits
+from inversenet_tf.imaging.files.pixels import to_integers
 
 PNG, JPEG, TIFF, SAME = "png", "jpeg", "tiff", "same"
 FORMATS = (SAME, PNG, JPEG, TIFF)  # that a caller may ask for

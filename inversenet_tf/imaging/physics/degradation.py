@@ -9,7 +9,7 @@ import numpy as np
 from inversenet_tf.imaging.arrays import as_floats
 from inversenet_tf.imaging.config import NoiseConfig, OperatorConfig
 from inversenet_tf.imaging.config_parsing import config_from_dict
-from inversenet_tf.imaging.files.images import WHITE
+from inversenet_tf.imaging.files.pixels import WHITE
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 
 # What A(restored) may miss of a measurement that fits, as a fraction of its contrast. On the
@@ -78,18 +78,20 @@ class Degradation:
         Raises:
             ValueError: other fields, or values that no degradation has.
         """
-        found = config_from_dict(cls, fields)
+        degradation = config_from_dict(cls, fields)
         try:
-            kernel = np.asarray([[1.0]] if found.kernel is None else found.kernel, np.float64)
+            kernel = np.asarray(
+                [[1.0]] if degradation.kernel is None else degradation.kernel, np.float64
+            )
         except TypeError as error:  # of what is no number
             raise ValueError(f"Expected numbers as kernel. Received: {error}") from error
         is_kernel = kernel.ndim == 2 or kernel.shape[2:] == (3,)
         if not (is_kernel and kernel.size and np.isfinite(kernel).all()):
             raise ValueError(f"Expected a matrix, or three, as kernel. Received: {kernel.shape}")
-        numbers = (found.noise_sigma, found.unexplained)
-        if found.scale < 1 or not all(math.isfinite(n) and n >= 0 for n in numbers):
+        numbers = (degradation.noise_sigma, degradation.unexplained)
+        if degradation.scale < 1 or not all(math.isfinite(n) and n >= 0 for n in numbers):
             raise ValueError(f"Expected a scale >= 1, a noise >= 0. Received: {fields}")
-        return found
+        return degradation
 
     def told(self, kernel: np.ndarray, noise_sigma: float) -> "Degradation":
         """The same with the kernel and the noise that are told."""

@@ -20,7 +20,7 @@ import threadpoolctl
 
 from inversenet_tf.imaging.arrays import images_of
 from inversenet_tf.imaging.checks import check_positive
-from inversenet_tf.imaging.files.images import LUMA
+from inversenet_tf.imaging.files.pixels import LUMA
 from inversenet_tf.imaging.physics.blur_model import (
     LUMA_NOISE,
     Measured,

@@ -210,18 +210,18 @@ def _mat_kernels(path):
     Where some of its variables are named as kernels are, only they are taken.
     """
     variables = variables_of(path)
-    found = {}
+    kernels_of = {}
     for name, _, matrices in variables:
         kernels = [matrix for matrix in matrices if matrix.size > 1 and _is_kernel(matrix)]
         if kernels:
-            found[name] = kernels
-    named = [name for name in found if KERNEL_NAME.fullmatch(name)]
-    if not found:
+            kernels_of[name] = kernels
+    named = [name for name in kernels_of if KERNEL_NAME.fullmatch(name)]
+    if not kernels_of:
         received = ", ".join(f"{name} ({kind})" for name, kind, _ in variables) or "no variables"
         raise ValueError(
             f"none of its variables is a matrix, or a cell of matrices, {KERNEL_VALUES}: {received}"
         )
-    return [kernel for name in named or found for kernel in found[name]]
+    return [kernel for name in named or kernels_of for kernel in kernels_of[name]]
 
 
 KERNELS = {

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from inversenet_tf.imaging.files.images import WHITE
+from inversenet_tf.imaging.files.pixels import WHITE
 
 ROUNDING_VARIANCE = 1.0 / 12.0 / WHITE**2  # of the error that storage in 8 bits leaves
 

@@ -104,6 +104,7 @@ class Blur(Operator):
         return tf.nn.depthwise_conv2d(padded, kernel[..., None], [1, 1, 1, 1], "VALID")
 
     def validate(self, image_shape):
+        """Raises ValueError where the kernel is larger than an image, or of other channels."""
         height, width, channels = image_shape
         if self.kernel.shape[0] > height or self.kernel.shape[1] > width:
             raise ValueError(

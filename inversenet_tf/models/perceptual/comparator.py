@@ -6,7 +6,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from inversenet_tf.imaging.checks import check_choice
-from inversenet_tf.imaging.files.images import WHITE
+from inversenet_tf.imaging.files.pixels import WHITE
 from inversenet_tf.models.perceptual.feature_networks import (
     VGG16,
     AlexNet,

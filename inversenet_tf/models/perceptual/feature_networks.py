@@ -12,6 +12,7 @@ class GroupedConv2D(keras.layers.Conv2D):
     """Keras' layer, one convolution per group: TensorFlow has no gradient of groups on CPUs."""
 
     def convolution_op(self, inputs, kernel):
+        """One convolution for each group, side by side."""
         parts = zip(
             tf.split(inputs, self.groups, axis=-1),
             tf.split(kernel, self.groups, axis=-1),

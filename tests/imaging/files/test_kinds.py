@@ -7,7 +7,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from inversenet_tf.imaging.files.images import ImageReadError, list_images, report_other_files
+from inversenet_tf.imaging.files.images import ImageReadError
+from inversenet_tf.imaging.files.listing import list_images, report_other_files
 from inversenet_tf.imaging.files.photographs import read_photograph
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (16, 24, 3), np.uint8)
