@@ -89,7 +89,7 @@ def _made(folder):
 
 def _built(folder, models, prior, limits, trusted):
     """(the page, how it looks)."""
-    from inversenet_tf.page import layout
+    from inversenet_tf.page import layout, look
     from inversenet_tf.page.examples import write_examples
     from inversenet_tf.page.models import Models
     from inversenet_tf.page.restoring import Workshop
@@ -104,4 +104,4 @@ def _built(folder, models, prior, limits, trusted):
     workshop = Workshop(_made(folder / "results"), limits)
     examples = write_examples(_made(folder / "examples"))
     page = layout.build(workshop, choices, examples, separator).queue(max_size=WAITING)
-    return page, {"theme": layout.theme(), "css": layout.CSS}
+    return page, {"theme": look.theme(), "css": look.CSS}
