@@ -37,7 +37,22 @@ def open_data(config, operator=None):
     if images.paired != held_out.paired:
         logging.warning("Only one of training and validation uses pairs: their operators differ.")
     warn_of_overlap(images, held_out)
+    _check_test(config, operator, images, held_out)
     return operator, images, held_out
+
+
+def _check_test(config, operator, images, held_out):
+    """Before any training: whether the test images are there, and neither train nor choose."""
+    if not config.data.test:
+        return
+    test = open_held_out(config.data.test, operator, config)
+    if test.spec in (images.spec, held_out.spec):
+        raise ValueError(
+            "Expected data.test to name images that neither train nor choose a checkpoint. "
+            f"Received: {test.spec}, as in data.train or data.validation"
+        )
+    warn_of_overlap(images, test, "test")
+    warn_of_overlap(held_out, test, "test", "validation")
 
 
 def spectrum_of(images):
@@ -64,10 +79,10 @@ def open_held_out(spec, operator, config):
     return open_source(spec, HELD_OUT, config.data.channels, side)
 
 
-def example_batch(source, operator, config, noise=None):
-    """(measurements, images) of the first few images of a source, cropped to one size."""
+def example_batch(source, operator, config, noise=None, count=EXAMPLES):
+    """(measurements, images) of the first `count` images of a source, cropped to one size."""
     data = config.data
-    count = min(EXAMPLES, len(source))
+    count = min(count, len(source))
     if data.evaluation_crop == "whole":
         loaded = [source.load(i) for i in range(count)]
         shapes = [(pair[0] if source.paired else pair).shape for pair in loaded]

@@ -21,7 +21,7 @@ LOGS = "logs"
 HISTORY_FILE = "history.json"
 ORIGIN_FILE = "origin.json"  # the current directory that the config's relative paths begin at
 # Fields that are paths, by the last part of their names: of sources of images, and of files.
-SOURCE_FIELDS = ("train", "validation", "images")
+SOURCE_FIELDS = ("train", "validation", "test", "images")
 FILE_FIELDS = ("kernel_file", "comparator_weights", "prior", "initial_weights")
 # What a training may go on with in another way, if it is asked to.
 EXTENDABLE = (
@@ -32,6 +32,7 @@ EXTENDABLE = (
     "optimizer.schedule",
     "data.train",
     "data.validation",
+    "data.test",
     "data.validation_limit",
 )
 FREE_BYTES_NEEDED = 1500 * 2**20  # five checkpoints of the deepest networks, 232 MiB, and the logs

@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 
 from inversenet_tf.engine.workdir import versions
-from inversenet_tf.evaluation import degradation_of, own_results
+from inversenet_tf.evaluation import degradation_of
 from inversenet_tf.exporting import verification
 from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.config import PRECISIONS
@@ -18,6 +18,7 @@ from inversenet_tf.imaging.files.image_bytes import restored_bytes
 from inversenet_tf.imaging.files.images import PILLOW_MODES
 from inversenet_tf.imaging.inputs import as_told
 from inversenet_tf.models import kernel_use
+from inversenet_tf.reporting import own_results
 from inversenet_tf.restoration.restorers import (
     DESCRIBE,
     FROM_BYTES,
@@ -75,7 +76,7 @@ def export_run(
         "precision": precision,
         "checkpoint": {"which": which, "step": step},
         "config": dataclasses.asdict(config),
-        "scores": _scores(workdir, which, step),
+        "scores": _scores(workdir, step),
     }
     return export_model(model, output, metadata, check if verify else None)
 
@@ -192,10 +193,10 @@ def signatures_of(model, degradation=None):
     return with_own | described
 
 
-def _scores(workdir, which, step):
-    """What was measured of the same weights in the run's own validation, the means, or None."""
-    results = own_results(workdir, which) or {}
-    if results.get("checkpoint") != {"which": which, "step": step}:
+def _scores(workdir, step):
+    """What was measured of the same weights on the run's own images, the means, or None."""
+    results = own_results(workdir, step)
+    if results is None:
         return None
     means = {
         method: {"psnr": scores["psnr"], "ssim": scores["ssim"]}
