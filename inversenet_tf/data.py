@@ -1,5 +1,6 @@
 """From a config to the operator and to the sources of its training and held-out images."""
 
+import copy
 import dataclasses
 
 from absl import logging
@@ -15,6 +16,21 @@ from inversenet_tf.imaging.physics.spectra import fit_spectrum
 SPECTRUM_IMAGES = 100  # that a spectrum is fitted to, at most
 EXAMPLES = 8  # images in TensorBoard
 EXAMPLE_SIDE = 256  # at most
+
+
+def with_own_test_images(config):
+    """A config without the test part of a data set where the other images are the caller's own.
+
+    So the configs of the paper's data sets train on folders of the same images, too.
+    """
+    data = config.data
+    is_own = not any(spec.startswith("tfds:") for spec in (data.train, data.validation))
+    if not (is_own and data.test.startswith("tfds:")):
+        return config
+    logging.info("Left out: %s. Name test images of your own as data.test.", data.test)
+    config = copy.deepcopy(config)
+    config.data.test = ""
+    return config
 
 
 def open_data(config, operator=None):

@@ -9,7 +9,7 @@ import keras
 from inversenet_tf import callbacks
 from inversenet_tf.chosen_constants import keep_constants
 from inversenet_tf.config import CLOSED_FORMS, CUSTOM, NONE, Config
-from inversenet_tf.data import example_batch, open_data, spectrum_of
+from inversenet_tf.data import example_batch, open_data, spectrum_of, with_own_test_images
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.adversarial import check_layers
 from inversenet_tf.engine.callbacks import SaturationAlarm
@@ -181,7 +181,7 @@ def train(
     """
     if not isinstance(config, Config):
         raise ValueError(f"Expected a Config, as of recipes. Received: a {type(config).__name__}")
-    config = with_own_operator(config, operator, noise)
+    config = with_own_test_images(with_own_operator(config, operator, noise))
     config.validate()
     strategy = build_strategy(config.runtime, config.training.batch_size)
     own = {"inverter": inverter, "denoiser": denoiser}

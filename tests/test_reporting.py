@@ -9,7 +9,7 @@ from PIL import Image
 
 from inversenet_tf.chosen_constants import CONSTANTS_FILE, choose_constants, constants_of
 from inversenet_tf.config import Config
-from inversenet_tf.data import example_batch, open_data
+from inversenet_tf.data import example_batch, open_data, with_own_test_images
 from inversenet_tf.engine.workdir import read_config
 from inversenet_tf.evaluation import evaluate
 from inversenet_tf.imaging.baselines.wiener import best_balance, default_balance, wiener
@@ -19,6 +19,7 @@ from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.noise import round_to_8_bits
 from inversenet_tf.imaging.physics.operators import Blur, build_operator
 from inversenet_tf.reporting import own_results, reported
+from inversenet_tf.training import train
 
 
 @pytest.fixture
@@ -101,6 +102,22 @@ def test_test_images_among_the_others_are_told_of(small_config, image_folder, tm
     open_data(small_config)
     assert "1 of the 1 test images are among the training images" in warned()
     assert "1 of the 1 test images are among the validation images" in warned()
+
+
+def test_the_test_part_of_a_data_set_does_not_go_with_images_of_ones_own(small_config):
+    small_config.data.test = "tfds:celeb_a@test"
+    assert with_own_test_images(small_config).data.test == ""
+    assert small_config.data.test == "tfds:celeb_a@test"
+    small_config.data.validation = "tfds:celeb_a@validation"
+    assert with_own_test_images(small_config) is small_config
+
+
+def test_other_test_images_do_not_make_another_experiment(trained, other_images):
+    """Nothing is learned from them; the run keeps the new ones."""
+    config = read_config(trained, Config)
+    config.data.test = other_images
+    train(config, trained)
+    assert read_config(trained, Config).data.test == other_images
 
 
 def photographs():
