@@ -65,13 +65,14 @@ BASELINES = {
 }
 
 
-def baseline(name, operator, config, constants=None):
+def baseline(name, operator, config, constants=None, spectrum=None):
     """One of `BASELINES` as a function from measurements to {name: images}.
 
     Args:
         constants: what `chosen_constants` found for it, by name; the default without.
+        spectrum: of the training images, for "lmmse"; None for that of natural images.
     """
-    options = {}
+    options = {"spectrum": spectrum} if name == "lmmse" else {}
     if constants and name in constants:
         options["balance"] = constants[name]["balance"]
 
@@ -89,13 +90,11 @@ def usual_baselines(operator, config, is_known=True, spectrum=None, constants=No
         config: the `Config` of the run.
         is_known: whether it is the operator that made the measurements; of a user's own pairs
             nobody knows the operator.
-        spectrum: of the training images, for the linear optimum; None for that of natural images.
-        constants: as for `baseline`.
+        spectrum, constants: as for `baseline`.
     """
     names = ["bicubic" if config.operator.scale > 1 else "degraded"]
     if is_known and config.operator.name == "blur" and not operator.is_varied:
         names.append("wiener")
-    methods = [baseline(name, operator, config, constants) for name in names]
     if is_known and config.operator.name in CLOSED_FORMS:
-        methods.append(lambda inputs: {"lmmse": _lmmse(inputs, operator, config, spectrum)})
-    return methods
+        names.append("lmmse")
+    return [baseline(name, operator, config, constants, spectrum) for name in names]

@@ -69,6 +69,14 @@ def for_two_cores(config: Config) -> None:
     config.training.precision = fast_precision()
 
 
+def compared_from_the_start(config: Config) -> None:
+    """The paper's tables: discriminator and comparator teach from the first step, as Algorithm 1.
+
+    The recipe for two cores leaves both to the last tenth of the steps.
+    """
+    config.loss.pretraining_fraction = 0.0
+
+
 def on_embedded_photographs(config: Config) -> None:
     """Few photographs: random patches at several scales, in all eight orientations."""
     config.data.train = config.data.validation = "photos"

@@ -12,12 +12,13 @@ from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.paths import check_utf8
 from inversenet_tf.imaging.physics.operators import build_operator
+from inversenet_tf.models.presets import kept_spectrum
 from inversenet_tf.paper.annealing import annealing_figure
 from inversenet_tf.paper.image_sets import image_set
 from inversenet_tf.paper.report import write_report
 from inversenet_tf.paper.steadiness import steadiness
 from inversenet_tf.paper.tables import TABLES
-from inversenet_tf.reporting import TEST, VALIDATION
+from inversenet_tf.reporting import OTHER, TEST, VALIDATION
 from inversenet_tf.restoration.restorers import ModelRestorer
 from inversenet_tf.trained_run import load_trained
 from inversenet_tf.training import ANNEALING, comparator_of
@@ -110,10 +111,11 @@ def _measure(table, column, config, source, conditions):
         training.run()
     operator = build_operator(config.operator)
     constants = _constants(column, config, operator)
-    methods = [baseline(name, operator, config, constants) for name in column.baselines]
+    spectrum = kept_spectrum(next(iter(column.trainings.values())).workdir)
+    methods = [baseline(name, operator, config, constants, spectrum) for name in column.baselines]
     methods += [_as_method(name, training) for name, training in column.trainings.items()]
     scores, examples = score(methods, source, operator, config, limit=conditions.limit)
-    role = TEST if config.data.test else VALIDATION
+    role = _role(column, config)
     provenance = describe(source, config, conditions.limit, role) | {"baselines": constants}
     provenance["trainings"] = {n: t.provenance() for n, t in column.trainings.items()}
     if table == "denoiser":
@@ -124,6 +126,14 @@ def _measure(table, column, config, source, conditions):
     draw(path, examples, scores, footer)
     title = f"{column.data} {column.note}".rstrip()
     return Measured(title, column.data, scores, provenance)
+
+
+def _role(column, config):
+    """What the images that are measured are to the column's trainings."""
+    if config.data.test:
+        return TEST
+    validations = [training.config().data.validation for training in column.trainings.values()]
+    return VALIDATION if config.data.validation in validations else OTHER
 
 
 def _constants(column, config, operator):

@@ -108,7 +108,8 @@ def _provenance(measured):
             lines.append(f"  - {name}: {constant['balance']:.2g}, by {constant['chosen_on']}")
         for name, run in how["trainings"].items():
             steps, minutes = counted(run["steps"], "step"), run["seconds"] / 60
-            lines.append(f"  - {name}: {run['run']}, {steps}, {minutes:.1f} min in all")
+            share = f"; lambda_f's share of the loss {run['feature_share']:.1%}"
+            lines.append(f"  - {name}: {run['run']}, {steps}, {minutes:.1f} min in all{share}")
         for name, steady in how.get("steadiness", {}).items():
             lines.append(
                 f"  - {name}: validation PSNR fell {steady['falls']:.0%} of the times, by at most "
