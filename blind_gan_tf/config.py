@@ -75,6 +75,11 @@ class PriorConfig:
         """Raises ValueError, naming the field, for any value that cannot be trained with."""
         config_from_dict(PriorConfig, dataclasses.asdict(self))  # checks the types
         self.data.validate()
+        if self.data.test:
+            raise ValueError(
+                "Expected data.test of an InverseNet alone, as a prior is not evaluated on images. "
+                f"Received: {self.data.test!r}"
+            )
         self.latents.validate()
         self.runtime.validate()
         network, training = self.network, self.training

@@ -25,8 +25,8 @@ def _bicubic(measurements, operator, config):
     return np.repeat(upsampled, config.data.channels // upsampled.shape[-1], axis=-1)
 
 
-def _wiener(measurements, operator, config):
-    return wiener(measurements, operator.kernel, config.noise.gaussian_sigma)
+def _wiener(measurements, operator, config, balance=None):
+    return wiener(measurements, operator.kernel, config.noise.gaussian_sigma, balance)
 
 
 def _lmmse(inputs, operator, config, spectrum=None):
@@ -46,8 +46,9 @@ def _lmmse(inputs, operator, config, spectrum=None):
     )
 
 
-def _wiener_mismatched(measurements, operator, config):
-    return wiener(measurements, mismatched(operator.kernel), config.noise.gaussian_sigma)
+def _wiener_mismatched(measurements, operator, config, balance=None):
+    kernel = mismatched(operator.kernel)
+    return wiener(measurements, kernel, config.noise.gaussian_sigma, balance)
 
 
 def _tv_l1(measurements, operator, config):
@@ -64,16 +65,24 @@ BASELINES = {
 }
 
 
-def baseline(name, operator, config):
-    """One of `BASELINES` as a function from measurements to {name: images}."""
+def baseline(name, operator, config, constants=None, spectrum=None):
+    """One of `BASELINES` as a function from measurements to {name: images}.
+
+    Args:
+        constants: what `chosen_constants` found for it, by name; the default without.
+        spectrum: of the training images, for "lmmse"; None for that of natural images.
+    """
+    options = {"spectrum": spectrum} if name == "lmmse" else {}
+    if constants and name in constants:
+        options["balance"] = constants[name]["balance"]
 
     def apply(measurements):
-        return {name: BASELINES[name](measurements, operator, config)}
+        return {name: BASELINES[name](measurements, operator, config, **options)}
 
     return apply
 
 
-def usual_baselines(operator, config, is_known=True, spectrum=None):
+def usual_baselines(operator, config, is_known=True, spectrum=None, constants=None):
     """The baselines that every evaluation shows: functions as `evaluation.score` takes them.
 
     Args:
@@ -81,12 +90,11 @@ def usual_baselines(operator, config, is_known=True, spectrum=None):
         config: the `Config` of the run.
         is_known: whether it is the operator that made the measurements; of a user's own pairs
             nobody knows the operator.
-        spectrum: of the training images, for the linear optimum; None for that of natural images.
+        spectrum, constants: as for `baseline`.
     """
     names = ["bicubic" if config.operator.scale > 1 else "degraded"]
     if is_known and config.operator.name == "blur" and not operator.is_varied:
         names.append("wiener")
-    methods = [baseline(name, operator, config) for name in names]
     if is_known and config.operator.name in CLOSED_FORMS:
-        methods.append(lambda inputs: {"lmmse": _lmmse(inputs, operator, config, spectrum)})
-    return methods
+        names.append("lmmse")
+    return [baseline(name, operator, config, constants, spectrum) for name in names]

@@ -44,10 +44,13 @@ class NetworkConfig:
     width: int = 16  # channels of the U-Net's first level, by which all levels are scaled
     dae_factor: int = 4  # r of the pixel shuffling; for a smaller y, operator.scale
     dae_condition: str = "shuffled"  # how y joins the DAE; "inner" where y is smaller; or "none"
+    # The DAE also sees the half-step that Eqs. 3 and 4 take from z, and with the global skip it
+    # corrects that. The power of z's error, as a fraction of the images'. 0: none, as the paper
+    half_step: float = 0.0
     discriminator_width: int = 64  # DCGAN's; the paper names none
     global_skip: bool = False  # both networks predict a correction. Paper: off
     # What "solver_unet" adds to the closed form, and its loss, are in units of the error that the
-    # closed form is expected to leave, so that strong noise and almost none count alike. Blur only.
+    # closed form is expected to leave, so that strong noise and almost none count alike.
     scaled_correction: bool = False
     paper_literal: bool = False  # Table 4's last batch norm and ReLU
     residual_blocks: int = 16  # of "srresnet"
@@ -172,6 +175,7 @@ class Config:
         ):
             check_at_least(f"network.{field}", getattr(network, field), 1)
         check_at_least("network.dncnn_layers", network.dncnn_layers, 3)
+        check_at_least("network.half_step", network.half_step, 0)
         if self.operator.scale & (self.operator.scale - 1):
             raise ValueError(
                 f"Expected operator.scale to be a power of two. Received: {self.operator.scale}"
@@ -180,40 +184,44 @@ class Config:
             self._validate_depth()
         if network.denoiser == "dae":
             self._validate_dae()
-        if network.inverter == "solver_unet" and self.operator.name not in CLOSED_FORMS:
+        if network.half_step and network.denoiser != "dae":
             raise ValueError(
-                f'Expected operator.name in {CLOSED_FORMS} with network.inverter "solver_unet". '
-                f"Received: {self.operator.name!r}"
+                f'Expected network.denoiser "dae" with network.half_step. Received: '
+                f"{network.denoiser!r}"
             )
-        circular = self.operator.boundary == "circular"
-        if network.inverter == "solver_unet" and circular and self.data.margin:
-            raise ValueError(
-                'Expected data.margin 0 with network.inverter "solver_unet" and a circular '
-                "boundary, which a patch without its margin does not have. Received: "
-                f"{self.data.margin}"
-            )
+        solving = 'network.inverter "solver_unet"' * (network.inverter == "solver_unet")
+        solving = solving or "network.half_step" * (network.half_step > 0)
+        if solving:
+            self._validate_solving(solving)
         if self.operator.is_varied and network.inverter != "solver_unet":
             raise ValueError(
                 'Expected network.inverter "solver_unet" with operator.kernel "varied", as it is '
                 f"the one that is told the kernel. Received: {network.inverter!r}"
             )
-        is_guessed = self.data.train.startswith("pairs:") and self.operator.kernel != "file"
-        if network.inverter == "solver_unet" and is_guessed and self.operator.kernel != GIVEN:
-            raise ValueError(
-                'Expected network.inverter "unet" with pairs, or, where one blur made them, its '
-                'kernel as operator.kernel "file". Received: "solver_unet", which would begin with '
-                f"the kernel {self.operator.kernel!r}"
-            )
-        is_scaled = network.inverter == "solver_unet" and network.scaled_correction
-        if is_scaled and self.operator.name != "blur":
-            raise ValueError(
-                'Expected operator.name "blur" with network.scaled_correction. Received: '
-                f"{self.operator.name!r}"
-            )
         if network.inverter == "neural_deblur" and self.operator.name != "blur":
             raise ValueError(
                 'Expected operator.name "blur" with network.inverter "neural_deblur". Received: '
                 f"{self.operator.name!r}"
+            )
+
+    def _validate_solving(self, solving):
+        """What a network needs that solves with the operator; `solving` names the option."""
+        operator = self.operator
+        if operator.name not in CLOSED_FORMS:
+            raise ValueError(
+                f"Expected operator.name in {CLOSED_FORMS} with {solving}. Received: "
+                f"{operator.name!r}"
+            )
+        if operator.boundary == "circular" and self.data.margin:
+            raise ValueError(
+                f"Expected data.margin 0 with {solving} and a circular boundary, which a patch "
+                f"without its margin does not have. Received: {self.data.margin}"
+            )
+        if self.data.train.startswith("pairs:") and operator.kernel not in ("file", GIVEN):
+            raise ValueError(
+                f"Expected no {solving} with pairs, or, where one blur made them, its kernel as "
+                f'operator.kernel "file". Received: {solving}, which would solve with the kernel '
+                f"{operator.kernel!r}"
             )
 
     def _validate_depth(self):

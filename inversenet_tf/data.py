@@ -1,5 +1,6 @@
 """From a config to the operator and to the sources of its training and held-out images."""
 
+import copy
 import dataclasses
 
 from absl import logging
@@ -15,6 +16,21 @@ from inversenet_tf.imaging.physics.spectra import fit_spectrum
 SPECTRUM_IMAGES = 100  # that a spectrum is fitted to, at most
 EXAMPLES = 8  # images in TensorBoard
 EXAMPLE_SIDE = 256  # at most
+
+
+def with_own_test_images(config):
+    """A config without the test part of a data set where the other images are the caller's own.
+
+    So the configs of the paper's data sets train on folders of the same images, too.
+    """
+    data = config.data
+    is_own = not any(spec.startswith("tfds:") for spec in (data.train, data.validation))
+    if not (is_own and data.test.startswith("tfds:")):
+        return config
+    logging.info("Left out: %s. Name test images of your own as data.test.", data.test)
+    config = copy.deepcopy(config)
+    config.data.test = ""
+    return config
 
 
 def open_data(config, operator=None):
@@ -37,7 +53,22 @@ def open_data(config, operator=None):
     if images.paired != held_out.paired:
         logging.warning("Only one of training and validation uses pairs: their operators differ.")
     warn_of_overlap(images, held_out)
+    _check_test(config, operator, images, held_out)
     return operator, images, held_out
+
+
+def _check_test(config, operator, images, held_out):
+    """Before any training: whether the test images are there, and neither train nor choose."""
+    if not config.data.test:
+        return
+    test = open_held_out(config.data.test, operator, config)
+    if test.spec in (images.spec, held_out.spec):
+        raise ValueError(
+            "Expected data.test to name images that neither train nor choose a checkpoint. "
+            f"Received: {test.spec}, as in data.train or data.validation"
+        )
+    warn_of_overlap(images, test, "test")
+    warn_of_overlap(held_out, test, "test", "validation")
 
 
 def spectrum_of(images):
@@ -64,10 +95,10 @@ def open_held_out(spec, operator, config):
     return open_source(spec, HELD_OUT, config.data.channels, side)
 
 
-def example_batch(source, operator, config, noise=None):
-    """(measurements, images) of the first few images of a source, cropped to one size."""
+def example_batch(source, operator, config, noise=None, count=EXAMPLES):
+    """(measurements, images) of the first `count` images of a source, cropped to one size."""
     data = config.data
-    count = min(EXAMPLES, len(source))
+    count = min(count, len(source))
     if data.evaluation_crop == "whole":
         loaded = [source.load(i) for i in range(count)]
         shapes = [(pair[0] if source.paired else pair).shape for pair in loaded]

@@ -2,9 +2,6 @@
 
 import copy
 import dataclasses
-import hashlib
-import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,21 +10,24 @@ from absl import logging
 from tqdm import tqdm
 
 from inversenet_tf.baselines import usual_baselines
+from inversenet_tf.chosen_constants import constants_of
 from inversenet_tf.config import Config
 from inversenet_tf.data import open_held_out
-from inversenet_tf.engine.workdir import versions
+from inversenet_tf.engine.workdir import read_config, versions
 from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.config import CUSTOM, NoiseConfig
 from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.files.grids import comparison_figure
-from inversenet_tf.imaging.files.json import read_json, write_json
-from inversenet_tf.imaging.files.paths import canonical_source, check_utf8, printable
+from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.paths import check_utf8, printable
 from inversenet_tf.imaging.inputs import measurements_of, parts_of
 from inversenet_tf.imaging.physics.operators import Operator
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use
 from inversenet_tf.models.presets import kept_spectrum
+from inversenet_tf.reporting import OTHER, RESULTS_FILE, changes_of, place_of, reported
 from inversenet_tf.restoration.restorers import ModelRestorer
+from inversenet_tf.shipped import preset_or_path
 from inversenet_tf.trained_run import (
     kept_noise,
     kept_operator,
@@ -35,10 +35,7 @@ from inversenet_tf.trained_run import (
     with_own_operator,
 )
 
-RESULTS_FILE = "results.json"
 FIGURE_FILE = "comparison.png"
-EVALUATIONS = "evaluations"  # directory of all but the run's own validation
-LONGEST_NAME = 40  # characters of a source that name its results
 FIGURE_ROWS = 6
 
 
@@ -64,30 +61,35 @@ class Evaluation(dict):
 
     def __str__(self) -> str:
         count = counted(self["number_of_images"], "image")
-        source = printable(self["data"]["source"])
-        return f"{count} of {source}\n{format_table(self.methods)}"
+        source, checkpoint = printable(self["data"]["source"]), self["checkpoint"]
+        said = (
+            f"{count} of {source} ({self['data']['role']}); weights of step {checkpoint['step']}, "
+            f"chosen by {printable(checkpoint['chosen_by'])}"
+        )
+        return f"{said}\n{format_table(self.methods)}"
 
 
 def evaluate(
     workdir: str | Path,
     data: str | None = None,
     limit: int | None = None,
-    which: str = "best",
+    which: str | None = None,
     *,
     operator: Operator | None = None,
     noise: Callable | NoiseConfig | None = None,
 ) -> Evaluation:
     """Measures a run on images it has not seen; writes `results.json` and `comparison.png`.
 
-    Those of the run's own validation, all of it, with the best checkpoint, are in the work
-    directory. Each other source, limit, checkpoint, operator or noise has a directory of its own
-    below `evaluations/`.
+    Those of the run's own images, all of them, are in the work directory. Each other source, limit,
+    checkpoint, operator or noise has a directory of its own below `evaluations/`.
 
     Args:
         workdir: of a run of `train`.
-        data: a source; by default the config's validation source.
+        data: a source; by default the config's test source or, where it has none, its validation
+            source.
         limit: images to stop after; None for all.
-        which: checkpoint to use, "best" or "last".
+        which: checkpoint to use, "best" or "last"; by default the best by validation, but on the
+            validation images, by which it was chosen, the last. See `reporting`.
         operator, noise: the caller's own, where the run was trained with such. Of a network for
             any blur: a `Blur`, and a `NoiseConfig`, to measure it with these alone; then nothing is
             written, as `results.json` speaks of what the run was trained for.
@@ -101,9 +103,11 @@ def evaluate(
     if limit is not None and limit < 1:
         raise ValueError(f"Expected limit >= 1. Received: {limit}")
     workdir = check_utf8(workdir)
-    model, config, step = load_trained(workdir, which)
+    kept_config = read_config(preset_or_path(workdir), Config)
+    what = reported(workdir, kept_config, data, which)
+    model, config, step = load_trained(workdir, what.which)
     restorer = ModelRestorer(model)
-    changes = _changes(config, operator, noise)
+    changes = changes_of(config, operator, noise)
     if isinstance(noise, NoiseConfig):
         config.noise, noise = noise, None
     is_told = operator is not None and model.kernel_use == kernel_use.REQUIRED
@@ -113,9 +117,12 @@ def evaluate(
         config.operator.kernel_size = max(operator.kernel_shape)
     operator = operator or kept_operator(workdir, config)
     noise = noise or kept_noise(config)
-    source = open_held_out(data or config.data.validation, operator, config)
+    source = open_held_out(what.spec, operator, config)
     spectrum = kept_spectrum(workdir)
-    baselines = usual_baselines(operator, config, not source.paired, spectrum)
+    constants = {}
+    if not source.paired:
+        constants = constants_of(None if changes else workdir, config, operator, noise)
+    baselines = usual_baselines(operator, config, not source.paired, spectrum, constants)
 
     def run(inputs):
         measurements, told = parts_of(inputs)
@@ -123,12 +130,13 @@ def evaluate(
         return outputs if model.denoiser is not None else {"restored": outputs["restored"]}
 
     scores, examples = score([*baselines, run], source, operator, config, limit=limit, noise=noise)
-    results = Evaluation(
-        config=dataclasses.asdict(config), checkpoint={"which": which, "step": step}
-    )
-    place = _place(workdir, config.data.validation, data, source, limit, [which, *changes])
-    results["is_own_validation"] = place == _own_place(workdir, which)
-    results |= describe(source, config, limit) | {"methods": scores}
+    first = limit if limit is not None and limit < len(source) else None
+    place = place_of(workdir, what, first, changes)
+    checkpoint = {"which": what.which, "step": step, "chosen_by": what.chosen_by(config)}
+    results = Evaluation(config=dataclasses.asdict(config), checkpoint=checkpoint)
+    results["is_own"] = what.is_own and first is None and not changes
+    results |= describe(source, config, limit, what.role) | {"methods": scores}
+    results["baselines"] = constants
     if not is_told:
         write_json(place / RESULTS_FILE, results)
         footer = f"{source.spec}; {results['degradation']}; step {step}; PSNR in dB, SSIM"
@@ -137,69 +145,20 @@ def evaluate(
     return results
 
 
-def own_results(workdir, which="best"):
-    """The content of `results.json` of the run's own validation; None where it was not measured.
-
-    What an earlier version wrote does not say which images it was asked for, and counts as none.
+def describe(source, config, limit=None, role=OTHER):
+    """What every result says of the images it was measured on, and how.
 
     Args:
-        workdir: of the run.
-        which: checkpoint that was measured, "best" or "last".
-    """
-    path = _own_place(Path(workdir).expanduser(), which) / RESULTS_FILE
-    results = read_json(path) if path.is_file() else {}
-    return results if results.get("is_own_validation") else None
-
-
-def _own_place(workdir, which):
-    return workdir if which == "best" else workdir / EVALUATIONS / which
-
-
-def _changes(config, operator, noise):
-    """Words for what the caller measures with, where the run was trained with something else."""
-    words = []
-    if operator is not None and config.operator.name != CUSTOM:
-        kernel = b"" if operator.kernel is None else np.asarray(operator.kernel).tobytes()
-        words.append(f"operator-{_mark(kernel)}")
-    if isinstance(noise, NoiseConfig) and noise != config.noise:
-        words.append(f"noise-{_mark(repr(noise))}")
-    elif callable(noise) and not config.noise.custom:
-        words.append("other-noise")
-    return words
-
-
-def _place(workdir, own, data, source, limit, words):
-    """The directory of results, which tells all from each other that may be asked for.
-
-    Args:
-        workdir: of the run.
-        own: spec of its validation source.
-        data: spec of the one that was measured, or None.
-        source: the `ImageSource` of it.
+        source: an `ImageSource`.
+        config: a `Config`.
         limit: images it was stopped after, or None.
-        words: of what else differs from the run's own; the first is the checkpoint.
+        role: what the images are to the training, as `Reported.role`.
     """
-    words = [word for word in words if word != "best"]
-    if limit is not None and limit < len(source):
-        words.insert(0, f"first-{limit}")
-    if data is not None and canonical_source(data) != canonical_source(own):
-        place = canonical_source(data)
-        name = re.sub(r"[^\w.]+", "-", place)[-LONGEST_NAME:].strip("-.")
-        words.insert(0, f"{name}-{_mark(place)}")
-    return workdir / EVALUATIONS / "-".join(words) if words else workdir
-
-
-def _mark(content):
-    """Eight digits that differ where texts or bytes do."""
-    return hashlib.sha256(os.fsencode(content)).hexdigest()[:8]
-
-
-def describe(source, config, limit=None):
-    """What every result says of the images it was measured on, and how."""
     count = _count(source, limit)
     return {
         "data": {
             "source": source.spec,
+            "role": role,
             "crop": config.data.evaluation_crop,
             "size": config.data.size if config.data.evaluation_crop == "center" else "whole",
         },

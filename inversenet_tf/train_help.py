@@ -6,6 +6,7 @@ import json
 FIELDS = {
     "data.train": "photos, folder:DIR, prepared:DIR or tfds:NAME",
     "data.validation": "the held-out images, in the same form",
+    "data.test": "images that choose nothing, for evaluate",
     "data.size": "side of a training patch in pixels",
     "data.crop": "training patches: center or random",
     "operator.name": "blur, downsampling, joint or identity",

@@ -7,8 +7,9 @@ from pathlib import Path
 import keras
 
 from inversenet_tf import callbacks
+from inversenet_tf.chosen_constants import keep_constants
 from inversenet_tf.config import CLOSED_FORMS, CUSTOM, NONE, Config
-from inversenet_tf.data import example_batch, open_data, spectrum_of
+from inversenet_tf.data import example_batch, open_data, spectrum_of, with_own_test_images
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.adversarial import check_layers
 from inversenet_tf.engine.callbacks import SaturationAlarm
@@ -37,7 +38,7 @@ from inversenet_tf.imaging.physics.degradation import Degradation
 from inversenet_tf.imaging.physics.operators import Operator
 from inversenet_tf.imaging.physics.spectra import LEAST_SIDE
 from inversenet_tf.initial_weights import initial_weights
-from inversenet_tf.models.build import build_model, check_networks, closed_form_of, rebuilt
+from inversenet_tf.models.build import build_model, check_networks, rebuilt, solvers_of
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.own_networks import check_own_network
 from inversenet_tf.models.perceptual.comparator import build_comparator
@@ -180,12 +181,12 @@ def train(
     """
     if not isinstance(config, Config):
         raise ValueError(f"Expected a Config, as of recipes. Received: a {type(config).__name__}")
-    config = with_own_operator(config, operator, noise)
+    config = with_own_test_images(with_own_operator(config, operator, noise))
     config.validate()
     strategy = build_strategy(config.runtime, config.training.batch_size)
     own = {"inverter": inverter, "denoiser": denoiser}
     _check_call(config, own | {"comparator": comparator})
-    check_outside(workdir, config.data.train, config.data.validation)
+    check_outside(workdir, config.data.train, config.data.validation, config.data.test)
     with session(workdir, strategy) as workdir:
         say_if_finished(workdir, config.training)
         return _train(config, workdir, strategy, operator, noise, comparator, own, extend)
@@ -203,7 +204,7 @@ def _train(config, workdir, strategy, operator, noise, comparator, own, extend):
             config,
             **{part: rebuilt(part, own[part]) for part in own},
             with_discriminator=with_discriminator,
-            closed_form=closed_form_of(config, operator.kernel, spectrum),
+            solvers=solvers_of(config, operator.kernel, spectrum),
         )
 
     is_new = not is_begun(workdir)
@@ -222,6 +223,7 @@ def _train(config, workdir, strategy, operator, noise, comparator, own, extend):
         notice_changes(workdir, {"training": images, "validation": held_out}, is_new)
         if spectrum is not None:
             keep_spectrum(workdir, spectrum)
+        keep_constants(workdir, config, operator, images, noise)
     resume(model, strategy, workdir)
     if not is_finished(model, config.training):
         degradation = operator, noise or config.noise

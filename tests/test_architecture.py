@@ -16,7 +16,10 @@ SERVING = "inversenet_tf.serving"
 MODELS = "inversenet_tf.models"
 RESTORATION = "inversenet_tf.restoration"
 SCHEMA = ("inversenet_tf.config", "inversenet_tf.recipes")
-RUN = ("inversenet_tf.data", "inversenet_tf.trained_run", "inversenet_tf.baselines")
+RUN = (
+    *("inversenet_tf.data", "inversenet_tf.trained_run", "inversenet_tf.baselines"),
+    *("inversenet_tf.chosen_constants", "inversenet_tf.reporting"),
+)
 ALLOWED = {
     "inversenet_tf.lazy": (),
     "inversenet_tf.quiet_tensorflow": (),
@@ -44,6 +47,8 @@ ALLOWED = {
         *(IMAGING, ENGINE, MODELS, "inversenet_tf.config", "inversenet_tf.shipped"),
     ),
     "inversenet_tf.baselines": (IMAGING, "inversenet_tf.config"),
+    "inversenet_tf.chosen_constants": (IMAGING, "inversenet_tf.config", "inversenet_tf.data"),
+    "inversenet_tf.reporting": (IMAGING, ENGINE, "inversenet_tf.config"),
     "inversenet_tf.callbacks": (IMAGING, ENGINE),
     "inversenet_tf.initial_weights": (
         IMAGING,
@@ -57,7 +62,9 @@ ALLOWED = {
         *(IMAGING, ENGINE, MODELS, *SCHEMA, *RUN),
         *("inversenet_tf.callbacks", "inversenet_tf.initial_weights"),
     ),
-    "inversenet_tf.evaluation": (IMAGING, ENGINE, MODELS, RESTORATION, *SCHEMA, *RUN),
+    "inversenet_tf.evaluation": (
+        *(IMAGING, ENGINE, MODELS, RESTORATION, *SCHEMA, *RUN, "inversenet_tf.shipped"),
+    ),
     "inversenet_tf.exporting": (
         *(IMAGING, ENGINE, SERVING, MODELS, RESTORATION, *SCHEMA, *RUN),
         "inversenet_tf.evaluation",

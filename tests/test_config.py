@@ -67,6 +67,7 @@ IMPOSSIBLE = {
     "network.denoiser": "wiener",
     "network.residual_blocks": 0,
     "network.dncnn_layers": 2,
+    "network.half_step": -0.1,
     "operator.scale": 2,
     "data.crop_fraction": 1.5,
     "loss.comparator": "resnet",

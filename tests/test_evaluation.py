@@ -74,7 +74,7 @@ def nothing_is_scored(monkeypatch):
 def test_no_evaluation_overwrites_that_of_another_kind(
     trained, image_folder, tmp_path, nothing_is_scored
 ):
-    """And the scores of an export are those of the run's own validation, of the same weights."""
+    """And the scores of an export are those of the run's own images, of the same weights."""
     own = evaluate(trained)
     kept = {name: (trained / name).read_bytes() for name in ("results.json", "comparison.png")}
     folder = f"folder:{image_folder}"
@@ -82,7 +82,8 @@ def test_no_evaluation_overwrites_that_of_another_kind(
         ({"data": folder}, r"[\w.-]+-images-[0-9a-f]{8}"),
         ({"data": f"{folder}/"}, None),  # once more the same
         ({"limit": 2}, "first-2"),
-        ({"which": "last"}, "last"),
+        ({"which": "last"}, None),  # what it does without test images
+        ({"which": "best"}, "best"),
         ({"data": folder, "limit": 2, "which": "last"}, r"[\w.-]+-[0-9a-f]{8}-first-2-last"),
         ({"noise": NoiseConfig(gaussian_sigma=0.1)}, "noise-[0-9a-f]{8}"),
         ({"operator": Blur(linear_motion(5, 10.0))}, "operator-[0-9a-f]{8}"),
@@ -97,12 +98,13 @@ def test_no_evaluation_overwrites_that_of_another_kind(
             assert written == results
     assert {name: (trained / name).read_bytes() for name in kept} == kept
     again = evaluate(trained, data=own["data"]["source"] + "/.", limit=6)  # the same, in its place
-    assert again["is_own_validation"] and again["images"] == own["images"]
+    assert again["is_own"] and again["images"] == own["images"]
     assert len(list((trained / "evaluations").iterdir())) == 6
     for which in ("best", "last"):
         scores = export_run(trained, tmp_path / which, which)["scores"]
         assert scores["number_of_images"] == 6
-    (trained / "results.json").unlink()
+    for place in (trained, trained / "evaluations" / "best"):
+        (place / "results.json").unlink()
     assert export_run(trained, tmp_path / "best")["scores"] is None
 
 

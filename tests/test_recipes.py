@@ -91,3 +91,20 @@ def test_the_dae_joins_the_measurement_where_it_has_the_inner_grid():
     for task, factor in (("super_resolution_7", 4), ("joint_64", 2)):
         dae = build_model(TASKS[task]()).denoiser
         assert (dae.factor, dae.condition) == (factor, "inner")
+
+
+def test_the_tables_train_with_discriminator_and_comparator_from_the_first_step():
+    config = recipes.motion_deblur()
+    recipes.for_two_cores(config)
+    assert config.loss.pretraining_fraction > 0.0
+    recipes.compared_from_the_start(config)
+    assert config.loss.pretraining_fraction == 0.0
+
+
+@pytest.mark.parametrize("recipe", [recipes.super_resolution_solver, recipes.joint_solver])
+def test_upsampling_may_correct_the_closed_form(recipe):
+    config = recipe()
+    config.validate()
+    model = build_model(config)
+    assert list(model.networks) == ["inverter"] and model.closed_form.scaled
+    assert model.closed_form.scale == config.operator.scale > 1

@@ -1,7 +1,9 @@
 """Measures a trained run on held-out images: a table, results.json and comparison.png.
 
-Those of the run's own validation are in the work directory, and exports tell its scores; what was
-asked for with --data, --limit or --checkpoint=last has a directory of its own below evaluations/.
+By default it measures the best checkpoint on the test images of the run (data.test); where it has
+none, the last checkpoint on the validation images, as they have chosen the best one. These results
+are in the work directory, and exports tell them; what was asked for with --data, --limit or another
+--checkpoint has a directory of its own below evaluations/.
 
 inversenet evaluate --workdir=runs/demo
 inversenet evaluate --workdir=runs/demo --data=folder:my/photos --limit=20
@@ -21,10 +23,15 @@ DATA = flags.DEFINE_string(
     "data",
     None,
     "photos, folder:DIR, prepared:DIR, pairs:SHARP_DIR,DEGRADED_DIR or tfds:NAME[@SPLIT]; "
-    "by default the validation source of the run.",
+    "by default the test source of the run or, where it has none, the validation source.",
 )
 LIMIT = flags.DEFINE_integer("limit", None, "Images to stop after.")
-CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Which weights.")
+CHECKPOINT = flags.DEFINE_enum(
+    "checkpoint",
+    None,
+    ["best", "last"],
+    "Which weights; by default the best by validation, but on the validation images the last.",
+)
 
 KERNEL = flags.DEFINE_string(
     "kernel",

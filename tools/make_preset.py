@@ -37,6 +37,7 @@ def _networks_of(workdir, output):
         if (workdir / name).exists():
             shutil.copyfile(workdir / name, output / name)
     config.data.train = config.data.validation = "photos"
+    config.data.test = ""
     config.training.initial_weights = ""
     return config, step
 

@@ -50,7 +50,7 @@ def training_config(settings: Settings, place: Place, estimate: KernelEstimate) 
 
 def _set_data(config, settings, estimate):
     data = config.data
-    data.train, data.validation = settings.images, VALIDATION
+    data.train, data.validation, data.test = settings.images, VALIDATION, ""
     data.size = settings.patch_side(2**config.network.depth)
     data.crop_size, data.crop_fraction, data.padding = 0, 0.0, 0
     data.evaluation_crop = "center"

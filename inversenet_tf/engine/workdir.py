@@ -21,7 +21,7 @@ LOGS = "logs"
 HISTORY_FILE = "history.json"
 ORIGIN_FILE = "origin.json"  # the current directory that the config's relative paths begin at
 # Fields that are paths, by the last part of their names: of sources of images, and of files.
-SOURCE_FIELDS = ("train", "validation", "images")
+SOURCE_FIELDS = ("train", "validation", "test", "images")
 FILE_FIELDS = ("kernel_file", "comparator_weights", "prior", "initial_weights")
 # What a training may go on with in another way, if it is asked to.
 EXTENDABLE = (
@@ -34,6 +34,8 @@ EXTENDABLE = (
     "data.validation",
     "data.validation_limit",
 )
+# What nothing is learned from, so that it may always be another.
+REPORTED = ("data.test",)
 FREE_BYTES_NEEDED = 1500 * 2**20  # five checkpoints of the deepest networks, 232 MiB, and the logs
 
 
@@ -80,7 +82,7 @@ def open_workdir(workdir, config, free=(), extend=None):
     """Makes a work directory for `config`, or reopens the one that was made for it.
 
     While it holds no checkpoint, another config may still take its place; afterwards only the
-    fields named in `free` may differ, and how paths are spelled.
+    fields named in `free` and in `REPORTED` may differ, and how paths are spelled.
 
     Args:
         workdir: of the run.
@@ -102,6 +104,7 @@ def open_workdir(workdir, config, free=(), extend=None):
     # A field that the kept config does not have yet stands at its default.
     kept = dataclasses.asdict(config_from_dict(type(config), read_json(path)))
     differences = _differences(_without(kept, free), _without(wanted, free), _origin(workdir))
+    differences = _without(differences, REPORTED)
     if differences and not (extend and differences.keys() <= set(EXTENDABLE)):
         is_extension = extend is False and differences.keys() <= set(EXTENDABLE)
         advice = "--extend goes on so" if is_extension else "Choose another --workdir"

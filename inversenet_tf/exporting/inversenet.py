@@ -8,13 +8,14 @@ import numpy as np
 from PIL import Image
 
 from inversenet_tf.engine.workdir import versions
-from inversenet_tf.evaluation import degradation_of, own_results
+from inversenet_tf.evaluation import degradation_of
 from inversenet_tf.exporting import verification
 from inversenet_tf.exporting.signatures import signatures_of
 from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.config import PRECISIONS
 from inversenet_tf.imaging.files.images import PILLOW_MODES
 from inversenet_tf.models import kernel_use
+from inversenet_tf.reporting import own_results
 from inversenet_tf.restoration.restorers import (
     FROM_BYTES,
     FROM_BYTES_WITH_KERNEL,
@@ -71,7 +72,7 @@ def export_run(
         "precision": precision,
         "checkpoint": {"which": which, "step": step},
         "config": dataclasses.asdict(config),
-        "scores": _scores(workdir, which, step),
+        "scores": _scores(workdir, step),
     }
     return export_model(model, output, metadata, check if verify else None)
 
@@ -103,10 +104,10 @@ def export_model(model, output, metadata=None, check=None):
     return write_version(output, signatures, metadata, _warmup(spec), check)
 
 
-def _scores(workdir, which, step):
-    """What was measured of the same weights in the run's own validation, the means, or None."""
-    results = own_results(workdir, which) or {}
-    if results.get("checkpoint") != {"which": which, "step": step}:
+def _scores(workdir, step):
+    """What was measured of the same weights on the run's own images, the means, or None."""
+    results = own_results(workdir, step)
+    if results is None:
         return None
     means = {
         method: {"psnr": scores["psnr"], "ssim": scores["ssim"]}

@@ -37,7 +37,8 @@ class DataConfig:
     """
 
     train: str = "photos"  # a source, as `open_source` takes it
-    validation: str = "photos"  # the held-out part of the same form
+    validation: str = "photos"  # the held-out part of the same form, which chooses a checkpoint
+    test: str = ""  # images that choose nothing, which results are of; "": see `reporting.py`
     size: int = 64  # side of a training patch in pixels
     padding: int = 0  # black pixels added around every image, before anything else
     channels: int = 3  # 1 or 3
@@ -92,6 +93,11 @@ class DataConfig:
             raise ValueError(
                 "Expected data.crop_fraction or data.crop_size, the other one 0. "
                 f"Received: {self.crop_fraction} and {self.crop_size}"
+            )
+        if self.test and self.test in (self.train, self.validation):
+            raise ValueError(
+                "Expected data.test to name images that neither train nor choose a checkpoint. "
+                f"Received: {self.test!r}, as in data.train or data.validation"
             )
         pairs = "pairs:" in (self.train[:6], self.validation[:6])
         if pairs and (self.crop_fraction or self.crop_size not in (0, self.size)):

@@ -3,8 +3,9 @@
 An inverter maps the signed measurement to a signed first estimate. Its attributes `scale` (how
 much it upsamples its input; 1: it wants the measurement upsampled to the image's size) and
 `multiple` (what the image's sides must be a multiple of) may be left out where they are 1. A
-denoiser maps that estimate z, or [z, y], to the signed restored image; of it, too, `multiple` is
-asked. Both are Keras models with defined inputs, one of a fixed size where the data have it.
+denoiser maps that estimate z, or [z, y], to the signed restored image, the DAE also the half-step
+from z; of it, too, `multiple` is asked. Both are Keras models with defined inputs, one of a fixed
+size where the data have it.
 """
 
 import keras
@@ -16,6 +17,7 @@ from inversenet_tf.models.closed_form import FACTORS, ClosedForm
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.discriminator import Discriminator
 from inversenet_tf.models.dncnn import DnCNN
+from inversenet_tf.models.half_step import HalfStep
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.neural_deblur import NeuralDeblur
 from inversenet_tf.models.own_networks import check_gradients, one_line
@@ -78,6 +80,7 @@ def _dae(config):
         measurement_channels=config.measured_channels,
         global_skip=network.global_skip,
         paper_literal=network.paper_literal,
+        half_step=network.half_step > 0,
         dtype=config.training.precision,
         name="dae",
     )
@@ -128,42 +131,49 @@ def rebuilt(part, network):
     return copy
 
 
-def closed_form_of(config, kernel=None, spectrum=None):
-    """The `ClosedForm` that an inverter begins with, or None where it begins with the measurement.
+def solvers_of(config, kernel=None, spectrum=None):
+    """What solves with the operator inside a model: {"closed_form": ..., "half_step": ...}.
 
     Args:
         config: a `Config`.
         kernel: of the operator, where it is not the one that the config names; of a varied one
             there is none.
         spectrum: of the training images; by default that of natural images.
+
+    Returns:
+        The `ClosedForm` that the inverter begins with and the `HalfStep` that the denoiser sees,
+        each None where the config has none.
     """
-    if config.network.inverter != "solver_unet":
-        return None
-    if kernel is None:
-        kernel = build_operator(config.operator).kernel
-    scale = config.operator.scale
-    return ClosedForm(
-        kernel,
-        config.noise.gaussian_sigma,
-        spectrum,
-        scale=scale,
-        phase=Downsampling(scale).phase if scale > 1 else 0,
-        to_gray=config.operator.name == "joint",
-        boundary=config.operator.boundary,
-        scaled=config.network.scaled_correction,
-        noise_map=config.operator.has_noise_map,
-        name="closed_form",
-    )
+    network, operator = config.network, config.operator
+    has_form = network.inverter == "solver_unet"
+    if kernel is None and (has_form or network.half_step):
+        kernel = build_operator(operator).kernel
+    known = {
+        "kernel": kernel,
+        "noise_sigma": config.noise.gaussian_sigma,
+        "spectrum": spectrum,
+        "scale": operator.scale,
+        "phase": Downsampling(operator.scale).phase if operator.scale > 1 else 0,
+        "to_gray": operator.name == "joint",
+        "boundary": operator.boundary,
+    }
+    form = {"scaled": network.scaled_correction, "noise_map": operator.has_noise_map}
+    return {
+        "closed_form": ClosedForm(**known, **form, name="closed_form") if has_form else None,
+        "half_step": HalfStep(**known, fraction=network.half_step, name="half_step")
+        if network.half_step
+        else None,
+    }
 
 
-def build_model(config, inverter=None, denoiser=None, with_discriminator=True, closed_form=None):
+def build_model(config, inverter=None, denoiser=None, with_discriminator=True, solvers=None):
     """The untrained networks of a config, built.
 
     Args:
         config: a `Config`.
         inverter, denoiser: the caller's own networks, where the config says "custom".
         with_discriminator: False where the model is only to be used.
-        closed_form: what `closed_form_of` gives; by default that of the config alone.
+        solvers: what `solvers_of` gives; by default those of the config alone.
     """
     network, operator = config.network, config.operator
     if network.inverter != CUSTOM:
@@ -180,7 +190,7 @@ def build_model(config, inverter=None, denoiser=None, with_discriminator=True, c
         discriminator,
         scale=operator.scale,
         boundary=operator.boundary,
-        closed_form=closed_form or closed_form_of(config),
+        **(solvers or solvers_of(config)),
     )
 
 

@@ -100,10 +100,12 @@ class ClosedForm(keras.layers.Layer):
 
         Where the frame is all that is known, a pixel whose light falls beyond it is known less.
         """
-        size = tf.shape(measurements)[1:3]
-        spectrum = self.spectrum.for_channels(measurements.shape[-1])
-        error = tf.reshape(expected_error(kernel, variance, spectrum, size), [-1, 1, 1, 1])
-        if self.boundary == "circular":
+        size = tf.shape(measurements)[1:3] * self.scale
+        spectrum = self.spectrum.for_channels(3 if self.to_gray else measurements.shape[-1])
+        settings = {"scale": self.scale, "phase": self.phase, "to_gray": self.to_gray}
+        error = expected_error(kernel, variance, spectrum, size, **settings)
+        error = tf.reshape(error, [-1, 1, 1, 1])
+        if self.boundary == "circular" or self.scale > 1:
             return error
         return tf.sqrt(tf.square(error) + tf.square(UNSEEN_ERROR * unseen(kernel, size)))
 

@@ -1,4 +1,4 @@
-"""The denoising auto-encoder of Table 4: first estimate z (and y) -> restored image."""
+"""The denoising auto-encoder of Table 4: first estimate z (and more) -> restored image."""
 
 import keras
 
@@ -26,13 +26,15 @@ class DAE(keras.Model):
             the inner grid (super-resolution by r, Table 4); "shuffled", it has the size of the
             image and is pixel-shuffled to the inner grid; or "none" ("if desired", Section 3.2).
         measurement_channels: of the measurement; the image's where None.
-        global_skip: adds the input to the output. Paper: off.
+        global_skip: adds the input, or the half-step where it has one, to the output. Paper: off.
         paper_literal: ends with Table 4's batch norm and ReLU, which cannot output a value below
             the middle of the range; else with tanh.
+        half_step: whether a second estimate follows z, the `HalfStep` that Eqs. 3 and 4 take from
+            it. Paper: none.
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 
-    Input: z [batch, height, width, channels], sides a multiple of `factor`, or [z, y] where
-    conditioned. Output: the shape of z.
+    Input: z [batch, height, width, channels], sides a multiple of `factor`, or a list of z, the
+    half-step of that shape where it has one, and y where conditioned. Output: the shape of z.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class DAE(keras.Model):
         measurement_channels=None,
         global_skip=False,
         paper_literal=False,
+        half_step=False,
         dtype=None,
         **kwargs,
     ):
@@ -57,13 +60,17 @@ class DAE(keras.Model):
 
         # === Functional graph ===
         inverted = keras.Input((None, None, channels), name="inverted")
-        inputs = inverted
-        x = PixelUnshuffle(factor, dtype=dtype, name="unshuffle")(inverted)
+        inputs, x, corrected = [inverted], inverted, inverted
+        if half_step:
+            corrected = keras.Input((None, None, channels), name="half_step")
+            inputs.append(corrected)
+            x = keras.layers.Concatenate(dtype=dtype, name="estimates")([inverted, corrected])
+        x = PixelUnshuffle(factor, dtype=dtype, name="unshuffle")(x)
         for index, filters in enumerate((128, 64, 32), start=1):
             x = conv_norm_relu(x, filters, index)
         if condition != "none":
             measurements = keras.Input((None, None, measurement_channels), name="measurements")
-            inputs = [inverted, measurements]
+            inputs.append(measurements)
             y = measurements
             if condition == "shuffled":
                 y = PixelUnshuffle(factor, dtype=dtype, name="unshuffle_measurements")(y)
@@ -79,8 +86,8 @@ class DAE(keras.Model):
         x = PixelShuffle(factor, dtype="float32", name="shuffle")(x)
         outputs = x if paper_literal else keras.layers.Activation("tanh", dtype="float32")(x)
         if global_skip:
-            outputs = keras.layers.Add(dtype="float32", name="global_skip")([inverted, outputs])
-        super().__init__(inputs, outputs, **kwargs)
+            outputs = keras.layers.Add(dtype="float32", name="global_skip")([corrected, outputs])
+        super().__init__(inputs if len(inputs) > 1 else inverted, outputs, **kwargs)
 
         # === Config ===
         self.factor = factor
@@ -89,6 +96,7 @@ class DAE(keras.Model):
         self.measurement_channels = measurement_channels
         self.global_skip = global_skip
         self.paper_literal = paper_literal
+        self.half_step = half_step
         self.hidden_dtype = dtype
 
     @property
@@ -104,6 +112,7 @@ class DAE(keras.Model):
             "measurement_channels": self.measurement_channels,
             "global_skip": self.global_skip,
             "paper_literal": self.paper_literal,
+            "half_step": self.half_step,
             "dtype": self.hidden_dtype,
             "name": self.name,
         }

@@ -44,8 +44,9 @@ class InverseNet(AdversarialModel):
 
     Args:
         inverter: network from signed measurements to signed z.
-        denoiser: network from z, or [z, y], to the signed restored image; None restores with the
-            inverter alone (pix2pix, Section 4.1).
+        denoiser: network from z, or [z, y], to the signed restored image; with a `half_step` from
+            [z, half-step] or [z, half-step, y]. None restores with the inverter alone (pix2pix,
+            Section 4.1).
         discriminator: network from signed images to one logit each; None where the model is
             only to be used, or trained without.
         scale: how much larger the image is than the measurement, along each side.
@@ -53,6 +54,7 @@ class InverseNet(AdversarialModel):
             `pad_to_multiple`: the operator's.
         closed_form: a `ClosedForm`, whose estimates the inverter gets before the measurement,
             joined along the channels, and corrects; None: it gets the measurement alone.
+        half_step: a `HalfStep`, whose estimate the denoiser gets after z; None: it gets none.
 
     Input: [batch, height, width, channels] in [0, 1], of any height and width; or, where a
     `closed_form` is to be told the kernel and the noise, a dict of such `measurements`, `kernels`
@@ -69,6 +71,7 @@ class InverseNet(AdversarialModel):
         scale=1,
         boundary="circular",
         closed_form=None,
+        half_step=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -78,6 +81,7 @@ class InverseNet(AdversarialModel):
         self.scale = scale
         self.boundary = boundary
         self.closed_form = closed_form
+        self.half_step = half_step
         self._upsample = Upsample(scale, boundary, dtype="float32")
         self.built = True
 
@@ -146,7 +150,7 @@ class InverseNet(AdversarialModel):
         inverted = inverter(self._to_invert(padded, self._begin(measurements, told)))
         outputs = {"restored": inverted}
         if denoiser is not None:
-            restored = denoiser(self._to_denoise(inverted, padded))
+            restored = denoiser(self._to_denoise(inverted, padded, inputs))
             outputs = {"inverted": inverted, "restored": restored}
         scale, size = self.scale, tf.shape(measurements)[1:3] * self.scale
         return {name: crop_to(from_signed(image), size, scale) for name, image in outputs.items()}
@@ -201,8 +205,22 @@ class InverseNet(AdversarialModel):
             measurements = tf.concat([*beginnings, measurements], axis=-1)
         return measurements
 
-    def _to_denoise(self, inverted, measurements):
-        return [inverted, measurements] if len(self.denoiser.inputs) == 2 else inverted
+    def _to_denoise(self, inverted, padded, inputs):
+        """What the denoiser takes: z, the half-step from it, and the padded signed measurement."""
+        taken = [inverted]
+        if self.half_step is not None:
+            taken.append(self._stepped(inverted, inputs))
+        if len(self.denoiser.inputs) > len(taken):
+            taken.append(padded)
+        return taken if len(taken) > 1 else inverted
+
+    def _stepped(self, inverted, inputs):
+        """The signed half-step from a signed z, which is solved for without any padding."""
+        measurements, told = parts_of(inputs)
+        scale, multiple = self.scale, self.multiple * self.scale
+        estimate = crop_to(from_signed(inverted), tf.shape(measurements)[1:3] * scale, scale)
+        stepped = self.half_step(estimate, measurements, **told)
+        return to_signed(pad_to_multiple(stepped, multiple, self.boundary, scale))
 
     def compile(
         self,
@@ -289,7 +307,7 @@ class InverseNet(AdversarialModel):
         if self.denoiser is not None:
             tapes["denoiser"] = tf.GradientTape()
             with tapes["denoiser"]:
-                taken = self._to_denoise(tf.stop_gradient(inverted), measurements)
+                taken = self._to_denoise(tf.stop_gradient(inverted), measurements, inputs)
                 estimates["denoiser"] = self.denoiser(taken, training=True)
         return images, estimates, tapes, self._weights(beginnings, images)
 
@@ -377,6 +395,7 @@ class InverseNet(AdversarialModel):
             "scale": self.scale,
             "boundary": self.boundary,
             "closed_form": keras.saving.serialize_keras_object(self.closed_form),
+            "half_step": keras.saving.serialize_keras_object(self.half_step),
             "name": self.name,
         }
 
@@ -402,5 +421,8 @@ class InverseNet(AdversarialModel):
             for name in NETWORKS
             if config[name] is not None
         }
-        closed_form = keras.saving.deserialize_keras_object(config.get("closed_form"))
-        return cls(**config | networks | {"closed_form": closed_form})
+        solvers = {
+            name: keras.saving.deserialize_keras_object(config.get(name))
+            for name in ("closed_form", "half_step")
+        }
+        return cls(**config | networks | solvers)

@@ -12,7 +12,7 @@ from inversenet_tf.imaging.files.arrays import read_array, read_arrays
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import read_json
 from inversenet_tf.imaging.physics.spectra import Spectrum
-from inversenet_tf.models.build import build_model, closed_form_of
+from inversenet_tf.models.build import build_model, solvers_of
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.shipped import CARD_FILE
 
@@ -75,8 +75,8 @@ def untrained_model(
     used = copy.deepcopy(config)
     used.training.precision = precision or config.training.precision
     used.operator.boundary = boundary or config.operator.boundary
-    closed_form = closed_form_of(used, kept_kernel(folder), kept_spectrum(folder))
-    return build_model(used, **networks, with_discriminator=False, closed_form=closed_form)
+    solvers = solvers_of(used, kept_kernel(folder), kept_spectrum(folder))
+    return build_model(used, **networks, with_discriminator=False, solvers=solvers)
 
 
 def write_weights(folder: Path, networks: dict[str, keras.Model]) -> None:

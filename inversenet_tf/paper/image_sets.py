@@ -11,16 +11,19 @@ class ImageSet:
     """Where a set of images comes from, and which part of each image is used.
 
     Attributes:
-        train, held_out: specs of tensorflow-datasets; empty where it has none.
+        train, held_out, test: specs of tensorflow-datasets; empty where it has none.
         train_folders, held_out_folders: below the root of the user's folders.
+        test_folders: the same of images that choose nothing; they may be missing.
         crop_fraction: side of the central square, scaled down to the training size, as a fraction
             of the image's short side; 0 for random patches at several scales.
     """
 
     train: str = ""
     held_out: str = ""
+    test: str = ""
     train_folders: tuple[str, ...] = ()
     held_out_folders: tuple[str, ...] = ()
+    test_folders: tuple[str, ...] = ()
     crop_fraction: float = 1.0
 
     def train_source(self, root=None):
@@ -40,8 +43,16 @@ class ImageSet:
         """The same of the images that nothing trains on."""
         return _source(self.held_out, self.held_out_folders, root)
 
+    def test_source(self, root=None):
+        """The same of the images that neither train nor choose; "" where there are none."""
+        if root is None:
+            return self.test
+        root = Path(root).expanduser()
+        is_there = self.test_folders and all((root / name).is_dir() for name in self.test_folders)
+        return _folders(root, self.test_folders) if is_there else ""
+
     def apply(self, config, root=None):
-        """Makes `config` train and validate on this set."""
+        """Makes `config` train and validate on this set, and report its test images."""
         config.data.train = self.train_source(root)
         self.apply_held_out(config, root)
         if not self.crop_fraction:
@@ -50,8 +61,9 @@ class ImageSet:
             config.data.augmentation = "flip"
 
     def apply_held_out(self, config, root=None):
-        """Makes `config` measure this set."""
+        """Makes `config` measure this set: its test images, where it has them."""
         config.data.validation = self.held_out_source(root)
+        config.data.test = self.test_source(root)
         config.data.crop_fraction = self.crop_fraction or 1.0
 
 
@@ -75,30 +87,44 @@ def _folders(root, names):
     return "folder:" + ",".join(str(root / name) for name in names)
 
 
-def _halves(name):
-    return {"train_folders": (f"{name}/train",), "held_out_folders": (f"{name}/val",)}
+def _parts(name):
+    return {
+        "train_folders": (f"{name}/train",),
+        "held_out_folders": (f"{name}/val",),
+        "test_folders": (f"{name}/test",),
+    }
 
 
 IMAGE_SETS = {
-    "cub": ImageSet(
-        "tfds:caltech_birds2011@train", "tfds:caltech_birds2011@test", **_halves("cub")
+    "cub": ImageSet(  # which has two parts of its own
+        "tfds:caltech_birds2011@train[:90%]",
+        "tfds:caltech_birds2011@train[90%:]",
+        "tfds:caltech_birds2011@test",
+        **_parts("cub"),
     ),
     # The face: 128 of the 178 pixels of an aligned face's width.
     "celeba": ImageSet(
-        "tfds:celeb_a@train", "tfds:celeb_a@validation", **_halves("celeba"), crop_fraction=0.72
+        "tfds:celeb_a@train",
+        "tfds:celeb_a@validation",
+        "tfds:celeb_a@test",
+        **_parts("celeba"),
+        crop_fraction=0.72,
     ),
-    "voc": ImageSet("tfds:voc/2012@train", "tfds:voc/2012@validation", **_halves("voc")),
+    "voc": ImageSet(
+        "tfds:voc/2012@train", "tfds:voc/2012@validation", "tfds:voc/2012@test", **_parts("voc")
+    ),
     "imagenet": ImageSet(
-        "tfds:imagenet2012@train", "tfds:imagenet2012@validation", **_halves("imagenet")
+        "tfds:imagenet2012@train", "tfds:imagenet2012@validation", **_parts("imagenet")
     ),
-    "tiny_imagenet": ImageSet(**_halves("tiny_imagenet")),
+    "tiny_imagenet": ImageSet(**_parts("tiny_imagenet")),
     # Natural images that stand in for VOC, in random patches because they are few.
     "natural": ImageSet(
         train_folders=("bsds500/train", "imagenet/train"),
         held_out_folders=("imagenet/val",),
+        test_folders=("imagenet/test",),
         crop_fraction=0.0,
     ),
-    "bsds500": ImageSet(**_halves("bsds500")),
+    "bsds500": ImageSet(**_parts("bsds500")),
     "set5": ImageSet(held_out_folders=("set5",)),
 }
 

@@ -5,17 +5,20 @@ import dataclasses
 from absl import logging
 
 from inversenet_tf.baselines import baseline
+from inversenet_tf.chosen_constants import KERNELS, constants_of
 from inversenet_tf.data import open_held_out
 from inversenet_tf.evaluation import degradation_of, describe, draw, score
 from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.paths import check_utf8
 from inversenet_tf.imaging.physics.operators import build_operator
+from inversenet_tf.models.presets import kept_spectrum
 from inversenet_tf.paper.annealing import annealing_figure
 from inversenet_tf.paper.image_sets import image_set
 from inversenet_tf.paper.report import write_report
 from inversenet_tf.paper.steadiness import steadiness
 from inversenet_tf.paper.tables import TABLES
+from inversenet_tf.reporting import OTHER, TEST, VALIDATION
 from inversenet_tf.restoration.restorers import ModelRestorer
 from inversenet_tf.trained_run import load_trained
 from inversenet_tf.training import ANNEALING, comparator_of
@@ -92,7 +95,8 @@ def _open(column, conditions):
     elif column.side:
         config.data.size, config.data.crop_fraction = column.side, 0.0
     try:
-        source = open_held_out(config.data.validation, build_operator(config.operator), config)
+        spec = config.data.test or config.data.validation
+        source = open_held_out(spec, build_operator(config.operator), config)
     except ValueError as error:
         if not column.side:
             raise
@@ -106,10 +110,13 @@ def _measure(table, column, config, source, conditions):
     for training in column.trainings.values():
         training.run()
     operator = build_operator(config.operator)
-    methods = [baseline(name, operator, config) for name in column.baselines]
+    constants = _constants(column, config, operator)
+    spectrum = kept_spectrum(next(iter(column.trainings.values())).workdir)
+    methods = [baseline(name, operator, config, constants, spectrum) for name in column.baselines]
     methods += [_as_method(name, training) for name, training in column.trainings.items()]
     scores, examples = score(methods, source, operator, config, limit=conditions.limit)
-    provenance = describe(source, config, conditions.limit)
+    role = _role(column, config)
+    provenance = describe(source, config, conditions.limit, role) | {"baselines": constants}
     provenance["trainings"] = {n: t.provenance() for n, t in column.trainings.items()}
     if table == "denoiser":
         runs = column.trainings.items()
@@ -119,6 +126,20 @@ def _measure(table, column, config, source, conditions):
     draw(path, examples, scores, footer)
     title = f"{column.data} {column.note}".rstrip()
     return Measured(title, column.data, scores, provenance)
+
+
+def _role(column, config):
+    """What the images that are measured are to the column's trainings."""
+    if config.data.test:
+        return TEST
+    validations = [training.config().data.validation for training in column.trainings.values()]
+    return VALIDATION if config.data.validation in validations else OTHER
+
+
+def _constants(column, config, operator):
+    """Of the column's Wiener filters: chosen on the images that its first method trains on."""
+    names = tuple(name for name in column.baselines if name in KERNELS)
+    return constants_of(None, config, operator, names=names) if names else {}
 
 
 def _as_method(name, training):

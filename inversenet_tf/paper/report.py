@@ -34,7 +34,8 @@ PAPER = {
 }
 LIKE = {"tiny_imagenet": "imagenet"}  # our columns that stand for one of the paper's
 NOTE = (
-    "PSNR in dB / SSIM, means over the images; networks with the weights of their last step. "
+    "PSNR in dB / SSIM, means over the images; networks with the weights of their last step, which "
+    "no image has chosen. "
     "*Paper*: the paper's own figures, of other images, kernels, budgets and machines."
 )
 
@@ -103,9 +104,12 @@ def _provenance(measured):
         how = column.provenance
         data = ", ".join(f"{name} {value}" for name, value in how["data"].items())
         lines.append(f"- {column.title}: {counted(how['number_of_images'], 'image')} ({data})")
+        for name, constant in how["baselines"].items():
+            lines.append(f"  - {name}: {constant['balance']:.2g}, by {constant['chosen_on']}")
         for name, run in how["trainings"].items():
             steps, minutes = counted(run["steps"], "step"), run["seconds"] / 60
-            lines.append(f"  - {name}: {run['run']}, {steps}, {minutes:.1f} min in all")
+            share = f"; lambda_f's share of the loss {run['feature_share']:.1%}"
+            lines.append(f"  - {name}: {run['run']}, {steps}, {minutes:.1f} min in all{share}")
         for name, steady in how.get("steadiness", {}).items():
             lines.append(
                 f"  - {name}: validation PSNR fell {steady['falls']:.0%} of the times, by at most "

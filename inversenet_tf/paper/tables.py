@@ -41,7 +41,7 @@ class Column:
 def table_1(conditions, names):
     """Table 1 and Fig. 3: motion deblurring."""
     methods = ("neural_deblur", "pix2pix", "inversenet")
-    baselines = ("degraded", "wiener", "wiener_mismatched", "tv_l1")
+    baselines = ("degraded", "wiener", "wiener_mismatched", "lmmse", "tv_l1")
     return [
         Column(name, name, {m: Training("deblur", name, m, conditions) for m in methods}, baselines)
         for name in names

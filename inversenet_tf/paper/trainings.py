@@ -14,6 +14,7 @@ from inversenet_tf.imaging.files.json import read_json, write_json
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.paper.image_sets import image_set
+from inversenet_tf.paper.loss_shares import feature_share
 from inversenet_tf.training import train
 
 SPEEDS_FILE = "seconds_per_step.json"
@@ -90,6 +91,7 @@ class Training:
         if self.size:
             config.data.size = self.size
         recipes.for_two_cores(config)
+        recipes.compared_from_the_start(config)
         if self.conditions.comparator_weights:
             recipes.compared_by_squeezenet(config, self.conditions.comparator_weights)
         image_set(self.data).apply(config, self.conditions.root)
@@ -132,11 +134,12 @@ class Training:
         return speeds[kind]
 
     def provenance(self):
-        """What a result says of this training: name, steps, seconds, config."""
+        """What a result says of this training: name, steps, seconds, lambda_f's share, config."""
         return {
             "run": self.name,
             "steps": checkpoints.step_of(self._last),
             "seconds": checkpoints.scores(self._last)["seconds"],
+            "feature_share": feature_share(self.workdir),
             "config": dataclasses.asdict(read_config(self.workdir, Config)),
         }
 

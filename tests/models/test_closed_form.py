@@ -170,11 +170,19 @@ def test_strong_and_weak_noise_count_alike_where_scaled(images):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-3)
 
 
-def test_a_scaled_correction_is_of_the_closed_form_of_a_blur():
-    config = configured("downsampling")
+@pytest.mark.parametrize("task", ["downsampling", "joint"])
+def test_upsampling_is_corrected_in_units_of_its_expected_error(task):
+    config = configured(task)
     config.network.scaled_correction = True
-    expected = "with network.scaled_correction. Received: 'downsampling'"
-    with pytest.raises(ValueError, match=expected):
-        config.validate()
-    config.network.inverter = "unet"  # which has none
     config.validate()
+    model = build_model(config, with_discriminator=False)
+    generator = np.random.default_rng(0)
+    measured = generator.random((2, 16, 16, config.measured_channels)).astype(np.float32)
+    first, reach, *_ = model.closed_form(measured)
+    size, form = tf.shape(first)[1:3], model.closed_form
+    settings = {"scale": form.scale, "phase": form.phase, "to_gray": form.to_gray}
+    variance, spectrum = FACTORS[0] * ROUNDING_VARIANCE, Spectrum().for_channels(3)
+    error = expected_error(form.kernel, variance, spectrum, size, **settings)
+    assert 0.02 < float(error[0]) < 0.2
+    np.testing.assert_allclose(reach, np.full_like(reach, REACH * error[0]), rtol=1e-5)
+    assert model(measured)["restored"].shape == first.shape

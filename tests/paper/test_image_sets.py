@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -58,6 +60,22 @@ def test_a_set_for_measuring_is_not_trained_on(name, root):
     assert config.data.validation == f"folder:{root}/{name}"
 
 
+def test_test_images_are_reported_where_their_folder_is_there(root):
+    assert applied("celeba", root).data.test == ""
+    shutil.copytree(root / "celeba" / "val", root / "celeba" / "test")
+    assert applied("celeba", root).data.test == f"folder:{root}/celeba/test"
+
+
+def test_of_tensorflow_datasets_the_test_part_is_reported():
+    assert applied("celeba").data.test == "tfds:celeb_a@test"
+    cub = applied("cub").data
+    assert (cub.validation, cub.test) == (
+        "tfds:caltech_birds2011@train[90%:]",
+        "tfds:caltech_birds2011@test",
+    )
+    assert applied("imagenet").data.test == ""
+
+
 def test_an_unknown_set_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="Expected the data set in .*celeba.*Received: 'fog'"):
         image_set("fog")
@@ -94,11 +112,11 @@ def test_natural_images_come_in_random_patches_of_several_scales(root):
 
 
 @pytest.mark.parametrize("name", OF_TFDS)
-def test_tfds_has_the_set_and_both_splits(name):
+def test_tfds_has_the_set_and_all_its_splits(name):
     """TFDS's own descriptions of its sets, with random images in the place of theirs."""
     images = image_set(name)
-    with tfds.testing.mock_data(num_examples=2):
-        for spec in (images.train, images.held_out):
+    with tfds.testing.mock_data(num_examples=20):
+        for spec in filter(None, (images.train, images.held_out, images.test)):
             image = open_source(spec, HELD_OUT).load(0)
             assert image.ndim == 3 and image.shape[-1] == 3
 

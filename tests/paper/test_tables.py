@@ -73,6 +73,7 @@ ROWS = {
         "degraded",
         "wiener",
         "wiener_mismatched",
+        "lmmse",
         "tv_l1",
         "neural_deblur",
         "pix2pix",
@@ -119,10 +120,18 @@ def test_a_table_holds_its_rows_its_figures_and_how_it_was_made(table, condition
         for training in column["provenance"]["trainings"].values():
             assert training["steps"] == 4 and training["seconds"] > 0
             assert training["config"]["noise"]["gaussian_sigma"] == 0.01
+            assert training["config"]["loss"]["pretraining_fraction"] in (0.0, 0.5)  # SRGAN's
+            assert training["feature_share"] == 0.0 and "lambda_f's share of the loss 0.0%" in text
         for name, scores in column["scores"].items():
             mean = np.mean([image["psnr"] for image in scores["per_image"]])
             assert scores["psnr"] == pytest.approx(mean)
             assert f"| {name} |" in text and f"{mean:.2f} /" in text
+        constants = column["provenance"]["baselines"]
+        assert set(constants) == {name for name in rows if name.startswith("wiener")}
+        for constant in constants.values():
+            assert "training images of folder:" in constant["chosen_on"]
+        is_own = column["data"] in ("cub", "celeba")
+        assert column["provenance"]["data"]["role"] == ("validation" if is_own else "other")
     figures = list(conditions.output.glob(f"table_{table}-*.png"))
     assert len(figures) == len(written["columns"])
     if table == "1":

@@ -1,4 +1,4 @@
-"""Held-out images that are not held out: those among the training images, by file or by content."""
+"""Held-out images that are not held out: those among other images, by file or by content."""
 
 import os
 
@@ -6,8 +6,11 @@ from absl import logging
 
 from inversenet_tf.imaging.files.digests import sha256_of
 
+# What images have done to a training, by what they are called.
+CHOICES = {"training": "trained on", "validation": "chosen by"}
 
-def warn_of_overlap(training, held_out):
+
+def warn_of_overlap(training, held_out, role="validation", other="training"):
     """Logs how many validation images are among the training images, and names one.
 
     Images are the same whatever path, subfolder or link leads to them, and where their files have
@@ -15,19 +18,20 @@ def warn_of_overlap(training, held_out):
 
     Args:
         training, held_out: `ImageSource`s.
+        role, other: what the held-out images are called, and the others.
 
     Returns:
         The number.
     """
     if training.spec == held_out.spec:
-        logging.warning("The validation images are the training images: %s", training.spec)
+        logging.warning("The %s images are the %s images: %s", role, other, training.spec)
         return len(held_out)
     common = common_files(training.files, held_out.files)
     if common:
         logging.warning(
-            "%d of the %d validation images are among the training images, the first: %s. Scores "
-            "of what was trained on say little of other images.",
-            *(len(common), len(held_out), common[0]),
+            "%d of the %d %s images are among the %s images, the first: %s. Scores "
+            "of what was %s say little of other images.",
+            *(len(common), len(held_out), role, other, common[0], CHOICES[other]),
         )
     return len(common)
 

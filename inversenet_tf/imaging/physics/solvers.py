@@ -93,23 +93,38 @@ def solve_at(
 
 
 def expected_error(
-    kernels: tf.Tensor, noise_variance: tf.Tensor, spectrum: Spectrum, size: tf.Tensor
+    kernels: tf.Tensor,
+    noise_variance: tf.Tensor,
+    spectrum: Spectrum,
+    size: tf.Tensor,
+    *,
+    scale: int = 1,
+    phase: int = 0,
+    to_gray: bool = False,
 ) -> tf.Tensor:
     """The error that the estimate of `solve` leaves of images that are as the spectrum says.
 
-    It is the posterior standard deviation, the root of the mean over frequencies f and channels of
-    S(f) sigma^2 / (|h(f)|^2 S(f) + sigma^2). It depends on the blur and the noise alone.
+    It is the posterior standard deviation, of a blur the root of the mean over frequencies f and
+    channels of S(f) sigma^2 / (|h(f)|^2 S(f) + sigma^2). It depends on the operator and the noise
+    alone.
 
     Args:
-        kernels, noise_variance: as for `solve`, of scale 1.
-        spectrum: of as many channels as the images, or of one.
-        size: [height, width] of the period.
+        kernels, noise_variance, scale, phase, to_gray: as for `solve`.
+        spectrum: of as many channels as the images; of a blur one may do.
+        size: [height, width] of the image, or of the period.
 
     Returns:
         float32 [1 or batch], in the units of the images.
     """
-    deconvolution = _Deconvolution(_as_batch(kernels), spectrum, size)
-    return deconvolution.expected_error(_as_noise(noise_variance))
+    kernels, noise = _as_batch(kernels), _as_noise(noise_variance)
+    if scale == 1 and not to_gray:
+        return _Deconvolution(kernels, spectrum, size).expected_error(noise)
+    terms = _gray_terms if to_gray else _upsampled_terms
+    seen, prior, power = terms(kernels, noise, spectrum, size, scale, phase)
+    explained = (prior * tf.abs(seen)) ** 2 / _repeat_aliases(power, scale)
+    own = np.diag(np.asarray(spectrum.covariance, np.float32))[:, np.newaxis, np.newaxis]
+    variance = (own if to_gray else 1.0) * prior - explained  # of each channel and frequency
+    return tf.sqrt(tf.maximum(tf.reduce_mean(variance, axis=(1, 2, 3)), 0.0))
 
 
 def _measured_mean(mean, kernels, to_gray=False):
@@ -204,19 +219,43 @@ class _Deconvolution:
 
 def _upsampled(residual, kernels, noise, spectrum, size, scale, phase):
     """A = S H, each channel by itself: d^2 aliases of the image add up in a frequency of y."""
+    seen, prior, power = _upsampled_terms(kernels, noise, spectrum, size, scale, phase)
+    return _estimated(residual, seen, prior, power, scale)
+
+
+def _upsampled_terms(kernels, noise, spectrum, size, scale, phase):
+    """(h*, S, the power of y) for `_estimated`."""
     variances = np.diag(np.asarray(spectrum.covariance)).astype(np.float32)
     transfer = _sampled_transfer(kernels, size, scale, phase)
     prior = variances[:, np.newaxis, np.newaxis] * spectrum.full_power(size[0], size[1])
     squared = tf.math.real(transfer) ** 2 + tf.math.imag(transfer) ** 2
     power = _sum_of_aliases(prior * squared, size, scale) + noise / scale**2
+    return tf.math.conj(transfer), prior, power
+
+
+def _estimated(residual, seen, prior, power, scale):
+    """The estimate of images: S h* y / power at each frequency, of which y knows the aliases' sum.
+
+    Args:
+        residual: [batch, height, width, measured channels].
+        seen: h*, or R h*, [1 or batch, 1 or channels, height * scale, width * scale].
+        prior: S at these frequencies.
+        power: of y, [1 or batch, 1 or channels, height, width].
+    """
     measured = tf.signal.fft2d(tf.cast(_channels_first(residual), tf.complex64))
     weighted = _repeat_aliases(measured / tf.cast(power, tf.complex64), scale)
-    estimate = tf.cast(prior, tf.complex64) * tf.math.conj(transfer) * weighted
+    estimate = tf.cast(prior, tf.complex64) * seen * weighted
     return _channels_last(tf.math.real(tf.signal.ifft2d(estimate)))
 
 
 def _of_gray(residual, kernels, noise, spectrum, size, scale, phase):
     """A = L S H: aliases and channels add up; what a channel gets, its covariances say."""
+    seen, prior, power = _gray_terms(kernels, noise, spectrum, size, scale, phase)
+    return _estimated(residual, seen, prior, power, scale)
+
+
+def _gray_terms(kernels, noise, spectrum, size, scale, phase):
+    """(R h*, S, the power of y) for `_estimated`, R the covariance between the channels."""
     covariance = np.asarray(spectrum.covariance, np.float32)
     channels = len(covariance)
     transfer = _sampled_transfer(kernels, size, scale, phase) / channels
@@ -224,14 +263,10 @@ def _of_gray(residual, kernels, noise, spectrum, size, scale, phase):
         transfer, tf.concat([tf.shape(transfer)[:1], [channels], tf.shape(transfer)[2:]], 0)
     )
     prior = spectrum.full_power(size[0], size[1])
-    # R h, for R the covariance: what the measurement says of each channel.
+    # What the measurement says of each channel.
     seen = tf.einsum("ck,bkij->bcij", tf.cast(covariance, tf.complex64), tf.math.conj(transfer))
     power = tf.math.real(tf.reduce_sum(transfer * seen, axis=1, keepdims=True)) * prior
-    power = _sum_of_aliases(power, size, scale) + noise / scale**2
-    measured = tf.signal.fft2d(tf.cast(_channels_first(residual), tf.complex64))
-    weighted = _repeat_aliases(measured / tf.cast(power, tf.complex64), scale)
-    estimate = tf.cast(prior, tf.complex64) * seen * weighted
-    return _channels_last(tf.math.real(tf.signal.ifft2d(estimate)))
+    return seen, prior, _sum_of_aliases(power, size, scale) + noise / scale**2
 
 
 def _sampled_transfer(kernels, size, scale, phase):

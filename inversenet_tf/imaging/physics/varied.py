@@ -132,7 +132,8 @@ def blur_each(images: tf.Tensor, kernels: tf.Tensor, boundary: str = "circular")
     height, width = tf.shape(images)[1], tf.shape(images)[2]
     padded, reach = images, (0, 0)
     if boundary == "reflect":
-        reach = (kernels.shape[1] // 2, kernels.shape[2] // 2)
+        sides = tf.shape(kernels)[1:3]  # in an export they are not known before
+        reach = (sides[0] // 2, sides[1] // 2)
         padded = pad(images, reach, reach, boundary)
     size = tf.shape(padded)[1:3]
     transfer = tf.signal.rfft2d(centred(kernels[..., tf.newaxis], size))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import skimage.data
 import tensorflow as tf
+from dense_model import dense_model
 
 from inversenet_tf.imaging.metrics import psnr
 from inversenet_tf.imaging.physics.kernels import chromatic, gaussian, linear_motion
@@ -57,19 +58,6 @@ def dense(operator, spectrum, size, measurements):
     return (mean + prior @ matrix.T @ inverse @ residual).reshape(shape)
 
 
-def dense_model(operator, spectrum, size):
-    """The operator and the covariance S of all pixels' channels, as matrices."""
-    shape = (*size, 3)
-    count = int(np.prod(shape))
-    matrix = operator(np.eye(count, dtype=np.float32).reshape(count, *shape)).numpy()
-    matrix = matrix.reshape(count, -1).T.astype(np.float64)
-    power = spectrum.full_power(*size).numpy().astype(np.float64)
-    covariance = np.fft.ifft2(power).real  # of two pixels, by their offset
-    rows, columns = (grid.ravel() for grid in np.indices(size))
-    between = covariance[(rows[:, None] - rows) % size[0], (columns[:, None] - columns) % size[1]]
-    return matrix, np.einsum("ij,cd->icjd", between, spectrum.covariance).reshape(count, count)
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_the_closed_form_is_that_of_dense_matrices(case):
     operator, spectrum, size, settings = CASES[case]
@@ -81,16 +69,16 @@ def test_the_closed_form_is_that_of_dense_matrices(case):
         np.testing.assert_allclose(estimate, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("size", [(8, 8), (7, 9)])
-def test_the_expected_error_is_that_of_dense_matrices(size):
-    operator = Blur(linear_motion(3))
-    matrix, prior = dense_model(operator, COLOURS, size)
+@pytest.mark.parametrize("case", ["blur", "odd sides", "downsampling", "joint"])
+def test_the_expected_error_is_that_of_dense_matrices(case):
+    operator, spectrum, size, settings = CASES[case]
+    matrix, prior = dense_model(operator, spectrum, size)
     explained = (
         prior @ matrix.T @ np.linalg.inv(matrix @ prior @ matrix.T + NOISE * np.eye(len(matrix)))
     )
     posterior = prior - explained @ matrix @ prior
     expected = np.sqrt(np.trace(posterior) / len(posterior))
-    error = expected_error(operator.kernel, NOISE, COLOURS, size)
+    error = expected_error(operator.kernel, NOISE, spectrum, size, **settings)
     np.testing.assert_allclose(error.numpy(), [expected], rtol=1e-5)
 
 

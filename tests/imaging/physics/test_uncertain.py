@@ -10,7 +10,7 @@ from inversenet_tf.imaging.data.pairs import training_pairs
 from inversenet_tf.imaging.physics.kernels import gaussian, linear_motion
 from inversenet_tf.imaging.physics.operators import build_operator
 from inversenet_tf.imaging.physics.uncertain import UncertainBlur
-from inversenet_tf.models.build import build_model, closed_form_of
+from inversenet_tf.models.build import build_model, solvers_of
 from inversenet_tf.restoration.restorers import ModelRestorer
 
 KERNELS = np.stack([linear_motion(5, 45.0), linear_motion(5, 30.0), gaussian(5, 1.0)])
@@ -56,7 +56,7 @@ def test_a_training_measures_with_them_and_tells_none(uncertain):
 
 def test_a_network_that_has_the_kernel_restores_as_one_that_is_told_it(uncertain):
     """So that its training can begin with the weights of a network for any blur."""
-    own = build_model(uncertain, closed_form=closed_form_of(uncertain, KERNELS[0]))
+    own = build_model(uncertain, solvers=solvers_of(uncertain, KERNELS[0]))
     told = build_model(config_of(kernel="varied", kernel_size=5))
     rng = np.random.default_rng(0)
     weights = [np.abs(rng.normal(0, 0.05, w.shape)) for w in told.inverter.get_weights()]

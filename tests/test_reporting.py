@@ -1,0 +1,183 @@
+"""No image that is reported has chosen anything: neither a checkpoint nor a baseline's constant."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inversenet_tf.chosen_constants import CONSTANTS_FILE, choose_constants, constants_of
+from inversenet_tf.config import Config
+from inversenet_tf.data import example_batch, open_data, with_own_test_images
+from inversenet_tf.engine.workdir import read_config
+from inversenet_tf.evaluation import evaluate
+from inversenet_tf.imaging.baselines.wiener import best_balance, default_balance, wiener
+from inversenet_tf.imaging.data.datasets import TRAINING, open_source
+from inversenet_tf.imaging.metrics import MetricProfile, psnr
+from inversenet_tf.imaging.physics.kernels import linear_motion
+from inversenet_tf.imaging.physics.noise import round_to_8_bits
+from inversenet_tf.imaging.physics.operators import Blur, build_operator
+from inversenet_tf.reporting import own_results, reported
+from inversenet_tf.training import train
+
+
+@pytest.fixture
+def other_images(tmp_path):
+    """Three images that no training knows, as a source."""
+    folder = tmp_path / "others"
+    folder.mkdir()
+    for index, pixels in enumerate(np.random.default_rng(5).integers(0, 256, (3, 40, 40, 3))):
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{index}.png")
+    return f"folder:{folder}"
+
+
+def with_test_images(workdir, spec):
+    """The run, as if it had been trained with these test images."""
+    kept = json.loads((workdir / "config.json").read_text())
+    kept["data"]["test"] = spec
+    (workdir / "config.json").write_text(json.dumps(kept))
+    return workdir
+
+
+def test_the_best_checkpoint_is_reported_on_test_images(trained, other_images):
+    results = evaluate(with_test_images(trained, other_images))
+    assert results["data"]["source"] == other_images and results["data"]["role"] == "test"
+    assert results["checkpoint"]["which"] == "best"
+    assert results["checkpoint"]["chosen_by"].startswith("PSNR on the validation images")
+    assert results["number_of_images"] == 3 and (trained / "results.json").is_file()
+    assert "(test); weights of step" in str(results)
+    assert own_results(trained, results["checkpoint"]["step"]) == results
+
+
+def test_the_last_one_is_reported_where_validation_is_all_there_is(trained):
+    results = evaluate(trained)
+    assert results["data"]["role"] == "validation"
+    assert results["checkpoint"]["which"] == "last" and results["checkpoint"]["step"] == 4
+    assert "chosen by nothing: they are those of the last step" in str(results)
+    asked = evaluate(trained, which="best")["checkpoint"]["chosen_by"]
+    assert asked.endswith("the images that are reported")
+
+
+@pytest.mark.parametrize(
+    ("test", "data", "which", "expected"),
+    [
+        ("", None, None, ("validation", "last")),
+        ("photos@held_out", None, None, ("test", "best")),
+        ("photos@held_out", "photos@held_out", "last", ("test", "last")),
+        ("photos@held_out", "own", None, ("validation", "last")),
+        ("", "photos@held_out", None, ("other", "best")),
+    ],
+)
+def test_the_rule(trained, test, data, which, expected):
+    config = read_config(with_test_images(trained, test), Config)
+    data = config.data.validation if data == "own" else data
+    what = reported(trained, config, data, which)
+    assert (what.role, what.which) == expected
+
+
+def test_a_run_that_has_the_best_checkpoint_alone_is_reported_with_it(trained):
+    shutil.rmtree(trained / "checkpoints" / "last")
+    assert evaluate(trained)["checkpoint"]["which"] == "best"
+
+
+def test_test_images_that_train_or_choose_are_refused(small_config, other_images, tmp_path):
+    small_config.data.test = small_config.data.validation
+    with pytest.raises(ValueError, match="data.test to name images that neither train"):
+        small_config.validate()
+    small_config.data.test = small_config.data.validation + "/."  # the same, spelled otherwise
+    with pytest.raises(ValueError, match="data.test to name images that neither train"):
+        open_data(small_config)
+    small_config.data.test = f"folder:{tmp_path / 'nowhere'}"
+    with pytest.raises(ValueError, match="nowhere"):
+        open_data(small_config)
+    small_config.data.test = other_images
+    open_data(small_config)
+
+
+def test_test_images_among_the_others_are_told_of(small_config, image_folder, tmp_path, warned):
+    (tmp_path / "test").mkdir()
+    shutil.copy(image_folder / "0.png", tmp_path / "test")
+    small_config.data.test = f"folder:{tmp_path / 'test'}"
+    open_data(small_config)
+    assert "1 of the 1 test images are among the training images" in warned()
+    assert "1 of the 1 test images are among the validation images" in warned()
+
+
+def test_the_test_part_of_a_data_set_does_not_go_with_images_of_ones_own(small_config):
+    small_config.data.test = "tfds:celeb_a@test"
+    assert with_own_test_images(small_config).data.test == ""
+    assert small_config.data.test == "tfds:celeb_a@test"
+    small_config.data.validation = "tfds:celeb_a@validation"
+    assert with_own_test_images(small_config) is small_config
+
+
+def test_other_test_images_do_not_make_another_experiment(trained, other_images):
+    """Nothing is learned from them; the run keeps the new ones."""
+    config = read_config(trained, Config)
+    config.data.test = other_images
+    train(config, trained)
+    assert read_config(trained, Config).data.test == other_images
+
+
+def photographs():
+    """A config whose held-out images are others than those that it trains on."""
+    config = Config()
+    config.data.train = config.data.validation = "photos"
+    config.data.evaluation_crop = "center"
+    return config
+
+
+def test_the_balance_is_the_best_one_for_the_images_it_is_chosen_on(images):
+    kernel = linear_motion(5)
+    images = images.numpy()
+    measurements = round_to_8_bits(Blur(kernel)(images)).numpy()
+
+    def score(balance):
+        restored = wiener(measurements, kernel, balance=balance)
+        return np.mean(psnr(restored, images, MetricProfile()))
+
+    best = best_balance(measurements, images, kernel)
+    assert score(best) > score(default_balance()) + 0.1
+    assert score(best) >= max(score(best * 10 ** (1 / 3)), score(best / 10 ** (1 / 3)))
+
+
+def test_the_constant_of_a_run_is_that_of_its_training_images(trained):
+    config = read_config(trained, Config)
+    operator = build_operator(config.operator)
+    source = open_source(config.data.train, TRAINING, 3)
+    measurements, truths = example_batch(source, operator, config)
+    kept = json.loads((trained / CONSTANTS_FILE).read_text())
+    assert kept["wiener"]["balance"] == best_balance(measurements, truths, operator.kernel)
+    assert kept["wiener"]["chosen_on"].startswith("6 training images of folder:")
+    results = evaluate(trained)
+    assert results["baselines"] == kept
+    expected = wiener(measurements, operator.kernel, balance=kept["wiener"]["balance"])
+    score = np.mean(psnr(expected, truths, config.metrics))
+    assert results["methods"]["wiener"]["psnr"] == pytest.approx(score, abs=1e-3)
+
+
+def test_another_operator_or_noise_has_a_constant_of_its_own():
+    config = photographs()
+    operator = build_operator(config.operator)
+    clean = constants_of(None, config, operator)["wiener"]
+    assert "5 training images of photos@training" in clean["chosen_on"]
+    config.noise.gaussian_sigma = 0.03
+    noisy = constants_of(None, config, operator)["wiener"]
+    assert noisy["balance"] > 30 * clean["balance"]
+    both = constants_of(None, config, operator, names=("wiener", "wiener_mismatched"))
+    assert both["wiener_mismatched"]["balance"] > both["wiener"]["balance"]
+    config.operator.name = "identity"
+    assert constants_of(None, config, build_operator(config.operator)) == {}
+
+
+def test_without_training_images_the_default_is_taken_and_told(warned, darker_folder, image_folder):
+    config = photographs()
+    config.data.train = "folder:gone"
+    operator = build_operator(config.operator)
+    constant = constants_of(None, config, operator)["wiener"]
+    assert constant["balance"] == default_balance() and "folder:gone" in constant["chosen_on"]
+    assert "The Wiener filter has its default constant" in warned()
+    pairs = open_source(f"pairs:{image_folder},{darker_folder}", TRAINING, 3)
+    constant = choose_constants(config, operator, pairs)["wiener"]
+    assert constant["chosen_on"] == "no images: the training images are pairs"
