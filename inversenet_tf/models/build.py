@@ -60,6 +60,8 @@ def _srresnet(config):
         global_skip=network.global_skip,
         measurement_channels=config.measured_channels,
         boundary=config.operator.boundary,
+        shift=config.operator.shift,
+        subpixel=network.residual_subpixel,
         dtype=config.training.precision,
         name="srresnet",
     )
@@ -180,6 +182,7 @@ def build_model(config, inverter=None, denoiser=None, with_discriminator=True, c
         discriminator,
         scale=operator.scale,
         boundary=operator.boundary,
+        shift=operator.shift,
         closed_form=closed_form or closed_form_of(config),
     )
 

@@ -68,6 +68,7 @@ class InverseNet(AdversarialModel):
         discriminator=None,
         scale=1,
         boundary="circular",
+        shift=0.0,
         closed_form=None,
         **kwargs,
     ):
@@ -77,8 +78,9 @@ class InverseNet(AdversarialModel):
         self.discriminator = discriminator
         self.scale = scale
         self.boundary = boundary
+        self.shift = shift
         self.closed_form = closed_form
-        self._upsample = Upsample(scale, boundary, dtype="float32")
+        self._upsample = Upsample(scale, boundary, shift, dtype="float32")
         self.built = True
 
     @property
@@ -376,6 +378,7 @@ class InverseNet(AdversarialModel):
         } | {
             "scale": self.scale,
             "boundary": self.boundary,
+            "shift": self.shift,
             "closed_form": keras.saving.serialize_keras_object(self.closed_form),
             "name": self.name,
         }
