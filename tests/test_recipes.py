@@ -91,3 +91,14 @@ def test_the_dae_joins_the_measurement_where_it_has_the_inner_grid():
     for task, factor in (("super_resolution_7", 4), ("joint_64", 2)):
         dae = build_model(TASKS[task]()).denoiser
         assert (dae.factor, dae.condition) == (factor, "inner")
+
+
+def test_photographs_are_upsampled_where_scaling_down_centres_them():
+    config = recipes.x4_photos()
+    config.validate()
+    operator = build_operator(config.operator)
+    assert operator.kernel.shape == (config.operator.kernel_size,) * 2
+    model = build_model(config, with_discriminator=False)
+    assert model.kernel_use == "none" and model.boundary == "reflect"
+    assert operator.phase + operator.shift == 1.5
+    assert model.shift == model.inverter.shift == operator.shift

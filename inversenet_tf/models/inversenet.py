@@ -51,6 +51,7 @@ class InverseNet(AdversarialModel):
         scale: how much larger the image is than the measurement, along each side.
         boundary: how a measurement whose size does not fit the networks is padded, see
             `pad_to_multiple`: the operator's.
+        shift: the operator's, too, for upsampling where an inverter wants it or scores need it.
         closed_form: a `ClosedForm`, whose estimates the inverter gets before the measurement,
             joined along the channels, and corrects; None: it gets the measurement alone.
 

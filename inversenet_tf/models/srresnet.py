@@ -27,9 +27,9 @@ class SRResNet(keras.Model):
         global_skip: adds the upsampled measurement to the output. SRGAN: off.
         measurement_channels: of the measurement; the image's where None.
         boundary, shift: the operator's, for that upsampling.
-        subpixel: whether one convolution of the measurement's grid gives all pixels of the image
-            (Shi et al. 2016), so that nothing is computed on the larger grid; and, as deep as it
-            sees, no 9 x 9 is needed. SRGAN: off.
+        subpixel: whether one convolution on the measurement's grid gives all pixels of the image
+            (Shi et al. 2016), so that nothing is computed on the larger one; the first and the last
+            convolution are then 3 x 3. SRGAN: off.
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 
     Input: [batch, height, width, measurement_channels]. Output: [batch, height * scale,
