@@ -1,5 +1,5 @@
 # make demo: set up, train on the embedded photographs, measure, export.
-# make demo-blind: set up, train a prior on the embedded digits, separate mixtures of them.
+# make demo-blind: set up, separate mixtures of handwritten digits with the preset of them.
 # make test: set up, lint, run the tests but for the slow ones.
 # make test-all: the same, the slow ones included.
 # make lowest: installs setup.py's lowest versions apart, runs the core tests with them.
@@ -10,9 +10,8 @@ VENV := .venv
 PYTEST := $(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 RUN := runs/demo
 MODEL := $(RUN)/export/deblur
-PRIOR := runs/prior_digits
 BLIND := runs/demo_blind
-TWENTY := --config.prior=$(PRIOR) --config.problem.number=20 --config.search.rounds=24
+TWENTY := --config.prior=digits --config.problem.number=20 --config.search.rounds=24
 
 # What `make lowest` runs: networks, a training, an export, a client, a search, every kind of file.
 CORE := tests/imaging/physics tests/imaging/files tests/engine/test_frozen.py \
@@ -40,10 +39,9 @@ demo: setup
 	@echo "$(VENV)/bin/tensorboard --logdir=$(RUN)/logs"
 
 demo-blind: setup
-	$(VENV)/bin/inversenet train --config=prior_digits --workdir=$(PRIOR)
 	$(VENV)/bin/inversenet invert --config=separate_under $(TWENTY) --workdir=$(BLIND)/one_mixture
 	$(VENV)/bin/inversenet invert --config=separate_over $(TWENTY) --workdir=$(BLIND)/four_mixtures
-	@echo "Look at $(PRIOR)/samples.png, $(BLIND)/*/figure.png, $(BLIND)/*/results.json and"
+	@echo "Look at $(BLIND)/*/figure.png, $(BLIND)/*/results.json and"
 	@echo "$(VENV)/bin/tensorboard --logdir=runs"
 
 lint: setup

@@ -305,7 +305,7 @@ class ProblemConfig:
 class InversionConfig:
     """A blind inversion, with the baselines it is held against."""
 
-    prior: str = ""  # a `prior.keras`, or the work directory of its training
+    prior: str = ""  # a preset, a `prior.keras`, or the work directory of its training
     precision: str = "float32"  # of the prior's hidden layers; or "mixed_bfloat16"
     problem: ProblemConfig = dataclasses.field(default_factory=ProblemConfig)
     surrogate: SurrogateConfig = dataclasses.field(default_factory=SurrogateConfig)
@@ -336,6 +336,6 @@ class InversionConfig:
             )
         if not self.prior:
             raise ValueError(
-                "Expected prior to name a trained prior, as in --config.prior=runs/prior_digits. "
+                "Expected prior to name a trained prior, as in --config.prior=digits. "
                 "Received: none"
             )

@@ -59,15 +59,15 @@ class Prior(AdversarialModel):
 
     @classmethod
     def load(cls, path: str | Path, dtype: str = "float32") -> "Prior":
-        """Reads a trained prior: a `prior.keras`, or the work directory of its training.
+        """Reads a trained prior: a preset, a `prior.keras`, or the work directory of its training.
 
         Args, raises:
             As `load_prior`.
 
         Example:
 
-            prior = Prior.load("runs/prior_celeba")
-            faces = prior.sample(16, seed=1)  # [16, 64, 64, 3] in [0, 1]
+            prior = Prior.load("digits")  # the preset; or a run, as "runs/prior_celeba"
+            digits = prior.sample(16, seed=1)  # [16, 32, 32, 1] in [0, 1]
         """
         return load_prior(path, dtype)
 
@@ -206,7 +206,8 @@ def prior_file(path: str | Path) -> Path:
     path = path / PRIOR_FILE if path.is_dir() else path
     if not path.is_file():
         raise ValueError(
-            f"Expected a trained prior, {PRIOR_FILE} of a run of tools/train.py with a config of "
-            f"configs/blind_gan/prior_*.py. Received: {path}, which does not exist."
+            f"Expected a trained prior: a preset as digits, or {PRIOR_FILE} of a run of "
+            "tools/train.py with a config of configs/blind_gan/prior_*.py. Received: "
+            f"{path}, which does not exist."
         )
     return path

@@ -21,7 +21,8 @@ def _degraded(inputs, operator, config):
 
 
 def _bicubic(measurements, operator, config):
-    upsampled = bicubic(measurements, operator.scale, operator.phase, config.operator.boundary)
+    centre = operator.phase + operator.shift
+    upsampled = bicubic(measurements, operator.scale, centre, config.operator.boundary)
     return np.repeat(upsampled, config.data.channels // upsampled.shape[-1], axis=-1)
 
 

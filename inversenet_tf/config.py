@@ -55,6 +55,7 @@ class NetworkConfig:
     paper_literal: bool = False  # Table 4's last batch norm and ReLU
     residual_blocks: int = 16  # of "srresnet"
     residual_width: int = 64
+    residual_subpixel: bool = False  # its last convolution is on the measurement's grid. SRGAN: off
     dncnn_layers: int = 17
 
 

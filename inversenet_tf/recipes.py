@@ -164,6 +164,30 @@ def any_blur_of_cameras() -> Config:
     return config
 
 
+def x4_photos() -> Config:
+    """x4 super-resolution of photographs that were scaled down by a bicubic filter."""
+    config = super_resolution()
+    on_embedded_photographs(config)
+    for_two_cores(config)
+    # Paper: a flat kernel; here: what programs scale down with, and what scores are published for.
+    config.operator.kernel = "bicubic"
+    config.operator.kernel_size = 17
+    config.operator.boundary = "reflect"
+    # Paper: U-Net and DAE; here: residual blocks on the measurement's own grid, a sixteenth of the
+    # image's pixels, half as many and as wide as SRGAN's.
+    config.network.inverter = "srresnet"
+    config.network.residual_blocks = 8
+    config.network.residual_width = 48
+    config.network.residual_subpixel = True
+    config.network.denoiser = NONE
+    config.loss.adversarial_weight = 0.0
+    config.data.size = 128
+    config.data.margin = 8  # what the kernel reaches beyond the patch
+    config.training.average = 0.998
+    config.training.steps_per_epoch = 500
+    return config
+
+
 def compared_by_squeezenet(config: Config, weights: str | Path) -> None:
     """A comparator that two cores can afford, with the path of its weights."""
     config.loss.comparator = "squeezenet"  # Paper: alexnet

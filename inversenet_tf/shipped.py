@@ -37,6 +37,7 @@ def presets() -> dict[str, str]:
     Example:
         ```python
         restorer = inversenet_tf.load("any_blur")
+        prior = blind_gan_tf.Prior.load("digits")
         ```
     """
     return {

@@ -27,7 +27,7 @@ from inversenet_tf.models.presets import (
     load_preset,
     untrained_model,
 )
-from inversenet_tf.shipped import preset_or_path
+from inversenet_tf.shipped import CARD_FILE, preset_or_path
 
 
 def load_trained(
@@ -56,7 +56,7 @@ def load_trained(
     """
     check_named(workdir)
     workdir = preset_or_path(workdir)
-    if is_preset(workdir):
+    if is_preset(workdir) or (workdir / CARD_FILE).is_file():
         return load_preset(workdir, precision, boundary)
     config = read_config(workdir, Config)
     directory = workdir / CHECKPOINTS / which

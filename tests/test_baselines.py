@@ -93,3 +93,33 @@ def test_bicubic_has_the_size_and_colours_of_the_image(images, name, scale):
     assert upsampled.shape == images.shape
     kept = upsampled[:, scale // 2 :: scale, scale // 2 :: scale]
     np.testing.assert_allclose(kept, np.broadcast_to(measurements, kept.shape), atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [3, 4])
+def test_what_was_scaled_down_comes_back_at_its_place(scale):
+    """A new pixel is centred on its block, so a ramp comes back as it was, by both baselines."""
+    ramp = np.linspace(0.2, 0.8, 24 * scale, dtype=np.float32)
+    image = np.tile(ramp[np.newaxis, :, np.newaxis, np.newaxis], (1, 1, 24 * scale, 3))
+    config = configured("downsampling", scale, "bicubic")
+    config.operator.boundary = "reflect"
+    operator = build_operator(config.operator)
+    measurement = operator(image).numpy()
+    inner = slice(3 * scale, -3 * scale)
+    for name, tolerance in (("bicubic", 2e-4), ("lmmse", 1e-3)):  # half a pixel is 3e-3 and more
+        upsampled = BASELINES[name](measurement, operator, config)
+        np.testing.assert_allclose(upsampled[:, inner], image[:, inner], atol=tolerance)
+
+
+def test_the_linear_optimum_sees_no_opposite_border_where_the_boundary_is_none():
+    """Black above and white below: the first row stays black."""
+    image = np.repeat(np.repeat([[[[0.0]], [[1.0]]]], 32, 1), 64, 2).astype(np.float32)
+    config = configured("downsampling", 4, "bicubic")
+    first_rows = {}
+    for boundary in ("circular", "reflect"):
+        config.operator.boundary = boundary
+        operator = build_operator(config.operator)
+        measurement = np.repeat(np.repeat([[[[0.0]], [[1.0]]]], 8, 1), 16, 2).astype(np.float32)
+        estimate = BASELINES["lmmse"](measurement, operator, config)
+        assert estimate.shape == image.shape
+        first_rows[boundary] = estimate[0, 0].max()
+    assert first_rows["reflect"] < 0.02 < 0.2 < first_rows["circular"]

@@ -6,17 +6,25 @@ from pathlib import Path
 import numpy as np
 import programs
 import pytest
+from PIL import Image
 
+import blind_gan_tf as blind
 import inversenet_tf as inv
 from inversenet_tf import shipped
+from inversenet_tf.imaging.baselines.lmmse import lmmse
+from inversenet_tf.imaging.config import OperatorConfig
 from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
+from inversenet_tf.imaging.files.images import from_integers, to_uint8
 from inversenet_tf.imaging.physics.kernels import camera_shake
 from inversenet_tf.imaging.physics.noise import round_to_8_bits
-from inversenet_tf.imaging.physics.operators import within_frame
+from inversenet_tf.imaging.physics.operators import build_operator, within_frame
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.presets import WEIGHTS_FILE, load_preset, write_weights
+from inversenet_tf.restoration.tiling import restore_pixels
 
 MOST_BYTES = 12 * 2**20
+X4_GAINS = (0.8, 0.4)  # dB over bicubic interpolation and over the linear optimum
+DIGITS_GAIN = 1.0  # dB over independent components
 
 
 def of_camera(kernel, noise):
@@ -63,6 +71,80 @@ def test_any_blur_leaves_a_sharp_photograph_as_it_is():
     for image, _ in of_camera(camera_shake(3), 0.0):
         restored = inv.load("any_blur")(image, point, 0.0)
         assert inv.metrics.psnr(restored, image) > 45.0
+
+
+def scaled_down(image):
+    """(what a program stores of a photograph that it scaled down by four, the photograph)."""
+    sides = [side // 4 * 4 for side in image.shape[:2]]
+    image = image[: sides[0], : sides[1]]
+    small = Image.fromarray(to_uint8(image)).resize((sides[1] // 4, sides[0] // 4), Image.BICUBIC)
+    return np.asarray(small), image
+
+
+def enlarged(small):
+    """Bicubic interpolation by Pillow, and the restoration by the preset."""
+    size = (4 * small.shape[1], 4 * small.shape[0])
+    interpolated = np.asarray(Image.fromarray(small).resize(size, Image.BICUBIC))
+    return from_integers(interpolated), inv.load("x4_photos")(from_integers(small))
+
+
+def test_x4_photos_is_better_than_the_linear_optimum_and_bicubic_interpolation():
+    """In dB, on photographs that its training never saw, scaled by another program."""
+    source = open_source("photos", HELD_OUT)
+    operator = build_operator(
+        OperatorConfig("downsampling", 4, boundary="reflect", kernel="bicubic")
+    )
+    gains = []
+    for index in range(len(source)):
+        small, image = scaled_down(source.load(index))
+        interpolated, restored = enlarged(small)
+        batch = from_integers(small)[np.newaxis]
+        settings = {"boundary": "reflect", "scale": 4, "phase": operator.phase}
+        optimum = lmmse(batch, operator.kernel, **settings)[0]
+        scores = [inv.metrics.psnr(e, image) for e in (restored, interpolated, optimum)]
+        gains.append([scores[0] - score for score in scores[1:]])
+    assert np.all(np.mean(gains, axis=0) > X4_GAINS)
+
+
+def test_x4_photos_seeks_no_blur_and_takes_no_kernel(tmp_path):
+    restorer = inv.load("x4_photos")
+    assert restorer.kernel_use == "none" and restorer.spec.scale == 4
+    with pytest.raises(ValueError, match="kernel"):
+        restorer(np.zeros((16, 16, 3), np.float32), kernel=np.ones((3, 3), np.float32))
+    small = scaled_down(open_source("photos", HELD_OUT).load(0))[0][:24, :40]
+    Image.fromarray(small).save(tmp_path / "small.png")
+    where = (f"--input={tmp_path / 'small.png'}", f"--output={tmp_path / 'r'}")
+    ended = programs.run("restore", "--preset=x4_photos", *where)
+    assert ended.returncode == 0, ended.stderr
+    with Image.open(tmp_path / "r" / "small.png") as large:
+        assert large.size == (160, 96)
+
+
+def test_x4_photos_in_tiles_is_x4_photos():
+    restorer = inv.load("x4_photos")
+    small = scaled_down(open_source("photos", HELD_OUT).load(1))[0]
+    whole = restore_pixels(restorer, small)
+    limit = whole.shape[0] * whole.shape[1] // 16 * restorer.spec.bytes_per_pixel / 2
+    tiled = restore_pixels(restorer, small, max_memory=limit)
+    assert np.abs(whole.astype(int) - tiled).max() <= 1
+
+
+def test_digits_are_separated_better_than_by_independent_components(tmp_path):
+    """Held-out digits, four mixtures of each three; a search of seconds."""
+    prior = blind.Prior.load("digits")
+    assert prior.image_shape == (32, 32, 1) and prior.generator.weights[0].dtype == "float32"
+    config = blind.recipes.separate_digits(mixtures=4)
+    config.prior, config.precision, config.methods = "digits", "float32", ("ica", "blind")
+    config.problem.number = config.problem.group_size = 4
+    config.search.rounds, config.search.random_starts, config.search.screening_rounds = 6, 2, 2
+    scores = blind.run_inversion(config, tmp_path)["methods"]
+    assert scores["blind"]["psnr"] > scores["ica"]["psnr"] + DIGITS_GAIN
+
+
+def test_a_prior_is_no_network_that_restores():
+    for loaded in (inv.load, InverseNet.from_preset):
+        with pytest.raises(ValueError, match="restores images. Received: digits, a prior"):
+            loaded("digits")
 
 
 def test_it_is_loaded_as_keras_users_know_it():

@@ -108,3 +108,14 @@ def test_upsampling_may_correct_the_closed_form(recipe):
     model = build_model(config)
     assert list(model.networks) == ["inverter"] and model.closed_form.scaled
     assert model.closed_form.scale == config.operator.scale > 1
+
+
+def test_photographs_are_upsampled_where_scaling_down_centres_them():
+    config = recipes.x4_photos()
+    config.validate()
+    operator = build_operator(config.operator)
+    assert operator.kernel.shape == (config.operator.kernel_size,) * 2
+    model = build_model(config, with_discriminator=False)
+    assert model.kernel_use == "none" and model.boundary == "reflect"
+    assert operator.phase + operator.shift == 1.5
+    assert model.shift == model.inverter.shift == operator.shift

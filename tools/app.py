@@ -2,6 +2,7 @@
 
 inversenet app
 inversenet app --model=runs/any_blur --model=models/mine --prior=runs/prior_digits
+inversenet app --prior=   # without the tab of mixed digits
 
 Only programs of this machine reach it, and nothing is fetched from anywhere. It ends with Ctrl-C,
 and what was uploaded is gone then.
@@ -23,7 +24,9 @@ TRUST_EXPORT = flags.DEFINE_bool(
     "trust_export", False, "Run exports whose graphs do more than compute: they are programs."
 )
 PRIOR = flags.DEFINE_string(
-    "prior", None, "A trained GAN of digits, with which the page takes mixtures of them apart."
+    "prior",
+    "digits",
+    "A trained GAN of digits, with which the page takes mixtures of them apart: a preset or a run.",
 )
 HOST = flags.DEFINE_string(
     "host", "127.0.0.1", "Address to listen at; 0.0.0.0 lets in whoever reaches this machine."
@@ -39,7 +42,7 @@ def main():
     limits = Limits(memory_limit(MAX_UPLOAD.value), MAX_PIXELS.value)
     with served(
         models=MODEL.value,
-        prior=PRIOR.value,
+        prior=PRIOR.value or None,
         host=HOST.value,
         port=PORT.value,
         limits=limits,

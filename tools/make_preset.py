@@ -15,7 +15,7 @@ from absl import flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from blind_gan_tf.config import PriorConfig
-from blind_gan_tf.prior import PRIOR_FILE, load_prior
+from blind_gan_tf.prior import PRIOR_FILE, load_prior, save_prior
 from inversenet_tf.config import Config
 from inversenet_tf.engine.workdir import CONFIG_FILE, config_class_of, read_config, versions
 from inversenet_tf.imaging.files.json import read_json, write_json
@@ -44,9 +44,9 @@ def _networks_of(workdir, output):
 
 def _prior_of(workdir, output):
     """The same of a GAN."""
-    prior, config = load_prior(workdir), read_config(workdir, PriorConfig)
-    shutil.copyfile(workdir / PRIOR_FILE, output / PRIOR_FILE)
-    return config, prior.training["step"]
+    prior = load_prior(workdir, "float16")  # which `load_prior` makes float32 again
+    save_prior(prior, output / PRIOR_FILE)
+    return read_config(workdir, PriorConfig), prior.training["step"]
 
 
 def main():

@@ -164,18 +164,25 @@ class Upsample(keras.layers.Layer):
     """Bicubic interpolation of what `Downsampling(scale)` kept back to the image's grid.
 
     [b, h, w, c] -> [b, h * scale, w * scale, c], signed values in [-1, 1].
+
+    Args:
+        scale: how much larger the image is than the measurement.
+        boundary: the operator's.
+        shift: the operator's, too.
     """
 
-    def __init__(self, scale, boundary="circular", **kwargs):
+    def __init__(self, scale, boundary="circular", shift=0.0, **kwargs):
         super().__init__(**kwargs)
         self.scale = scale
         self.boundary = boundary
+        self.shift = shift
 
     def call(self, signed):
         if self.scale == 1:
             return signed
-        phase = Downsampling(self.scale).phase
-        return bicubic(signed, self.scale, phase, self.boundary, clip=False)
+        centre = Downsampling(self.scale).phase + self.shift
+        return bicubic(signed, self.scale, centre, self.boundary, clip=False)
 
     def get_config(self):
-        return super().get_config() | {"scale": self.scale, "boundary": self.boundary}
+        own = {"scale": self.scale, "boundary": self.boundary, "shift": self.shift}
+        return super().get_config() | own

@@ -22,7 +22,10 @@ CUSTOM = "custom"  # an operator or noise that the caller passed to `train`
 VARIED = "varied"  # another kernel, and noise, for each image: `physics.varied.VariedBlur`
 UNCERTAIN = "uncertain"  # one that is known but for an uncertainty: `physics.uncertain`
 GIVEN = "given"  # the kernel of a `Blur` that the caller passed, kept in the work directory
-KERNELS = ("linear_motion", "camera_shake", "gaussian", "chromatic", "flat", "sobel", "file")
+KERNELS = (
+    *("linear_motion", "camera_shake", "gaussian", "chromatic", "flat", "bicubic", "sobel"),
+    "file",
+)
 SIGNED_KERNELS = ("sobel",)
 BOUNDARIES = ("circular", "reflect")
 REDUCING = ("downsampling", "joint")  # operators with fewer measured pixels than image pixels
@@ -135,6 +138,15 @@ class OperatorConfig:
     def is_signed(self):
         """Whether measurements of images in [0, 1] leave [0, 1]."""
         return self.name != "identity" and self.kernel in SIGNED_KERNELS
+
+    @property
+    def shift(self):
+        """How far from the pixel that downsampling keeps the kernel's light is centred.
+
+        Scaling a photograph down centres a new pixel on its block, between two pixels of an even
+        one; the kernels of the paper are centred on a pixel.
+        """
+        return (self.scale - 1) / 2 - self.scale // 2 if self.kernel == "bicubic" else 0.0
 
     @property
     def is_varied(self):

@@ -62,6 +62,8 @@ def _srresnet(config):
         global_skip=network.global_skip,
         measurement_channels=config.measured_channels,
         boundary=config.operator.boundary,
+        shift=config.operator.shift,
+        subpixel=network.residual_subpixel,
         dtype=config.training.precision,
         name="srresnet",
     )
@@ -190,6 +192,7 @@ def build_model(config, inverter=None, denoiser=None, with_discriminator=True, s
         discriminator,
         scale=operator.scale,
         boundary=operator.boundary,
+        shift=operator.shift,
         **(solvers or solvers_of(config)),
     )
 

@@ -52,6 +52,7 @@ class InverseNet(AdversarialModel):
         scale: how much larger the image is than the measurement, along each side.
         boundary: how a measurement whose size does not fit the networks is padded, see
             `pad_to_multiple`: the operator's.
+        shift: the operator's, too, for upsampling where an inverter wants it or scores need it.
         closed_form: a `ClosedForm`, whose estimates the inverter gets before the measurement,
             joined along the channels, and corrects; None: it gets the measurement alone.
         half_step: a `HalfStep`, whose estimate the denoiser gets after z; None: it gets none.
@@ -70,6 +71,7 @@ class InverseNet(AdversarialModel):
         discriminator=None,
         scale=1,
         boundary="circular",
+        shift=0.0,
         closed_form=None,
         half_step=None,
         **kwargs,
@@ -80,9 +82,10 @@ class InverseNet(AdversarialModel):
         self.discriminator = discriminator
         self.scale = scale
         self.boundary = boundary
+        self.shift = shift
         self.closed_form = closed_form
         self.half_step = half_step
-        self._upsample = Upsample(scale, boundary, dtype="float32")
+        self._upsample = Upsample(scale, boundary, shift, dtype="float32")
         self.built = True
 
     @property
@@ -394,6 +397,7 @@ class InverseNet(AdversarialModel):
         } | {
             "scale": self.scale,
             "boundary": self.boundary,
+            "shift": self.shift,
             "closed_form": keras.saving.serialize_keras_object(self.closed_form),
             "half_step": keras.saving.serialize_keras_object(self.half_step),
             "name": self.name,

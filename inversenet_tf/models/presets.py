@@ -41,8 +41,13 @@ def load_preset(
     Raises:
         ValueError: the folder holds no preset, or its weights are not those of its config.
     """
-    config = read_config(folder, Config)
     folder = Path(folder).expanduser()
+    if (folder / CARD_FILE).is_file() and not is_preset(folder):
+        raise ValueError(
+            "Expected a preset that restores images. Received: "
+            f"{folder.name}, a prior, which `blind_gan_tf.Prior.load` reads"
+        )
+    config = read_config(folder, Config)
     model = untrained_model(config, folder, precision, boundary)
     weights = read_arrays(folder / WEIGHTS_FILE)
     for name, network in model.networks.items():

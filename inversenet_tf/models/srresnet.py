@@ -26,7 +26,10 @@ class SRResNet(keras.Model):
         width: features; 64 in that paper.
         global_skip: adds the upsampled measurement to the output. SRGAN: off.
         measurement_channels: of the measurement; the image's where None.
-        boundary: the operator's, for that upsampling.
+        boundary, shift: the operator's, for that upsampling.
+        subpixel: whether one convolution on the measurement's grid gives all pixels of the image
+            (Shi et al. 2016), so that nothing is computed on the larger one; the first and the last
+            convolution are then 3 x 3. SRGAN: off.
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 
     Input: [batch, height, width, measurement_channels]. Output: [batch, height * scale,
@@ -42,6 +45,8 @@ class SRResNet(keras.Model):
         global_skip=False,
         measurement_channels=None,
         boundary="circular",
+        shift=0.0,
+        subpixel=False,
         dtype=None,
         **kwargs,
     ):
@@ -58,20 +63,27 @@ class SRResNet(keras.Model):
 
         # === Functional graph ===
         inputs = keras.Input((None, None, measurement_channels), name="measurements")
-        x = first = prelu(convolution(width, kernel_size=9, dtype=dtype, name="first")(inputs))
+        reach = 3 if subpixel else 9
+        x = first = prelu(convolution(width, kernel_size=reach, dtype=dtype, name="first")(inputs))
         for index in range(1, blocks + 1):
             residual = prelu(conv_norm(x, f"block{index}_1"))
             residual = conv_norm(residual, f"block{index}_2")
             x = keras.layers.Add(dtype=dtype, name=f"block{index}")([x, residual])
         x = keras.layers.Add(dtype=dtype, name="blocks")([first, conv_norm(x, "after_blocks")])
-        for index in range(1, int(math.log2(scale)) + 1):
-            x = convolution(4 * width, kernel_size=3, dtype=dtype, name=f"up{index}_conv")(x)
-            x = prelu(PixelShuffle(2, dtype=dtype, name=f"up{index}")(x))
         stddev = last_stddev(global_skip)
-        x = convolution(channels, kernel_size=9, stddev=stddev, dtype=dtype, name="last")(x)
+        if subpixel:
+            pixels = scale**2 * channels
+            x = convolution(pixels, kernel_size=3, stddev=stddev, dtype=dtype, name="last")(x)
+            x = PixelShuffle(scale, dtype=dtype, name="pixels")(x)
+        else:
+            for index in range(1, int(math.log2(scale)) + 1):
+                x = convolution(4 * width, kernel_size=3, dtype=dtype, name=f"up{index}_conv")(x)
+                x = prelu(PixelShuffle(2, dtype=dtype, name=f"up{index}")(x))
+            x = convolution(channels, kernel_size=9, stddev=stddev, dtype=dtype, name="last")(x)
         outputs = keras.layers.Activation("tanh", dtype="float32", name="tanh")(x)
         if global_skip:
-            upsampled = Upsample(scale, boundary, dtype="float32", name="upsampled")(inputs)
+            upsample = Upsample(scale, boundary, shift, dtype="float32", name="upsampled")
+            upsampled = upsample(inputs)
             outputs = keras.layers.Add(dtype="float32", name="global_skip")([upsampled, outputs])
         super().__init__(inputs, outputs, **kwargs)
 
@@ -83,6 +95,8 @@ class SRResNet(keras.Model):
         self.global_skip = global_skip
         self.measurement_channels = measurement_channels
         self.boundary = boundary
+        self.shift = shift
+        self.subpixel = subpixel
         self.hidden_dtype = dtype
 
     @property
@@ -99,6 +113,8 @@ class SRResNet(keras.Model):
             "global_skip": self.global_skip,
             "measurement_channels": self.measurement_channels,
             "boundary": self.boundary,
+            "shift": self.shift,
+            "subpixel": self.subpixel,
             "dtype": self.hidden_dtype,
             "name": self.name,
         }

@@ -54,6 +54,29 @@ def test_the_upsampling_goes_on_as_the_boundary_says(measurements):
     np.testing.assert_allclose(image[:, 0, 1::2], halfway, atol=1e-5)
 
 
+def test_it_starts_where_the_operator_has_its_light():
+    """Of what was scaled down by two, halfway between the pixels that a shift of zero knows."""
+    network = SRResNet(2, blocks=1, width=8, global_skip=True, shift=-0.5)
+    ramp = np.tile(np.linspace(-0.5, 0.5, 20, dtype=np.float32)[:, None, None], (1, 1, 20, 3))
+    image = network(ramp.reshape(1, 20, 20, 3)).numpy()[0, 8:-8, 8:-8]
+    step = 1.0 / 19 / 2
+    expected = -0.5 + step * (np.arange(8, 32) - 0.5)
+    np.testing.assert_allclose(image.mean(axis=(1, 2)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_all_pixels_may_come_of_one_convolution(measurements, scale):
+    """Shi et al. 2016: k3n(c s^2) on the measurement's grid; 3 x 3 and 8 features before it."""
+    network = SRResNet(scale, blocks=1, width=8, global_skip=True, subpixel=True)
+    plain = SRResNet(scale, blocks=1, width=8, global_skip=True)
+    np.testing.assert_allclose(network(measurements), plain(measurements), atol=1e-5)
+    convolutions = [(3, 8), *[(8, 8)] * 3, (8, 3 * scale**2)]
+    expected = sum(9 * i * o + o for i, o in convolutions) + 8 * (1 + 1) + 4 * 8 * 3
+    assert network.count_params() == expected
+    copy = SRResNet.from_config(network.get_config())
+    assert copy.count_params() == expected and copy.subpixel
+
+
 def test_at_scale_one_it_starts_as_the_identity(measurements):
     network = SRResNet(1, blocks=1, width=8, global_skip=True)
     np.testing.assert_array_equal(network(measurements), measurements)

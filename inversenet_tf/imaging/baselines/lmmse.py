@@ -5,8 +5,15 @@ import tensorflow as tf
 
 from inversenet_tf.imaging.arrays import as_batch
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
-from inversenet_tf.imaging.physics.solvers import ASSUMED_NOISE, solve, solve_without_border
+from inversenet_tf.imaging.physics.solvers import (
+    ASSUMED_NOISE,
+    extended_periodically,
+    solve,
+    solve_without_border,
+)
 from inversenet_tf.imaging.physics.spectra import Spectrum
+
+EXTENSION = 64  # pixels of the image, by which a smaller measurement goes on into the other side
 
 
 def lmmse(
@@ -38,7 +45,12 @@ def lmmse(
     spectrum = spectrum or Spectrum()
     if boundary == "circular" or scale > 1:
         settings = {"scale": scale, "phase": phase, "to_gray": to_gray}
+        height, width = measurements.shape[1:3]
+        if boundary != "circular":  # else the opposite border would ring through the image
+            margin = EXTENSION // scale
+            measurements = extended_periodically(measurements, (margin, margin))
         estimates = solve(measurements, kernel, variance, spectrum, **settings)
+        estimates = estimates[:, : height * scale, : width * scale]
     else:
         [estimates] = solve_without_border(
             tf.convert_to_tensor(measurements), kernel, variance, spectrum

@@ -224,12 +224,35 @@ def _mat_kernels(path):
     return [kernel for name in named or kernels_of for kernel in kernels_of[name]]
 
 
+def bicubic(scale):
+    """What scaling down by `scale` with an anti-aliased bicubic filter makes of the pixels around.
+
+    It is Keys' cubic (a = -1/2), stretched by the scale, as MATLAB's `imresize` and Pillow have it.
+    A new pixel is centred on its block, so of an even scale the first row and column are zero.
+
+    Returns:
+        [4 * scale + 1, 4 * scale + 1] kernel of sum 1, some of whose values are negative.
+    """
+    places = scale // 2 + 2 * scale - np.arange(4 * scale + 1)  # of a convolution, hence backwards
+    profile = cubic((places - (scale - 1) / 2) / scale)
+    return normalised(np.outer(profile, profile))
+
+
+def cubic(offsets):
+    """Keys' interpolation kernel, a = -1/2, at the given offsets."""
+    distances = np.abs(offsets)
+    near = (1.5 * distances - 2.5) * distances**2 + 1.0
+    far = ((-0.5 * distances + 2.5) * distances - 4.0) * distances + 2.0
+    return np.where(distances < 1, near, np.where(distances < 2, far, 0.0))
+
+
 KERNELS = {
     "linear_motion": lambda c: linear_motion(c.kernel_size, c.kernel_angle),
     "camera_shake": lambda c: camera_shake(c.kernel_size, c.kernel_seed),
     "gaussian": lambda c: gaussian(c.kernel_size, c.kernel_sigma),
     "chromatic": lambda c: chromatic(c.kernel_size, c.kernel_sigma),
     "flat": lambda c: flat(c.kernel_size),
+    "bicubic": lambda c: bicubic(c.scale),
     "sobel": lambda c: sobel(),
     "file": lambda c: from_file(c.kernel_file, c.kernel_index),
 }

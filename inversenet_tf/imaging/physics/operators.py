@@ -20,7 +20,8 @@ class Operator:
 
     Attributes:
         scale: how many image pixels, along each side, one measurement pixel stands for.
-        phase: measurement pixel i is centred at image pixel i * scale + phase.
+        phase: measurement pixel i is what the kernel makes of image pixel i * scale + phase.
+        shift: how far from there the light is centred that it measures; see `OperatorConfig`.
         kernel: the [height, width(, channels)] point spread function, or None.
         is_varied: whether each image has a kernel and a noise of its own, see `VariedBlur`. Where
             there is a `kernel`, too, the network is told none, see `UncertainBlur`.
@@ -28,6 +29,7 @@ class Operator:
 
     scale = 1
     phase = 0
+    shift = 0.0
     kernel = None
     is_varied = False
 
@@ -269,12 +271,17 @@ def blur(config):
 
 def downsampling(config):
     """A = S H of Appendix D.2: blurred, then downsampled."""
-    return Compose(blur(config), Downsampling(config.scale))
+    return _shifted(Compose(blur(config), Downsampling(config.scale)), config)
 
 
 def joint(config):
     """A = L S H of Appendix D.3: blurred, downsampled and grey."""
-    return Compose(blur(config), Downsampling(config.scale), SpectralMean())
+    return _shifted(Compose(blur(config), Downsampling(config.scale), SpectralMean()), config)
+
+
+def _shifted(operator, config):
+    operator.shift = config.shift
+    return operator
 
 
 OPERATORS = {

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from inversenet_tf.imaging.physics.kernels import cubic
 from inversenet_tf.imaging.physics.operators import folded
 
 BICUBIC_REACH = 2  # measurement pixels that the interpolation takes in on either side
@@ -68,7 +69,4 @@ def _interpolated_beyond(measurements, scale, phase, boundary):
 def _cubic_taps(scale, phase):
     """Keys' kernel, a = -1/2: [scale, 2 * BICUBIC_REACH + 1], for each new pixel of an old one."""
     offsets = (np.arange(scale)[:, np.newaxis] - phase) / scale
-    distances = np.abs(offsets - np.arange(-BICUBIC_REACH, BICUBIC_REACH + 1))
-    near = (1.5 * distances - 2.5) * distances**2 + 1.0
-    far = ((-0.5 * distances + 2.5) * distances - 4.0) * distances + 2.0
-    return np.where(distances < 1, near, np.where(distances < 2, far, 0.0))
+    return cubic(offsets - np.arange(-BICUBIC_REACH, BICUBIC_REACH + 1))

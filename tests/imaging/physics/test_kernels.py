@@ -8,9 +8,12 @@ from PIL import Image
 
 from inversenet_tf.imaging.config import SIGNED_KERNELS, OperatorConfig
 from inversenet_tf.imaging.physics import kernels
+from inversenet_tf.imaging.physics.operators import build_operator
+
+SIZED = sorted(kernels.KERNELS.keys() - {"file", "bicubic", *SIGNED_KERNELS})
 
 
-@pytest.mark.parametrize("name", sorted(kernels.KERNELS.keys() - {"file", *SIGNED_KERNELS}))
+@pytest.mark.parametrize("name", SIZED)
 @pytest.mark.parametrize("size", [3, 8, 9])
 def test_kernels_are_distributions(name, size):
     config = dataclasses.replace(OperatorConfig(), kernel_size=size)
@@ -152,3 +155,17 @@ def test_missing_kernels_are_refused(tmp_path):
 
 def test_the_edge_kernel_is_the_papers():
     np.testing.assert_array_equal(kernels.sobel(), [[1, 0, -1], [2, 0, -2], [1, 0, -1]])
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_the_bicubic_kernel_scales_down_as_pillow_does(scale):
+    """Away from the border, where Pillow leaves out what is beyond it."""
+    image = np.random.default_rng(0).random((24 * scale, 30 * scale)).astype(np.float32)
+    theirs = np.asarray(Image.fromarray(image).resize((30, 24), Image.Resampling.BICUBIC))
+    config = OperatorConfig("downsampling", scale, kernel="bicubic")
+    config.validate()
+    ours = build_operator(config)(image[np.newaxis, ..., np.newaxis])[0, ..., 0]
+    np.testing.assert_allclose(ours[3:-3, 3:-3], theirs[3:-3, 3:-3], atol=1e-5)
+    kernel = kernels.bicubic(scale)
+    assert kernel.dtype == np.float32 and kernel.min() < 0
+    np.testing.assert_allclose(kernel.sum(), 1, rtol=1e-6)
