@@ -139,7 +139,9 @@ def signatures_of(model, degradation=None):
     kernels = tf.TensorSpec((None, None, None), tf.float32, "kernels")
     noise_sigmas = tf.TensorSpec((None,), tf.float32, "noise_sigmas")
 
-    estimates = tf.function(model.frozen_restore(), reduce_retracing=True)
+    estimates = tf.function(
+        model.frozen_restore(), reduce_retracing=True, autograph=model.needs_autograph
+    )
 
     def restore(measurements):
         return {"restored": estimates(measurements)["restored"]}
