@@ -42,10 +42,11 @@ def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Re
         return LiteRestorer(path)
     if (path / "config.json").is_file():
         # An export does without the networks.
-        from inversenet_tf.trained_run import kept_degradation, load_trained
+        from inversenet_tf.trained_run import kept_bytes_per_pixel, kept_degradation, load_trained
 
         model, config, _ = load_trained(path, which)
-        return ModelRestorer(model, kept_degradation(path, config, which))
+        known = kept_degradation(path, config, which), kept_bytes_per_pixel(path)
+        return ModelRestorer(model, *known)
     if path.is_dir():
         return ExportedRestorer(path, trusted)
     raise ValueError(

@@ -1,8 +1,9 @@
-"""TensorFlow, imported without its log lines and without what Keras imports for wrappers alone.
+"""TensorFlow, imported without its log lines and without what it imports for others alone.
 
 Importing this module before anything else that imports TensorFlow makes programs start 1.5 s
 sooner on two cores: Keras tries to import scikit-learn and matplotlib, for wrappers and drawings
-that this project does not use. Both can be imported as usual afterwards.
+that this project does not use, and the old Keras inside TensorFlow tries SciPy's sparse matrices.
+All can be imported as usual afterwards.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 IS_OURS = os.environ.setdefault(LEVEL, "3") == "3"
 
 UNUSED = ("sklearn", "matplotlib")
+UNUSED_BY_TENSORFLOW = (*UNUSED, "scipy.sparse")
 # What TensorFlow 2.21 writes while it is imported, whatever the level: of I lines, of which each
 # begins with the day, and that these come before a log is set up.
 NOTICE = re.compile(rb"I\d{4} |WARNING: All log messages before absl::InitializeLog\(\)")
@@ -57,7 +59,7 @@ def without(*packages):
             del sys.modules[name]
 
 
-with without(*UNUSED), without_notices() if IS_OURS else contextlib.nullcontext():
+with without(*UNUSED_BY_TENSORFLOW), without_notices() if IS_OURS else contextlib.nullcontext():
     import tensorflow
 
 

@@ -15,7 +15,7 @@ from inversenet_tf.engine.workdir import CHECKPOINTS, read_config
 from inversenet_tf.imaging.config import CUSTOM, GIVEN, NoiseConfig
 from inversenet_tf.imaging.files.arrays import read_array
 from inversenet_tf.imaging.files.atomic import written_aside
-from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.json import read_json, write_json
 from inversenet_tf.imaging.files.paths import check_named
 from inversenet_tf.imaging.physics.degradation import UNEXPLAINED_SCORE, Degradation
 from inversenet_tf.imaging.physics.operators import Blur, Operator, build_operator
@@ -151,6 +151,12 @@ def kept_degradation(
     scores = checkpoints.last_scores(Path(workdir).expanduser() / CHECKPOINTS / which)
     unexplained = scores.get(UNEXPLAINED_SCORE, 0.0)
     return Degradation.of(config.operator, config.noise, kernel, unexplained)
+
+
+def kept_bytes_per_pixel(folder: str | Path) -> float | None:
+    """What restoring a pixel takes, as a preset's card tells it; None for a run."""
+    card = Path(folder).expanduser() / CARD_FILE
+    return read_json(card).get("bytes_per_pixel") if card.is_file() else None
 
 
 def kept_operator(workdir: str | Path, config: Config) -> Operator:

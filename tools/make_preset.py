@@ -20,6 +20,7 @@ from inversenet_tf.config import Config
 from inversenet_tf.engine.workdir import CONFIG_FILE, config_class_of, read_config, versions
 from inversenet_tf.imaging.files.json import read_json, write_json
 from inversenet_tf.models.presets import KERNEL_FILE, SPECTRUM_FILE, write_weights
+from inversenet_tf.restoration.restorers import spec_of
 from inversenet_tf.shipped import CARD_FILE
 from inversenet_tf.trained_run import load_trained
 
@@ -30,7 +31,7 @@ CARD = flags.DEFINE_string("card", None, "JSON file that describes it.", require
 
 
 def _networks_of(workdir, output):
-    """Writes the networks of an InverseNet; returns its config and the step they are of."""
+    """Writes the networks of an InverseNet; returns its config and what its card tells of them."""
     model, config, step = load_trained(workdir, WHICH.value, "float32")
     write_weights(output, model.networks)
     for name in (KERNEL_FILE, SPECTRUM_FILE):
@@ -39,14 +40,14 @@ def _networks_of(workdir, output):
     config.data.train = config.data.validation = "photos"
     config.data.test = ""
     config.training.initial_weights = ""
-    return config, step
+    return config, {"step": step, "bytes_per_pixel": spec_of(model).bytes_per_pixel}
 
 
 def _prior_of(workdir, output):
     """The same of a GAN."""
     prior = load_prior(workdir, "float16")  # which `load_prior` makes float32 again
     save_prior(prior, output / PRIOR_FILE)
-    return read_config(workdir, PriorConfig), prior.training["step"]
+    return read_config(workdir, PriorConfig), {"step": prior.training["step"]}
 
 
 def main():
@@ -59,13 +60,13 @@ def main():
     of_its_kind = {Config: _networks_of, PriorConfig: _prior_of}
     kept = config_class_of(workdir, tuple(of_its_kind))
     output.mkdir(parents=True, exist_ok=True)
-    config, step = of_its_kind[kept](workdir, output)
+    config, told = of_its_kind[kept](workdir, output)
     config.training.precision = "float32"
     write_json(output / CONFIG_FILE, dataclasses.asdict(config))
-    made = {"step": step, "versions": versions()}
+    made = told | {"versions": versions()}
     write_json(output / CARD_FILE, card | made)  # last, as it makes the folder a preset
     size = sum(path.stat().st_size for path in output.iterdir())
-    print(f"{output}: {size / 2**20:.2f} MiB, the networks of step {step}.")
+    print(f"{output}: {size / 2**20:.2f} MiB, the networks of step {told['step']}.")
 
 
 if __name__ == "__main__":

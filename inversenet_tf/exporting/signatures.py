@@ -83,7 +83,9 @@ class _Answers:
 
     def __init__(self, model):
         self._channels, self._scale = model.measured_channels, model.scale
-        self._estimates = tf.function(model.frozen_restore(), reduce_retracing=True)
+        self._estimates = tf.function(
+            model.frozen_restore(), reduce_retracing=True, autograph=model.needs_autograph
+        )
 
     def restore(self, measurements):
         return {"restored": self._estimates(measurements)["restored"]}

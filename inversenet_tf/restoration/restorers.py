@@ -3,6 +3,7 @@
 import abc
 import dataclasses
 import functools
+import math
 import numbers
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,8 @@ FROM_BYTES = "restore_bytes"
 WITH_KERNEL = "restore_with_kernel"
 FROM_BYTES_WITH_KERNEL = "restore_bytes_with_kernel"
 DESCRIBE = "describe"
+# Pixels of an image that is restored sooner than a graph for it is compiled.
+SMALL = 2**16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +66,14 @@ class ImageSpec:
     kernel: str = kernel_use.NONE
 
 
-def spec_of(model: "InverseNet") -> ImageSpec:
-    """The `ImageSpec` of an `InverseNet`."""
+def spec_of(model: "InverseNet", bytes_per_pixel: float | None = None) -> ImageSpec:
+    """The `ImageSpec` of an `InverseNet`.
+
+    Args:
+        model: the `InverseNet`.
+        bytes_per_pixel: as in the `ImageSpec`, where it is known already; None to work it out, for
+            which the model is traced.
+    """
     channels, multiple = model.measured_channels, model.multiple
     if model.fixed_size is not None:
         height, width = model.fixed_size
@@ -72,20 +81,27 @@ def spec_of(model: "InverseNet") -> ImageSpec:
             "Expected a network for images of any size, as photographs and exports need it. "
             f"Received: one for {height}x{width} pixels alone, which restores arrays of that size"
         )
-    estimates = model.frozen_restore()
-
-    def restore(measurements):
-        return estimates(model.taken_for_sharp(measurements))
-
     return ImageSpec(
         measured_channels=channels,
         image_channels=model.image_channels,
         scale=model.scale,
         multiple=multiple,
         boundary=model.boundary,
-        bytes_per_pixel=SCRATCH * peak_bytes_per_pixel(restore, channels, multiple),
+        bytes_per_pixel=bytes_per_pixel or _bytes_per_pixel_of(model),
         kernel=model.kernel_use,
     )
+
+
+def _bytes_per_pixel_of(model):
+    estimates = model.frozen_restore()
+
+    def restore(measurements):
+        return estimates(model.taken_for_sharp(measurements))
+
+    peak = peak_bytes_per_pixel(
+        restore, model.measured_channels, model.multiple, autograph=model.needs_autograph
+    )
+    return SCRATCH * peak
 
 
 def spec_from(metadata):
@@ -400,19 +416,31 @@ class ToldRestorer(InformedRestorer):
 class ModelRestorer(Restorer):
     """A trained `InverseNet`, with its present weights, as one compiled function for every size.
 
+    The first image, where it is small, is restored without compiling, which would take several
+    times as long as the restoration. The results differ by rounding alone.
+
     Args:
         model: the `InverseNet`.
         degradation: what it was trained for, where that is known.
+        bytes_per_pixel: as for `spec_of`.
     """
 
-    def __init__(self, model: "InverseNet", degradation: Degradation | None = None):
+    def __init__(
+        self,
+        model: "InverseNet",
+        degradation: Degradation | None = None,
+        bytes_per_pixel: float | None = None,
+    ):
         self.degradation = degradation
-        restore = model.frozen_restore()
+        self._plainly = model.frozen_restore()
         channels = model.measured_channels
         signature = [tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")]
-        self._restore = tf.function(restore, input_signature=signature)
-        self._restore_told = tf.function(restore, reduce_retracing=True)
+        compiled = functools.partial(tf.function, self._plainly, autograph=model.needs_autograph)
+        self._restore = compiled(input_signature=signature)
+        self._restore_told = compiled(reduce_retracing=True)
         self._model = model
+        self._bytes_per_pixel = bytes_per_pixel
+        self._has_restored = False
 
     @property
     def measured_channels(self):
@@ -430,7 +458,7 @@ class ModelRestorer(Restorer):
     @functools.cached_property
     def spec(self):
         """The `ImageSpec`, worked out when it is first asked for."""
-        return spec_of(self._model)
+        return spec_of(self._model, self._bytes_per_pixel)
 
     def estimates(self, measurements, kernels=None, noise_sigmas=None):
         size, expected = tuple(np.shape(measurements)[1:3]), self._model.fixed_size
@@ -440,9 +468,13 @@ class ModelRestorer(Restorer):
                 "Received: {}x{}".format(*expected, *size)
             )
         if kernels is None:
-            restored = self._restore(measurements)
+            inputs, restore = tf.convert_to_tensor(measurements, tf.float32), self._restore
         else:
-            restored = self._restore_told(as_told(measurements, kernels, noise_sigmas))
+            inputs, restore = as_told(measurements, kernels, noise_sigmas), self._restore_told
+        if not self._has_restored and math.prod(size) * self.scale**2 <= SMALL:
+            restore = self._plainly
+        self._has_restored = True
+        restored = restore(inputs)
         outputs = {name: images.numpy() for name, images in restored.items()}
         return {"inverted": outputs["restored"]} | outputs
 

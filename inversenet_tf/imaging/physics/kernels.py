@@ -10,8 +10,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import scipy.ndimage
-from scipy.ndimage import gaussian_filter
 
 from inversenet_tf.imaging.files.arrays import ARRAY_SUFFIX, read_array
 from inversenet_tf.imaging.files.images import read_image
@@ -73,8 +71,10 @@ def camera_shake(size=9, seed=0):
     Returns:
         [size, size] kernel.
     """
+    import scipy.ndimage  # slow to import, and needed for few kernels
+
     generator = np.random.default_rng(seed)
-    acceleration = gaussian_filter(generator.normal(size=(512, 2)), (24, 0))
+    acceleration = scipy.ndimage.gaussian_filter(generator.normal(size=(512, 2)), (24, 0))
     path = np.cumsum(np.cumsum(acceleration, axis=0), axis=0)
     return draw_trajectory(path, (size - 1) / 2, size)
 
@@ -136,6 +136,8 @@ def sobel():
 
 def mismatched(kernel, degrees=10.0):
     """What a user who reads a motion's direction wrongly takes a kernel for: it, turned."""
+    import scipy.ndimage  # slow to import, and needed for few kernels
+
     turned = scipy.ndimage.rotate(kernel, degrees, reshape=False, order=1)
     return normalised(np.maximum(turned, 0.0))
 
