@@ -2,7 +2,8 @@
 # make demo-blind: set up, separate mixtures of handwritten digits with the preset of them.
 # make test: set up, lint, run the tests but for the slow ones.
 # make test-all: the same, the slow ones included.
-# make lowest: installs setup.py's lowest versions apart, runs the core tests with them.
+# make core PYTHON=python3.13 VENV=.venv-3.13: sets up for another Python, runs the core tests.
+# make lowest: the same with setup.py's lowest versions.
 # make docs: set up, build the manual into site/.
 
 PYTHON ?= python3
@@ -13,15 +14,16 @@ MODEL := $(RUN)/export/deblur
 BLIND := runs/demo_blind
 TWENTY := --config.prior=digits --config.problem.number=20 --config.search.rounds=24
 
-# What `make lowest` runs: networks, a training, an export, a client, a search, every kind of file.
+# What `make core` runs: networks, a training, an export, a client, a search, every kind of file.
 CORE := tests/imaging/physics tests/imaging/files tests/engine/test_frozen.py \
 	tests/engine/test_optimizers.py tests/engine/test_checkpoints.py tests/models/test_inversenet.py \
 	tests/models/test_tables_3_and_4.py tests/models/test_closed_form.py tests/test_api.py \
 	tests/restoration/test_restorers.py tests/restoration/test_misfits.py \
 	tests/exporting/test_inversenet.py tests/client/test_served_export.py tests/blind_gan/test_api.py
-LOWEST := .venv-lowest
+# Options of pip that choose the versions which `make core` installs.
+VERSIONS :=
 
-.PHONY: setup demo demo-blind lint test test-all lowest docs clean
+.PHONY: setup demo demo-blind lint test test-all core lowest docs clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed
@@ -55,16 +57,19 @@ test: lint
 test-all: lint
 	$(PYTEST)
 
+core: VENV := .venv-core
+core:
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet $(VERSIONS) ".[serving]" pytest pytest-xdist
+	$(PYTEST) $(CORE)
+
 # With Python 3.10 to 3.12, the ones that the lowest TensorFlow is made for.
 lowest:
-	$(PYTHON) -m venv $(LOWEST)
-	$(LOWEST)/bin/python -m pip install --quiet --constraint tests/lowest_versions.txt \
-		".[serving]" pytest pytest-xdist
-	$(LOWEST)/bin/python -m pytest --numprocesses=2 --dist=loadfile $(CORE)
+	$(MAKE) core VENV=.venv-lowest VERSIONS="--constraint tests/lowest_versions.txt"
 
 docs: setup
 	$(VENV)/bin/python -m pip install --quiet --editable ".[docs]"
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) $(LOWEST) *.egg-info
+	rm -rf $(VENV) .venv-* *.egg-info
