@@ -18,8 +18,8 @@ from inversenet_tf.engine.workdir import versions
 from inversenet_tf.imaging.baselines.lmmse import lmmse
 from inversenet_tf.imaging.config import OperatorConfig
 from inversenet_tf.imaging.files.images import read_image
-from inversenet_tf.imaging.files.listing import list_images
 from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.files.listing import list_images
 from inversenet_tf.imaging.physics.noise import round_to_8_bits
 from inversenet_tf.imaging.physics.operators import build_operator
 from inversenet_tf.imaging.physics.upsampling import bicubic
