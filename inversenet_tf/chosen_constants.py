@@ -7,20 +7,22 @@ stands in every result. Nothing of it is taken from images that a result reports
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import tensorflow as tf
 from absl import logging
 
 from inversenet_tf.config import Config
-from inversenet_tf.data import example_batch
 from inversenet_tf.imaging.baselines.wiener import best_balance, default_balance
 from inversenet_tf.imaging.data.datasets import TRAINING, open_source
+from inversenet_tf.imaging.data.pairs import degrade, evaluation_pairs
 from inversenet_tf.imaging.data.sources import ImageSource, Selection
 from inversenet_tf.imaging.files.json import read_json, write_json
-from inversenet_tf.imaging.inputs import measurements_of
 from inversenet_tf.imaging.physics.kernels import mismatched
 from inversenet_tf.imaging.physics.operators import Operator
 
 CONSTANTS_FILE = "baselines.json"
 IMAGES = 16  # that a constant is chosen on, at most
+LARGEST_SIDE = 512  # in pixels, of what is taken of whole photographs
 KERNELS = {"wiener": lambda kernel: kernel, "wiener_mismatched": mismatched}
 
 
@@ -53,17 +55,32 @@ def choose_constants(
     if images.paired:
         return _defaults(names, sigma, "no images: the training images are pairs")
     indices = list(range(0, len(images), max(1, len(images) // IMAGES)))[:IMAGES]
-    chosen = Selection(images, indices)
-    inputs, truths = example_batch(chosen, operator, config, noise, count=IMAGES)
-    measurements = measurements_of(inputs)
-    where = f"{len(truths)} training images of {images.spec}"
+    pairs = list(_pairs(Selection(images, indices), operator, config, noise or config.noise))
     return {
         name: {
-            "balance": best_balance(measurements, truths, KERNELS[name](operator.kernel), sigma),
-            "chosen_on": where,
+            "balance": best_balance(pairs, KERNELS[name](operator.kernel), sigma),
+            "chosen_on": f"{len(indices)} training images of {images.spec}",
         }
         for name in names
     }
+
+
+def _pairs(images, operator, config, noise):
+    """Batches of (measurements, images), as an evaluation has them, but of moderate size."""
+    seed = config.training.seed
+    if config.data.evaluation_crop == "center":
+        pairs = evaluation_pairs(images, operator, noise, config.data, batch_size=IMAGES, seed=seed)
+        yield from pairs.as_numpy_iterator()
+        return
+    for index in range(len(images)):
+        image = images.load_part(index, _middle)[np.newaxis]
+        yield degrade(tf.constant(image), operator, noise, [[seed, index]]).numpy(), image
+
+
+def _middle(height, width):
+    """The slices of what is taken of a whole photograph."""
+    spare = [max(side - LARGEST_SIDE, 0) // 2 for side in (height, width)]
+    return tuple(slice(first, first + LARGEST_SIDE) for first in spare)
 
 
 def constants_of(

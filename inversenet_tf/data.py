@@ -95,10 +95,10 @@ def open_held_out(spec, operator, config):
     return open_source(spec, HELD_OUT, config.data.channels, side)
 
 
-def example_batch(source, operator, config, noise=None, count=EXAMPLES):
-    """(measurements, images) of the first `count` images of a source, cropped to one size."""
+def example_batch(source, operator, config, noise=None):
+    """(measurements, images) of the first few images of a source, cropped to one size."""
     data = config.data
-    count = min(count, len(source))
+    count = min(EXAMPLES, len(source))
     if data.evaluation_crop == "whole":
         loaded = [source.load(i) for i in range(count)]
         shapes = [(pair[0] if source.paired else pair).shape for pair in loaded]

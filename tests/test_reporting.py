@@ -137,7 +137,7 @@ def test_the_balance_is_the_best_one_for_the_images_it_is_chosen_on(images):
         restored = wiener(measurements, kernel, balance=balance)
         return np.mean(psnr(restored, images, MetricProfile()))
 
-    best = best_balance(measurements, images, kernel)
+    best = best_balance([(measurements, images)], kernel)
     assert score(best) > score(default_balance()) + 0.1
     assert score(best) >= max(score(best * 10 ** (1 / 3)), score(best / 10 ** (1 / 3)))
 
@@ -148,7 +148,7 @@ def test_the_constant_of_a_run_is_that_of_its_training_images(trained):
     source = open_source(config.data.train, TRAINING, 3)
     measurements, truths = example_batch(source, operator, config)
     kept = json.loads((trained / CONSTANTS_FILE).read_text())
-    assert kept["wiener"]["balance"] == best_balance(measurements, truths, operator.kernel)
+    assert kept["wiener"]["balance"] == best_balance([(measurements, truths)], operator.kernel)
     assert kept["wiener"]["chosen_on"].startswith("6 training images of folder:")
     results = evaluate(trained)
     assert results["baselines"] == kept
@@ -169,6 +169,25 @@ def test_another_operator_or_noise_has_a_constant_of_its_own():
     assert both["wiener_mismatched"]["balance"] > both["wiener"]["balance"]
     config.operator.name = "identity"
     assert constants_of(None, config, build_operator(config.operator)) == {}
+
+
+@pytest.mark.parametrize("crop", ["center", "whole"])
+def test_a_constant_is_chosen_on_images_as_an_evaluation_has_them(crop):
+    """Of 5 photographs, the balance is near the one that the whole of them would have."""
+    config = photographs()
+    config.data.evaluation_crop = crop
+    operator = build_operator(config.operator)
+    balance = constants_of(None, config, operator)["wiener"]["balance"]
+    source = open_source("photos", TRAINING, 3)
+    pairs = []
+    for index in range(len(source)):
+        image = source.load(index)[np.newaxis]
+        if crop == "center":
+            top, left = (image.shape[1] - 64) // 2, (image.shape[2] - 64) // 2
+            image = image[:, top : top + 64, left : left + 64]
+        pairs.append((round_to_8_bits(operator(image)).numpy(), image))
+    best = best_balance(pairs, operator.kernel)
+    assert 0.4 < balance / best < 2.5  # a third of a decade, as less is taken of the largest
 
 
 def test_without_training_images_the_default_is_taken_and_told(warned, darker_folder, image_folder):

@@ -5,9 +5,9 @@ last step this is.
 """
 
 import numpy as np
-import scipy.fft
 
 from inversenet_tf.imaging.arrays import as_batch
+from inversenet_tf.imaging.baselines.fourier import SIDES, images_of, spectrum_of, transfer_of
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 
 # What the shrinkage thresholds fall from and to, in units of [0, 1]; see `tv_l1`.
@@ -15,7 +15,6 @@ THRESHOLDS = (0.1, 0.001)
 # On 12 training images of CelebA and 12 of Tiny ImageNet, 64 x 64, moved by 9 pixels, 3 to 4 were
 # best at noise of 0, 0.01 and 0.03 alike, and 2 or 6 lost 0.2 to 0.7 dB.
 WEIGHT_PER_NOISE = 3.5
-SIDES = (1, 2)  # the axes of height and width
 
 
 def default_weight(noise_sigma=0.0):
@@ -55,40 +54,20 @@ def tv_l1(measurements, kernel, weight=None, iterations=50):
             f"Expected weight > 0 and iterations >= 1. Received: {weight} and {iterations}"
         )
     sides = measurements.shape[1:3]
-    blur = _transfer(kernel, sides)
+    blur = transfer_of(kernel, sides)
     power = np.abs(blur) ** 2 + weight * _gradient_power(sides)
-    images, residuals = measurements, _inverse(blur * _spectrum(measurements), sides) - measurements
+    images, residuals = (
+        measurements,
+        images_of(blur * spectrum_of(measurements), sides) - measurements,
+    )
     for threshold in np.geomspace(*THRESHOLDS, iterations, dtype=np.float32):
         errors = np.sign(residuals) * np.maximum(np.abs(residuals) - threshold, 0.0)  # v
         edges = _shrunk(_gradient(images), threshold)  # w
-        fitted = np.conj(blur) * _spectrum(measurements + errors)
-        spectrum = (fitted + weight * _spectrum(_gradient_adjoint(edges))) / power
-        images = _inverse(spectrum, sides)
-        residuals = _inverse(blur * spectrum, sides) - measurements
+        fitted = np.conj(blur) * spectrum_of(measurements + errors)
+        spectrum = (fitted + weight * spectrum_of(_gradient_adjoint(edges))) / power
+        images = images_of(spectrum, sides)
+        residuals = images_of(blur * spectrum, sides) - measurements
     return np.clip(images, 0.0, 1.0)
-
-
-def _spectrum(images):
-    return scipy.fft.rfft2(images, axes=SIDES)
-
-
-def _inverse(spectrum, sides):
-    return scipy.fft.irfft2(spectrum, sides, axes=SIDES)
-
-
-def _transfer(kernel, sides):
-    """Spectrum of a kernel: complex64 [height, width // 2 + 1, channels or 1]."""
-    kernel = np.asarray(kernel, np.float32)
-    kernel = kernel if kernel.ndim == 3 else kernel[..., None]
-    height, width, channels = kernel.shape
-    if height > sides[0] or width > sides[1]:
-        raise ValueError(
-            f"Expected a kernel no larger than the images. Received: kernel {(height, width)}, "
-            f"images {sides}."
-        )
-    spread = np.zeros((*sides, channels), np.float32)
-    spread[:height, :width] = kernel
-    return scipy.fft.rfft2(np.roll(spread, (-(height // 2), -(width // 2)), (0, 1)), axes=(0, 1))
 
 
 def _gradient_power(sides):

@@ -1,14 +1,15 @@
 """Wiener-Hunt deconvolution, which is told the kernel."""
 
 import numpy as np
-from skimage.restoration import wiener as wiener_hunt
 
 from inversenet_tf.imaging.arrays import as_batch
+from inversenet_tf.imaging.baselines.fourier import images_of, spectrum_of, transfer_of
 from inversenet_tf.imaging.metrics import MetricProfile, psnr
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 
 # Of a natural image in [0, 1]: the median is 0.017 over the photographs that `photos` trains on.
 LAPLACIAN_VARIANCE = 2e-2
+LAPLACIAN = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]], np.float32)
 # Multiples of the default balance that `best_balance` tries, three to a decade.
 TRIED = np.geomspace(1e-3, 1e3, 19)
 
@@ -22,20 +23,21 @@ def default_balance(noise_sigma=0.0):
     return (ROUNDING_VARIANCE + noise_sigma**2) / LAPLACIAN_VARIANCE
 
 
-def best_balance(measurements, images, kernel, noise_sigma=0.0):
+def best_balance(pairs, kernel, noise_sigma=0.0):
     """The balance that restores given images best, to a third of a decade.
 
     Args:
-        measurements: [batch, height, width, channels] in [0, 1], of training images.
-        images: those images.
+        pairs: batches of (measurements, images), [batch, height, width, channels] in [0, 1], of
+            training images.
         kernel, noise_sigma: as for `wiener`.
     """
     balances = TRIED * default_balance(noise_sigma)
-    scores = [
-        np.mean(psnr(wiener(measurements, kernel, noise_sigma, balance), images, MetricProfile()))
-        for balance in balances
-    ]
-    return float(balances[int(np.argmax(scores))])
+    scores = [[] for _ in balances]
+    for measurements, images in pairs:
+        restorations = _restored_at(as_batch(measurements, "measurements"), kernel, balances)
+        for of_balance, restored in zip(scores, restorations, strict=True):
+            of_balance += psnr(restored, images, MetricProfile()).numpy().tolist()
+    return float(balances[int(np.argmax(np.mean(scores, axis=1)))])
 
 
 def wiener(measurements, kernel, noise_sigma=0.0, balance=None):
@@ -52,14 +54,15 @@ def wiener(measurements, kernel, noise_sigma=0.0, balance=None):
     """
     measurements = as_batch(measurements, "measurements")
     balance = default_balance(noise_sigma) if balance is None else balance
-    kernels = np.broadcast_to(
-        kernel if kernel.ndim == 3 else kernel[..., None],
-        (*kernel.shape[:2], measurements.shape[-1]),
-    )
-    restored = np.empty(measurements.shape, np.float32)
-    for index, measurement in enumerate(np.asarray(measurements)):
-        for channel in range(measurement.shape[-1]):
-            restored[index, ..., channel] = wiener_hunt(
-                measurement[..., channel], kernels[..., channel], balance, clip=False
-            )
-    return np.clip(restored, 0.0, 1.0)
+    return next(_restored_at(measurements, kernel, [balance]))
+
+
+def _restored_at(measurements, kernel, balances):
+    """conj(h) y / (|h|^2 + balance |l|^2) for one balance after the other, l the Laplacian."""
+    measurements = np.asarray(measurements)
+    sides = measurements.shape[1:3]
+    transfer, roughness = transfer_of(kernel, sides), transfer_of(LAPLACIAN, sides)
+    blurred_back = np.conj(transfer) * spectrum_of(measurements)
+    for balance in balances:
+        power = np.abs(transfer) ** 2 + np.float32(balance) * np.abs(roughness) ** 2
+        yield np.clip(images_of(blurred_back / power, sides), 0.0, 1.0)

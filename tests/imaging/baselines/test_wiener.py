@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+import skimage.restoration
 
 from inversenet_tf.imaging.baselines.wiener import LAPLACIAN_VARIANCE, wiener
 from inversenet_tf.imaging.metrics import MetricProfile, psnr
-from inversenet_tf.imaging.physics.kernels import linear_motion
+from inversenet_tf.imaging.physics.kernels import chromatic, linear_motion
 from inversenet_tf.imaging.physics.noise import round_to_8_bits
 from inversenet_tf.imaging.physics.operators import Blur
 
@@ -28,6 +29,19 @@ def test_wiener_is_the_quotient_of_spectra(images, noise_sigma):
     expected = np.fft.ifft2(np.conj(h) * spectra / power, axes=(1, 2)).real
     restored = wiener(measurements, kernel, noise_sigma)
     np.testing.assert_allclose(restored, np.clip(expected, 0, 1), atol=1e-4)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_wiener_is_that_of_scikit_image(images, channels):
+    kernel = chromatic(5) if channels == 3 else linear_motion(5)
+    measurements = Blur(kernel)(images[:1]).numpy()
+    restored = wiener(measurements, kernel, balance=1e-3)
+    for channel in range(3):
+        of_channel = kernel[..., channel] if channels == 3 else kernel
+        expected = skimage.restoration.wiener(
+            measurements[0, ..., channel], of_channel, 1e-3, clip=False
+        )
+        np.testing.assert_allclose(restored[0, ..., channel], np.clip(expected, 0, 1), atol=1e-4)
 
 
 def test_wiener_improves_a_blurred_image(images):
