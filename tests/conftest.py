@@ -8,14 +8,15 @@ from types import SimpleNamespace
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
+import programs
 import pytest
 import tensorflow as tf
 from absl import logging
 from PIL import Image
-from programs import run_isolated
 
 from inversenet_tf.config import NONE, Config
 from inversenet_tf.engine.strategies import build_strategy
+from inversenet_tf.exporting.inversenet import export_run
 from inversenet_tf.imaging.config import RuntimeConfig
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.serving import fresh_process
@@ -23,19 +24,26 @@ from inversenet_tf.training import train
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-
+programs.leave_graphs_as_traced()
 
 LONGEST = (
-    "paper/test_tables.py",
-    "test_training.py",
     "test_tools.py",
+    "paper/test_tables.py",
     "test_two_workers.py",
-    "test_replicas.py",
-    "blind_gan/test_experiment.py",
-    "blind_gan/test_prior_training.py",
-    "exporting/test_lite.py",
-    "engine/test_interruption.py",
+    "test_training.py",
     "test_examples.py",
+    "blind_gan/test_experiment.py",
+    "test_replicas.py",
+    "models/test_build.py",
+    "exporting/test_lite.py",
+    "blind_gan/test_prior_training.py",
+    "models/test_any_kernel.py",
+    "calibration/test_road.py",
+    "test_api.py",
+    "test_tasks.py",
+    "engine/test_interruption.py",
+    "test_evaluation.py",
+    "engine/test_adversarial.py",
 )
 
 
@@ -63,7 +71,7 @@ def fresh_processes_are_forked(monkeypatch):
 
     `serving/test_fresh_process.py` does without, and so do the programs.
     """
-    monkeypatch.setattr(fresh_process, "subprocess", SimpleNamespace(run=run_isolated))
+    monkeypatch.setattr(fresh_process, "subprocess", SimpleNamespace(run=programs.run_isolated))
 
 
 @pytest.fixture
@@ -175,6 +183,24 @@ def bare_config(small_config):
 def shared_run(shared_image_folder, made_once):
     """The work directory of a run of `small_config`, for tests that leave it as it is."""
     return made_once("trained", lambda workdir: train(_small(shared_image_folder), workdir))
+
+
+@pytest.fixture(scope="session")
+def shared_export(shared_run, made_once):
+    """The directory of an export of that run, for tests that leave it as it is."""
+    return made_once("exported", lambda output: export_run(shared_run, output))
+
+
+@pytest.fixture(scope="session")
+def undisturbed_run(shared_image_folder, made_once):
+    """A deterministic run of `TWELVE_STEPS` of tools/train.py, for tests that leave it as it is."""
+
+    def make(workdir):
+        options = "--config.training.deterministic=True", *programs.TWELVE_STEPS
+        done = programs.train(workdir, shared_image_folder, *options)
+        assert done.returncode == 0, done.stderr
+
+    return made_once("undisturbed", make)
 
 
 @pytest.fixture

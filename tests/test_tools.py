@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from programs import ROOT, run, start_training, train
+from programs import ROOT, TWELVE_STEPS, run, start_training, train, training_arguments
 
 from inversenet_tf.command import COMMANDS
 from inversenet_tf.recipes import quickstart
@@ -18,7 +18,9 @@ from inversenet_tf.train_help import FIELDS
 
 def test_train_evaluate_restore_export(tmp_path, image_folder):
     workdir = tmp_path / "run"
-    trained = train(workdir, image_folder)
+    # Without the adversary, which the other programs do not see.
+    arguments = training_arguments(workdir, image_folder, "--config.loss.adversarial_weight=0.0")
+    trained = run("train", *arguments)
     assert trained.returncode == 0, trained.stderr
     assert "psnr_restored" in trained.stdout + trained.stderr
     scores = r"Best validation at step 2: degraded \d+\.\d\d dB, inverted .* dB, restored"
@@ -102,29 +104,24 @@ def test_fields_that_the_help_names_exist(field):
     assert hasattr(getattr(quickstart(), section), name)
 
 
-def test_a_killed_run_resumes_to_the_same_bits(tmp_path, image_folder):
+def test_a_killed_run_resumes_to_the_same_bits(tmp_path, shared_image_folder, undisturbed_run):
     """SIGKILL in mid-epoch, the same command again, against a run that nothing disturbed."""
-    options = (
-        "--config.training.deterministic=True",
-        "--config.training.steps=24",
-        "--config.training.steps_per_epoch=8",
-    )
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert train(whole, image_folder, *options).returncode == 0
+    options = "--config.training.deterministic=True", *TWELVE_STEPS
+    killed = tmp_path / "killed"
     with (tmp_path / "said.txt").open("w") as said:
-        process = start_training(killed, image_folder, *options, stderr=said)
-    while not (killed / "checkpoints/last/step-00000008").exists():
+        process = start_training(killed, shared_image_folder, *options, stderr=said)
+    while not (killed / "checkpoints/last/step-00000003").exists():
         assert process.poll() is None
         time.sleep(0.01)
     time.sleep(0.1)
     process.kill()
     process.wait()
-    assert not (killed / "checkpoints/last/step-00000024").exists()
-    resumed = train(killed, image_folder, *options)
+    assert not (killed / "checkpoints/last/step-00000012").exists()
+    resumed = train(killed, shared_image_folder, *options)
     assert "Resumed at step" in resumed.stderr
     expected, continued = (
-        tf.train.load_checkpoint(str(run / "checkpoints/last/step-00000024/state"))
-        for run in (whole, killed)
+        tf.train.load_checkpoint(str(run / "checkpoints/last/step-00000012/state"))
+        for run in (undisturbed_run, killed)
     )
     variables = [v for v in expected.get_variable_to_shape_map() if "OBJECT_GRAPH" not in v]
     assert len(variables) > 100
@@ -163,6 +160,7 @@ def test_train_a_prior_and_invert(tmp_path):
         *sizes.split(),
         "--config.training.steps_per_epoch=2",
         "--config.training.batch_size=4",
+        "--config.network.discriminator_width=2",
     )
     short = "rounds=1 random_starts=2 screening_rounds=1 random_candidates=5 "
     short += "surrogate_steps=2 latent_steps=2"
@@ -182,10 +180,10 @@ def test_train_a_prior_and_invert(tmp_path):
     assert wrong.returncode == 1 and "tools/invert.py" in wrong.stderr
 
 
-@pytest.mark.parametrize(
-    "section", ["tiles", pytest.param("training_step", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("section", ["tiles", "training_step"])
 def test_the_benchmark_runs_and_goes_on_where_it_was(section, tmp_path, shared_run):
+    """`benchmarks/test_benchmark.py` has a quick one, of a section that does nothing."""
     if section == "training_step":
         pytest.importorskip("torch")
     command = ("benchmark", f"--output={tmp_path}", "--tiny", f"--sections={section}")

@@ -26,6 +26,13 @@ from inversenet_tf.trained_run import kept_operator, load_trained
 from inversenet_tf.training import train
 
 
+@pytest.fixture
+def plain_config(small_config):
+    """The same without the adversary, whose updates take half of the time to trace."""
+    small_config.loss.adversarial_weight = 0.0
+    return small_config
+
+
 def all_weights(model):
     return [v.numpy() for network in model.networks.values() for v in network.variables]
 
@@ -118,33 +125,34 @@ def test_what_may_follow_a_training_and_how_good_the_measurements_were(trained):
     assert all(f"--workdir={trained}" in line for line in lines[1:])
 
 
-def test_a_finished_run_is_extended(trained, shared_image_folder):
-    config = read_config(trained, Config)
+def test_a_finished_run_is_extended(bare_config, image_folder, tmp_path):
+    train(bare_config, tmp_path / "run")
+    config = read_config(tmp_path / "run", Config)
     config.training.steps, config.training.batch_size = 5, 2
-    config.data.train = config.data.validation = f"folder:{shared_image_folder}/"
+    config.data.train = config.data.validation = f"folder:{image_folder}/"
     with pytest.raises(ValueError, match="--extend goes on so"):
-        train(config, trained)
-    assert train(config, trained, extend=True).step == 5
-    steps = [kept["step"] for kept in validations(trained / HISTORY_FILE)]
+        train(config, tmp_path / "run")
+    assert train(config, tmp_path / "run", extend=True).step == 5
+    steps = [kept["step"] for kept in validations(tmp_path / "run" / HISTORY_FILE)]
     assert steps == [2, 4, 5]
-    assert train(config, trained).step == 5  # whose config it is by now
+    assert train(config, tmp_path / "run").step == 5  # whose config it is by now
 
 
-def test_a_training_begins_with_the_networks_of_another(trained, small_config, tmp_path):
+def test_a_training_begins_with_the_networks_of_another(trained, plain_config, tmp_path):
     where = shutil.copytree(trained, tmp_path / "another")
-    small_config.training.initial_weights = str(where)
-    small_config.optimizer.learning_rate = 1e-12
-    small_config.training.steps = small_config.training.steps_per_epoch = 1
+    plain_config.training.initial_weights = str(where)
+    plain_config.optimizer.learning_rate = 1e-12
+    plain_config.training.steps = plain_config.training.steps_per_epoch = 1
     begun, _, _ = load_trained(trained)
-    model = train(small_config, tmp_path / "run")
+    model = train(plain_config, tmp_path / "run")
     for name, network in begun.networks.items():
         for found, expected in zip(
             model.networks[name].trainable_variables, network.trainable_variables, strict=True
         ):
             np.testing.assert_allclose(found, expected, atol=1e-6)
-    small_config.training.initial_weights = f"{where}/."
+    plain_config.training.initial_weights = f"{where}/."
     shutil.rmtree(where)
-    assert train(small_config, tmp_path / "run").step == 1  # which needs it no more
+    assert train(plain_config, tmp_path / "run").step == 1  # which needs it no more
 
 
 def test_other_networks_are_no_initial_weights(trained, small_config, tmp_path):
@@ -158,7 +166,7 @@ def test_other_networks_are_no_initial_weights(trained, small_config, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_nan_stops_with_its_name_and_keeps_the_last_good_state(small_config, tmp_path, monkeypatch):
+def test_nan_stops_with_its_name_and_keeps_the_last_good_state(plain_config, tmp_path, monkeypatch):
     original = InverseNet._generator_loss
 
     def poisoned(self, *arguments):
@@ -168,7 +176,7 @@ def test_nan_stops_with_its_name_and_keeps_the_last_good_state(small_config, tmp
     monkeypatch.setattr(InverseNet, "_generator_loss", poisoned)
     named = "inverter_loss is nan.* denoiser_loss is nan.* at step 3, also at a lower"
     with pytest.raises(TrainingDiverged, match=named):
-        train(small_config, tmp_path / "run")
+        train(plain_config, tmp_path / "run")
     last = checkpoints.latest(tmp_path / "run" / "checkpoints" / "last")
     assert last.name == "step-00000002"
     model, _, step = load_trained(tmp_path / "run", "last")
@@ -179,7 +187,7 @@ def test_nan_stops_with_its_name_and_keeps_the_last_good_state(small_config, tmp
 
 
 def test_a_gradient_that_overflows_at_the_end_of_an_epoch_is_not_saved(
-    small_config, tmp_path, monkeypatch
+    plain_config, tmp_path, monkeypatch
 ):
     """The loss is still finite then, only the gradient is not."""
     original = InverseNet.update
@@ -196,7 +204,7 @@ def test_a_gradient_that_overflows_at_the_end_of_an_epoch_is_not_saved(
 
     monkeypatch.setattr(InverseNet, "update", poisoned)
     with pytest.raises(TrainingDiverged, match="at step 4") as raised:
-        train(small_config, tmp_path / "run")
+        train(plain_config, tmp_path / "run")
     assert "denoiser_gradient_norm" in str(raised.value)
     assert "denoiser_loss" not in str(raised.value)
     for kind in ("best", "last"):
@@ -320,10 +328,10 @@ def test_an_untrained_workdir_is_refused(small_config, tmp_path):
         load_trained(tmp_path)
 
 
-def test_a_run_with_an_average_is_used_by_its_average(small_config, tmp_path):
+def test_a_run_with_an_average_is_used_by_its_average(plain_config, tmp_path):
     """Validated, kept and loaded; the weights that are trained on stand beside it."""
-    small_config.training.average = 0.9
-    model = train(small_config, tmp_path / "run")
+    plain_config.training.average = 0.9
+    model = train(plain_config, tmp_path / "run")
     used, _, _ = load_trained(tmp_path / "run", "last")
     for name in ("inverter", "denoiser"):
         kept, trained = model.averages[name], getattr(model, name)

@@ -1,0 +1,50 @@
+"""The program around the comparisons: what it writes, keeps and refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+from programs import ROOT, completed
+
+OF_NOTHING = f"""
+import sys
+from types import SimpleNamespace
+
+sys.path.insert(0, {str(ROOT / "tools")!r})
+import benchmark
+from benchmarks import interleaved_runs
+from benchmarks.interleaved_runs import Case, Comparison
+
+IDLE = "fake_cases:idle"
+comparison = Comparison("idleness", [Case("ours", IDLE), Case("theirs", IDLE)])
+section = SimpleNamespace(TINY={{}}, comparisons=lambda settings: [comparison])
+sys.modules["benchmarks.nothing"] = section
+benchmark.SECTIONS = {{"nothing": "Nothing"}}
+interleaved_runs.PREPARE_LIMIT = IDLE
+benchmark.run(benchmark.main)
+"""
+
+
+@pytest.fixture
+def benchmark(tmp_path, monkeypatch):
+    """Function that runs the program on a section of two cases that do nothing."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    (tmp_path / "of_nothing.py").write_text(OF_NOTHING)
+    command = [tmp_path / "of_nothing.py", f"--output={tmp_path}", "--tiny", "--sections=nothing"]
+    return lambda *arguments: completed([*command, *arguments])
+
+
+def test_it_writes_what_it_measures_and_goes_on_where_it_was(benchmark, tmp_path):
+    """`test_tools.py` has a slow one of a real section."""
+    first = benchmark("--rounds=2")
+    assert first.returncode == 0, first.stderr
+    results = json.loads((tmp_path / "benchmark.json").read_text())
+    [[comparison]] = results["sections"].values()
+    assert all(len(case["seconds"]) == 2 for case in comparison["cases"].values())
+    report = (tmp_path / "benchmark.md").read_text()
+    assert all(f"| {name} |" in report for name in comparison["cases"])
+    again = benchmark("--rounds=2")
+    assert "is there already" in again.stderr
+    assert json.loads((tmp_path / "benchmark.json").read_text()) == results
+    changed = benchmark("--rounds=3")
+    assert changed.returncode == 1 and "differ in rounds" in changed.stderr
