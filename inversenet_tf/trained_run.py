@@ -172,6 +172,7 @@ def kept_operator(workdir: str | Path, config: Config) -> Operator:
         )
     path = Path(workdir).expanduser() / KERNEL_FILE
     operator = config.operator
-    if path.exists():
+    # The scale alone determines the bicubic kernel, whose negative values no file of a blur has.
+    if path.exists() and operator.kernel != "bicubic":
         operator = dataclasses.replace(operator, kernel="file", kernel_file=str(path))
     return build_operator(operator)

@@ -2,10 +2,9 @@
 
 python tools/draw_presets.py --preset=any_blur --output=docs/images/any_blur.jpg
 python tools/draw_presets.py --preset=x4_photos --output=docs/images/x4_photos.jpg
-python tools/draw_presets.py --preset=digits --output=docs/images/digits.png
 
-Of photographs each row is what is given, bicubic interpolation where it is smaller, the result and
-the truth; of digits the mixtures, what is found and the truth, four mixtures above, one below.
+Each row is what is given, bicubic interpolation where that is smaller, the result and the truth.
+What the preset of digits separates, `inversenet invert --config.prior=digits` draws as figure.png.
 """
 
 import io
@@ -23,21 +22,19 @@ from inversenet_tf.imaging.physics.noise import round_to_8_bits
 from inversenet_tf.imaging.physics.operators import build_operator, within_frame
 from inversenet_tf.imaging.physics.upsampling import bicubic
 from inversenet_tf.loading import load
-from inversenet_tf.page.digits import Separator
 from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer
 
-PRESET = flags.DEFINE_enum("preset", None, ["any_blur", "x4_photos", "digits"], "", required=True)
+PRESET = flags.DEFINE_enum("preset", None, ["any_blur", "x4_photos"], "", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "The picture: .jpg or .png.", required=True)
-CROPS = (slice(40, 240), slice(110, 310)), (slice(40, 240), slice(270, 470))
-GAP, SEED, SETS = 6, 0, 3
-DIGITS = {4: "four mixtures", 1: "one mixture"}
+CROP = slice(40, 240), slice(110, 310)
+GAP, SEED = 6, 0  # white pixels between pictures; of the noise
 
 
 def _any_blur(cat, cup):
     """A shake that is found; and the same scene with lights that are burnt out, kernel told."""
     kernel, noise = camera_shake(15, seed=2), np.random.default_rng(SEED)
     preset = load("any_blur")
-    for image, gain, crop in ((cup, 1.0, CROPS[0]), (cup, 1.6, CROPS[0])):
+    for image, gain in ((cup, 1.0), (cup, 1.6)):
         blurred, sharp = within_frame(kernel, gain * image)
         blurred = np.float32(blurred + 0.005 * noise.standard_normal(blurred.shape))
         measured = round_to_8_bits(np.clip(blurred, 0, 1)).numpy()
@@ -45,14 +42,14 @@ def _any_blur(cat, cup):
         restored = (
             UnknownBlurRestorer(preset)(measured) if finds else preset(measured, kernel, 0.005)
         )
-        yield [np.clip(picture, 0, 1)[crop] for picture in (measured, restored, sharp)]
+        yield [np.clip(picture, 0, 1)[CROP] for picture in (measured, restored, sharp)]
 
 
 def _x4_photos(cat, cup):
     """A photograph that was scaled down; and one that was stored as a JPEG of quality 30, too."""
     config = OperatorConfig("downsampling", 4, boundary="reflect", kernel="bicubic")
     operator, preset = build_operator(config), load("x4_photos")
-    for image, quality, crop in ((cup, None, CROPS[0]), (cat, 30, CROPS[0])):
+    for image, quality in ((cup, None), (cat, 30)):
         image = image[: image.shape[0] // 4 * 4, : image.shape[1] // 4 * 4]
         small = round_to_8_bits(operator(image[np.newaxis])).numpy()
         if quality:
@@ -61,31 +58,22 @@ def _x4_photos(cat, cup):
             small = from_integers(np.asarray(Image.open(file)))[np.newaxis]
         interpolated = bicubic(small, 4, operator.phase + operator.shift, "reflect")[0].numpy()
         seen = small[0].repeat(4, axis=0).repeat(4, axis=1)
-        yield [picture[crop] for picture in (seen, interpolated, preset(small[0]), image)]
+        yield [picture[CROP] for picture in (seen, interpolated, preset(small[0]), image)]
 
 
-def _digits(*_):
-    separator = Separator("digits")
-    for mixtures in DIGITS:
-        done = separator.separate(SETS, mixtures, SEED, lambda *_: None)
-        yield [g[..., np.newaxis] for g in (done.mixtures, done.recovered, done.truth)]
+def _beside(pictures):
+    """Pictures of one height in a row, with white to the right of and below each."""
+    around = ((0, GAP), (0, GAP), (0, 0))
+    return np.concatenate([np.pad(p, around, constant_values=1.0) for p in pictures], axis=1)
 
 
 def main():
-    draw = {"any_blur": _any_blur, "x4_photos": _x4_photos, "digits": _digits}[PRESET.value]
+    draw = {"any_blur": _any_blur, "x4_photos": _x4_photos}[PRESET.value]
     source = open_source("photos", HELD_OUT)
-    rows = [
-        np.concatenate(
-            [np.pad(p, ((0, GAP), (0, GAP), (0, 0)), constant_values=1.0) for p in row], 1
-        )
-        for row in draw(source.load(0), source.load(1))
-    ]
-    width = max(row.shape[1] for row in rows)
-    wide = [np.pad(r, ((0, 0), (width - r.shape[1], 0), (0, 0)), constant_values=1.0) for r in rows]
-    picture = to_uint8(np.concatenate(wide)[:-GAP, :-GAP])
-    Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(
-        OUTPUT.value, quality=88, optimize=True
-    )
+    cat, cup = source.load(0), source.load(1)
+    rows = [_beside(pictures) for pictures in draw(cat, cup)]
+    picture = np.concatenate(rows)[:-GAP, :-GAP]
+    Image.fromarray(to_uint8(picture)).save(OUTPUT.value, quality=90, optimize=True)
 
 
 if __name__ == "__main__":

@@ -39,9 +39,14 @@ def scaled_down(image, operator):
     return round_to_8_bits(operator(image[np.newaxis]))[0].numpy()
 
 
-def of_closed_form(measurement, operator):
+def baselines(operator):
+    """{row: a function of a measurement} of what needs no training."""
+    centre = operator.phase + operator.shift
     settings = {"boundary": "reflect", "scale": SCALE, "phase": operator.phase}
-    return lmmse(measurement[np.newaxis], operator.kernel, **settings)[0]
+    return {
+        "bicubic": lambda y: bicubic(y[np.newaxis], SCALE, centre, "reflect")[0].numpy(),
+        "closed_form": lambda y: lmmse(y[np.newaxis], operator.kernel, **settings)[0],
+    }
 
 
 def scores_of(estimate, image):
@@ -59,11 +64,7 @@ def scores_of(estimate, image):
 def main():
     config = OperatorConfig("downsampling", SCALE, boundary="reflect", kernel="bicubic")
     operator = build_operator(config)
-    centre = operator.phase + operator.shift
-    methods = {
-        "bicubic": lambda y: bicubic(y[np.newaxis], SCALE, centre, "reflect")[0].numpy(),
-        "closed_form": lambda y: of_closed_form(y, operator),
-    } | {name: load(name) for name in MODELS.value}
+    methods = baselines(operator) | {name: load(name) for name in MODELS.value}
     paths = list_images(Path(IMAGES.value).expanduser())
     per_photograph = {}
     for path in paths[:: max(len(paths) // LIMIT.value, 1)][: LIMIT.value]:
