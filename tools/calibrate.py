@@ -52,6 +52,12 @@ ALIGNED = flags.DEFINE_bool(
     "The sharp images are framed as the measurements are, as aligned faces: the middle of each is "
     "taken as it is. With --boundary=circular.",
 )
+SHARP_IMAGES = flags.DEFINE_string(
+    "sharp_images",
+    None,
+    "Directory of sharp images of the measurements' class, size and framing, such as aligned "
+    "faces, by which the kernel is found. With --boundary=circular.",
+)
 MAX_MEMORY = flags.DEFINE_string(
     "max_memory",
     None,
@@ -71,6 +77,7 @@ def main():
         minutes=MINUTES.value,
         images=IMAGES.value,
         aligned=ALIGNED.value,
+        sharp_images=SHARP_IMAGES.value,
         trusted=TRUST_EXPORT.value,
         max_memory=memory_limit(MAX_MEMORY.value),
     )

@@ -2,10 +2,13 @@
 
 inversenet estimate-kernel --input=blurred.jpg --output=kernel.npy
 inversenet estimate-kernel --input=burst/ --output=kernel.npy
+inversenet estimate-kernel --input=face.png --output=kernel.npy --boundary=circular \
+    --sharp_images=faces/
 
 The photographs of a folder are taken to share one blur, as those of one shake of the camera.
 Beside the kernel its picture is written, kernel.png, and kernel.json with the noise and the
-confidence. `inversenet restore --kernel=kernel.npy` takes the kernel.
+confidence. With --sharp_images, other images of the same class and framed alike, a single small
+image tells its blur. `inversenet restore --kernel=kernel.npy` takes the kernel.
 """
 
 from pathlib import Path
@@ -23,6 +26,7 @@ from inversenet_tf.imaging.files.targets import check_replaceable
 from inversenet_tf.imaging.physics.kernel_estimation import BOUNDARIES
 from inversenet_tf.restoration.unknown_blur import (
     description_of,
+    model_of_class,
     picture_of,
     search_bar,
     shared_blur,
@@ -43,6 +47,12 @@ GAMMA = flags.DEFINE_float(
     lower_bound=0.1,
     upper_bound=10.0,
 )
+SHARP_IMAGES = flags.DEFINE_string(
+    "sharp_images",
+    None,
+    "Directory of sharp images of the same class, size and framing, such as aligned faces: what "
+    "the sharp image is likely to be. With --boundary=circular.",
+)
 OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results that exist.")
 
 
@@ -54,8 +64,11 @@ def main():
     source = Path(INPUT.value).expanduser()
     paths = list_images(source) if source.is_dir() else [source]
     check_replaceable(results, paths, OVERWRITE.value)
+    model = None
+    if SHARP_IMAGES.value is not None:
+        model = model_of_class(SHARP_IMAGES.value, BOUNDARY.value, GAMMA.value)
     with search_bar() as progress:
-        estimate = shared_blur(paths, BOUNDARY.value, GAMMA.value, progress)
+        estimate = shared_blur(paths, BOUNDARY.value, GAMMA.value, progress, model)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_image(results[1], picture_of(estimate.kernel))
     facts = {

@@ -68,6 +68,12 @@ SHARED_KERNEL = flags.DEFINE_bool(
     False,
     "With --kernel=auto and a folder: seek one kernel for all, as of one shake of the camera.",
 )
+SHARP_IMAGES = flags.DEFINE_string(
+    "sharp_images",
+    None,
+    "With --kernel=auto: directory of sharp images of the same class, size and framing, such as "
+    "aligned faces. With --boundary=circular.",
+)
 NOISE = flags.DEFINE_float(
     "noise",
     None,
@@ -165,6 +171,8 @@ def _told(restorer):
     kernel = KERNEL.value or (AUTO if finds else None)
     if SHARED_KERNEL.value and kernel != AUTO:
         raise ValueError(f"Expected --shared_kernel with --kernel=auto. Received: {kernel}")
+    if SHARP_IMAGES.value is not None and kernel != AUTO:
+        raise ValueError(f"Expected --sharp_images with --kernel=auto. Received: {kernel}")
     if kernel == AUTO:
         return _finding_blurs(restorer)
     if kernel is None and NOISE.value is None:
@@ -181,12 +189,15 @@ def _finding_blurs(restorer):
 
     circular = WORKDIR.value is not None and restorer.spec.boundary == "circular"
     boundary = "circular" if circular else "camera"
+    model = None
+    if SHARP_IMAGES.value is not None:
+        model = unknown_blur.model_of_class(SHARP_IMAGES.value, boundary, GAMMA.value)
     shared, source = None, Path(INPUT.value).expanduser()
     if SHARED_KERNEL.value:
         paths = list_images(source) if source.is_dir() else [source]
-        shared = unknown_blur.shared_blur(paths, boundary, GAMMA.value)
+        shared = unknown_blur.shared_blur(paths, boundary, GAMMA.value, image_model=model)
     return unknown_blur.UnknownBlurRestorer(
-        restorer, NOISE.value, shared, boundary=boundary, gamma=GAMMA.value
+        restorer, NOISE.value, shared, boundary=boundary, gamma=GAMMA.value, image_model=model
     )
 
 

@@ -16,7 +16,12 @@ from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate
 from inversenet_tf.loading import load
 from inversenet_tf.restoration.photographs import restore_files
-from inversenet_tf.restoration.unknown_blur import description_of, search_bar, shared_blur
+from inversenet_tf.restoration.unknown_blur import (
+    description_of,
+    model_of_class,
+    search_bar,
+    shared_blur,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +52,7 @@ def calibrate(
     aligned: bool = False,
     trusted: bool = False,
     max_memory: int | None = None,
+    sharp_images: str | Path | None = None,
 ) -> Calibration:
     """Finds the blur that measurements share, restores them, and makes a network for it.
 
@@ -72,6 +78,8 @@ def calibrate(
             is, instead of patches from anywhere, of several scales and in all orientations.
         trusted: as for `load`.
         max_memory: bytes that restoring one image may take; None for no limit.
+        sharp_images: directory of sharp images of the measurements' class, size and framing, by
+            which the kernel is found, see `ImageModel`; with the boundary "circular".
 
     Returns:
         A `Calibration`.
@@ -82,7 +90,15 @@ def calibrate(
     """
     places = (Path(path).expanduser() for path in (measurements, workdir))
     settings = Settings(
-        *places, str(model), boundary, minutes, images, aligned, trusted, max_memory
+        *places,
+        str(model),
+        boundary,
+        minutes,
+        images,
+        aligned,
+        trusted,
+        max_memory,
+        None if sharp_images is None else Path(sharp_images).expanduser(),
     )
     settings.check()
     place = Place(settings.workdir)
@@ -131,8 +147,13 @@ def _estimate(settings, place):
     """
     estimate = place.estimate()
     if estimate is None:
+        model = None
+        if settings.sharp_images is not None:
+            model = model_of_class(settings.sharp_images, settings.boundary)
         with search_bar() as progress:
-            estimate = shared_blur(settings.paths(), settings.boundary, progress=progress)
+            estimate = shared_blur(
+                settings.paths(), settings.boundary, progress=progress, image_model=model
+            )
         place.keep_estimate(estimate)
     if not estimate.is_blur:
         raise ValueError(

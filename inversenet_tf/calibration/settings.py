@@ -11,6 +11,7 @@ from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.images import ImageReadError, upright_size
 from inversenet_tf.imaging.files.paths import canonical_path
 from inversenet_tf.imaging.files.targets import pair_with_targets
+from inversenet_tf.imaging.physics.image_model import check_boundary
 from inversenet_tf.imaging.physics.kernel_estimation import LEAST_SIDE
 from inversenet_tf.loading import load
 from inversenet_tf.models import kernel_use
@@ -38,6 +39,7 @@ class Settings:
     aligned: bool = False
     trusted: bool = False
     max_memory: int | None = None
+    sharp_images: Path | None = None
 
     @property
     def is_circular(self) -> bool:
@@ -60,6 +62,7 @@ class Settings:
             "files": {str(path): path.stat().st_size for path in sorted(self.paths())},
             "boundary": self.boundary,
             "model": model,
+            "sharp_images": canonical_path(self.sharp_images),
         }
 
     def paths(self) -> list[Path]:
@@ -75,6 +78,12 @@ class Settings:
                 "Expected the boundary circular with aligned, as a camera's patches are cut at "
                 f"random, with a margin. Received: {self.boundary}"
             )
+        if self.sharp_images is not None:
+            check_boundary(self.boundary)
+            if not self.sharp_images.is_dir():
+                raise ValueError(
+                    f"Expected a directory of sharp images. Received: {self.sharp_images}"
+                )
         check_writable(self.workdir)
         source = self.measurements.resolve()
         if source.is_dir() and source in (self.workdir.resolve(), *self.workdir.resolve().parents):

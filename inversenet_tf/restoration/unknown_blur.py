@@ -8,10 +8,12 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from inversenet_tf.imaging.files.images import ImageReadError
+from inversenet_tf.imaging.files.images import ImageReadError, list_images, read_image
 from inversenet_tf.imaging.files.photographs import Photograph, read_photograph
 from inversenet_tf.imaging.physics.degradation import Fit
+from inversenet_tf.imaging.physics.image_model import ImageModel, check_boundary
 from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate, estimate_kernel
+from inversenet_tf.imaging.physics.light import to_light
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import InformedRestorer, Restorer
 
@@ -29,7 +31,8 @@ class UnknownBlurRestorer(InformedRestorer):
         restorer: one that can be told a kernel.
         noise: standard deviation of the noise, of white as 1; None for what is found.
         shared: the estimate for all images; None to look at each.
-        boundary, gamma: as for `estimate_kernel`; the restorer is one of the same files.
+        boundary, gamma, image_model: as for `estimate_kernel`; the restorer is one of the same
+            files.
 
     Raises:
         ValueError: the restorer cannot be told a kernel.
@@ -42,6 +45,7 @@ class UnknownBlurRestorer(InformedRestorer):
         shared: KernelEstimate | None = None,
         boundary: str = "camera",
         gamma: float = 1.0,
+        image_model: ImageModel | None = None,
     ):
         if restorer.kernel_use == kernel_use.NONE:
             raise ValueError(
@@ -50,7 +54,7 @@ class UnknownBlurRestorer(InformedRestorer):
             )
         super().__init__(restorer)
         self._noise, self._shared = noise, shared
-        self._boundary, self._gamma = boundary, gamma
+        self._boundary, self._gamma, self._image_model = boundary, gamma, image_model
 
     def restore_and_compare(
         self,
@@ -79,7 +83,9 @@ class UnknownBlurRestorer(InformedRestorer):
         return {"inverted": batch, "restored": batch} if told is None else told.estimates(batch)
 
     def _told(self, pixels, name):
-        estimate = self._shared or estimate_kernel(pixels, self._boundary, gamma=self._gamma)
+        estimate = self._shared or estimate_kernel(
+            pixels, self._boundary, gamma=self._gamma, image_model=self._image_model
+        )
         logging.info("%s: %s", name, description_of(estimate))
         if not estimate.is_blur:
             return None
@@ -112,17 +118,36 @@ def search_bar() -> Iterator[Callable[[float], None]]:
         yield lambda fraction: bar.update(int(100 * fraction) - bar.n)
 
 
+def model_of_class(folder: str | Path, boundary: str, gamma: float = 1.0) -> ImageModel:
+    """The image model of a folder of sharp images, for `estimate_kernel`.
+
+    Args:
+        folder: of images of one class, of one size and framed alike.
+        boundary, gamma: as for `estimate_kernel`.
+
+    Raises:
+        ValueError: no such folder, another boundary than "circular", too few images, or images of
+            several sizes.
+    """
+    check_boundary(boundary)
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise ValueError(f"Expected a directory of sharp images. Received: {folder}")
+    return ImageModel.fit([to_light(read_image(path), gamma) for path in list_images(folder)])
+
+
 def shared_blur(
     paths: Iterable[Path],
     boundary: str = "camera",
     gamma: float = 1.0,
     progress: Callable[[float], None] | None = None,
+    image_model: ImageModel | None = None,
 ) -> KernelEstimate:
     """The blur that photographs share, from the first few that can be read.
 
     Args:
         paths: of the photographs.
-        boundary, gamma, progress: as for `estimate_kernel`.
+        boundary, gamma, progress, image_model: as for `estimate_kernel`.
 
     Raises:
         ValueError: not one of them can be read.
@@ -138,4 +163,6 @@ def shared_blur(
             logging.warning("Left out of the search for the kernel: %s", error)
     if not photographs:
         raise ValueError("Expected a photograph that can be read. Received: none")
-    return estimate_kernel(photographs, boundary, gamma=gamma, progress=progress)
+    return estimate_kernel(
+        photographs, boundary, gamma=gamma, progress=progress, image_model=image_model
+    )

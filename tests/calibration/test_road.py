@@ -153,6 +153,8 @@ def test_a_training_begins_with_the_run_for_any_blur(measured, tmp_path):
         ({"boundary": "reflect"}, "boundary in"),
         ({"minutes": -1.0}, "minutes >= 0"),
         ({"aligned": True}, "circular with aligned"),
+        ({"sharp_images": "images"}, "circular with an image model"),
+        ({"sharp_images": "nowhere", "boundary": "circular"}, "directory of sharp images"),
         ({"model": "nowhere"}, "Expected a work directory"),
         ({"minutes": 1.0, "images": "folder:nowhere"}, "nowhere"),
         ({"minutes": 1.0, "images": "fotos"}, "Expected photos"),

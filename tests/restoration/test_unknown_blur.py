@@ -89,8 +89,8 @@ def test_model_of_one_blur_is_refused():
 def test_shared_blur_looks_at_all_photographs(blurred, tmp_path, monkeypatch):
     seen = []
 
-    def estimate(images, boundary, gamma, progress):
-        assert gamma == 1 and progress is None
+    def estimate(images, boundary, gamma, progress, image_model):
+        assert gamma == 1 and progress is None and image_model is None
         seen.append(([image.shape for image in images], boundary))
         return FOUND
 
@@ -103,6 +103,42 @@ def test_shared_blur_looks_at_all_photographs(blurred, tmp_path, monkeypatch):
     assert seen == [([(80, 90, 3), (60, 90, 3)], "camera")]
     with pytest.raises(ValueError, match="can be read"):
         unknown_blur.shared_blur([tmp_path / "c.png"])
+
+
+def test_image_model_of_a_folder_is_one_of_light_and_is_passed_on(tmp_path, monkeypatch):
+    images = np.random.default_rng(0).uniform(0.2, 0.8, (20, 32, 32, 1)).astype(np.float32)
+    for i, image in enumerate(images):
+        write_image(tmp_path / f"{i:02}.png", image)
+    model = unknown_blur.model_of_class(tmp_path, "circular", gamma=2.0)
+    stored = np.stack([inv.read_image(tmp_path / f"{i:02}.png") for i in range(20)])
+    expected = inv.ImageModel.fit(stored**2)
+    assert model.shape == expected.shape
+    for found, colour in zip(model.colours, expected.colours, strict=True):
+        np.testing.assert_allclose(found.power, colour.power, rtol=1e-3)
+    seen = []
+
+    def estimate(*_, image_model, **__):
+        seen.append(image_model)
+        return FOUND
+
+    monkeypatch.setattr(unknown_blur, "estimate_kernel", estimate)
+    unknown_blur.shared_blur([tmp_path / "00.png"], "circular", image_model=model)
+    restorer = ClosedFormRestorer(boundary="circular")
+    UnknownBlurRestorer(restorer, boundary="circular", image_model=model)(images[0])
+    assert all(one is model for one in seen) and len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("folder", "boundary", "message"),
+    [
+        (".", "camera", "circular"),
+        ("nowhere", "circular", "directory of sharp images"),
+        (".", "circular", "at least 20|at least one"),
+    ],
+)
+def test_folder_that_makes_no_image_model_is_refused(folder, boundary, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        unknown_blur.model_of_class(tmp_path / folder, boundary)
 
 
 def test_programs_need_no_run_and_no_kernel(blurred, tmp_path):
@@ -159,6 +195,7 @@ def test_kernel_is_sought_in_light(sharp, monkeypatch):
     [
         (["--boundary=reflect"], "with --workdir"),
         (["--shared_kernel", "--kernel=k.npy"], "with --kernel=auto"),
+        (["--sharp_images=faces", "--kernel=k.npy"], "with --kernel=auto"),
     ],
 )
 def test_program_refuses_flags_without_effect(flags, message, tmp_path):

@@ -30,7 +30,10 @@ from inversenet_tf.imaging.physics.blur_model import (
     noise_beside_blur,
     sparse_estimate,
 )
+from inversenet_tf.imaging.physics.image_model import ImageModel
+from inversenet_tf.imaging.physics.image_model_search import search_with_model
 from inversenet_tf.imaging.physics.informative import informative_patches
+from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
 from inversenet_tf.imaging.physics.kernel_least_squares import non_negative_least_squares
 from inversenet_tf.imaging.physics.kernel_shape import (
     centred,
@@ -48,6 +51,7 @@ BOUNDARIES = ("camera", "reflect", "circular")
 NOISE_SIDE = 1024  # pixels a side of the middle that the noise is estimated in
 LEAST_SIDE = 32  # pixels of an image that a kernel can be sought in
 SIZES = (27, 43)  # sides of the kernels sought: the second where the first was too small
+CLASS_SIZE = 31  # side of the kernels sought with an image model
 SMALLEST_SIZE = 5  # side of the kernel at the coarsest scale
 ROUNDS = 5  # of image and kernel by turns, at a scale
 LAST_ROUNDS = 8  # at the finest
@@ -77,46 +81,6 @@ ROUNDING_SIGMA = 1 / 255 / np.sqrt(12)  # of storage in 8 bits
 LUMA_ROUNDING = ROUNDING_SIGMA * np.sqrt(LUMA_NOISE)
 
 
-@dataclasses.dataclass(frozen=True)
-class KernelEstimate:
-    """What was found.
-
-    Attributes:
-        kernel: float32 [size, size], odd, non-negative, of sum 1, its centre of mass at the middle;
-            [[1.]] where there is no blur or none that can be trusted.
-        noise: standard deviation of the noise, of white as 1.
-        confidence: from 0, no better than no blur, to 1.
-        reason: why the kernel is a single point, as a sentence; empty where it is not.
-        plausible: float32 [number, side, side], kernels that explain the images nearly as well,
-            each moved to lie on the first, which is `kernel`: how uncertain it is.
-    """
-
-    kernel: np.ndarray
-    noise: float
-    confidence: float
-    reason: str = ""
-    plausible: np.ndarray = dataclasses.field(
-        default_factory=lambda: np.ones((1, 1, 1), np.float32), repr=False
-    )
-
-    @property
-    def is_blur(self) -> bool:
-        """Whether a blur was found."""
-        return self.kernel.size > 1
-
-    @property
-    def spread(self) -> float:
-        """How far the plausible kernels are from the estimate, relative to its own size.
-
-        It is the root mean square of their distances: 0 where there is no other.
-        """
-        first, others = self.plausible[0], self.plausible[1:]
-        if len(others) == 0:
-            return 0.0
-        distances = np.square(others - first).sum(axis=(1, 2))
-        return float(np.sqrt(distances.mean() / np.square(first).sum()))
-
-
 def estimate_kernel(
     images: np.ndarray | list[np.ndarray],
     boundary: str = "camera",
@@ -124,11 +88,12 @@ def estimate_kernel(
     largest: int = SIZES[-1],
     gamma: float = 1.0,
     progress: Callable[[float], None] | None = None,
+    image_model: ImageModel | None = None,
 ) -> KernelEstimate:
     """Finds the blur that an image has, or that several images share.
 
     Of photographs the patches that tell most are looked at, see `informative_patches`, and of
-    colours only the luma.
+    colours only the luma. With an image model all pixels and colours are.
 
     Example:
         ```python
@@ -147,15 +112,20 @@ def estimate_kernel(
             blurred. About 2.2 for most cameras' files; 1 takes the values for light, as
             simulations do. The noise that is found is that of the light.
         progress: called with the fraction of the work that is done.
+        image_model: what sharp images of this class look like, framed as these are, such as
+            aligned faces; for the boundary "circular". It tells the shift of the blur, too, so
+            that the kernel's centre of mass stays where it was found.
 
     Raises:
-        ValueError: another boundary, rank or range, a gamma that is not positive, or images of
-            fewer than 32 pixels a side.
+        ValueError: another boundary, rank or range, a gamma that is not positive, images of
+            fewer than 32 pixels a side, or of another shape than the image model's.
     """
     if boundary not in BOUNDARIES:
         raise ValueError(f"Expected a boundary of {BOUNDARIES}. Received: {boundary!r}")
     check_positive("gamma", gamma)
     images = [to_light(image, gamma) for image in images_of(images)]
+    if image_model is not None:
+        image_model.check_measurements(images, boundary)
     least = min(extent for image in images for extent in image.shape[:2])
     if least < LEAST_SIDE:
         raise ValueError(
@@ -170,6 +140,8 @@ def estimate_kernel(
     if len(patches) == 0:
         return _no_blur(noise, "The image is flat or overexposed: nothing in it shows the blur.")
     measured = Measured.of(patches, circular, luma_noise)
+    if image_model is not None:
+        return _of_class(image_model, np.stack(images), measured, noise, largest, progress)
     few = Measured.a_few(patches, circular, luma_noise)
     plausible, gain, left = _search_sizes(
         measured, few, largest, progress or (lambda fraction: None)
@@ -187,6 +159,22 @@ def estimate_kernel(
     kernel = trimmed(kernel).astype(np.float32)
     plausible = np.stack(upon_the_first(plausible)).astype(np.float32)
     return KernelEstimate(kernel, float(noise), confidence, plausible=plausible)
+
+
+def _of_class(model, images, measured, noise, largest, progress):
+    """The `KernelEstimate` of images of a class that an image model knows."""
+    told = progress or (lambda fraction: None)
+    size = min(largest, CLASS_SIZE, _odd(min(model.shape[:2]) // 2))
+    kernel, gain = search_with_model(model, images, noise, size, told)
+    if radius_of(centred(kernel)) < LEAST_SPREAD:  # wherever the class says that it is
+        return _no_blur(noise, "The image is sharp: a blur that small is left as it is.")
+    if gain < CLEAR_GAIN:
+        return _no_blur(noise, "No blur explains the image clearly better than none.")
+    left = min(noise_beside_blur(measured, centred(kernel)), measured.noise)
+    noise = max(noise * left / measured.noise, ROUNDING_SIGMA)
+    kernel = trimmed(kernel).astype(np.float32)
+    confidence = float(np.clip(gain / TRUSTED_GAIN, 0.0, 1.0))
+    return KernelEstimate(kernel, float(noise), confidence, plausible=kernel[np.newaxis])
 
 
 def _search_sizes(measured, few, largest, progress):
