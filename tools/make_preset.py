@@ -65,7 +65,7 @@ def main():
     made = told | {"versions": versions()}
     write_json(output / CARD_FILE, card | made)  # last, as it makes the folder a preset
     size = sum(path.stat().st_size for path in output.iterdir())
-    print(f"{output}: {size / 2**20:.2f} MiB, the networks of step {told["step"]}.")
+    print(f"{output}: {size / 2**20:.2f} MiB, the networks of step {told['step']}.")
 
 
 if __name__ == "__main__":

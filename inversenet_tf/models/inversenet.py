@@ -154,7 +154,8 @@ class InverseNet(AdversarialModel):
         """What `call` returns; `inverter` and `denoiser` are functions of the networks' inputs."""
         measurements, told = parts_of(inputs)
         padded = to_signed(pad_to_multiple(measurements, self.multiple, self.boundary))
-        inverted = inverter(self._to_invert(padded, self._begin(measurements, told)))
+        beginnings = self._padded_together(self._begin(measurements, told))
+        inverted = inverter(self._to_invert(padded, beginnings))
         outputs = {"restored": inverted}
         if denoiser is not None:
             restored = denoiser(self._to_denoise(inverted, padded))
@@ -192,17 +193,20 @@ class InverseNet(AdversarialModel):
         return restore
 
     def _begin(self, measurements, told):
-        """The signed closed forms of a measurement in [0, 1], padded to what the networks want.
+        """The signed closed forms of a measurement in [0, 1]."""
+        if self.closed_form is None:
+            return []
+        return [to_signed(estimate) for estimate in self.closed_form(measurements, **told)]
+
+    def _padded_together(self, beginnings):
+        """The closed forms, joined along the channels and padded to what the networks want.
 
         They are solved for before any padding, as only the measurement itself is periodic.
         """
-        if self.closed_form is None:
+        if not beginnings:
             return []
-        multiple = self.multiple * self.scale
-        return [
-            to_signed(pad_to_multiple(estimate, multiple, self.boundary, self.scale))
-            for estimate in self.closed_form(measurements, **told)
-        ]
+        joined, multiple = tf.concat(beginnings, axis=-1), self.multiple * self.scale
+        return [pad_to_multiple(joined, multiple, self.boundary, self.scale)]
 
     def _to_invert(self, measurements, beginnings):
         """Section 3.1: "we initially apply the bicubic interpolation", where y is smaller."""

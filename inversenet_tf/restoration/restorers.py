@@ -433,9 +433,7 @@ class ModelRestorer(Restorer):
         self._plainly = model.frozen_restore()
         channels = model.measured_channels
         signature = [tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")]
-        compiled = functools.partial(
-            tf.function, self._plainly, autograph=model.needs_autograph
-        )
+        compiled = functools.partial(tf.function, self._plainly, autograph=model.needs_autograph)
         self._restore = compiled(input_signature=signature)
         self._restore_told = compiled(reduce_retracing=True)
         self._model = model
