@@ -51,13 +51,16 @@ def test_the_image_is_made_of_what_there_is():
     assert set(extras.split(",")) <= set(known)
 
 
-def test_the_image_runs_the_command_of_the_project(parse):  # noqa: F811
+def test_the_image_runs_the_command_of_the_project():
     assert json.loads(_told("ENTRYPOINT")[0]) == ["inversenet"]
-    commands = list(_documented())
-    assert {command[0] for command in commands} >= {"train", "export"}
-    for name, *arguments in commands:
-        assert name in COMMANDS
-        parse(name.replace("-", "_"), arguments)
+    assert {command[0] for command in _documented()} >= {"train", "export"}
+
+
+@pytest.mark.parametrize("command", _documented(), ids=" ".join)
+def test_a_command_of_the_manual_that_runs_the_image_parses(command, parse):  # noqa: F811
+    name, *arguments = command
+    assert name in COMMANDS
+    parse(name.replace("-", "_"), arguments)
 
 
 def test_the_page_is_told_of_the_model_that_is_served(services, parse):  # noqa: F811

@@ -139,9 +139,7 @@ def signatures_of(model, degradation=None):
     kernels = tf.TensorSpec((None, None, None), tf.float32, "kernels")
     noise_sigmas = tf.TensorSpec((None,), tf.float32, "noise_sigmas")
 
-    estimates = tf.function(
-        model.frozen_restore(), reduce_retracing=True, autograph=model.needs_autograph
-    )
+    estimates = tf.function(model.frozen_restore(), reduce_retracing=True, autograph=False)
 
     def restore(measurements):
         return {"restored": estimates(measurements)["restored"]}

@@ -19,7 +19,6 @@ from inversenet_tf.models.losses import discriminator_loss, generator_loss, squa
 from inversenet_tf.models.padding import crop_to, pad_to_multiple
 from inversenet_tf.shipped import preset_folder
 
-PACKAGE = __name__.partition(".")[0]
 NETWORKS = ("discriminator", "inverter", "denoiser")
 REFERENCE_ERROR = 0.05  # expected of the closed form, at which an image weighs 1 where scaled
 
@@ -122,16 +121,6 @@ class InverseNet(AdversarialModel):
         if self.closed_form is None:
             return kernel_use.NONE
         return kernel_use.REQUIRED if self.closed_form.kernel is None else kernel_use.OPTIONAL
-
-    @property
-    def needs_autograph(self):
-        """Whether a graph of the model may need Python's branches and loops translated.
-
-        Only those of a caller's own network can depend on tensors. To look for them in ours takes
-        as long as to trace the graph.
-        """
-        networks = self.networks.values()
-        return not all(type(network).__module__.startswith(f"{PACKAGE}.") for network in networks)
 
     def taken_for_sharp(self, measurements):
         """The input for measurements that are not blurred, where a kernel is required."""

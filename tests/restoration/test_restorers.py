@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -43,28 +42,6 @@ def test_the_first_small_image_is_restored_without_a_graph(model, monkeypatch):
     monkeypatch.setattr(restorers, "SMALL", 37 * 53 - 1)
     ModelRestorer(model).estimates(small)
     assert eagerly == [True, False, False]
-
-
-class DarkensWhatIsBright(keras.layers.Layer):
-    """A layer of the caller's own that branches on what it is given."""
-
-    def call(self, images):
-        if tf.reduce_mean(images) > 0.0:
-            images = images - 0.5
-        return images
-
-    def compute_output_shape(self, shape):
-        return shape
-
-
-def test_a_network_of_the_callers_own_may_branch_on_its_input():
-    inputs = keras.Input((None, None, 3))
-    model = InverseNet(keras.Model(inputs, DarkensWhatIsBright()(inputs)))
-    assert model.needs_autograph and not InverseNet(UNet(1)).needs_autograph
-    restorer = ModelRestorer(model)
-    for value, expected in ((0.8, 0.55), (0.8, 0.55), (0.3, 0.3)):  # the first without a graph
-        restored = restorer(np.full((8, 8, 3), value, np.float32))
-        np.testing.assert_allclose(restored, expected, atol=1e-6)
 
 
 def test_an_export_restores_as_the_model_does(model, tmp_path):
