@@ -1,5 +1,9 @@
 """What the conversions of an export to files of other runtimes share: checks before and after."""
 
+import contextlib
+import os
+import sys
+
 import numpy as np
 import tensorflow as tf
 
@@ -160,3 +164,18 @@ def told_of(saved_model, exported, **found):
         "versions": versions(),
         **found,
     }
+
+
+@contextlib.contextmanager
+def silenced():
+    """Keeps what C++ code writes to the standard error, past every logging level, from there."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)

@@ -4,12 +4,9 @@ The file takes any batch and any size, as the export does, and carries what it w
 inside, in the way of TensorFlow Lite's associated files: `unzip -p model.tflite metadata.json`.
 """
 
-import contextlib
 import functools
 import json
-import os
 import re
-import sys
 import tempfile
 import warnings
 import zipfile
@@ -23,6 +20,7 @@ from inversenet_tf.exporting.conversion import (
     check,
     check_new,
     metadata_of_export,
+    silenced,
     told_of,
 )
 from inversenet_tf.imaging.checks import check_choice
@@ -61,7 +59,7 @@ class LiteRestorer(Restorer):
     """
 
     def __init__(self, path: str | Path, threads: int | None = None):
-        with _silenced(), warnings.catch_warnings():
+        with silenced(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # points to ai_edge_litert
             interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=threads)
             interpreter.allocate_tensors()
@@ -170,7 +168,7 @@ def _converted(saved_model, signatures, quantize):
     if quantize == FLOAT16:
         converter.target_spec.supported_types = [tf.float16]
     try:
-        with _silenced():
+        with silenced():
             return converter.convert()
     except Exception as error:  # of a class that TensorFlow does not publish
         lacking = re.findall(r"^(?:TF Select|Custom) ops: (.+)$", str(error), re.MULTILINE)
@@ -207,18 +205,3 @@ def read_metadata_of(path: str | Path) -> dict:
     if not isinstance(metadata, dict):
         raise ValueError(f"Expected metadata in {path}. Received: {metadata!r}")
     return metadata
-
-
-@contextlib.contextmanager
-def _silenced():
-    """Keeps what C++ code writes to the standard error, past every logging level, from there."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(nowhere)
-        os.close(kept)

@@ -18,6 +18,7 @@ from inversenet_tf.exporting.conversion import (
     check,
     check_new,
     metadata_of_export,
+    silenced,
     told_of,
 )
 from inversenet_tf.imaging.files.atomic import written_aside
@@ -136,9 +137,10 @@ def convert_to_onnx(
             bytes={"export": bytes_of(saved_model), "converted": len(content)},
             check=check(OnnxRestorer(partial), saved_model, exported, data=data),
         )
-        model.metadata_props.add(key=METADATA, value=json.dumps(metadata))
+        told = json.dumps(metadata)
+        model.metadata_props.add(key=METADATA, value=told)
         partial.write_bytes(model.SerializeToString())
-    return metadata
+    return json.loads(told)
 
 
 def _check_convertible(saved_model):
@@ -169,13 +171,14 @@ def converted(saved_model):
         zip(outputs, sorted(signature.structured_outputs), strict=True)
     )
     try:
-        model, _ = tf2onnx.convert.from_graph_def(
-            graph,
-            input_names=inputs,
-            output_names=outputs,
-            opset=OPSET,
-            tensors_to_rename=names,
-        )
+        with silenced():
+            model, _ = tf2onnx.convert.from_graph_def(
+                graph,
+                input_names=inputs,
+                output_names=outputs,
+                opset=OPSET,
+                tensors_to_rename=names,
+            )
     except Exception as error:  # of many classes
         raise ValueError(
             f"Expected a network that tf2onnx converts. Received: {one_line(error)}"
