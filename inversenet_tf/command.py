@@ -18,7 +18,7 @@ COMMANDS = {
     "calibrate": "From measurements to their blur and a network for it.",
     "export": "Write a trained run as a SavedModel for TensorFlow Serving.",
     "verify": "Compare an export with its run, in a fresh process.",
-    "convert": "Convert an export to a LiteRT (TensorFlow Lite) file.",
+    "convert": "Convert an export to a file of LiteRT or ONNX.",
     "client": "Restore photographs with a model that a server serves.",
     "invert": "Recover images and an unknown operator from measurements.",
     "prepare": "Pack a folder of images into a few large files for training.",

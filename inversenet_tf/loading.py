@@ -8,17 +8,18 @@ from inversenet_tf.restoration import closed_form
 from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer, Restorer
 from inversenet_tf.shipped import preset_or_path, presets
 
-LITERT_SUFFIX = ".tflite"
+LITERT_SUFFIX, ONNX_SUFFIX = ".tflite", ".onnx"
 
 
 def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Restorer:
     """Loads a trained model for use.
 
     Args:
-        where: a work directory of `train`; an export, or its directory of versions; a LiteRT file
-            that ends in `.tflite`; or a served model as "http://host:8501/MODEL" (https, or
-            grpc://host:8500/MODEL); or the name of a preset, one of `presets()`; or "closed_form",
-            which needs no training, for photographs whose blur is told.
+        where: a work directory of `train`; an export, or its directory of versions; a file of
+            `convert` that ends in `.tflite` (LiteRT) or `.onnx`; or a served model as
+            "http://host:8501/MODEL" (https, or grpc://host:8500/MODEL); or the name of a preset,
+            one of `presets()`; or "closed_form", which needs no training, for photographs whose
+            blur is told.
         which: of a work directory, the checkpoint: "best" by validation PSNR, or "last".
         trusted: of an export, whether its graphs may do more than compute: it is a program, and one
             of others may be refused, see `serving.operations`.
@@ -40,6 +41,11 @@ def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Re
         from inversenet_tf.exporting.lite import LiteRestorer  # with the converter's needs
 
         return LiteRestorer(path)
+    if path.suffix == ONNX_SUFFIX and path.is_file():
+        check_utf8(path)
+        from inversenet_tf.exporting.onnx import OnnxRestorer  # with the converter's needs
+
+        return OnnxRestorer(path)
     if (path / "config.json").is_file():
         # An export does without the networks.
         from inversenet_tf.trained_run import kept_bytes_per_pixel, kept_degradation, load_trained
@@ -50,7 +56,7 @@ def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Re
     if path.is_dir():
         return ExportedRestorer(path, trusted)
     raise ValueError(
-        "Expected a work directory, an export, a .tflite file, a served model as "
+        "Expected a work directory, an export, a .tflite file or an .onnx file, a served model as "
         f"http://host:8501/MODEL, or one of {', '.join(presets())} and {closed_form.NAME}. "
         f"Received: {where}"
     )

@@ -14,12 +14,13 @@ from inversenet_tf import shipped
 from inversenet_tf.imaging.baselines.lmmse import lmmse
 from inversenet_tf.imaging.config import OperatorConfig
 from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
-from inversenet_tf.imaging.files.images import from_integers, to_uint8
+from inversenet_tf.imaging.files.pixels import from_integers, to_uint8
 from inversenet_tf.imaging.physics.kernels import camera_shake
 from inversenet_tf.imaging.physics.noise import round_to_8_bits
 from inversenet_tf.imaging.physics.operators import build_operator, within_frame
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.presets import WEIGHTS_FILE, load_preset, write_weights
+from inversenet_tf.restoration.restorers import spec_of
 from inversenet_tf.restoration.tiling import restore_pixels
 
 MOST_BYTES = 12 * 2**20
@@ -47,6 +48,14 @@ def test_a_card_tells_what_its_preset_is_and_how_it_was_made(name):
     assert all(entry["licence"] and entry["author"] for entry in card["data"])
     page = Path(programs.ROOT, "docs", "presets.md").read_text()
     assert f"## `{name}`" in page and card["command"].split()[1] in page
+
+
+def test_a_card_tells_the_memory_that_a_pixel_takes():
+    """So that no graph is traced for it before a photograph is restored."""
+    model, _, _ = load_preset(shipped.preset_folder("any_blur"))
+    told = inv.load("any_blur").spec
+    assert told.bytes_per_pixel == pytest.approx(spec_of(model).bytes_per_pixel, rel=0.01)
+    assert told == spec_of(model, told.bytes_per_pixel)
 
 
 def test_together_they_are_small():

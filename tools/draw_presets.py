@@ -16,7 +16,7 @@ from PIL import Image
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.imaging.config import OperatorConfig
 from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
-from inversenet_tf.imaging.files.images import from_integers, to_uint8
+from inversenet_tf.imaging.files.pixels import from_integers, to_uint8
 from inversenet_tf.imaging.physics.kernels import camera_shake
 from inversenet_tf.imaging.physics.noise import round_to_8_bits
 from inversenet_tf.imaging.physics.operators import build_operator, within_frame

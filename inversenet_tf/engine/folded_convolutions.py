@@ -31,7 +31,7 @@ class FoldedConvolution:
         keep = tf.constant if differentiable else np.asarray
         kernel, bias = (values.astype(dtype) for values in self._with_norm(layer, norm))
         self._kernel, self._bias = keep(kernel), keep(bias)
-        if self._is_plain():
+        if self._is_plain() and (self._transposed or differentiable):
             self._block_kernel = keep(block_kernel(kernel, self._stride).astype(dtype))
 
     def _with_norm(self, layer, norm):
@@ -196,7 +196,7 @@ def transposed_by_blocks(features, kernel, stride, bias=None):
     """
     blocks = BLOCKS[stride]
     around = [[0, 0], *[[blocks.before, blocks.after]] * 2, [0, 0]]
-    values = tf.nn.conv2d(tf.pad(features, around), kernel, blocks.block // stride, "VALID")
+    values = tf.nn.conv2d(features, kernel, blocks.block // stride, around)
     if bias is not None:
         values = tf.nn.bias_add(values, tf.tile(bias, [blocks.block**2]))
     values = tf.nn.depth_to_space(values, blocks.block)
@@ -211,10 +211,10 @@ def block_kernel(kernel, stride):
     """
     blocks = BLOCKS[stride]
     few, channels = kernel.shape[2:]
-    m, v, row = np.ogrid[: blocks.reach, : blocks.block, :SIZE]
-    chosen = row == v - blocks.outside + stride * (blocks.before - m) + 1
-    chosen = chosen.astype(np.float64)
-    placed = np.einsum(
-        "mvr,nwc,rcoi->mnivwo", chosen, chosen, np.asarray(kernel, np.float64), optimize=True
-    )
+    m, v = np.ogrid[: blocks.reach, : blocks.block]
+    rows = v - blocks.outside + stride * (blocks.before - m) + 1
+    rows = np.where((rows >= 0) & (rows < SIZE), rows, SIZE)  # of the zeros behind the kernel
+    padded = np.pad(np.asarray(kernel), [[0, 1], [0, 1], [0, 0], [0, 0]])
+    placed = padded[rows[:, None, :, None], rows[None, :, None, :]]  # m, n, v, w, few, channels
+    placed = placed.transpose(0, 1, 5, 2, 3, 4)
     return placed.reshape(blocks.reach, blocks.reach, channels, blocks.block**2 * few)

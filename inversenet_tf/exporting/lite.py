@@ -4,12 +4,9 @@ The file takes any batch and any size, as the export does, and carries what it w
 inside, in the way of TensorFlow Lite's associated files: `unzip -p model.tflite metadata.json`.
 """
 
-import contextlib
 import functools
 import json
-import os
 import re
-import sys
 import tempfile
 import warnings
 import zipfile
@@ -18,22 +15,18 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from inversenet_tf.config import Config
-from inversenet_tf.data import open_held_out
-from inversenet_tf.engine.workdir import versions
-from inversenet_tf.exporting.verification import (
-    SIZES,
-    StandIn,
-    measured_examples,
-    of_size,
-    operator_for_examples,
+from inversenet_tf.exporting.conversion import (
+    bytes_of,
+    check,
+    check_new,
+    metadata_of_export,
+    silenced,
+    told_of,
 )
 from inversenet_tf.imaging.checks import check_choice
-from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.paths import check_utf8, taken_literally
-from inversenet_tf.imaging.metrics import MetricProfile, psnr
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import (
     INTERMEDIATE,
@@ -41,7 +34,6 @@ from inversenet_tf.restoration.restorers import (
     degradation_from,
     spec_from,
 )
-from inversenet_tf.serving.fresh_process import VerificationFailed
 from inversenet_tf.serving.operations import check_operations
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, latest_version, read_metadata
 
@@ -50,12 +42,6 @@ DYNAMIC_RANGE = "dynamic_range"
 FLOAT16 = "float16"
 QUANTIZATIONS = (NONE, FLOAT16, DYNAMIC_RANGE)
 METADATA_FILE = "metadata.json"  # inside the .tflite
-TOLERANCE = 1e-4  # of the largest difference without quantisation; sums of another order: 1e-5
-# Of the quantised file's output against the export's, in dB, on each image. What is right loses
-# little: 39 dB or more with four networks of two cores' minutes.
-LEAST_PSNR = 30.0
-BATCH = 3  # of one of the comparisons; the others are of single images
-UNROUNDED = MetricProfile(rounding=False)
 
 
 class LiteRestorer(Restorer):
@@ -73,7 +59,7 @@ class LiteRestorer(Restorer):
     """
 
     def __init__(self, path: str | Path, threads: int | None = None):
-        with _silenced(), warnings.catch_warnings():
+        with silenced(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # points to ai_edge_litert
             interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=threads)
             interpreter.allocate_tensors()
@@ -132,47 +118,26 @@ def convert(
     """
     check_choice("quantize", quantize, QUANTIZATIONS)
     output = check_utf8(output)
-    _check_new(output, overwrite)
+    check_new(output, overwrite)
     saved_model = latest_version(directory)
-    exported = _metadata_of_export(saved_model)
+    exported = metadata_of_export(saved_model)
     if not trusted:
         check_operations(saved_model)
     content = converted(saved_model, quantize)
     with written_aside(output) as partial:
-        _check_new(output, overwrite)  # another process may have written it meanwhile
+        check_new(output, overwrite)  # another process may have written it meanwhile
         partial.write_bytes(content)
-        metadata = {name: exported[name] for name in ("model", "task", "images", "checkpoint")} | {
-            "degradation": exported.get("degradation"),
-            "export": {"version": saved_model.name, "versions": exported["versions"]},
-            "quantization": quantize,
-            "bytes": {"export": _bytes_of(saved_model), "converted": len(content)},
-            "check": check(
-                LiteRestorer(partial), saved_model, exported, quantize=quantize, data=data
-            ),
-            "versions": versions(),
-        }
+        found = check(
+            LiteRestorer(partial), saved_model, exported, is_exact=quantize == NONE, data=data
+        )
+        metadata = told_of(
+            saved_model,
+            exported,
+            quantization=quantize,
+            bytes={"export": bytes_of(saved_model), "converted": len(content)},
+            check=found,
+        )
         _append_metadata(partial, metadata)
-    return metadata
-
-
-def _check_new(output, overwrite):
-    if output.is_dir() or (output.exists() and not overwrite):
-        raise ValueError(f"Expected a new file (or --overwrite). Received: {output}, which exists.")
-
-
-def _metadata_of_export(saved_model):
-    """Its metadata, if it is one that can be converted."""
-    metadata = read_metadata(saved_model)
-    if not {"images", "config", "precision"} <= metadata.keys():
-        raise ValueError(
-            f"Expected the export of an InverseNet's run in {saved_model}. Received: one of a "
-            f"{metadata.get('model')} of which less is told."
-        )
-    if metadata["precision"] != "float32":
-        raise ValueError(
-            f"Expected an export of float32, as LiteRT computes: export the run with "
-            f"--precision=float32. Received: {metadata['precision']}"
-        )
     return metadata
 
 
@@ -203,7 +168,7 @@ def _converted(saved_model, signatures, quantize):
     if quantize == FLOAT16:
         converter.target_spec.supported_types = [tf.float16]
     try:
-        with _silenced():
+        with silenced():
             return converter.convert()
     except Exception as error:  # of a class that TensorFlow does not publish
         lacking = re.findall(r"^(?:TF Select|Custom) ops: (.+)$", str(error), re.MULTILINE)
@@ -213,91 +178,6 @@ def _converted(saved_model, signatures, quantize):
             f"Expected a network of LiteRT's builtin operations. Received: one that also needs "
             f"{', '.join(lacking)}"
         ) from error
-
-
-def check(restorer, saved_model, metadata, *, quantize=NONE, data=None):
-    """Compares a `LiteRestorer` with the export it was made of, on held-out images.
-
-    That is on the examples as they are, on one of them mirrored or cropped to all of `SIZES`, and
-    on one batch. PSNR against the true images is the mean over the examples; None where the run was
-    trained with an operator of the caller's own.
-
-    Returns:
-        A dict of what was compared and found.
-
-    Raises:
-        ValueError: images that cannot be used.
-        VerificationFailed: without quantisation, a difference above `TOLERANCE`; with it, an image
-            of less than `LEAST_PSNR` against the export's.
-    """
-    config = config_from_dict(Config, metadata["config"])
-    operator = operator_for_examples(config)
-    source = open_held_out(data or config.data.validation, operator, config)
-    examples = measured_examples(source, operator, config)
-    with taken_literally(saved_model) as literal:
-        exported = tf.saved_model.load(str(literal))
-    serve = exported.signatures[SERVING_DEFAULT]
-    both = (
-        restorer.estimates,
-        lambda y: {"restored": serve(measurements=tf.constant(y))["restored"]},
-    )
-    measurements = [measurement[np.newaxis] for measurement, _ in examples]
-    measurements += _of_all_sizes(examples, metadata["images"]["scale"])
-    compared = [[np.asarray(method(y)["restored"]) for method in both] for y in measurements]
-    against_export = [psnr(*pair, UNROUNDED).numpy().min() for pair in compared]
-    truths = [image[np.newaxis] for _, image in examples]
-    # An operator that no file holds leaves no measurements whose restoration could be scored.
-    is_known = source.paired or type(operator) is not StandIn
-    result = {
-        "largest_difference": max(float(np.abs(a - b).max()) for a, b in compared),
-        "least_psnr_against_export": float(min(against_export)),
-        "psnr": {
-            name: _mean_psnr([pair[place] for pair in compared], truths, config.metrics)
-            for place, name in enumerate(("converted", "export"))
-        }
-        if is_known
-        else None,
-        "image_sides": SIZES,
-        "batches": [1, BATCH],
-        "metrics": config.metrics.stamp(),
-        "data": {"source": source.spec, "images": source.names[: len(examples)]},
-    }
-    _classifier(result, quantize)
-    return result
-
-
-def _of_all_sizes(examples, scale):
-    """Measurements [batch, height, width, channels]: one image of each size, and one batch."""
-    measurements = [measurement for measurement, _ in examples]
-    batches = [of_size(measurements[0], size, scale)[np.newaxis] for size in SIZES]
-    several = [measurements[index % len(measurements)] for index in range(BATCH)]
-    return [*batches, np.stack([of_size(each, SIZES[0], scale) for each in several])]
-
-
-def _mean_psnr(restored, truths, profile):
-    """Over the examples, which are the first of what was restored."""
-    pairs = zip(restored, truths, strict=False)
-    return float(np.mean([psnr(*pair, profile).numpy() for pair in pairs]))
-
-
-def _classifier(result, quantize):
-    largest, least = result["largest_difference"], result["least_psnr_against_export"]
-    if quantize == NONE and not largest <= TOLERANCE:
-        raise VerificationFailed(
-            f"Expected the converted model to differ from the export by at most {TOLERANCE:g}. "
-            f"Received: {largest:g}"
-        )
-    if not least >= LEAST_PSNR:
-        raise VerificationFailed(
-            f"Expected the converted model to give the export's images at {LEAST_PSNR:g} dB or "
-            f"more. Received: {least:.1f} dB"
-        )
-
-
-def _bytes_of(directory):
-    """The size of all files of a SavedModel that are needed to run it."""
-    files = [directory / "saved_model.pb", *(directory / "variables").iterdir()]
-    return sum(file.stat().st_size for file in files)
 
 
 def _append_metadata(path, metadata):
@@ -325,18 +205,3 @@ def read_metadata_of(path: str | Path) -> dict:
     if not isinstance(metadata, dict):
         raise ValueError(f"Expected metadata in {path}. Received: {metadata!r}")
     return metadata
-
-
-@contextlib.contextmanager
-def _silenced():
-    """Keeps what C++ code writes to the standard error, past every logging level, from there."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(nowhere)
-        os.close(kept)

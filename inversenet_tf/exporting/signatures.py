@@ -84,7 +84,7 @@ class _Answers:
     def __init__(self, model):
         self._channels, self._scale = model.measured_channels, model.scale
         self._estimates = tf.function(
-            model.frozen_restore(), reduce_retracing=True, autograph=model.needs_autograph
+            model.frozen_restore(), reduce_retracing=True, autograph=False
         )
 
     def restore(self, measurements):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 from inversenet_tf.imaging.physics.solvers import (
     ASSUMED_NOISE,
-    expected_error,
+    estimates_and_error,
     solve_at,
     solve_without_border,
     unseen,
@@ -39,8 +39,9 @@ class ClosedForm(keras.layers.Layer):
         spectrum: a `Spectrum` of the images, or its fields as a dict.
         scale, phase, to_gray: as for `solve`.
         boundary: "circular", or "reflect", where nothing is taken for known beyond the frame.
-        scaled: whether what follows is in units of the error that the first estimate is expected
-            to leave, see `_error`. So one network serves strong noise and almost none.
+        scaled: whether what follows is in units of the error that the first estimate is expected to
+            leave, see `_with_border`. So one network serves strong noise and almost none. For
+            measurements that are neither smaller nor gray.
         noise_map: whether a map of the noise level follows the estimates, as for a network that
             was trained for several; None: where there is no kernel.
 
@@ -83,31 +84,29 @@ class ClosedForm(keras.layers.Layer):
         kernel = tf.constant(self.kernel) if kernels is None else kernels
         if kernels is not None and len(kernels.shape) == 3:
             kernel = kernels[..., tf.newaxis]
-        if self.boundary == "circular" or self.scale > 1:
-            settings = {"scale": self.scale, "phase": self.phase, "to_gray": self.to_gray}
-            estimates = solve_at(measurements, kernel, variance, self.spectrum, FACTORS, **settings)
-        else:
-            estimates = solve_without_border(measurements, kernel, variance, self.spectrum, FACTORS)
+        arguments = measurements, kernel, variance, self.spectrum, FACTORS
+        settings = {"scale": self.scale, "phase": self.phase, "to_gray": self.to_gray}
         if self.scaled:
-            error = self._error(kernel, FACTORS[0] * variance, measurements)
-            estimates = _in_units_of(error, estimates)
+            estimates, error = estimates_and_error(*arguments, boundary=self.boundary, **settings)
+            estimates = _in_units_of(self._with_border(error, kernel, measurements), estimates)
+        elif self.boundary == "circular" or self.scale > 1:
+            estimates = solve_at(*arguments, **settings)
+        else:
+            estimates = solve_without_border(*arguments)
         if self.noise_map:
             estimates.append(_noise_map(measurements, variance))
         return estimates
 
-    def _error(self, kernel, variance, measurements):
+    def _with_border(self, error, kernel, measurements):
         """What is expected of the first estimate, [1 or batch, 1 or height, 1 or width, 1].
 
         Where the frame is all that is known, a pixel whose light falls beyond it is known less.
         """
-        size = tf.shape(measurements)[1:3] * self.scale
-        spectrum = self.spectrum.for_channels(3 if self.to_gray else measurements.shape[-1])
-        settings = {"scale": self.scale, "phase": self.phase, "to_gray": self.to_gray}
-        error = expected_error(kernel, variance, spectrum, size, **settings)
         error = tf.reshape(error, [-1, 1, 1, 1])
         if self.boundary == "circular" or self.scale > 1:
             return error
-        return tf.sqrt(tf.square(error) + tf.square(UNSEEN_ERROR * unseen(kernel, size)))
+        beyond = unseen(kernel, tf.shape(measurements)[1:3])
+        return tf.sqrt(tf.square(error) + tf.square(UNSEEN_ERROR * beyond))
 
     def get_config(self):
         return super().get_config() | {
@@ -130,7 +129,8 @@ def _in_units_of(error, estimates):
     """
     first, *others = estimates
     reach = tf.zeros_like(first[..., :1]) + REACH * error
-    return [first, reach, *(0.5 + 0.5 * (other - first) / error for other in others)]
+    half = 0.5 / error
+    return [first, reach, *(0.5 + half * (other - first) for other in others)]
 
 
 def _noise_map(measurements, variance):

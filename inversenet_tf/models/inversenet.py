@@ -19,7 +19,6 @@ from inversenet_tf.models.losses import discriminator_loss, generator_loss, squa
 from inversenet_tf.models.padding import crop_to, pad_to_multiple
 from inversenet_tf.shipped import preset_folder
 
-PACKAGE = __name__.partition(".")[0]
 NETWORKS = ("discriminator", "inverter", "denoiser")
 REFERENCE_ERROR = 0.05  # expected of the closed form, at which an image weighs 1 where scaled
 
@@ -130,16 +129,6 @@ class InverseNet(AdversarialModel):
             return kernel_use.NONE
         return kernel_use.REQUIRED if self.closed_form.kernel is None else kernel_use.OPTIONAL
 
-    @property
-    def needs_autograph(self):
-        """Whether a graph of the model may need Python's branches and loops translated.
-
-        Only those of a caller's own network can depend on tensors. To look for them in ours takes
-        as long as to trace the graph.
-        """
-        networks = self.networks.values()
-        return not all(type(network).__module__.startswith(f"{PACKAGE}.") for network in networks)
-
     def taken_for_sharp(self, measurements):
         """The input for measurements that are not blurred, where a kernel is required."""
         if self.kernel_use != kernel_use.REQUIRED:
@@ -161,7 +150,8 @@ class InverseNet(AdversarialModel):
         """What `call` returns; `inverter` and `denoiser` are functions of the networks' inputs."""
         measurements, told = parts_of(inputs)
         padded = to_signed(pad_to_multiple(measurements, self.multiple, self.boundary))
-        inverted = inverter(self._to_invert(padded, self._begin(measurements, told)))
+        beginnings = self._padded_together(self._begin(measurements, told))
+        inverted = inverter(self._to_invert(padded, beginnings))
         outputs = {"restored": inverted}
         if denoiser is not None:
             restored = denoiser(self._to_denoise(inverted, padded, inputs))
@@ -199,17 +189,20 @@ class InverseNet(AdversarialModel):
         return restore
 
     def _begin(self, measurements, told):
-        """The signed closed forms of a measurement in [0, 1], padded to what the networks want.
+        """The signed closed forms of a measurement in [0, 1]."""
+        if self.closed_form is None:
+            return []
+        return [to_signed(estimate) for estimate in self.closed_form(measurements, **told)]
+
+    def _padded_together(self, beginnings):
+        """The closed forms, joined along the channels and padded to what the networks want.
 
         They are solved for before any padding, as only the measurement itself is periodic.
         """
-        if self.closed_form is None:
+        if not beginnings:
             return []
-        multiple = self.multiple * self.scale
-        return [
-            to_signed(pad_to_multiple(estimate, multiple, self.boundary, self.scale))
-            for estimate in self.closed_form(measurements, **told)
-        ]
+        joined, multiple = tf.concat(beginnings, axis=-1), self.multiple * self.scale
+        return [pad_to_multiple(joined, multiple, self.boundary, self.scale)]
 
     def _to_invert(self, measurements, beginnings):
         """Section 3.1: "we initially apply the bicubic interpolation", where y is smaller."""

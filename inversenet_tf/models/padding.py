@@ -28,9 +28,19 @@ def pad_to_multiple(images, multiple, boundary="circular", scale=1):
     for axis in (1, 2):
         if images.shape[axis] is not None and images.shape[axis] % multiple == 0:
             continue
-        positions = padded_positions(tf.shape(images)[axis], multiple, boundary, scale)
-        images = tf.gather(images, positions, axis=axis)
+        size = tf.shape(images)[axis]
+        positions = padded_positions(size, multiple, boundary, scale)
+        before = _before(tf.shape(positions)[0] - size, scale)
+        # What is there already is copied, which costs less than to gather it.
+        beyond = positions[:before], positions[before + size :]
+        first, last = (tf.gather(images, places, axis=axis) for places in beyond)
+        images = tf.concat([first, images, last], axis=axis)
     return images
+
+
+def _before(extra, scale):
+    """How many of the pixels that are added stand before the image."""
+    return extra // scale // 2 * scale
 
 
 def padded_positions(size, multiple, boundary, scale=1):
@@ -41,7 +51,7 @@ def padded_positions(size, multiple, boundary, scale=1):
         multiple, boundary, scale: as for `pad_to_multiple`.
     """
     extra = (multiple - size % multiple) % multiple  # as `folded`, without negative remainders
-    return folded(tf.range(size + extra) - extra // scale // 2 * scale, size, boundary)
+    return folded(tf.range(size + extra) - _before(extra, scale), size, boundary)
 
 
 def crop_to(images, size, scale=1):

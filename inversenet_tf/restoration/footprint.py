@@ -13,7 +13,7 @@ SCRATCH = 3.25
 TRACED_SIDE = 256  # large enough that what does not grow with the image is small beside it
 
 
-def peak_bytes_per_pixel(function, channels, multiple=1, autograph=True):
+def peak_bytes_per_pixel(function, channels, multiple=1):
     """The most bytes of tensors that are alive at once, per pixel of the input.
 
     Each tensor lives from the operation that makes it to the last one that reads it, the operations
@@ -21,14 +21,14 @@ def peak_bytes_per_pixel(function, channels, multiple=1, autograph=True):
     are not in it: see `SCRATCH`.
 
     Args:
-        function: from float32 images [1, height, width, channels] to tensors; without loops.
+        function: from float32 images [1, height, width, channels] to tensors; without loops and
+            branches.
         channels: of the images.
         multiple: what their sides must be a multiple of.
-        autograph: whether the function's Python may branch on tensors.
     """
     side = -(-TRACED_SIDE // multiple) * multiple
     spec = tf.TensorSpec((1, side, side, channels), tf.float32)
-    graph = tf.function(function, autograph=autograph).get_concrete_function(spec).graph
+    graph = tf.function(function, autograph=False).get_concrete_function(spec).graph
     operations = graph.get_operations()
     last_read = {
         tensor.ref(): index

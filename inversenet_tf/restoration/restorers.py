@@ -98,10 +98,7 @@ def _bytes_per_pixel_of(model):
     def restore(measurements):
         return estimates(model.taken_for_sharp(measurements))
 
-    peak = peak_bytes_per_pixel(
-        restore, model.measured_channels, model.multiple, autograph=model.needs_autograph
-    )
-    return SCRATCH * peak
+    return SCRATCH * peak_bytes_per_pixel(restore, model.measured_channels, model.multiple)
 
 
 def spec_from(metadata):
@@ -435,7 +432,8 @@ class ModelRestorer(Restorer):
         self._plainly = model.frozen_restore()
         channels = model.measured_channels
         signature = [tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")]
-        compiled = functools.partial(tf.function, self._plainly, autograph=model.needs_autograph)
+        # Keras calls no layer through autograph, which takes as long as to trace the graph.
+        compiled = functools.partial(tf.function, self._plainly, autograph=False)
         self._restore = compiled(input_signature=signature)
         self._restore_told = compiled(reduce_retracing=True)
         self._model = model

@@ -8,7 +8,8 @@ import numpy as np
 from absl import logging
 from tqdm import tqdm
 
-from inversenet_tf.imaging.files.images import ImageReadError, list_images, read_image
+from inversenet_tf.imaging.files.images import ImageReadError, read_image
+from inversenet_tf.imaging.files.listing import list_images
 from inversenet_tf.imaging.files.photographs import Photograph, read_photograph
 from inversenet_tf.imaging.physics.degradation import Fit
 from inversenet_tf.imaging.physics.image_model import ImageModel, check_boundary

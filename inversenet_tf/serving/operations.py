@@ -66,15 +66,7 @@ def check_operations(saved_model):
     Args:
         saved_model: its directory.
     """
-    from tensorflow.core.protobuf import saved_model_pb2
-
-    path = Path(saved_model) / SAVED_MODEL_FILE
-    check_fits(4 * path.stat().st_size, str(path))
-    try:
-        content = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-    except Exception as error:  # of a class that protobuf does not publish
-        raise ValueError(f"Expected a SavedModel in {saved_model}. Received: {error}") from error
-    others = {name for graph in content.meta_graphs for name in _others(graph)}
+    others = {name for graph in _graphs_of(saved_model) for name in _others(graph)}
     if others:
         more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
         raise ValueError(
@@ -82,6 +74,27 @@ def check_operations(saved_model):
             f"{', '.join(sorted(others)[:SHOWN])}{more}. An export is a program: run one of which "
             "you trust the origin with --trust_export (trusted=True from Python)."
         )
+
+
+def operations_of(saved_model: str | Path) -> set[str]:
+    """The names of all operations in a SavedModel's graphs, which is read as data, too."""
+    return {
+        node.op
+        for graph in _graphs_of(saved_model)
+        for part in (graph.graph_def.node, *(f.node_def for f in graph.graph_def.library.function))
+        for node in part
+    }
+
+
+def _graphs_of(saved_model):
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    path = Path(saved_model) / SAVED_MODEL_FILE
+    check_fits(4 * path.stat().st_size, str(path))
+    try:
+        return saved_model_pb2.SavedModel.FromString(path.read_bytes()).meta_graphs
+    except Exception as error:  # of a class that protobuf does not publish
+        raise ValueError(f"Expected a SavedModel in {saved_model}. Received: {error}") from error
 
 
 def _others(graph):

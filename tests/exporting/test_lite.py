@@ -6,7 +6,7 @@ import tensorflow as tf
 from programs import run
 
 from inversenet_tf.config import Config
-from inversenet_tf.exporting import lite
+from inversenet_tf.exporting import conversion, lite
 from inversenet_tf.exporting.inversenet import export_model
 from inversenet_tf.exporting.lite import LiteRestorer, convert, read_metadata_of
 from inversenet_tf.models.build import build_model
@@ -19,7 +19,7 @@ SIZES = [(1, 37, 53, 3), (3, 64, 64, 3), (1, 1, 5, 3), (1, 130, 96, 3), (2, 37, 
 def small_sizes():
     """For time; the program, in a process of its own, compares all."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lite, "SIZES", ((37, 53), (64, 64), (130, 96)))
+        patch.setattr(conversion, "SIZES", ((37, 53), (64, 64), (130, 96)))
         yield
 
 
@@ -184,10 +184,10 @@ def test_other_precisions_and_other_exports_are_refused(model, config, tmp_path)
 
 def test_what_differs_too_much_does_not_appear(exported, converted_before, tmp_path, monkeypatch):
     output = tmp_path / "model.tflite"
-    monkeypatch.setattr(lite, "TOLERANCE", 1e-12)
+    monkeypatch.setattr(conversion, "TOLERANCE", 1e-12)
     with pytest.raises(VerificationFailed, match="at most 1e-12. Received: "):
         convert(exported, output)
-    monkeypatch.setattr(lite, "LEAST_PSNR", 150.0)
+    monkeypatch.setattr(conversion, "LEAST_PSNR", 150.0)
     with pytest.raises(VerificationFailed, match="150 dB or more. Received: "):
         convert(exported, output, "dynamic_range")
     assert not list(tmp_path.iterdir())

@@ -8,7 +8,7 @@ from inversenet_tf.config import Config
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 from inversenet_tf.imaging.physics.operators import build_operator
-from inversenet_tf.imaging.physics.solvers import expected_error, unseen
+from inversenet_tf.imaging.physics.solvers import expected_error, period_of, unseen
 from inversenet_tf.imaging.physics.spectra import Spectrum
 from inversenet_tf.models.build import build_model
 from inversenet_tf.models.closed_form import FACTORS, REACH, UNSEEN_ERROR, ClosedForm
@@ -122,7 +122,8 @@ def test_where_scaled_what_follows_is_in_units_of_the_expected_error(images, bou
     first, reach, *others, noise = ClosedForm(boundary=boundary, scaled=True)(images, *told(images))
     size = tf.shape(images)[1:3]
     variance = FACTORS[0] * (ROUNDING_VARIANCE + SIGMAS**2)
-    error = expected_error(linear_motion(5), variance, Spectrum().for_channels(3), size).numpy()
+    period = size if boundary == "circular" else period_of(linear_motion(5), size)
+    error = expected_error(linear_motion(5), variance, Spectrum().for_channels(3), period).numpy()
     expected = np.broadcast_to(error[:, None, None, None], (2, *images.shape[1:3], 1))
     if boundary == "reflect":
         border = UNSEEN_ERROR * unseen(linear_motion(5), size).numpy()

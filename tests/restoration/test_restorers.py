@@ -6,6 +6,7 @@ from inversenet_tf.exporting.inversenet import export_model
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.unet import UNet
+from inversenet_tf.restoration import restorers
 from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer
 from inversenet_tf.serving.saved_models import write_version
 
@@ -23,6 +24,24 @@ def test_any_size_is_restored_to_its_size(model):
         assert outputs["restored"].shape == shape
         expected = np.clip(model(measurements)["restored"], 0, 1)
         np.testing.assert_allclose(outputs["restored"], expected, atol=1e-5)
+
+
+def test_the_first_small_image_is_restored_without_a_graph(model, monkeypatch):
+    eagerly, restore = [], model.frozen_restore()
+
+    def recorded(inputs):
+        eagerly.append(tf.executing_eagerly())
+        return restore(inputs)
+
+    monkeypatch.setattr(model, "frozen_restore", lambda: recorded)
+    small = np.random.default_rng(0).random((1, 37, 53, 3)).astype(np.float32)
+    restorer = ModelRestorer(model)
+    first, second = (restorer.estimates(small)["restored"] for _ in range(2))
+    assert eagerly == [True, False]
+    np.testing.assert_allclose(first, second, atol=1e-5)
+    monkeypatch.setattr(restorers, "SMALL", 37 * 53 - 1)
+    ModelRestorer(model).estimates(small)
+    assert eagerly == [True, False, False]
 
 
 def test_an_export_restores_as_the_model_does(model, tmp_path):

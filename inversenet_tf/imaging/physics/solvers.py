@@ -8,11 +8,16 @@ With a circular boundary a blur is diagonal in the Fourier domain, its downsampl
 aliases, and the mean over the channels adds channels; so the inverse is a division.
 """
 
-import itertools
-
 import numpy as np
 import tensorflow as tf
 
+from inversenet_tf.imaging.physics.deconvolution import (
+    Deconvolution,
+    centred,
+    channels_first,
+    channels_last,
+    good_size,
+)
 from inversenet_tf.imaging.physics.operators import folded
 from inversenet_tf.imaging.physics.spectra import Spectrum
 
@@ -73,6 +78,8 @@ def solve_at(
     Returns:
         An estimate for each factor.
     """
+    if scale == 1 and not to_gray:
+        return _on_a_circle(measurements, kernels, noise_variance, spectrum, factors)[0]
     channels = 3 if to_gray else measurements.shape[-1]
     spectrum = spectrum.for_channels(channels)
     size = tf.shape(measurements)[1:3] * scale
@@ -80,16 +87,58 @@ def solve_at(
     mean = tf.constant(spectrum.mean, tf.float32)
     noise = _as_noise(noise_variance)
     residual = tf.cast(measurements, tf.float32) - _measured_mean(mean, kernels, to_gray)
-    if scale == 1 and not to_gray:
-        deconvolution = _Deconvolution(kernels, spectrum, size)
-        measured = tf.signal.rfft2d(deconvolution.turned(residual))
-        spectra = [deconvolution.estimate(measured, factor * noise) for factor in factors]
-        return [mean + deconvolution.images(estimate, size) for estimate in spectra]
     form = _of_gray if to_gray else _upsampled
     return [
         mean + form(residual, kernels, factor * noise, spectrum, size, scale, phase)
         for factor in factors
     ]
+
+
+def _on_a_circle(measurements, kernels, noise_variance, spectrum, factors):
+    """(the estimates of `solve_at` where the measurement is no smaller, the `Deconvolution`)."""
+    kernels, spectrum = _as_batch(kernels), spectrum.for_channels(measurements.shape[-1])
+    mean, noise = tf.constant(spectrum.mean, tf.float32), _as_noise(noise_variance)
+    size = tf.shape(measurements)[1:3]
+    residual = tf.cast(measurements, tf.float32) - _measured_mean(mean, kernels)
+    deconvolution = Deconvolution(kernels, spectrum, size)
+    measured = tf.signal.rfft2d(deconvolution.turned(residual))
+    spectra = [deconvolution.estimate(measured, factor * noise) for factor in factors]
+    return [mean + deconvolution.images(each, size) for each in spectra], deconvolution
+
+
+def estimates_and_error(
+    measurements: tf.Tensor,
+    kernels: tf.Tensor,
+    noise_variance: tf.Tensor,
+    spectrum: Spectrum,
+    factors: tuple[float, ...],
+    *,
+    boundary: str,
+    scale: int = 1,
+    phase: int = 0,
+    to_gray: bool = False,
+) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """What `solve_at` or `solve_without_border` gives, and how far the first is expected to be off.
+
+    Args:
+        measurements, kernels, noise_variance, spectrum, factors, scale, phase, to_gray: as there.
+        boundary: "circular" for the first of them, "reflect" for the second, of a blur alone.
+
+    Returns:
+        (an estimate for each factor, the `expected_error` of the first one, of a blur for the
+        period in which it was found).
+    """
+    arguments = measurements, kernels, noise_variance, spectrum, factors
+    noise = factors[0] * _as_noise(noise_variance)
+    if scale == 1 and not to_gray:
+        form = _on_a_circle if boundary == "circular" else _without_border
+        estimates, deconvolution = form(*arguments)
+        return estimates, deconvolution.expected_error(noise)
+    settings = {"scale": scale, "phase": phase, "to_gray": to_gray}
+    size = tf.shape(measurements)[1:3] * scale
+    spectrum = spectrum.for_channels(3 if to_gray else measurements.shape[-1])
+    error = expected_error(kernels, noise, spectrum, size, **settings)
+    return solve_at(*arguments, **settings), error
 
 
 def expected_error(
@@ -118,7 +167,7 @@ def expected_error(
     """
     kernels, noise = _as_batch(kernels), _as_noise(noise_variance)
     if scale == 1 and not to_gray:
-        return _Deconvolution(kernels, spectrum, size).expected_error(noise)
+        return Deconvolution(kernels, spectrum, size).expected_error(noise)
     terms = _gray_terms if to_gray else _upsampled_terms
     seen, prior, power = terms(kernels, noise, spectrum, size, scale, phase)
     explained = (prior * tf.abs(seen)) ** 2 / _repeat_aliases(power, scale)
@@ -143,78 +192,6 @@ def _as_batch(kernels):
     if len(kernels.shape) == 2:
         return kernels[tf.newaxis, ..., tf.newaxis]
     return kernels[tf.newaxis] if len(kernels.shape) == 3 else kernels
-
-
-def centred(kernels, size):
-    """Kernels on images of zeros, their centre at the corner: [batch, channels, height, width]."""
-    sides = tf.shape(kernels)[1:3]
-    missing = size - sides
-    padded = tf.pad(kernels, [[0, 0], [0, missing[0]], [0, missing[1]], [0, 0]])
-    rolled = tf.roll(padded, [-(sides[0] // 2), -(sides[1] // 2)], axis=(1, 2))
-    return tf.transpose(rolled, [0, 3, 1, 2])
-
-
-def _channels_first(images):
-    return tf.transpose(images, [0, 3, 1, 2])
-
-
-def _channels_last(images):
-    return tf.transpose(images, [0, 2, 3, 1])
-
-
-class _Deconvolution:
-    """A = H: the estimate is a product of spectra, those of `tf.signal.rfft2d`.
-
-    Where all channels share a kernel, they are turned so that they are uncorrelated; else each
-    is taken by itself.
-
-    Args:
-        kernels: [1 or batch, kernel height, kernel width, 1 or channels].
-        spectrum: of as many channels as the images.
-        size: [height, width] of the period.
-    """
-
-    def __init__(self, kernels, spectrum, size):
-        covariance = np.asarray(spectrum.covariance)
-        variances, axes = np.diag(covariance), np.eye(len(covariance))
-        if kernels.shape[-1] == 1:
-            variances, axes = np.linalg.eigh(covariance)
-        self._axes = axes.astype(np.float32)
-        variances = np.maximum(variances, 1e-6).astype(np.float32)[:, np.newaxis, np.newaxis]
-        self._size = size
-        self._transfer = tf.signal.rfft2d(centred(kernels, size))  # h
-        self._adjoint = tf.math.conj(self._transfer)
-        self._prior = variances * spectrum.power(size[0], size[1])  # S
-        squared = tf.math.real(self._transfer) ** 2 + tf.math.imag(self._transfer) ** 2
-        self._power = self._prior * squared
-
-    def turned(self, residual):
-        """[batch, height, width, channels] -> [batch, channels, height, width]."""
-        return _channels_first(tf.matmul(residual, self._axes))
-
-    def estimate(self, measured, noise):
-        """The spectrum of the estimate, for that of the turned measurement."""
-        gain = self._prior / (self._power + noise)
-        return self._adjoint * measured * tf.cast(gain, tf.complex64)
-
-    def expected_error(self, noise):
-        """The root of the mean posterior variance: [1 or batch]."""
-        variance = self._prior * noise / (self._power + noise)
-        # A column of `rfft2d` stands for two, but for the first and, of an even width, the last.
-        columns = tf.range(self._size[1] // 2 + 1)
-        single = (columns == 0) | (2 * columns == self._size[1])
-        weights = tf.where(single, 1.0, 2.0)
-        over_columns = tf.reduce_sum(variance * weights, axis=-1) / tf.reduce_sum(weights)
-        return tf.sqrt(tf.reduce_mean(over_columns, axis=(1, 2)))
-
-    def measured(self, estimate):
-        """What the blur makes of an estimate: [batch, channels, height, width], turned."""
-        return tf.signal.irfft2d(self._transfer * estimate, self._size)
-
-    def images(self, estimate, frame):
-        """The images of a spectrum, the upper left [height, width] of them."""
-        turned = tf.signal.irfft2d(estimate, self._size)[..., : frame[0], : frame[1]]
-        return tf.matmul(_channels_last(turned), self._axes, transpose_b=True)
 
 
 def _upsampled(residual, kernels, noise, spectrum, size, scale, phase):
@@ -242,10 +219,10 @@ def _estimated(residual, seen, prior, power, scale):
         prior: S at these frequencies.
         power: of y, [1 or batch, 1 or channels, height, width].
     """
-    measured = tf.signal.fft2d(tf.cast(_channels_first(residual), tf.complex64))
+    measured = tf.signal.fft2d(tf.cast(channels_first(residual), tf.complex64))
     weighted = _repeat_aliases(measured / tf.cast(power, tf.complex64), scale)
     estimate = tf.cast(prior, tf.complex64) * seen * weighted
-    return _channels_last(tf.math.real(tf.signal.ifft2d(estimate)))
+    return channels_last(tf.math.real(tf.signal.ifft2d(estimate)))
 
 
 def _of_gray(residual, kernels, noise, spectrum, size, scale, phase):
@@ -313,26 +290,38 @@ def solve_without_border(
     Returns:
         An estimate for each factor, float32 of the shape of the measurements.
     """
+    return _without_border(measurements, kernels, noise_variance, spectrum, factors)[0]
+
+
+def period_of(kernels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """[height, width] of the period in which `solve_without_border` solves for images of a size."""
+    side = tf.reduce_max(tf.shape(_as_batch(kernels))[1:3])
+    least = 2 * (side + side % 2) + 16
+    return tf.stack([good_size(size[axis] + least) for axis in (0, 1)])
+
+
+def _without_border(measurements, kernels, noise_variance, spectrum, factors):
+    """(what `solve_without_border` gives, the `Deconvolution`)."""
     kernels = _as_batch(kernels)
     spectrum = spectrum.for_channels(measurements.shape[-1])
     mean, noise = tf.constant(spectrum.mean, tf.float32), _as_noise(noise_variance)
     size = tf.shape(measurements)[1:3]
-    side = tf.reduce_max(tf.shape(kernels)[1:3])
-    least = 2 * (side + side % 2) + 16
-    period = tf.stack([_good_size(size[axis] + least) for axis in (0, 1)])
-    deconvolution = _Deconvolution(kernels, spectrum, period)
+    period = period_of(kernels, size)
+    deconvolution = Deconvolution(kernels, spectrum, period)
     padded = extended_periodically(measurements, period - size) - _measured_mean(mean, kernels)
     padded = deconvolution.turned(padded)
     frame = padded[..., : size[0], : size[1]]
     estimates = {}
     *before, last = sorted({*LADDER, *factors}, reverse=True)
     for factor in (*before, last):
-        estimate = deconvolution.estimate(tf.signal.rfft2d(padded), factor * noise)
+        measured = tf.signal.rfft2d(padded)
         if factor in factors:
+            estimate = deconvolution.estimate(measured, factor * noise)
             estimates[factor] = mean + deconvolution.images(estimate, size)
         if factor != last:
-            padded = _with_frame(deconvolution.measured(estimate), frame)
-    return [estimates[factor] for factor in factors]
+            again = deconvolution.measured_again(measured, factor * noise)
+            padded = _with_frame(again, frame)
+    return [estimates[factor] for factor in factors], deconvolution
 
 
 def unseen(kernels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
@@ -345,32 +334,16 @@ def unseen(kernels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 [1 or batch, height, width, 1], the mean of the kernels' channels.
     """
-    kernels = tf.reduce_mean(_as_batch(kernels), axis=-1, keepdims=True)
-    sides = tf.shape(kernels)[1:3]
-    period = tf.stack([_good_size(size[axis] + sides[axis]) for axis in (0, 1)])
-    transfer = tf.signal.rfft2d(centred(kernels, period))
-    frame = tf.pad(tf.ones(size), [[0, period[0] - size[0]], [0, period[1] - size[1]]])
-    seen = tf.signal.irfft2d(tf.math.conj(transfer) * tf.signal.rfft2d(frame), period)
-    seen = _channels_last(seen[..., : size[0], : size[1]])
-    return tf.clip_by_value(1.0 - seen, 0.0, 1.0)
+    kernels = tf.reduce_mean(_as_batch(kernels), axis=-1)
+    rows, columns = (_within(size[axis], tf.shape(kernels)[axis + 1]) for axis in (0, 1))
+    seen = tf.matmul(tf.matmul(rows, kernels), columns, transpose_b=True)
+    return tf.clip_by_value(1.0 - seen[..., tf.newaxis], 0.0, 1.0)
 
 
-# Of a Fourier transform that costs little: even, and products of 2, 3 and 5.
-LARGEST_SIDE = 2**20
-GOOD_SIZES = np.array(
-    sorted(
-        2 * 2**i * 3**j * 5**k
-        for i, j, k in itertools.product(range(20), range(13), range(9))
-        if 2 * 2**i * 3**j * 5**k <= LARGEST_SIDE
-    ),
-    np.int32,
-)
-
-
-def _good_size(least):
-    """The smallest of `GOOD_SIZES` that is at least so large."""
-    sizes = tf.constant(GOOD_SIZES)
-    return tf.reduce_min(tf.where(sizes >= least, sizes, LARGEST_SIDE))
+def _within(size, side):
+    """Which of a kernel's taps fall into the frame, by the pixel: [size, side], 0 or 1."""
+    places = tf.range(size)[:, tf.newaxis] + tf.range(side) - side // 2
+    return tf.cast((places >= 0) & (places < size), tf.float32)
 
 
 def _with_frame(padded, frame):

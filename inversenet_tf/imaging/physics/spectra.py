@@ -33,10 +33,13 @@ class Spectrum:
 
     def power(self, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
         """The power at each frequency of `tf.signal.rfft2d`: [height, width // 2 + 1]."""
-        vertical = _frequencies(height)[:, tf.newaxis]
-        horizontal = tf.range(width // 2 + 1, dtype=tf.int32)
-        horizontal = tf.cast(horizontal, tf.float32) / tf.cast(width, tf.float32)
-        return self._of(vertical**2 + horizontal**2)
+        vertical, horizontal = (
+            tf.cast(tf.range(size // 2 + 1, dtype=tf.int32), tf.float32) / tf.cast(size, tf.float32)
+            for size in (height, width)
+        )
+        upper = self._of(vertical[:, tf.newaxis] ** 2 + horizontal**2)
+        # The frequencies below are the same, but for their signs.
+        return tf.concat([upper, upper[1 : height - height // 2][::-1]], axis=0)
 
     def full_power(self, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
         """The power at each frequency of `tf.signal.fft2d`: [height, width]."""

@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from inversenet_tf.imaging.arrays import as_batch
+from inversenet_tf.imaging.physics.deconvolution import centred
 from inversenet_tf.imaging.physics.kernels import disk, draw_trajectory, line, normalised
 from inversenet_tf.imaging.physics.operators import Operator, pad
-from inversenet_tf.imaging.physics.solvers import centred
 
 HELD_OUT_KERNELS = 10  # which validation takes by turns
 HELD_OUT_STREAM, TRAINING_STREAM = 0, 1  # of random numbers: training never draws what is held out

@@ -7,11 +7,11 @@ import tensorflow as tf
 from dense_model import dense_model
 
 from inversenet_tf.imaging.metrics import psnr
+from inversenet_tf.imaging.physics.deconvolution import GOOD_SIZES
 from inversenet_tf.imaging.physics.kernels import chromatic, gaussian, linear_motion
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE, round_to_8_bits
 from inversenet_tf.imaging.physics.operators import Blur, Compose, Downsampling, SpectralMean
 from inversenet_tf.imaging.physics.solvers import (
-    GOOD_SIZES,
     LADDER,
     expected_error,
     extended_periodically,
