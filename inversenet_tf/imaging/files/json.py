@@ -2,6 +2,7 @@
 
 import json
 import math
+import reprlib
 
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.paths import check_regular
@@ -37,5 +38,7 @@ def read_json(path):
     except (ValueError, RecursionError) as error:  # no JSON, no text, or nested without end
         raise ValueError(f"Expected JSON in {path}. Received: {error}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"Expected a JSON object in {path}. Received: {content!r}")
+        raise ValueError(
+            f"Expected a JSON object in {path}. Received: {reprlib.repr(content)}"  # of any length
+        )
     return content

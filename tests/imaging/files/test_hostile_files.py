@@ -228,3 +228,10 @@ def test_a_pipe_is_not_waited_for(tmp_path, read):
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(ValueError, match="a pipe, a socket or a device"):
         read(tmp_path / "a.png")
+
+
+def test_a_json_file_of_the_wrong_kind_is_told_in_a_short_line(tmp_path):
+    (tmp_path / "a.json").write_text(str(list(range(100_000))))
+    with pytest.raises(ValueError, match="Expected a JSON object in .* Received: ") as caught:
+        read_json(tmp_path / "a.json")
+    assert len(str(caught.value)) < len(str(tmp_path)) + 200
