@@ -30,12 +30,13 @@ def read_json(path):
     """The dict in a JSON file.
 
     Raises:
-        ValueError: it holds something else.
+        ValueError: there is none, or it holds something else.
     """
     try:
         check_regular(path)
         content = json.loads(path.read_text())
-    except (ValueError, RecursionError) as error:  # no JSON, no text, or nested without end
+    # No file, no JSON, no text, or nested without end.
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"Expected JSON in {path}. Received: {error}") from error
     if not isinstance(content, dict):
         raise ValueError(
