@@ -39,15 +39,15 @@ setup(
         # Private names of Keras are in use: of its functional models, of its optimizers, and the
         # module that TensorFlow imports of it.
         "keras>=3.8,<3.16",
-        "matplotlib>=3.8",
+        "matplotlib>=3.9",
         "ml_collections>=1.0",
-        "numpy>=1.26",
-        "pillow>=10.1",
+        "numpy>=2.0",
+        "pillow>=11.3",
         "psutil>=5.9.6",
-        "scikit-image>=0.22",
-        "PyWavelets>=1.5",  # by which scikit-image estimates noise
-        "scikit-learn>=1.3.2",
-        "scipy>=1.11.3",
+        "scikit-image>=0.24",
+        "PyWavelets>=1.7",  # by which scikit-image estimates noise
+        "scikit-learn>=1.5",
+        "scipy>=1.13",
         "tensorboard>=2.18",
         "tensorflow>=2.18",
         "tensorflow-datasets>=4.9.7",

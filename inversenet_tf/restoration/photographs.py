@@ -131,7 +131,7 @@ def _warn_of_misfits(fits: dict[Path, Fit]) -> None:
     misfits = {path: fit for path, fit in fits.items() if not fit.fits}
     if not misfits:
         return
-    worst = max(misfits, key=lambda path: misfits[path].residual / misfits[path].explained)
+    worst = max(misfits, key=lambda path: misfits[path].distance)
     logging.warning(
         "%d of %s not fit what the model restores, and the result is likely to be worse than the "
         "input: another blur, or none, or another boundary (--boundary=reflect for a "

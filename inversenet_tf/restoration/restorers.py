@@ -229,7 +229,7 @@ class Restorer(abc.ABC):
         misfits = () if self._warned() else [fit for fit in fits if fit and not fit.fits]
         if misfits:
             self._set_warned()
-            worst = max(misfits, key=lambda fit: fit.residual / fit.explained)
+            worst = max(misfits, key=lambda fit: fit.distance)
             logging.warning(
                 "A measurement does not fit the degradation that it is restored for: %s. The "
                 "restoration is likely to be worse than it. Further ones are not named; a "

@@ -2,6 +2,7 @@
 
 import json
 import math
+import reprlib
 
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.paths import check_regular
@@ -29,13 +30,16 @@ def read_json(path):
     """The dict in a JSON file.
 
     Raises:
-        ValueError: it holds something else.
+        ValueError: there is none, or it holds something else.
     """
     try:
         check_regular(path)
         content = json.loads(path.read_text())
-    except (ValueError, RecursionError) as error:  # no JSON, no text, or nested without end
+    # No file, no JSON, no text, or nested without end.
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"Expected JSON in {path}. Received: {error}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"Expected a JSON object in {path}. Received: {content!r}")
+        raise ValueError(
+            f"Expected a JSON object in {path}. Received: {reprlib.repr(content)}"  # of any length
+        )
     return content

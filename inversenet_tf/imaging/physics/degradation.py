@@ -10,6 +10,7 @@ from inversenet_tf.imaging.arrays import as_floats
 from inversenet_tf.imaging.config import NoiseConfig, OperatorConfig
 from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.files.pixels import WHITE
+from inversenet_tf.imaging.physics.fine_detail import FineDetail, fine_detail
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 
 # What A(restored) may miss of a measurement that fits, as a fraction of its contrast. On the
@@ -101,7 +102,7 @@ class Degradation:
         """How well a measurement fits: A(restored) beside it, in a few parts of high contrast.
 
         The border, which hangs on what is beyond the frame, and what is black or white count for
-        nothing.
+        nothing. Where measurements are smaller than images, `fine_detail` is looked at, too.
 
         Args:
             measured: [height, width, channels], integers or in [0, 1].
@@ -139,7 +140,11 @@ class Degradation:
             np.stack([as_floats(restored[_scaled(p, scale)]) for p in places]), kernel
         )
         inner = (slice(None), slice(border, -border), slice(border, -border))
-        return self._compared(parts[inner], again[inner])
+        fit = self._compared(parts[inner], again[inner])
+        if fit is None or scale == 1 or kernel.ndim == 3:
+            return fit
+        detail = fine_detail(as_floats(measured), kernel, scale, self.noise_sigma)
+        return dataclasses.replace(fit, detail=detail)
 
     def _again(self, images, kernel):
         """A(images): what the operators of `operators.py` give, but at the border, at once."""
@@ -170,17 +175,30 @@ class Fit:
     Attributes:
         residual: the distance.
         explained: how large noise, rounding and what a restorer leaves may make it.
+        detail: of a measurement that is smaller than the image, how much fine detail it has.
     """
 
     residual: float
     explained: float
+    detail: FineDetail | None = None
 
     @property
     def fits(self) -> bool:
         """Whether the measurement came about as it was taken to."""
-        return self.residual <= self.explained
+        return self.distance <= 1.0
+
+    @property
+    def distance(self) -> float:
+        """How far the measurement is from what it was taken for; beyond 1 it does not fit."""
+        return max(self._residual_distance, self.detail.distance if self.detail else 0.0)
+
+    @property
+    def _residual_distance(self):
+        return self.residual / self.explained
 
     def __str__(self) -> str:
+        if self.detail and self.detail.distance > self._residual_distance:
+            return str(self.detail)
         return (
             f"degraded again, its restoration is {WHITE * self.residual:.1f}/255 away from it, of "
             f"which noise, rounding and detail explain {WHITE * self.explained:.1f}/255"

@@ -228,3 +228,19 @@ def test_a_pipe_is_not_waited_for(tmp_path, read):
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(ValueError, match="a pipe, a socket or a device"):
         read(tmp_path / "a.png")
+
+
+def test_a_json_file_of_the_wrong_kind_is_told_in_a_short_line(tmp_path):
+    (tmp_path / "a.json").write_text(str(list(range(100_000))))
+    with pytest.raises(ValueError, match="Expected a JSON object in .* Received: ") as caught:
+        read_json(tmp_path / "a.json")
+    assert len(str(caught.value)) < len(str(tmp_path)) + 200
+
+
+@pytest.mark.parametrize("read", [read_image, read_array, read_arrays, read_json])
+def test_what_is_no_file_is_told_in_one_line(tmp_path, read):
+    (tmp_path / "itself").symlink_to(tmp_path / "itself")
+    for path in (tmp_path, tmp_path / "missing", tmp_path / "itself"):
+        with pytest.raises(ValueError) as caught:
+            read(path)
+        assert str(path) in str(caught.value) and "\n" not in str(caught.value)
