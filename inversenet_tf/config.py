@@ -218,8 +218,10 @@ class Config:
                 f"without its margin does not have. Received: {self.data.margin}"
             )
         if self.data.train.startswith("pairs:") and operator.kernel not in ("file", GIVEN):
+            is_inverter = self.network.inverter == "solver_unet"
+            without = 'network.inverter "unet"' if is_inverter else "network.half_step 0"
             raise ValueError(
-                f"Expected no {solving} with pairs, or, where one blur made them, its kernel as "
+                f"Expected {without} with pairs, or, where one blur made them, its kernel as "
                 f'operator.kernel "file". Received: {solving}, which would solve with the kernel '
                 f"{operator.kernel!r}"
             )
