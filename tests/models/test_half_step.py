@@ -126,7 +126,7 @@ def test_what_the_half_step_does_not_fit_is_refused():
     for section, field, value, expected in (
         ("network", "denoiser", "dncnn", 'Expected network.denoiser "dae" with network.half_step'),
         ("operator", "name", "identity", "Expected operator.name in .* with network.half_step"),
-        ("data", "train", "pairs:sharp,blurred", "Expected no network.half_step with pairs"),
+        ("data", "train", "pairs:sharp,blurred", "Expected network.half_step 0 with pairs"),
     ):
         config = configured()
         setattr(getattr(config, section), field, value)
