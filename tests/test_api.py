@@ -32,23 +32,23 @@ def test_every_public_name_is_there():
         inv.restoer  # noqa: B018
 
 
-def test_a_run_and_its_export_restore_an_image_in_three_lines(trained, image_folder, tmp_path):
+def test_a_run_and_its_export_restore_an_image_in_three_lines(
+    shared_run, shared_export, image_folder, tmp_path
+):
     image = inv.read_image(image_folder / "0.png")
-    restored = inv.load(trained)(image)
+    restored = inv.load(shared_run)(image)
     assert restored.shape == image.shape and restored.dtype == np.float32
     inv.write_image(tmp_path / "restored.png", restored)
-    inv.export(trained, tmp_path / "export")
-    np.testing.assert_allclose(inv.load(tmp_path / "export")(image), restored, atol=1e-5)
+    np.testing.assert_allclose(inv.load(shared_export)(image), restored, atol=1e-5)
 
 
-def test_restorers_of_every_kind_are_interchangeable(trained, tmp_path):
+def test_restorers_of_every_kind_are_interchangeable(shared_run, shared_export, tmp_path):
     """The same methods, the same keys and, without quantisation, the same images."""
-    version = inv.export(trained, tmp_path / "export")
-    convert(version, tmp_path / "model.tflite")
+    convert(shared_export, tmp_path / "model.tflite")
     measurements = np.random.default_rng(0).random((2, 20, 30, 3)).astype(np.float32)
-    with LoopbackServer(tmp_path / "export", "mine") as server:
+    with LoopbackServer(shared_export, "mine") as server:
         address = f"http://127.0.0.1:{server.rest_port}/mine"
-        places = [trained, version, tmp_path / "model.tflite", address]
+        places = [shared_run, shared_export / "1", tmp_path / "model.tflite", address]
         restorers = [inv.load(place) for place in places]
         own, *others = (restorer.estimates(measurements) for restorer in restorers)
         assert len({restorer.spec.scale for restorer in restorers}) == 1

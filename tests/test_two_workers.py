@@ -6,35 +6,25 @@ import time
 import numpy as np
 import pytest
 import training_processes
-from programs import popen, train, training_arguments
+from programs import TWELVE_STEPS, popen, training_arguments
 
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.interruption import EXIT_STATUS
 from inversenet_tf.engine.session import LAST
 from inversenet_tf.engine.workdir import CHECKPOINTS
 
-# A large epsilon keeps Adam from upsampling the rounding noise of gradients that are zero in truth.
-SETTINGS = (
-    "--config.training.precision=float32",
-    "--config.training.steps=12",
-    "--config.training.steps_per_epoch=3",
-    "--config.optimizer.schedule=constant",
-    "--config.optimizer.epsilon=1.0",
-    "--config.optimizer.learning_rate=0.1",
-    "--config.optimizer.clip_norm=1.0",
-)
 PATIENCE = 900  # seconds, for machines that do other work, too
 WEIGHTS = re.compile("(inverter|denoiser|discriminator)(_optimizer/_trainable_variables)?/")
 
 
 @pytest.fixture
-def start_two(image_folder, tmp_path, monkeypatch):
+def start_two(shared_image_folder, tmp_path, monkeypatch):
     """Function that starts the training by two workers; those that still run are killed."""
     monkeypatch.setattr(training_processes.subprocess, "Popen", popen)
     started = []
 
     def start(log):
-        arguments = training_arguments(tmp_path / "two", image_folder, *SETTINGS)
+        arguments = training_arguments(tmp_path / "two", shared_image_folder, *TWELVE_STEPS)
         started.extend(training_processes.start(["tools/train.py", *arguments], log, workers=2))
         return started[-2:]
 
@@ -61,10 +51,8 @@ def weights(workdir):
     return {name: array for name, array in variables.items() if WEIGHTS.match(name)}
 
 
-def test_two_workers_one_of_which_is_killed_equal_one_process(image_folder, tmp_path, start_two):
-    one, two = tmp_path / "one", tmp_path / "two"
-    assert train(one, image_folder, *SETTINGS).returncode == 0
-
+def test_two_workers_one_of_which_is_killed_equal_one_process(undisturbed_run, tmp_path, start_two):
+    two = tmp_path / "two"
     chief, worker = start_two(tmp_path / "first")
     wait_for(lambda: last(two) is not None)
     worker.kill()  # in the second epoch or later
@@ -74,7 +62,7 @@ def test_two_workers_one_of_which_is_killed_equal_one_process(image_folder, tmp_
     assert [p.wait(PATIENCE) for p in start_two(tmp_path / "again")] == [0, 0]
     assert "Resumed at step" in (tmp_path / "again-1.txt").read_text()  # reads no files itself
     assert checkpoints.step_of(last(two)) == 12
-    expected, shared = weights(one), weights(two)
+    expected, shared = weights(undisturbed_run), weights(two)
     assert shared.keys() == expected.keys() and len(shared) > 50
     for name in expected:
         np.testing.assert_allclose(shared[name], expected[name], atol=1e-5, err_msg=name)

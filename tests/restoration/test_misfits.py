@@ -7,7 +7,6 @@ import pytest
 from fake_restorers import FakeRestorer
 
 from inversenet_tf import load
-from inversenet_tf.exporting.inversenet import export_run
 from inversenet_tf.imaging.config import NoiseConfig, OperatorConfig
 from inversenet_tf.imaging.files.images import write_image
 from inversenet_tf.imaging.files.photographs import Photograph
@@ -93,13 +92,13 @@ def test_a_kernel_that_was_found_is_compared_too(monkeypatch):
     assert fit is None and restored is pixels
 
 
-def test_a_run_and_its_export_know_what_they_restore(trained, tmp_path):
-    kernel = np.load(trained / "kernel.npy")
-    known = load(trained).degradation
+def test_a_run_and_its_export_know_what_they_restore(shared_run, shared_export):
+    kernel = np.load(shared_run / "kernel.npy")
+    known = load(shared_run).degradation
     np.testing.assert_allclose(known.kernel, kernel, atol=1e-7)
     expected = Degradation.of(OperatorConfig(), NoiseConfig(), kernel, known.unexplained / 2)
     np.testing.assert_allclose(known.unexplained, expected.unexplained)
-    exported = load(export_run(trained, tmp_path / "export")).degradation
+    exported = load(shared_export).degradation
     assert dataclasses.asdict(exported) == dataclasses.asdict(known)
 
 
