@@ -9,7 +9,7 @@ posterior mean and variance of the sharp images.
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy.fft
@@ -19,7 +19,7 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 
 from inversenet_tf.imaging.physics.blur_model import transfer_of
 from inversenet_tf.imaging.physics.image_model import ImageModel, multiplicities
-from inversenet_tf.imaging.physics.kernel_shape import cleaned, resized
+from inversenet_tf.imaging.physics.kernel_shape import cleaned, resized, upon_the_first
 from inversenet_tf.imaging.physics.kernels import gaussian, line
 
 # Shares of the full resolution, the kernels that are kept there, the steps at most, and the weight
@@ -213,6 +213,8 @@ def search_with_model(
     images: np.ndarray,
     noise: float,
     size: int,
+    *,
+    proposals: Sequence[np.ndarray] = (),
     told: Callable[[float], None] = lambda fraction: None,
 ) -> tuple[np.ndarray, float]:
     """The kernel that explains circular images best, by an image model.
@@ -222,10 +224,11 @@ def search_with_model(
         images: [batch, height, width, channels] in [0, 1], which share the blur.
         noise: its standard deviation, of white as 1.
         size: odd, of the kernel.
+        proposals: kernels [side, side], side odd, that were found otherwise.
         told: called with the fraction of the work that is done.
 
     Returns:
-        (kernel [size, size], its gain over no blur in log likelihood a value of the images).
+        (kernel [side, side], its gain over no blur in log likelihood a value of the images).
     """
     kernels = None
     for number, (fraction, kept, steps, sparsity) in enumerate(SCALES):
@@ -239,12 +242,28 @@ def search_with_model(
         found = [improved(observed, kernel, steps, sparsity) for kernel in kernels]
         kernels = [kernel for kernel, _ in sorted(found, key=lambda pair: pair[1])]
         told((number + 1) / len(SCALES))
-    kernel = cleaned(kernels[0], NEGLIGIBLE[0])
+    moved = [_moved_upon(kernels[0], proposal) for proposal in proposals]
+    proposals = [_best_placed(observed, proposal) for proposal in moved]
+    finals = [_finished(observed, kernel) for kernel in (kernels[0], *proposals)]
+    costs = [cost_and_gradient(observed, kernel)[0] for kernel in finals]
+    best = int(np.argmin(costs))
+    gain = cost_and_gradient(observed, np.ones((1, 1)))[0] - costs[best]
+    return finals[best], gain / 2 / images.size
+
+
+def _moved_upon(kernel, proposal):
+    """A proposal at the place of a kernel, as other searches do not know the place."""
+    side = max(len(kernel), len(proposal))
+    padded = [np.pad(one, (side - len(one)) // 2) for one in (kernel, proposal)]
+    return upon_the_first(padded)[1]
+
+
+def _finished(observed, kernel):
+    """A kernel without what is negligible, the rest improved."""
+    kernel = cleaned(kernel, NEGLIGIBLE[0])
     beside = binary_dilation(kernel > 0, np.ones((3, 3)))
     kernel, _ = improved(observed, kernel, LAST_STEPS, LAST_SPARSITY, beside)
-    kernel = cleaned(kernel, NEGLIGIBLE[1])
-    costs = [cost_and_gradient(observed, one)[0] for one in (np.ones((1, 1)), kernel)]
-    return kernel, (costs[0] - costs[1]) / 2 / images.size
+    return cleaned(kernel, NEGLIGIBLE[1])
 
 
 def _best_placed(observed, kernel):

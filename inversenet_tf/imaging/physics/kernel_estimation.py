@@ -140,12 +140,19 @@ def estimate_kernel(
     if len(patches) == 0:
         return _no_blur(noise, "The image is flat or overexposed: nothing in it shows the blur.")
     measured = Measured.of(patches, circular, luma_noise)
-    if image_model is not None:
-        return _of_class(image_model, np.stack(images), measured, noise, largest, progress)
     few = Measured.a_few(patches, circular, luma_noise)
-    plausible, gain, left = _search_sizes(
-        measured, few, largest, progress or (lambda fraction: None)
-    )
+    told = progress or (lambda fraction: None)
+    if image_model is not None:
+        return _of_class(
+            model=image_model,
+            images=np.stack(images),
+            measured=measured,
+            few=few,
+            noise=noise,
+            largest=largest,
+            told=told,
+        )
+    plausible, gain, left = _search_sizes(measured, few, largest, told)
     kernel = plausible[0]
     if radius_of(kernel) < LEAST_SPREAD:
         return _no_blur(noise, "The image is sharp: a blur that small is left as it is.")
@@ -161,11 +168,21 @@ def estimate_kernel(
     return KernelEstimate(kernel, float(noise), confidence, plausible=plausible)
 
 
-def _of_class(model, images, measured, noise, largest, progress):
+def _of_class(*, model, images, measured, few, noise, largest, told):
     """The `KernelEstimate` of images of a class that an image model knows."""
-    told = progress or (lambda fraction: None)
     size = min(largest, CLASS_SIZE, _odd(min(model.shape[:2]) // 2))
-    kernel, gain = search_with_model(model, images, noise, size, told)
+    proposals = []
+    if len(images) > 1:  # which the sparse gradients of several images tell well, of one hardly
+        found, _, _ = _search_sizes(measured, few, largest, lambda fraction: told(fraction / 2))
+        proposals = found[:1]
+    kernel, gain = search_with_model(
+        model,
+        images,
+        noise,
+        size,
+        proposals=proposals,
+        told=lambda fraction: told((1 + fraction) / 2 if proposals else fraction),
+    )
     if radius_of(centred(kernel)) < LEAST_SPREAD:  # wherever the class says that it is
         return _no_blur(noise, "The image is sharp: a blur that small is left as it is.")
     if gain < CLEAR_GAIN:

@@ -5,6 +5,7 @@ import pytest
 import scipy.fft
 import scipy.stats
 
+from inversenet_tf.imaging.physics import image_model_search
 from inversenet_tf.imaging.physics.image_model import ImageModel
 from inversenet_tf.imaging.physics.image_model_search import Observed, cost_and_gradient
 from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
@@ -89,6 +90,18 @@ def test_finds_kernel_and_shift_of_one_small_image(model):
     assert estimate.is_blur and estimate.kernel.sum() == pytest.approx(1.0, abs=1e-5)
     assert correlation(estimate.kernel, shifted) > 0.85
     assert correlation(estimate.kernel, np.pad(KERNEL, 2)) < 0.5
+
+
+def test_of_several_searches_the_likeliest_kernel_is_kept(model, monkeypatch):
+    """A proposal at another place is moved to where the class says that it is."""
+    monkeypatch.setattr(image_model_search, "SCALES", ((0.5, 1, 1, 5.0), (1.0, 1, 1, 20.0)))
+    shifted = np.roll(np.pad(KERNEL, 2), 1, axis=1)
+    images = measured(members_of_class(2, seed=9), shifted)
+    alone, less = image_model_search.search_with_model(model, images, 0.006, 11)
+    kept, more = image_model_search.search_with_model(
+        model, images, 0.006, 11, proposals=[np.flip(KERNEL, axis=0), KERNEL]
+    )
+    assert more > less and correlation(alone, shifted) < 0.8 < correlation(kept, shifted)
 
 
 def test_a_sharp_image_of_the_class_keeps_its_point(model):
