@@ -244,7 +244,8 @@ def search_with_model(
         told((number + 1) / len(SCALES))
     moved = [_moved_upon(kernels[0], proposal) for proposal in proposals]
     proposals = [_best_placed(observed, proposal) for proposal in moved]
-    finals = [_finished(observed, kernel) for kernel in (kernels[0], *proposals)]
+    own = cleaned(kernels[0], NEGLIGIBLE[0])  # which the proposals, as they may be wide, are not
+    finals = [_finished(observed, kernel) for kernel in (own, *proposals)]
     costs = [cost_and_gradient(observed, kernel)[0] for kernel in finals]
     best = int(np.argmin(costs))
     gain = cost_and_gradient(observed, np.ones((1, 1)))[0] - costs[best]
@@ -259,8 +260,7 @@ def _moved_upon(kernel, proposal):
 
 
 def _finished(observed, kernel):
-    """A kernel without what is negligible, the rest improved."""
-    kernel = cleaned(kernel, NEGLIGIBLE[0])
+    """A kernel, improved where it is and right beside it."""
     beside = binary_dilation(kernel > 0, np.ones((3, 3)))
     kernel, _ = improved(observed, kernel, LAST_STEPS, LAST_SPARSITY, beside)
     return cleaned(kernel, NEGLIGIBLE[1])

@@ -94,7 +94,10 @@ def test_finds_kernel_and_shift_of_one_small_image(model):
 
 def test_of_several_searches_the_likeliest_kernel_is_kept(model, monkeypatch):
     """A proposal at another place is moved to where the class says that it is."""
-    monkeypatch.setattr(image_model_search, "SCALES", ((0.5, 1, 1, 5.0), (1.0, 1, 1, 20.0)))
+    monkeypatch.setattr(image_model_search, "SCALES", ((0.5, 1, 0, 5.0), (1.0, 1, 0, 20.0)))
+    monkeypatch.setattr(image_model_search, "LAST_STEPS", 1)
+    monkeypatch.setattr(image_model_search, "LINES", ())
+    monkeypatch.setattr(image_model_search, "BELLS", (1.5,))  # and so the search alone ends early
     shifted = np.roll(np.pad(KERNEL, 2), 1, axis=1)
     images = measured(members_of_class(2, seed=9), shifted)
     alone, less = image_model_search.search_with_model(model, images, 0.006, 11)
