@@ -24,6 +24,7 @@ def config(small_config, request):
     operator, network = small_config.operator, small_config.network
     operator.name, operator.scale, operator.kernel = request.param
     network.dae_factor, network.dae_condition = operator.scale, "inner"
+    small_config.loss.adversarial_weight = 0.0  # the adversary sees images, as of any task
     small_config.training.steps = 2
     return small_config
 
@@ -65,7 +66,7 @@ def test_whole_images_of_any_size_are_scored(config, image_folder, tmp_path):
     Image.fromarray(pixels).save(image_folder / "odd.png")
     config.data.evaluation_crop = "whole"
     config.operator.kernel, config.operator.kernel_size = "flat", 1  # none at all
-    config.network.denoiser, config.loss.adversarial_weight = NONE, 0.0
+    config.network.denoiser = NONE
     train(config, tmp_path / "run")
     results = evaluate(tmp_path / "run")
     assert results["number_of_images"] == 7

@@ -11,7 +11,8 @@ from PIL import Image
 
 from inversenet_tf.engine.training_loop import TrainStep
 
-TINY = {"photographs": 3, "batches": 2, "steps": 2, "network": {"discriminator_width": 4}}
+NETWORK = {"depth": 2, "discriminator_width": 4}
+TINY = {"photographs": 3, "batches": 2, "steps": 2, "network": NETWORK}
 SHAPE = (90, 100)
 PAUSE = 0.2  # seconds
 
@@ -66,8 +67,7 @@ def test_a_training_takes_its_steps(folder, streamed, monkeypatch):
     monkeypatch.setattr(
         TrainStep, "__call__", lambda self, batches: steps.append(call(self, batches))
     )
-    network = TINY["network"]
-    assert input_pipeline.training("quickstart", folder, 2, network, streamed)() is None
+    assert input_pipeline.training("quickstart", folder, 2, NETWORK, streamed)() is None
     assert len(steps) == 2
 
 

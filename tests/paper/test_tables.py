@@ -58,7 +58,8 @@ def conditions(root, output, monkeypatch):
         config.network.depth = config.network.discriminator_width = 2
         config.network.dncnn_layers = 3
         config.network.residual_blocks, config.network.residual_width = 1, 2
-        config.loss.pretraining_fraction = 0.0
+        # SRGAN's recipe has a discriminator of its own, and a pretraining.
+        config.loss.pretraining_fraction = config.loss.adversarial_weight = 0.0
         config.training.batch_size = config.training.steps_per_epoch = 2
         config.training.steps = 4
 
