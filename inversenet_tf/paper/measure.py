@@ -110,7 +110,7 @@ def _measure(table, column, config, source, conditions):
     for training in column.trainings.values():
         training.run()
     operator = build_operator(config.operator)
-    constants = _constants(column, config, operator)
+    constants = _constants(column, operator)
     spectrum = kept_spectrum(next(iter(column.trainings.values())).workdir)
     methods = [baseline(name, operator, config, constants, spectrum) for name in column.baselines]
     methods += [_as_method(name, training) for name, training in column.trainings.items()]
@@ -136,9 +136,10 @@ def _role(column, config):
     return VALIDATION if config.data.validation in validations else OTHER
 
 
-def _constants(column, config, operator):
-    """Of the column's Wiener filters: chosen on the images that its first method trains on."""
+def _constants(column, operator):
+    """Of the column's Wiener filters: chosen on what its first method trains on, at that size."""
     names = tuple(name for name in column.baselines if name in KERNELS)
+    config = next(iter(column.trainings.values())).config()
     return constants_of(None, config, operator, names=names) if names else {}
 
 

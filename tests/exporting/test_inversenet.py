@@ -113,7 +113,7 @@ def test_the_warm_up_requests_are_answered(version, signatures):
 def test_a_verified_run_says_all_of_itself(trained, tmp_path, shared_image_folder, monkeypatch):
     monkeypatch.setattr("inversenet_tf.exporting.verification.SIZES", ((37, 53), (64, 64)))
     assert export_run(trained, tmp_path / "export") == tmp_path / "export" / "1"
-    evaluate(trained)
+    evaluate(trained, which="best")  # the weights that are exported
     version = export_run(trained, tmp_path / "export", verify=True)
     assert version == tmp_path / "export" / "2"
     first, second = (read_metadata(tmp_path / "export" / number) for number in "12")
