@@ -152,3 +152,9 @@ def test_missing_kernels_are_refused(tmp_path):
 
 def test_the_edge_kernel_is_the_papers():
     np.testing.assert_array_equal(kernels.sobel(), [[1, 0, -1], [2, 0, -2], [1, 0, -1]])
+
+
+@pytest.mark.parametrize("values", ["kernel.png", [[1, 2], [3]], [["a"]], None])
+def test_what_is_no_array_is_no_kernel(values):
+    with pytest.raises(ValueError, match="Expected a matrix, or three, of .* Received: "):
+        kernels.blur_kernel(values)
