@@ -11,6 +11,7 @@ from PIL import Image
 import blind_gan_tf as blind
 import inversenet_tf as inv
 from inversenet_tf import shipped
+from inversenet_tf.engine.workdir import CONFIG_FILE
 from inversenet_tf.imaging.baselines.lmmse import lmmse
 from inversenet_tf.imaging.config import OperatorConfig
 from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
@@ -175,6 +176,25 @@ def test_weights_of_another_network_are_refused(tmp_path):
     assert step > 0 and config.operator.is_varied
     np.savez(tmp_path / WEIGHTS_FILE, inverter_000=np.zeros((4, 4, 3, 3), np.float32))
     with pytest.raises(ValueError, match=f"Expected in .*{WEIGHTS_FILE} the .* weights of the inv"):
+        load_preset(tmp_path)
+
+
+def test_a_card_that_was_edited_is_told_in_one_line(tmp_path):
+    for path in (shipped.PRESETS / "any_blur").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / shipped.CARD_FILE).write_text('{"step": "many"}')
+    with pytest.raises(ValueError, match="Expected step, of type int, in .*Received: 'many'"):
+        load_preset(tmp_path)
+
+
+@pytest.mark.parametrize("edit", [{"inverter": "other"}, {"width": -1}])
+def test_a_config_that_was_edited_is_told_in_one_line(tmp_path, edit):
+    for path in (shipped.PRESETS / "any_blur").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    config = json.loads((tmp_path / CONFIG_FILE).read_text())
+    config["network"] |= edit
+    (tmp_path / CONFIG_FILE).write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="Expected .*network.* Received: "):
         load_preset(tmp_path)
 
 

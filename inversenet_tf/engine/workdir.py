@@ -12,7 +12,7 @@ import tensorflow
 
 from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.files.atomic import check_writable
-from inversenet_tf.imaging.files.json import read_json, write_json
+from inversenet_tf.imaging.files.json import read_field, read_json, write_json
 from inversenet_tf.imaging.files.paths import canonical_path, canonical_source, check_utf8
 
 CONFIG_FILE = "config.json"
@@ -130,7 +130,7 @@ def _write_config(workdir, config):
 def _origin(workdir):
     """The directory that relative paths in the kept config begin at."""
     path = workdir / ORIGIN_FILE
-    return read_json(path)["directory"] if path.is_file() else "."
+    return read_field(path, "directory", str) if path.is_file() else "."
 
 
 def _without(fields, left_out):

@@ -10,7 +10,7 @@ from inversenet_tf.config import Config
 from inversenet_tf.engine.workdir import read_config
 from inversenet_tf.imaging.files.arrays import read_array, read_arrays
 from inversenet_tf.imaging.files.atomic import written_aside
-from inversenet_tf.imaging.files.json import read_json
+from inversenet_tf.imaging.files.json import read_field, read_json
 from inversenet_tf.imaging.physics.spectra import Spectrum
 from inversenet_tf.models.build import build_model, solvers_of
 from inversenet_tf.models.inversenet import InverseNet
@@ -48,6 +48,7 @@ def load_preset(
             f"{folder.name}, a prior, which `blind_gan_tf.Prior.load` reads"
         )
     config = read_config(folder, Config)
+    config.validate()  # as the file may have been edited
     model = untrained_model(config, folder, precision, boundary)
     weights = read_arrays(folder / WEIGHTS_FILE)
     for name, network in model.networks.items():
@@ -59,7 +60,7 @@ def load_preset(
                 f"that the config tells. Received: {len(kept)}, or others"
             )
         network.set_weights(kept)
-    return model, config, read_json(folder / CARD_FILE)["step"]
+    return model, config, read_field(folder / CARD_FILE, "step", int)
 
 
 def untrained_model(

@@ -43,3 +43,22 @@ def read_json(path):
             f"Expected a JSON object in {path}. Received: {reprlib.repr(content)}"  # of any length
         )
     return content
+
+
+def read_field(path, name, kind):
+    """One field of a JSON file.
+
+    Args:
+        path: of the file.
+        name: of the field.
+        kind: type of its value.
+
+    Raises:
+        ValueError: there is no such field, or one of another type.
+    """
+    value = read_json(path).get(name)
+    if not isinstance(value, kind):
+        raise ValueError(
+            f"Expected {name}, of type {kind.__name__}, in {path}. Received: {reprlib.repr(value)}"
+        )
+    return value

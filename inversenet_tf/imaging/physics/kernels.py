@@ -187,9 +187,15 @@ def blur_kernel(values, where=""):
     Raises:
         ValueError: values of another shape, that are negative or not finite, or only zeros.
     """
-    if np.iscomplexobj(values):
+    try:
+        is_complex = np.iscomplexobj(values)
+        kernel = np.asarray(values, None if is_complex else np.float64)
+    except (TypeError, ValueError) as error:  # a path, or rows of several lengths
+        raise ValueError(
+            f"Expected a matrix, or three, {KERNEL_VALUES}{where}. Received: {error}"
+        ) from error
+    if is_complex:
         raise ValueError(f"Expected a matrix, or three, {KERNEL_VALUES}{where}. Received: complex")
-    kernel = np.asarray(values, np.float64)
     if not _is_kernel(kernel):
         least = kernel.min() if kernel.size else "none"
         raise ValueError(

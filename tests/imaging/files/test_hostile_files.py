@@ -17,7 +17,7 @@ from inversenet_tf.engine.keras_files import load_keras
 from inversenet_tf.imaging.files import images as files
 from inversenet_tf.imaging.files.arrays import read_array, read_arrays
 from inversenet_tf.imaging.files.images import read_image
-from inversenet_tf.imaging.files.json import read_json
+from inversenet_tf.imaging.files.json import read_field, read_json
 from inversenet_tf.imaging.files.memory import Budget
 from inversenet_tf.imaging.files.photographs import read_photograph
 from inversenet_tf.restoration.photographs import restore_files
@@ -244,3 +244,10 @@ def test_what_is_no_file_is_told_in_one_line(tmp_path, read):
         with pytest.raises(ValueError) as caught:
             read(path)
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["{}", '{"step": "many"}', '{"step": null}'])
+def test_a_field_that_was_edited_is_named(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(ValueError, match="Expected step, of type int, in .*Received: "):
+        read_field(tmp_path / "a.json", "step", int)

@@ -1,6 +1,7 @@
 from io import BytesIO
 
 import numpy as np
+import PIL
 import pytest
 import skimage.data
 from PIL import ExifTags, Image, ImageCms
@@ -207,8 +208,11 @@ def test_other_colours_become_srgb(tmp_path):
     photograph = read_photograph(saved(tmp_path / "lab.tif", lab, icc_profile=SRGB))
     assert photograph.notes == ["LAB converted to sRGB"] and photograph.profile is None
     np.testing.assert_allclose(photograph.pixels, COLOURS, atol=6)
-    photograph = read_photograph(saved(tmp_path / "ycbcr.tif", COLOURS, "YCbCr"))
-    np.testing.assert_allclose(photograph.pixels, COLOURS, atol=3)
+    # Releases of Pillow before 13 read such a file only where it is compressed.
+    is_read = int(PIL.__version__.split(".")[0]) >= 13
+    for packing in ("raw", "tiff_lzw") if is_read else ("tiff_lzw",):
+        path = saved(tmp_path / "ycbcr.tif", COLOURS, "YCbCr", compression=packing)
+        np.testing.assert_allclose(read_photograph(path).pixels, COLOURS, atol=3)
 
 
 def test_a_damaged_exif_block_costs_only_itself(tmp_path):

@@ -169,3 +169,9 @@ def test_the_bicubic_kernel_scales_down_as_pillow_does(scale):
     kernel = kernels.bicubic(scale)
     assert kernel.dtype == np.float32 and kernel.min() < 0
     np.testing.assert_allclose(kernel.sum(), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("values", ["kernel.png", [[1, 2], [3]], [["a"]], None])
+def test_what_is_no_array_is_no_kernel(values):
+    with pytest.raises(ValueError, match="Expected a matrix, or three, of .* Received: "):
+        kernels.blur_kernel(values)
