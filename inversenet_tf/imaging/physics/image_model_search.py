@@ -196,7 +196,7 @@ def improved(
         cost += sparsity * roots.sum() + SUM_WEIGHT * (mass - 1) ** 2
         return cost, (gradient + 2 * SUM_WEIGHT * (mass - 1))[allowed]
 
-    found = scipy.optimize.minimize(
+    end = scipy.optimize.minimize(
         objective,
         kernel[allowed],
         jac=True,
@@ -204,8 +204,8 @@ def improved(
         bounds=[(0, None)] * np.count_nonzero(allowed),
         options={"maxiter": steps, "maxcor": MEMORY},
     )
-    better = of_values(found.x)
-    return better / better.sum(), float(found.fun)
+    better = of_values(end.x)
+    return better / better.sum(), float(end.fun)
 
 
 def search_with_model(
@@ -239,13 +239,14 @@ def search_with_model(
         kernels = [resized(kernel, side) for kernel in kernels[:kept]]
         if fraction in SHIFTED_SCALES:
             kernels = [_best_placed(observed, kernel) for kernel in kernels]
-        found = [improved(observed, kernel, steps, sparsity) for kernel in kernels]
-        kernels = [kernel for kernel, _ in sorted(found, key=lambda pair: pair[1])]
+        better = [improved(observed, kernel, steps, sparsity) for kernel in kernels]
+        kernels = [kernel for kernel, _ in sorted(better, key=lambda pair: pair[1])]
         told((number + 1) / len(SCALES))
-    moved = [_moved_upon(kernels[0], proposal) for proposal in proposals]
-    proposals = [_best_placed(observed, proposal) for proposal in moved]
+    # Other searches do not know the place of their kernel; but this one's own may be a poor one.
+    places = [*proposals, *(_moved_upon(kernels[0], proposal) for proposal in proposals)]
+    placed = [_best_placed(observed, proposal) for proposal in places]
     own = cleaned(kernels[0], NEGLIGIBLE[0])  # which the proposals, as they may be wide, are not
-    finals = [_finished(observed, kernel) for kernel in (own, *proposals)]
+    finals = [_finished(observed, kernel) for kernel in (own, *placed)]
     costs = [cost_and_gradient(observed, kernel)[0] for kernel in finals]
     best = int(np.argmin(costs))
     gain = cost_and_gradient(observed, np.ones((1, 1)))[0] - costs[best]
@@ -253,7 +254,7 @@ def search_with_model(
 
 
 def _moved_upon(kernel, proposal):
-    """A proposal at the place of a kernel, as other searches do not know the place."""
+    """A proposal at the place of a kernel."""
     side = max(len(kernel), len(proposal))
     padded = [np.pad(one, (side - len(one)) // 2) for one in (kernel, proposal)]
     return upon_the_first(padded)[1]

@@ -173,8 +173,8 @@ def _of_class(*, model, images, measured, few, noise, largest, told):
     size = min(largest, CLASS_SIZE, _odd(min(model.shape[:2]) // 2))
     proposals = []
     if len(images) > 1:  # which the sparse gradients of several images tell well, of one hardly
-        found, _, _ = _search_sizes(measured, few, largest, lambda fraction: told(fraction / 2))
-        proposals = found[:1]
+        others, _, _ = _search_sizes(measured, few, largest, lambda fraction: told(fraction / 2))
+        proposals = others[:1]
     kernel, gain = search_with_model(
         model,
         images,
