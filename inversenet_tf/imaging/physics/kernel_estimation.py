@@ -41,6 +41,7 @@ from inversenet_tf.imaging.physics.kernel_shape import (
     radius_of,
     reaches_border,
     resized,
+    similarity,
     trimmed,
     upon_the_first,
 )
@@ -77,6 +78,11 @@ PLAUSIBLE_LOSS = 0.1
 LEAST_SPREAD = 0.9  # pixels, below which an image counts as sharp
 CLEAR_GAIN = 0.04  # of log likelihood a pixel over no blur, below which there is no blur
 TRUSTED_GAIN = 0.15  # from which the kernel is trusted fully
+# The searches know nothing of each other. How similar to the result the second nearest of them is
+# tells whether it is right: of 20 photographs for training, each with a shake of Levin's and noise
+# of 0.005, the three results that were less than 0.7 similar to the truth had 0.65 to 0.68, the
+# others 0.80 and more. Between these two the confidence rises from 0 to 1.
+DISAGREEMENT, AGREEMENT = 0.6, 0.8
 ROUNDING_SIGMA = 1 / 255 / np.sqrt(12)  # of storage in 8 bits
 LUMA_ROUNDING = ROUNDING_SIGMA * np.sqrt(LUMA_NOISE)
 
@@ -152,13 +158,14 @@ def estimate_kernel(
             largest=largest,
             told=told,
         )
-    plausible, gain, left = _search_sizes(measured, few, largest, told)
+    plausible, gain, agreement, left = _search_sizes(measured, few, largest, told)
     kernel = plausible[0]
     if radius_of(kernel) < LEAST_SPREAD:
         return _no_blur(noise, "The image is sharp: a blur that small is left as it is.")
     if gain < CLEAR_GAIN:
         return _no_blur(noise, "No blur explains the image clearly better than none.")
-    confidence = float(np.clip(gain / TRUSTED_GAIN, 0.0, 1.0))
+    agreed = np.clip((agreement - DISAGREEMENT) / (AGREEMENT - DISAGREEMENT), 0.0, 1.0)
+    confidence = float(agreed * np.clip(gain / TRUSTED_GAIN, 0.0, 1.0))
     if not circular:  # JPEG takes the noise out of the highest frequencies, and of no others
         left = noise_beside_blur(measured, kernel, HIGHEST_IN_JPEG)
         left = min(left, MOST_HIDDEN * luma_noise)
@@ -173,7 +180,7 @@ def _of_class(*, model, images, measured, few, noise, largest, told):
     size = min(largest, CLASS_SIZE, _odd(min(model.shape[:2]) // 2))
     proposals = []
     if len(images) > 1:  # which the sparse gradients of several images tell well, of one hardly
-        others, _, _ = _search_sizes(measured, few, largest, lambda fraction: told(fraction / 2))
+        others, *_ = _search_sizes(measured, few, largest, lambda fraction: told(fraction / 2))
         proposals = others[:1]
     kernel, gain = search_with_model(
         model,
@@ -199,13 +206,13 @@ def _search_sizes(measured, few, largest, progress):
     most = min(largest, min(measured.images.shape[1:]) // 2)  # a larger blur leaves too little
     sizes = [size for size in SIZES if size <= most] or [_odd(most)]
     for i, size in enumerate(sizes):
-        plausible, gain, noise = _search(
+        plausible, gain, agreement, noise = _search(
             measured, few, size, lambda share, i=i: progress((i + share) / len(sizes))
         )
         if not reaches_border(plausible[0]):
             break
     progress(1.0)
-    return plausible, gain, noise
+    return plausible, gain, agreement, noise
 
 
 def _noise_of(images):
@@ -236,7 +243,7 @@ def _search(measured, few, size, told):
 
     Returns:
         (the plausible kernels, the best first; its gain over no blur in log likelihood a pixel;
-        the noise of the luma).
+        how far the searches agree on it; the noise of the luma).
     """
     point = np.zeros((size, size))
     point[size // 2, size // 2] = 1.0
@@ -249,11 +256,12 @@ def _search(measured, few, size, told):
         shapes = pool.submit(_likeliest_shapes, few, size)
         for i, _ in enumerate(concurrent.futures.as_completed(searches)):
             told((i + 1) / (len(SEARCHES) + 2))
-        proposals = [point, *shapes.result(), *(search.result() for search in searches)]
+        shapes, searches = shapes.result(), [search.result() for search in searches]
+        proposals = [point, *shapes, *searches]
         costs = _costs_of(pool, measured, proposals)
         best = int(np.argmin(costs))
         if best == 0:
-            return [point], 0.0, measured.noise
+            return [point], 0.0, 0.0, measured.noise
         # The noise was estimated before anything was known of the blur, and is rather too high
         # where it is weak: now it is what stands in the frequencies that the blur leaves nothing
         # else in.
@@ -268,7 +276,22 @@ def _search(measured, few, size, told):
     best = 1 + int(np.argmin(costs[1 : 1 + 2 * len(favourites)]))
     near = [i for i in np.argsort(costs) if i not in (0, best) and _is_near(costs, i, best)]
     plausible = [centred(kernels[best]), *(kernels[i] for i in near)]
-    return plausible, costs[0] - costs[best], measured.noise
+    agreement = _agreement(kernels[best], shapes, searches)
+    return plausible, costs[0] - costs[best], agreement, measured.noise
+
+
+def _agreement(kernel, shapes, searches):
+    """How similar to a kernel the second nearest of the independent searches is.
+
+    Where it is the nearest to a shape of a formula, which the searches easily miss, the shapes
+    beside it count as well.
+    """
+    of_searches, of_shapes = (
+        sorted(similarity(kernel, other) for other in others) for others in (searches, shapes)
+    )
+    if of_shapes[-1] > of_searches[-1]:
+        return sorted(of_searches + of_shapes)[-2]
+    return of_searches[-2]
 
 
 def _is_near(costs, place, best=None):

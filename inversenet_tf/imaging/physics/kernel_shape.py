@@ -60,6 +60,14 @@ def _within(kernel, reach):
     return kernel[middle - reach : middle + reach + 1, middle - reach : middle + reach + 1]
 
 
+def similarity(first, second):
+    """The greatest correlation of two kernels of one size over all shifts: 1 for the same shape."""
+    sides = [2 * side for side in first.shape]
+    spectra = [scipy.fft.fft2(kernel, sides) for kernel in (first, second)]
+    correlation = scipy.fft.ifft2(spectra[0] * spectra[1].conj()).real
+    return float(correlation.max() / np.sqrt(np.square(first).sum() * np.square(second).sum()))
+
+
 def upon_the_first(kernels):
     """Each moved by whole pixels to where it correlates most with the first, and trimmed alike."""
     first = kernels[0]
