@@ -18,6 +18,7 @@ from inversenet_tf.imaging.physics.light import to_light
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import InformedRestorer, Restorer
 
+DOUBTFUL = 0.7  # confidence below which the kernel is as often wrong as it is right
 PICTURE_SIDE = 256  # pixels, about, of a kernel's picture
 MOST_SHARING = 8  # photographs that a shared blur is sought in; of small ones more,
 ENOUGH_PIXELS = 2**17  # until they have as many pixels together
@@ -99,9 +100,10 @@ def description_of(estimate: KernelEstimate) -> str:
     if not estimate.is_blur:
         return f"{estimate.reason} It is left as it is."
     side = len(estimate.kernel)
+    doubt = " Compare what comes of it with the photograph." * (estimate.confidence < DOUBTFUL)
     return (
         f"A blur of {side}x{side} pixels, noise {estimate.noise:.4f} of white, "
-        f"confidence {estimate.confidence:.0%}."
+        f"confidence {estimate.confidence:.0%}.{doubt}"
     )
 
 

@@ -201,3 +201,9 @@ def test_kernel_is_sought_in_light(sharp, monkeypatch):
 def test_program_refuses_flags_without_effect(flags, message, tmp_path):
     ended = run("restore", f"--input={tmp_path}", f"--output={tmp_path}/out", *flags)
     assert ended.returncode == 1 and message in ended.stderr
+
+
+@pytest.mark.parametrize(("confidence", "doubts"), [(0.3, True), (0.9, False)])
+def test_a_doubtful_kernel_is_called_so(confidence, doubts):
+    estimate = KernelEstimate(np.full((3, 3), 1 / 9, np.float32), 0.01, confidence)
+    assert ("Compare what comes of it" in unknown_blur.description_of(estimate)) == doubts

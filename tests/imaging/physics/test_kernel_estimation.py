@@ -10,9 +10,9 @@ from inversenet_tf.imaging.physics.blur_model import (
     gradients_of,
     marginal_cost,
 )
-from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
+from inversenet_tf.imaging.physics.kernel_estimation import _agreement, estimate_kernel
 from inversenet_tf.imaging.physics.kernel_least_squares import non_negative_least_squares
-from inversenet_tf.imaging.physics.kernels import linear_motion
+from inversenet_tf.imaging.physics.kernels import gaussian, linear_motion
 from inversenet_tf.imaging.physics.varied import blur_each
 
 KERNEL = linear_motion(9, 45.0)
@@ -141,3 +141,11 @@ def test_least_squares_find_a_kernel_from_sharp_gradients(photograph):
 def test_bad_input_is_refused(images, settings, message):
     with pytest.raises(ValueError, match=message):
         estimate_kernel(images, **settings)
+
+
+def test_agreement_is_that_of_a_second_search():
+    bent, other = np.eye(9), np.fliplr(np.eye(9))
+    assert _agreement(bent, [gaussian(9, 1.0)] * 3, [bent, bent, other, other]) > 0.99
+    assert _agreement(bent, [gaussian(9, 1.0)] * 3, [bent, other, other]) < 0.6
+    shapes = [gaussian(9, sigma) for sigma in (1.5, 1.6, 1.7)]
+    assert _agreement(gaussian(9, 1.6), shapes, [bent, other]) > 0.9
