@@ -10,7 +10,6 @@ import pytest
 from fake_restorers import FakeRestorer
 from PIL import Image
 
-import inversenet_tf
 from inversenet_tf.imaging.files.images import read_image
 from inversenet_tf.imaging.files.photographs import read_photograph
 from inversenet_tf.imaging.files.written_photographs import png_bytes
@@ -184,9 +183,9 @@ def test_models_are_named_without_their_places(monkeypatch):
         choices["passwd"]
 
 
-def test_presets_are_there_where_the_package_has_some(monkeypatch):
-    monkeypatch.setattr(inversenet_tf, "presets", lambda: ["any_blur"], raising=False)
-    assert models.Models().names == ["any_blur", models.CLOSED_FORM]
+def test_presets_that_restore_are_there():
+    names = models.Models().names
+    assert names == ["any_blur", "x4_photos", models.CLOSED_FORM]  # of the presets, not the prior
 
 
 def test_examples_are_blurred_as_they_say(tmp_path):
