@@ -60,7 +60,7 @@ setup(
         "app": ["gradio>=6"],
         "heif": ["pillow-heif"],
         "tiff": ["imagecodecs"],  # for TIFFs of 16 bits with compressions other than deflate
-        "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "tf2onnx>=1.16.1"],
+        "onnx": ["onnx>=1.23", "onnxruntime>=1.32", "tf2onnx>=1.17"],
         "gpu": ["tensorflow[and-cuda]"],
         "serving": [
             "grpcio>=1.62",

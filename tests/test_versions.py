@@ -22,7 +22,7 @@ def requirements():
     call = ast.parse((ROOT / "setup.py").read_text()).body[-1].value
     named = {argument.arg: argument.value for argument in call.keywords}
     extras = ast.literal_eval(named["extras_require"])
-    for extra in ("gpu", "app", "heif", "tiff"):
+    for extra in ("gpu", "app", "heif", "tiff", "onnx"):
         del extras[extra]
     return [*ast.literal_eval(named["install_requires"]), *sum(extras.values(), [])]
 

@@ -47,7 +47,8 @@ def restore_pixels(restorer, pixels, max_memory=None, report=None):
     Args:
         restorer: a `Restorer` or an `ExportedRestorer`.
         pixels: uint8 or uint16 [height, width, measured channels].
-        max_memory: bytes, beyond what the process takes already; None for no limit.
+        max_memory: bytes, beyond what the process takes once the model is compiled; None for no
+            limit.
         report: callable of the share of the image that is done, called after every row of tiles.
 
     Returns:

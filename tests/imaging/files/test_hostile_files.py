@@ -15,6 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from inversenet_tf.engine.keras_files import load_keras
 from inversenet_tf.imaging.files import images as files
+from inversenet_tf.imaging.files import listing
 from inversenet_tf.imaging.files.arrays import read_array, read_arrays
 from inversenet_tf.imaging.files.images import read_image
 from inversenet_tf.imaging.files.json import read_field, read_json
@@ -102,8 +103,8 @@ def test_folders_are_checked_within_a_budget(tmp_path, monkeypatch):
         return values
 
     monkeypatch.setattr(files, "check_range", counted)
-    monkeypatch.setattr(files, "CHECK_BYTES", 2 * 4 * 16 * 16)
-    sizes, faults = files.inspect_images(files.list_images(tmp_path))
+    monkeypatch.setattr(listing, "CHECK_BYTES", 2 * 4 * 16 * 16)
+    sizes, faults = listing.inspect_images(listing.list_images(tmp_path))
     assert len(sizes) == 12 and not faults
     assert most[0] <= 2 * 4 * 16 * 16
 
