@@ -26,7 +26,7 @@ from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use
 from inversenet_tf.models.presets import kept_spectrum
 from inversenet_tf.reporting import OTHER, RESULTS_FILE, changes_of, place_of, reported
-from inversenet_tf.restoration.restorers import ModelRestorer
+from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.shipped import preset_or_path
 from inversenet_tf.trained_run import (
     kept_noise,

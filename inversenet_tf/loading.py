@@ -5,7 +5,9 @@ from pathlib import Path
 
 from inversenet_tf.imaging.files.paths import check_named, check_utf8
 from inversenet_tf.restoration import closed_form
-from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer, Restorer
+from inversenet_tf.restoration.exported_restorer import ExportedRestorer
+from inversenet_tf.restoration.model_restorer import ModelRestorer
+from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.shipped import preset_or_path, presets
 
 LITERT_SUFFIX, ONNX_SUFFIX = ".tflite", ".onnx"

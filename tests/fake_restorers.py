@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from inversenet_tf.restoration.restorers import ImageSpec, Restorer
+from inversenet_tf.restoration.image_spec import ImageSpec
+from inversenet_tf.restoration.restorers import Restorer
 
 TINT = np.array([1.0, 0.5, 0.0], np.float32)  # what colouring makes of gray
 

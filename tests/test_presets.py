@@ -21,7 +21,7 @@ from inversenet_tf.imaging.physics.noise import round_to_8_bits
 from inversenet_tf.imaging.physics.operators import build_operator, within_frame
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.presets import WEIGHTS_FILE, load_preset, write_weights
-from inversenet_tf.restoration.restorers import spec_of
+from inversenet_tf.restoration.image_spec import spec_of
 from inversenet_tf.restoration.tiling import restore_pixels
 
 MOST_BYTES = 12 * 2**20

@@ -13,8 +13,8 @@ from inversenet_tf.evaluation import evaluate
 from inversenet_tf.exporting.inversenet import export_run
 from inversenet_tf.imaging.files.images import read_image
 from inversenet_tf.imaging.files.pixels import to_uint8
+from inversenet_tf.restoration.exported_restorer import ExportedRestorer
 from inversenet_tf.restoration.photographs import restore_files
-from inversenet_tf.restoration.restorers import ExportedRestorer
 from inversenet_tf.training import train
 
 

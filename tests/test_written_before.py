@@ -14,7 +14,8 @@ from blind_gan_tf.prior import load_prior
 from inversenet_tf.config import Config
 from inversenet_tf.engine.workdir import read_config
 from inversenet_tf.evaluation import evaluate
-from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer
+from inversenet_tf.restoration.exported_restorer import ExportedRestorer
+from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.trained_run import load_trained
 from inversenet_tf.training import train
 

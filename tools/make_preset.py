@@ -20,7 +20,7 @@ from inversenet_tf.config import Config
 from inversenet_tf.engine.workdir import CONFIG_FILE, config_class_of, read_config, versions
 from inversenet_tf.imaging.files.json import read_json, write_json
 from inversenet_tf.models.presets import KERNEL_FILE, SPECTRUM_FILE, write_weights
-from inversenet_tf.restoration.restorers import spec_of
+from inversenet_tf.restoration.image_spec import spec_of
 from inversenet_tf.shipped import CARD_FILE
 from inversenet_tf.trained_run import load_trained
 

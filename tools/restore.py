@@ -26,9 +26,10 @@ from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use
 from inversenet_tf.quiet_tensorflow import import_keras
 from inversenet_tf.restoration.closed_form import NAME as CLOSED_FORM
+from inversenet_tf.restoration.exported_restorer import ExportedRestorer
 from inversenet_tf.restoration.footprint import resident_bytes
+from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.restoration.photographs import memory_limit, restore_files
-from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer
 from inversenet_tf.shipped import preset_folder
 
 AUTO = "auto"  # instead of a kernel's file

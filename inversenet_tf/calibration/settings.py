@@ -16,7 +16,8 @@ from inversenet_tf.imaging.physics.kernel_estimation import LEAST_SIDE
 from inversenet_tf.loading import load
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration import closed_form
-from inversenet_tf.restoration.restorers import ModelRestorer, Restorer
+from inversenet_tf.restoration.model_restorer import ModelRestorer
+from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.shipped import preset_or_path, presets
 from inversenet_tf.trained_run import load_trained
 

@@ -17,14 +17,10 @@ from inversenet_tf.imaging.files.photographs import Photograph
 from inversenet_tf.imaging.files.pixels import to_channels
 from inversenet_tf.imaging.physics.degradation import Degradation, Fit
 from inversenet_tf.models import kernel_use
-from inversenet_tf.restoration.restorers import (
-    DESCRIBE,
-    INTERMEDIATE,
-    WITH_KERNEL,
-    ImageSpec,
-    Restorer,
-    as_gray_as,
-)
+from inversenet_tf.restoration.arrays import as_gray_as
+from inversenet_tf.restoration.image_spec import ImageSpec
+from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.restoration.signature_names import DESCRIBE, INTERMEDIATE, WITH_KERNEL
 
 PROBE_SIDE = 16  # pixels of a gray image that the server is asked for its scale with
 # Memory that a value takes here while it is sent, or received, as JSON: a Python number and its

@@ -16,12 +16,12 @@ from inversenet_tf.imaging.config import PRECISIONS
 from inversenet_tf.imaging.files.images import PILLOW_MODES
 from inversenet_tf.models import kernel_use
 from inversenet_tf.reporting import own_results
-from inversenet_tf.restoration.restorers import (
+from inversenet_tf.restoration.image_spec import spec_of
+from inversenet_tf.restoration.signature_names import (
     FROM_BYTES,
     FROM_BYTES_WITH_KERNEL,
     INTERMEDIATE,
     WITH_KERNEL,
-    spec_of,
 )
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, new_version, write_version
 from inversenet_tf.trained_run import kept_degradation, load_trained

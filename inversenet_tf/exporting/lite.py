@@ -28,12 +28,9 @@ from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.paths import check_utf8, taken_literally
 from inversenet_tf.models import kernel_use
-from inversenet_tf.restoration.restorers import (
-    INTERMEDIATE,
-    Restorer,
-    degradation_from,
-    spec_from,
-)
+from inversenet_tf.restoration.image_spec import degradation_from, spec_from
+from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.restoration.signature_names import INTERMEDIATE
 from inversenet_tf.serving.operations import check_operations
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, latest_version, read_metadata
 

@@ -24,12 +24,9 @@ from inversenet_tf.exporting.conversion import (
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.paths import check_utf8, taken_literally
 from inversenet_tf.models.own_networks import one_line
-from inversenet_tf.restoration.restorers import (
-    INTERMEDIATE,
-    Restorer,
-    degradation_from,
-    spec_from,
-)
+from inversenet_tf.restoration.image_spec import degradation_from, spec_from
+from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.restoration.signature_names import INTERMEDIATE
 from inversenet_tf.serving.operations import check_operations, operations_of
 from inversenet_tf.serving.saved_models import latest_version
 

@@ -13,7 +13,7 @@ from inversenet_tf.imaging.files.image_bytes import restored_bytes
 from inversenet_tf.imaging.inputs import as_told
 from inversenet_tf.models import kernel_use
 from inversenet_tf.models.inversenet import InverseNet
-from inversenet_tf.restoration.restorers import (
+from inversenet_tf.restoration.signature_names import (
     DESCRIBE,
     FROM_BYTES,
     FROM_BYTES_WITH_KERNEL,

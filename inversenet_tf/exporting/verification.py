@@ -18,7 +18,7 @@ from inversenet_tf.imaging.physics import kernels
 from inversenet_tf.imaging.physics.operators import Operator, build_operator
 from inversenet_tf.models import kernel_use
 from inversenet_tf.models.inversenet import InverseNet
-from inversenet_tf.restoration.restorers import (
+from inversenet_tf.restoration.signature_names import (
     FROM_BYTES,
     FROM_BYTES_WITH_KERNEL,
     INTERMEDIATE,

@@ -19,7 +19,7 @@ from inversenet_tf.paper.report import write_report
 from inversenet_tf.paper.steadiness import steadiness
 from inversenet_tf.paper.tables import TABLES
 from inversenet_tf.reporting import OTHER, TEST, VALIDATION
-from inversenet_tf.restoration.restorers import ModelRestorer
+from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.trained_run import load_trained
 from inversenet_tf.training import ANNEALING, comparator_of
 

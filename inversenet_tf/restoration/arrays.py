@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from inversenet_tf.imaging.arrays import in_unit_range
-from inversenet_tf.imaging.files.pixels import is_gray, to_luma
+from inversenet_tf.imaging.files.pixels import is_gray, to_channels, to_luma
 
 
 def to_batch(images: np.ndarray, channels: int) -> tuple[np.ndarray, Callable]:
@@ -53,3 +53,16 @@ def to_batch(images: np.ndarray, channels: int) -> tuple[np.ndarray, Callable]:
         return restored[0, ..., 0] if images.ndim == 2 and restored.shape[-1] == 1 else restored[0]
 
     return np.repeat(batch, channels, axis=-1) if was_repeated else batch, undo
+
+
+def as_gray_as(pixels: np.ndarray, restored: np.ndarray, measured_channels: int) -> np.ndarray:
+    """The restored pixels, gray where a photograph is, unless the network is one that colours.
+
+    What is gray but stored in colours stays so, without the faint colours of a network.
+    """
+    channels = pixels.shape[-1]
+    if channels < measured_channels:
+        return to_channels(restored, 1)
+    if channels == measured_channels == restored.shape[-1] == 3 and is_gray(pixels):
+        return to_channels(to_channels(restored, 1), 3)
+    return restored

@@ -7,7 +7,8 @@ from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 from inversenet_tf.imaging.physics.solvers import ASSUMED_NOISE, solve, solve_without_border
 from inversenet_tf.imaging.physics.spectra import Spectrum
 from inversenet_tf.models import kernel_use
-from inversenet_tf.restoration.restorers import ImageSpec, Restorer
+from inversenet_tf.restoration.image_spec import ImageSpec
+from inversenet_tf.restoration.restorers import Restorer
 
 NAME = "closed_form"  # by which `load` knows it
 # What a process grew by: 168 to 233 bytes for 0.26, 1 and 4 megapixels and a kernel of 27 pixels.

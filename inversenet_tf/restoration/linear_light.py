@@ -2,7 +2,8 @@
 
 from inversenet_tf.imaging.checks import check_positive
 from inversenet_tf.imaging.physics.light import from_light, to_light
-from inversenet_tf.restoration.restorers import Restorer, RestorerAround
+from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.restoration.restorers_around import RestorerAround
 
 
 class LinearLightRestorer(RestorerAround):

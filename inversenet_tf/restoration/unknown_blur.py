@@ -16,7 +16,8 @@ from inversenet_tf.imaging.physics.image_model import ImageModel, check_boundary
 from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate, estimate_kernel
 from inversenet_tf.imaging.physics.light import to_light
 from inversenet_tf.models import kernel_use
-from inversenet_tf.restoration.restorers import InformedRestorer, Restorer
+from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.restoration.restorers_around import InformedRestorer
 
 DOUBTFUL = 0.7  # confidence below which the kernel is as often wrong as it is right
 PICTURE_SIDE = 256  # pixels, about, of a kernel's picture

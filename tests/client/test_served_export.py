@@ -17,8 +17,8 @@ from inversenet_tf.imaging.files.pixels import from_integers, to_luma
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.unet import UNet
+from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.restoration.photographs import restore_files
-from inversenet_tf.restoration.restorers import ModelRestorer
 
 REQUESTS = 60
 KINDS = (("PNG", "RGB"), ("JPEG", "RGB"), ("PNG", "L"), ("JPEG", "L"))

@@ -13,7 +13,7 @@ from inversenet_tf.exporting.inversenet import export_model
 from inversenet_tf.exporting.onnx import OnnxRestorer, convert_to_onnx
 from inversenet_tf.loading import load
 from inversenet_tf.models.build import build_model
-from inversenet_tf.restoration.restorers import INTERMEDIATE
+from inversenet_tf.restoration.signature_names import INTERMEDIATE
 
 SHAPES = [(1, 37, 53, 3), (3, 64, 64, 3), (1, 1, 5, 3), (1, 100, 31, 3)]
 

@@ -14,12 +14,12 @@ from inversenet_tf.imaging.files.pixels import to_channels
 from inversenet_tf.imaging.files.written_photographs import png_bytes
 from inversenet_tf.models.build import build_model
 from inversenet_tf.restoration import photographs, restorers
+from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.restoration.photographs import (
     memory_limit,
     restore_files,
     side_by_side,
 )
-from inversenet_tf.restoration.restorers import ModelRestorer
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,9 @@ from inversenet_tf.exporting.inversenet import export_model
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.unet import UNet
-from inversenet_tf.restoration import restorers
-from inversenet_tf.restoration.restorers import ExportedRestorer, ModelRestorer
+from inversenet_tf.restoration import model_restorer
+from inversenet_tf.restoration.exported_restorer import ExportedRestorer
+from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.serving.saved_models import write_version
 
 
@@ -39,7 +40,7 @@ def test_the_first_small_image_is_restored_without_a_graph(model, monkeypatch):
     first, second = (restorer.estimates(small)["restored"] for _ in range(2))
     assert eagerly == [True, False]
     np.testing.assert_allclose(first, second, atol=1e-5)
-    monkeypatch.setattr(restorers, "SMALL", 37 * 53 - 1)
+    monkeypatch.setattr(model_restorer, "SMALL", 37 * 53 - 1)
     ModelRestorer(model).estimates(small)
     assert eagerly == [True, False, False]
 

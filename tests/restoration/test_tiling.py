@@ -8,7 +8,8 @@ from programs import completed
 
 from inversenet_tf.imaging.files.pixels import from_integers, to_integers
 from inversenet_tf.models.inversenet import InverseNet
-from inversenet_tf.restoration.restorers import ImageSpec, ModelRestorer
+from inversenet_tf.restoration.image_spec import ImageSpec
+from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.restoration.tiling import (
     OVERLAP,
     axis_of,
@@ -133,7 +134,7 @@ import numpy as np
 from inversenet_tf.config import Config
 from inversenet_tf.restoration.footprint import resident_bytes
 from inversenet_tf.models.build import build_model
-from inversenet_tf.restoration.restorers import ModelRestorer
+from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.restoration.tiling import restore_pixels
 
 config = Config()

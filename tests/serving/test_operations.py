@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from inversenet_tf.restoration.restorers import ExportedRestorer
+from inversenet_tf.restoration.exported_restorer import ExportedRestorer
 from inversenet_tf.serving.operations import check_operations
 from inversenet_tf.serving.saved_models import write_version
 

@@ -200,7 +200,7 @@ def keras_predict(directory, shape):
 
 def restorer(directory, shape):
     """What a user of the package calls."""
-    from inversenet_tf.restoration.restorers import ModelRestorer
+    from inversenet_tf.restoration.model_restorer import ModelRestorer
 
     restore, images = ModelRestorer(_keras_model(directory)).estimates, _images(shape)
     return _turn(lambda: restore(images)["restored"])

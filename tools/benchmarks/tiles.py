@@ -29,7 +29,7 @@ def _comparison(directory, size):
     """Writes the photograph and what the whole of it becomes, too, for the comparison."""
     import numpy as np
 
-    from inversenet_tf.restoration.restorers import ExportedRestorer
+    from inversenet_tf.restoration.exported_restorer import ExportedRestorer
     from inversenet_tf.restoration.tiling import restore_pixels
 
     restorer = ExportedRestorer(directory / EXPORT)
@@ -73,7 +73,7 @@ def restored(export, photograph, whole, max_memory=None):
     import numpy as np
 
     from inversenet_tf.imaging.files.pixels import WHITE, WHITE_16_BITS
-    from inversenet_tf.restoration.restorers import ExportedRestorer
+    from inversenet_tf.restoration.exported_restorer import ExportedRestorer
     from inversenet_tf.restoration.tiling import restore_pixels
 
     restorer, pixels = ExportedRestorer(export), np.load(photograph)

@@ -24,7 +24,7 @@ from inversenet_tf.imaging.files.json import read_json
 from inversenet_tf.imaging.files.photographs import read_photograph
 from inversenet_tf.imaging.physics.kernels import from_file
 from inversenet_tf.models.perceptual.weights import read_weights, write_h5
-from inversenet_tf.restoration.restorers import spec_from
+from inversenet_tf.restoration.image_spec import spec_from
 from inversenet_tf.serving.operations import check_operations
 
 SECONDS = 5.0  # that reading one may take

@@ -11,7 +11,7 @@ from inversenet_tf.imaging.physics.kernels import gaussian, linear_motion
 from inversenet_tf.imaging.physics.operators import build_operator
 from inversenet_tf.imaging.physics.uncertain import UncertainBlur
 from inversenet_tf.models.build import build_model, solvers_of
-from inversenet_tf.restoration.restorers import ModelRestorer
+from inversenet_tf.restoration.model_restorer import ModelRestorer
 
 KERNELS = np.stack([linear_motion(5, 45.0), linear_motion(5, 30.0), gaussian(5, 1.0)])
 

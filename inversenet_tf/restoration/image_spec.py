@@ -1,0 +1,106 @@
+"""What a model takes and gives, as the model itself or the metadata of an export tell it."""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from inversenet_tf.imaging.checks import check_at_least, check_choice, check_positive
+from inversenet_tf.imaging.config import BOUNDARIES
+from inversenet_tf.imaging.config_parsing import config_from_dict
+from inversenet_tf.imaging.files.images import PILLOW_MODES
+from inversenet_tf.imaging.physics.degradation import Degradation
+from inversenet_tf.models import kernel_use
+from inversenet_tf.restoration.footprint import SCRATCH, peak_bytes_per_pixel
+
+if TYPE_CHECKING:
+    from inversenet_tf.models.inversenet import InverseNet  # an export does without it
+
+
+@dataclasses.dataclass(frozen=True)
+class ImageSpec:
+    """What a model takes and gives.
+
+    Attributes:
+        measured_channels: 1 or 3, of a measurement.
+        image_channels: 1 or 3, of a restored image.
+        scale: how much larger the image is, along each side.
+        multiple: what a measurement's sides are padded to a multiple of.
+        boundary: how, one of `BOUNDARIES`.
+        bytes_per_pixel: memory that restoring takes, for each pixel of the measurement.
+        kernel: whether the kernel of the blur is "required" with each measurement, "optional" (the
+            model has one of its own), or "none": the model cannot be told one.
+    """
+
+    measured_channels: int
+    image_channels: int
+    scale: int
+    multiple: int
+    boundary: str
+    bytes_per_pixel: float
+    kernel: str = kernel_use.NONE
+
+
+def spec_of(model: "InverseNet", bytes_per_pixel: float | None = None) -> ImageSpec:
+    """The `ImageSpec` of an `InverseNet`.
+
+    Args:
+        model: the `InverseNet`.
+        bytes_per_pixel: as in the `ImageSpec`, where it is known already; None to work it out, for
+            which the model is traced.
+    """
+    channels, multiple = model.measured_channels, model.multiple
+    if model.fixed_size is not None:
+        height, width = model.fixed_size
+        raise ValueError(
+            "Expected a network for images of any size, as photographs and exports need it. "
+            f"Received: one for {height}x{width} pixels alone, which restores arrays of that size"
+        )
+    return ImageSpec(
+        measured_channels=channels,
+        image_channels=model.image_channels,
+        scale=model.scale,
+        multiple=multiple,
+        boundary=model.boundary,
+        bytes_per_pixel=bytes_per_pixel or _bytes_per_pixel_of(model),
+        kernel=model.kernel_use,
+    )
+
+
+def _bytes_per_pixel_of(model):
+    estimates = model.frozen_restore()
+
+    def restore(measurements):
+        return estimates(model.taken_for_sharp(measurements))
+
+    return SCRATCH * peak_bytes_per_pixel(restore, model.measured_channels, model.multiple)
+
+
+def spec_from(metadata):
+    """The `ImageSpec` that an export's metadata, or a LiteRT file's, tell.
+
+    Raises:
+        ValueError: they tell none that a model could have.
+    """
+    spec = config_from_dict(ImageSpec, metadata["images"])
+    check_choice("kernel", spec.kernel, kernel_use.ALL)
+    check_choice("boundary", spec.boundary, BOUNDARIES)
+    check_positive("bytes_per_pixel", spec.bytes_per_pixel)
+    for channels in (spec.measured_channels, spec.image_channels):
+        check_choice("channels", channels, PILLOW_MODES)
+    for name in ("scale", "multiple"):
+        check_at_least(name, getattr(spec, name), 1)
+    return spec
+
+
+def degradation_from(metadata: dict) -> Degradation | None:
+    """What the metadata of an export, or of a LiteRT file, tell of the operator and the noise.
+
+    Raises:
+        ValueError: something that no operator has.
+    """
+    fields = metadata.get("degradation")
+    if fields is None:
+        return None
+    known, scale = Degradation.from_dict(fields), spec_from(metadata).scale
+    if known.scale != scale:
+        raise ValueError(f"Expected a degradation of scale {scale}. Received: {known.scale}")
+    return known

@@ -1,0 +1,86 @@
+"""A trained model of this process in use, as out of a work directory."""
+
+import functools
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+from inversenet_tf.imaging.inputs import as_told
+from inversenet_tf.imaging.physics.degradation import Degradation
+from inversenet_tf.restoration.image_spec import spec_of
+from inversenet_tf.restoration.restorers import Restorer
+
+if TYPE_CHECKING:
+    from inversenet_tf.models.inversenet import InverseNet  # whoever has a model has imported it
+
+# Pixels of an image that is restored sooner than a graph for it is compiled.
+SMALL = 2**16
+
+
+class ModelRestorer(Restorer):
+    """A trained `InverseNet`, with its present weights, as one compiled function for every size.
+
+    The first image, where it is small, is restored without compiling, which would take several
+    times as long as the restoration. The results differ by rounding alone.
+
+    Args:
+        model: the `InverseNet`.
+        degradation: what it was trained for, where that is known.
+        bytes_per_pixel: as for `spec_of`.
+    """
+
+    def __init__(
+        self,
+        model: "InverseNet",
+        degradation: Degradation | None = None,
+        bytes_per_pixel: float | None = None,
+    ):
+        self.degradation = degradation
+        self._plainly = model.frozen_restore()
+        channels = model.measured_channels
+        signature = [tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")]
+        # Keras calls no layer through autograph, which takes as long as to trace the graph.
+        compiled = functools.partial(tf.function, self._plainly, autograph=False)
+        self._restore = compiled(input_signature=signature)
+        self._restore_told = compiled(reduce_retracing=True)
+        self._model = model
+        self._bytes_per_pixel = bytes_per_pixel
+        self._has_restored = False
+
+    @property
+    def measured_channels(self):
+        """The model knows its channels; to work out the whole `spec` would trace it once more."""
+        return self._model.measured_channels
+
+    @property
+    def kernel_use(self):
+        return self._model.kernel_use
+
+    @property
+    def scale(self):
+        return self._model.scale
+
+    @functools.cached_property
+    def spec(self):
+        """The `ImageSpec`, worked out when it is first asked for."""
+        return spec_of(self._model, self._bytes_per_pixel)
+
+    def estimates(self, measurements, kernels=None, noise_sigmas=None):
+        size, expected = tuple(np.shape(measurements)[1:3]), self._model.fixed_size
+        if expected not in (None, size):
+            raise ValueError(
+                "Expected measurements of {}x{} pixels, the only ones that this network takes. "
+                "Received: {}x{}".format(*expected, *size)
+            )
+        if kernels is None:
+            inputs, restore = tf.convert_to_tensor(measurements, tf.float32), self._restore
+        else:
+            inputs, restore = as_told(measurements, kernels, noise_sigmas), self._restore_told
+        if not self._has_restored and math.prod(size) * self.scale**2 <= SMALL:
+            restore = self._plainly
+        self._has_restored = True
+        restored = restore(inputs)
+        outputs = {name: images.numpy() for name, images in restored.items()}
+        return {"inverted": outputs["restored"]} | outputs

@@ -1,0 +1,79 @@
+"""Restorers that work by another one: they change its images, or tell it the kernel."""
+
+import dataclasses
+
+import numpy as np
+
+from inversenet_tf.imaging.physics.degradation import Degradation
+from inversenet_tf.models import kernel_use
+from inversenet_tf.restoration.image_spec import ImageSpec
+from inversenet_tf.restoration.restorers import Restorer
+
+
+class RestorerAround(Restorer):
+    """A restorer that works by another one, whose measurements or images it changes."""
+
+    def __init__(self, restorer: Restorer):
+        self._restorer = restorer
+
+    @property
+    def spec(self) -> ImageSpec:
+        """That of the restorer."""
+        return self._restorer.spec
+
+    @property
+    def kernel_use(self) -> str:
+        return self._restorer.kernel_use
+
+    @property
+    def measured_channels(self) -> int:
+        return self._restorer.measured_channels
+
+    def close(self) -> None:
+        self._restorer.close()
+
+    def _warned(self):
+        return self._restorer._warned()
+
+    def _set_warned(self):
+        self._restorer._set_warned()
+
+
+class InformedRestorer(RestorerAround):
+    """A restorer that gets the kernels of its measurements from elsewhere than its caller."""
+
+    kernel_use = kernel_use.NONE
+
+    @property
+    def spec(self) -> ImageSpec:
+        """That of the restorer, which now needs no kernel."""
+        return dataclasses.replace(super().spec, kernel=kernel_use.NONE)
+
+
+class ToldRestorer(InformedRestorer):
+    """A restorer that was told the kernel and the noise of all its measurements."""
+
+    def __init__(self, restorer, kernel, noise):
+        super().__init__(restorer)
+        self._kernel = kernel
+        self._noise = noise
+
+    @property
+    def degradation(self) -> Degradation:
+        """With the kernel and the noise that it was told."""
+        known = self._restorer.degradation or Degradation(None, self._restorer.scale)
+        return known.told(self._kernel, self._noise)
+
+    def estimates(self, measurements):
+        """As of every `Restorer`, each measurement with the kernel that was told."""
+        count, size = len(measurements), tuple(np.shape(measurements)[1:3])
+        sides = zip(self._kernel.shape, size, strict=False)
+        if any(kernel > side * self._restorer.scale for kernel, side in sides):
+            raise ValueError(
+                "Expected a kernel no larger than the image. Received: kernel "
+                f"{self._kernel.shape[:2]}, image {size}"
+            )
+        kernels = np.broadcast_to(self._kernel, (count, *self._kernel.shape))
+        return self._restorer.estimates(
+            measurements, kernels, np.full(count, self._noise, np.float32)
+        )
