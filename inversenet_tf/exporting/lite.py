@@ -4,7 +4,6 @@ The file takes any batch and any size, as the export does, and carries what it w
 inside, in the way of TensorFlow Lite's associated files: `unzip -p model.tflite metadata.json`.
 """
 
-import functools
 import json
 import re
 import tempfile
@@ -12,7 +11,6 @@ import warnings
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from inversenet_tf.exporting.conversion import (
@@ -23,13 +21,13 @@ from inversenet_tf.exporting.conversion import (
     silenced,
     told_of,
 )
+from inversenet_tf.exporting.converted_file import ConvertedFileRestorer
 from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.paths import check_utf8, taken_literally
 from inversenet_tf.models import kernel_use
-from inversenet_tf.restoration.image_spec import degradation_from, spec_from
-from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.restoration.image_spec import spec_from
 from inversenet_tf.restoration.signature_names import INTERMEDIATE
 from inversenet_tf.serving.operations import check_operations
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, latest_version, read_metadata
@@ -41,7 +39,7 @@ QUANTIZATIONS = (NONE, FLOAT16, DYNAMIC_RANGE)
 METADATA_FILE = "metadata.json"  # inside the .tflite
 
 
-class LiteRestorer(Restorer):
+class LiteRestorer(ConvertedFileRestorer):
     """A `.tflite` file of `convert` in use, by the interpreter that comes with TensorFlow.
 
     That one is of the converter's own version and needs no further package. On a device,
@@ -55,6 +53,8 @@ class LiteRestorer(Restorer):
         ValueError: it is no such file.
     """
 
+    _KIND = "a LiteRT file"
+
     def __init__(self, path: str | Path, threads: int | None = None):
         with silenced(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # points to ai_edge_litert
@@ -63,24 +63,15 @@ class LiteRestorer(Restorer):
             # A file that was converted by an older version has this output alone.
             signatures = interpreter.get_signature_list()
             best = INTERMEDIATE if INTERMEDIATE in signatures else SERVING_DEFAULT
-            self._run = interpreter.get_signature_runner(best)
+            self._signature = interpreter.get_signature_runner(best)
         self._path = path
 
-    @functools.cached_property
-    def spec(self):
-        """The `ImageSpec` of the export that the file was made of."""
-        return spec_from(read_metadata_of(self._path))
+    def _read_metadata(self):
+        return read_metadata_of(self._path)
 
-    @functools.cached_property
-    def degradation(self):
-        """What the export was trained to undo, where that is known."""
-        return degradation_from(read_metadata_of(self._path))
-
-    def estimates(self, measurements, kernels=None, noise_sigmas=None):
-        """As every restorer's; a file of an older version gives the restored images as both."""
-        if kernels is not None:
-            raise ValueError("Expected no kernel with a LiteRT file. Received: one")
-        outputs = self._run(measurements=np.asarray(measurements, np.float32))
+    def _run(self, measurements):
+        """A file of an older version gives the restored images as both."""
+        outputs = self._signature(measurements=measurements)
         return {"inverted": outputs["restored"]} | outputs
 
 

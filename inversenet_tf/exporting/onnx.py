@@ -5,11 +5,9 @@ width, channels] in [0, 1], -> `restored` and `inverted`. Its metadata tell, as 
 made of.
 """
 
-import functools
 import json
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -21,11 +19,10 @@ from inversenet_tf.exporting.conversion import (
     silenced,
     told_of,
 )
+from inversenet_tf.exporting.converted_file import ConvertedFileRestorer
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.paths import check_utf8, taken_literally
 from inversenet_tf.models.own_networks import one_line
-from inversenet_tf.restoration.image_spec import degradation_from, spec_from
-from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.restoration.signature_names import INTERMEDIATE
 from inversenet_tf.serving.operations import check_operations, operations_of
 from inversenet_tf.serving.saved_models import latest_version
@@ -37,7 +34,7 @@ IS_MISSING = 'Expected {}, for files of ONNX (pip install ".[onnx]" in the proje
 TRANSFORMS = {f"{kind}{rank}" for kind in ("FFT", "IFFT", "RFFT", "IRFFT") for rank in ("", "2D")}
 
 
-class OnnxRestorer(Restorer):
+class OnnxRestorer(ConvertedFileRestorer):
     """An `.onnx` file of `convert_to_onnx` in use, by ONNX Runtime.
 
     Args:
@@ -47,6 +44,8 @@ class OnnxRestorer(Restorer):
     Raises:
         ValueError: it is no such file, or ONNX Runtime is not installed.
     """
+
+    _KIND = "a file of ONNX"
 
     def __init__(self, path: str | Path, threads: int | None = None):
         try:
@@ -63,9 +62,7 @@ class OnnxRestorer(Restorer):
             raise ValueError(f"Expected a file of ONNX. Received: {path}: {error}") from error
         self._path = path
 
-    @functools.cached_property
-    def metadata(self) -> dict:
-        """What `convert_to_onnx` told of the file."""
+    def _read_metadata(self):
         told = self._session.get_modelmeta().custom_metadata_map.get(METADATA)
         if told is None:
             raise ValueError(
@@ -73,21 +70,9 @@ class OnnxRestorer(Restorer):
             )
         return json.loads(told)
 
-    @functools.cached_property
-    def spec(self):
-        """The `ImageSpec` of the export that the file was made of."""
-        return spec_from(self.metadata)
-
-    @functools.cached_property
-    def degradation(self):
-        """What the export was trained to undo, where that is known."""
-        return degradation_from(self.metadata)
-
-    def estimates(self, measurements, kernels=None, noise_sigmas=None):
-        if kernels is not None:
-            raise ValueError("Expected no kernel with a file of ONNX. Received: one")
+    def _run(self, measurements):
         names = [output.name for output in self._session.get_outputs()]
-        arrays = self._session.run(names, {"measurements": np.asarray(measurements, np.float32)})
+        arrays = self._session.run(names, {"measurements": measurements})
         return dict(zip(names, arrays, strict=True))
 
 

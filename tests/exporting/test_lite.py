@@ -88,6 +88,8 @@ def test_one_file_restores_every_size_as_the_model(files, model):
         restored = restore(measurements)["restored"]
         assert restored.shape == shape
         np.testing.assert_allclose(restored, model.restore(measurements)["restored"], atol=1e-5)
+    with pytest.raises(ValueError, match="Expected no kernel with a LiteRT file"):
+        restore(measurements, np.ones((1, 1, 1)), np.zeros(1))
     assert restored.std() > 0.01
 
 
