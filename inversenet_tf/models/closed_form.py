@@ -1,9 +1,6 @@
 """Eq. 3 in closed form as the beginning of an inverter: measurements -> a few linear estimates."""
 
-import dataclasses
-
 import keras
-import numpy as np
 import tensorflow as tf
 
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
@@ -14,8 +11,7 @@ from inversenet_tf.imaging.physics.solvers import (
     solve_without_border,
     unseen,
 )
-from inversenet_tf.imaging.physics.spectra import Spectrum
-from inversenet_tf.models import kernel_use
+from inversenet_tf.models.solver_layer import SolverLayer
 
 # Multiples of the noise variance that the measurement has, at which an estimate is made, so that
 # the network sees what more and less regularisation does. It corrects the first.
@@ -27,21 +23,15 @@ UNSEEN_ERROR = 0.1
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")
-class ClosedForm(keras.layers.Layer):
+class ClosedForm(SolverLayer):
     """The linear estimates of `solvers.solve_at` for several assumed noise levels.
 
     Nothing in it is trained: it is what the U-Net begins with and corrects.
 
     Args:
-        kernel: [height, width] or [height, width, channels] of the operator; None: it has to be
-            told each time.
-        noise_sigma: standard deviation of the sensor's noise; that of rounding to 8 bits is added.
-        spectrum: a `Spectrum` of the images, or its fields as a dict.
-        scale, phase, to_gray: as for `solve`.
-        boundary: "circular", or "reflect", where nothing is taken for known beyond the frame.
+        kernel, **known: as for `SolverLayer`.
         scaled: whether what follows is in units of the error that the first estimate is expected to
-            leave, see `_with_border`. So one network serves strong noise and almost none. For
-            measurements that are neither smaller nor gray.
+            leave, see `_with_border`. So one network serves strong noise and almost none.
         noise_map: whether a map of the noise level follows the estimates, as for a network that
             was trained for several; None: where there is no kernel.
 
@@ -53,44 +43,21 @@ class ClosedForm(keras.layers.Layer):
     differences from the first one, by the expected error. The `noise_map` comes last.
     """
 
-    def __init__(
-        self,
-        kernel=None,
-        noise_sigma=0.0,
-        spectrum=None,
-        scale=1,
-        phase=0,
-        to_gray=False,
-        boundary="circular",
-        scaled=False,
-        noise_map=None,
-        **kwargs,
-    ):
-        super().__init__(**{"dtype": "float32"} | kwargs)
-        self.kernel = None if kernel is None else np.asarray(kernel, np.float32)
-        self.noise_sigma = noise_sigma
-        spectrum = Spectrum(**spectrum) if isinstance(spectrum, dict) else spectrum
-        self.spectrum = spectrum or Spectrum()
-        self.scale, self.phase, self.to_gray = scale, phase, to_gray
-        self.boundary = boundary
+    def __init__(self, kernel=None, *, scaled=False, noise_map=None, **known):
+        super().__init__(kernel, **known)
         self.scaled = scaled
         self.noise_map = self.kernel is None if noise_map is None else noise_map
 
     def call(self, measurements, kernels=None, noise_sigmas=None):
-        if kernels is None and self.kernel is None:
-            raise ValueError(kernel_use.IS_MISSING)
-        sigmas = tf.cast(self.noise_sigma if noise_sigmas is None else noise_sigmas, tf.float32)
-        variance = ROUNDING_VARIANCE + sigmas**2
-        kernel = tf.constant(self.kernel) if kernels is None else kernels
-        if kernels is not None and len(kernels.shape) == 3:
-            kernel = kernels[..., tf.newaxis]
+        kernel, variance = self._kernels_and_variance(kernels, noise_sigmas)
         arguments = measurements, kernel, variance, self.spectrum, FACTORS
-        settings = {"scale": self.scale, "phase": self.phase, "to_gray": self.to_gray}
         if self.scaled:
-            estimates, error = estimates_and_error(*arguments, boundary=self.boundary, **settings)
+            estimates, error = estimates_and_error(
+                *arguments, boundary=self.boundary, **self._sampling
+            )
             estimates = _in_units_of(self._with_border(error, kernel, measurements), estimates)
-        elif self.boundary == "circular" or self.scale > 1:
-            estimates = solve_at(*arguments, **settings)
+        elif self._is_periodic:
+            estimates = solve_at(*arguments, **self._sampling)
         else:
             estimates = solve_without_border(*arguments)
         if self.noise_map:
@@ -103,23 +70,13 @@ class ClosedForm(keras.layers.Layer):
         Where the frame is all that is known, a pixel whose light falls beyond it is known less.
         """
         error = tf.reshape(error, [-1, 1, 1, 1])
-        if self.boundary == "circular" or self.scale > 1:
+        if self._is_periodic:
             return error
         beyond = unseen(kernel, tf.shape(measurements)[1:3])
         return tf.sqrt(tf.square(error) + tf.square(UNSEEN_ERROR * beyond))
 
     def get_config(self):
-        return super().get_config() | {
-            "kernel": None if self.kernel is None else self.kernel.tolist(),
-            "noise_sigma": self.noise_sigma,
-            "spectrum": dataclasses.asdict(self.spectrum),
-            "scale": self.scale,
-            "phase": self.phase,
-            "to_gray": self.to_gray,
-            "boundary": self.boundary,
-            "scaled": self.scaled,
-            "noise_map": self.noise_map,
-        }
+        return super().get_config() | {"scaled": self.scaled, "noise_map": self.noise_map}
 
 
 def _in_units_of(error, estimates):

@@ -67,7 +67,7 @@ def test_it_comes_back_from_a_file(tmp_path, images):
     spectrum = Spectrum(
         1e-3, 1.2, (0.4, 0.5, 0.6), ((1.0, 0.5, 0.5), (0.5, 1.0, 0.5), (0.5, 0.5, 1))
     )
-    layer = ClosedForm(np.full((3, 3), 1 / 9), 0.01, spectrum)
+    layer = ClosedForm(np.full((3, 3), 1 / 9), noise_sigma=0.01, spectrum=spectrum)
     inputs = keras.Input((None, None, 3))
     model = keras.Model(inputs, layer(inputs)[0])
     model.save(tmp_path / "model.keras")

@@ -52,7 +52,9 @@ def test_the_half_step_is_that_of_dense_matrices(case):
     images = generator.random((2, 8, 8, 3)).astype(np.float32)
     inverted = (images + 0.05 * generator.normal(size=images.shape)).astype(np.float32)
     measurements = operator(images).numpy()
-    layer = HalfStep(operator.kernel, SIGMA, spectrum, fraction=FRACTION, **settings)
+    layer = HalfStep(
+        operator.kernel, noise_sigma=SIGMA, spectrum=spectrum, fraction=FRACTION, **settings
+    )
     stepped = tf.function(layer)(inverted, measurements).numpy()
     matrix, prior = dense_model(operator, spectrum, (8, 8))
     prior = FRACTION * prior
@@ -70,7 +72,7 @@ def test_a_kernel_that_is_told_is_the_one_that_counts(images, boundary):
     told = np.stack([kernel] * 2), sigmas
     together = HalfStep(boundary=boundary)(inverted, images, *told)
     for index, sigma in enumerate(sigmas):
-        own = HalfStep(kernel, float(sigma), boundary=boundary)
+        own = HalfStep(kernel, noise_sigma=float(sigma), boundary=boundary)
         alone = own(inverted[index : index + 1], images[index : index + 1])
         np.testing.assert_allclose(together[index], alone[0], atol=1e-4)
     with pytest.raises(ValueError, match="kernel"):
