@@ -21,11 +21,11 @@ from inversenet_tf.imaging.baselines.total_variation import default_weight, tv_l
 from inversenet_tf.imaging.files.images import read_image
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.listing import list_images
+from inversenet_tf.imaging.physics.borders import extended_periodically
 from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
 from inversenet_tf.imaging.physics.kernels import from_file
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE, round_to_8_bits
 from inversenet_tf.imaging.physics.operators import within_frame
-from inversenet_tf.imaging.physics.solvers import extended_periodically
 from inversenet_tf.loading import load
 
 IMAGES = flags.DEFINE_string("images", None, "Directory of sharp photographs.", required=True)

@@ -3,13 +3,13 @@
 import keras
 import tensorflow as tf
 
+from inversenet_tf.imaging.physics.borders import unseen
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 from inversenet_tf.imaging.physics.solvers import (
     ASSUMED_NOISE,
     estimates_and_error,
     solve_at,
     solve_without_border,
-    unseen,
 )
 from inversenet_tf.models.solver_layer import SolverLayer
 

@@ -5,10 +5,11 @@ import tensorflow as tf
 
 from inversenet_tf import recipes
 from inversenet_tf.config import Config
+from inversenet_tf.imaging.physics.borders import unseen
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 from inversenet_tf.imaging.physics.operators import build_operator
-from inversenet_tf.imaging.physics.solvers import expected_error, period_of, unseen
+from inversenet_tf.imaging.physics.solvers import expected_error, period_of
 from inversenet_tf.imaging.physics.spectra import Spectrum
 from inversenet_tf.models.build import build_model
 from inversenet_tf.models.closed_form import FACTORS, REACH, UNSEEN_ERROR, ClosedForm

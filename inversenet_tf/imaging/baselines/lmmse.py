@@ -4,13 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from inversenet_tf.imaging.arrays import as_batch
+from inversenet_tf.imaging.physics.borders import extended_periodically
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
-from inversenet_tf.imaging.physics.solvers import (
-    ASSUMED_NOISE,
-    extended_periodically,
-    solve,
-    solve_without_border,
-)
+from inversenet_tf.imaging.physics.solvers import ASSUMED_NOISE, solve, solve_without_border
 from inversenet_tf.imaging.physics.spectra import Spectrum
 
 EXTENSION = 64  # pixels of the image, by which a smaller measurement goes on into the other side

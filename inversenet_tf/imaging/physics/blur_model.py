@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.fft
 
-from inversenet_tf.imaging.physics.solvers import extended_periodically
+from inversenet_tf.imaging.physics.borders import extended_periodically
 
 LUMA_NOISE = 0.45  # share of the pixels' noise variance in a luma, 0.299^2 + 0.587^2 + 0.114^2
 MARGIN = 24  # pixels by which a camera's image is extended

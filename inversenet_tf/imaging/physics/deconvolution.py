@@ -23,6 +23,14 @@ def good_size(least):
     return tf.reduce_min(tf.where(sizes >= least, sizes, LARGEST_SIDE))
 
 
+def kernels_as_batch(kernels):
+    """Kernels of any form that `solvers.solve` takes, as [1 or batch, height, width, channels]."""
+    kernels = tf.convert_to_tensor(kernels, tf.float32)
+    if len(kernels.shape) == 2:
+        return kernels[tf.newaxis, ..., tf.newaxis]
+    return kernels[tf.newaxis] if len(kernels.shape) == 3 else kernels
+
+
 def centred(kernels, size):
     """Kernels on images of zeros, their centre at the corner: [batch, channels, height, width]."""
     sides = tf.shape(kernels)[1:3]

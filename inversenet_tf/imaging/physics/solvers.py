@@ -8,22 +8,18 @@ With a circular boundary a blur is diagonal in the Fourier domain, its downsampl
 aliases, and the mean over the channels adds channels; so the inverse is a division.
 """
 
-import numpy as np
 import tensorflow as tf
 
-from inversenet_tf.imaging.physics.deconvolution import (
-    Deconvolution,
-    centred,
-    channels_first,
-    channels_last,
-    good_size,
-)
-from inversenet_tf.imaging.physics.operators import folded
+from inversenet_tf.imaging.physics import aliasing
+from inversenet_tf.imaging.physics.borders import extended_periodically, with_frame
+from inversenet_tf.imaging.physics.deconvolution import Deconvolution, good_size, kernels_as_batch
 from inversenet_tf.imaging.physics.spectra import Spectrum
 
 # What to multiply a noise variance by: images are no Gaussian process, and on the photographs that
 # the package trains on 3 is better than 1 (32.90 dB instead of 32.76; 1 to 40 were tried).
 ASSUMED_NOISE = 3.0
+# Noise variances, as multiples of the true one, through which the border is filled in.
+LADDER = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
 
 
 def solve(
@@ -69,8 +65,8 @@ def solve_at(
 ) -> list[tf.Tensor]:
     """The estimates of `solve` for several multiples of the noise variance.
 
-    What does not depend on the noise, as the transforms of kernels and measurements, is computed
-    once.
+    Of a blur alone, what does not depend on the noise, as the transforms of kernels and
+    measurements, is computed once.
 
     Args:
         factors: of the noise variance; the other arguments are those of `solve`.
@@ -82,21 +78,20 @@ def solve_at(
         return _on_a_circle(measurements, kernels, noise_variance, spectrum, factors)[0]
     channels = 3 if to_gray else measurements.shape[-1]
     spectrum = spectrum.for_channels(channels)
-    size = tf.shape(measurements)[1:3] * scale
-    kernels = _as_batch(kernels)
+    kernels = kernels_as_batch(kernels)
     mean = tf.constant(spectrum.mean, tf.float32)
     noise = _as_noise(noise_variance)
     residual = tf.cast(measurements, tf.float32) - _measured_mean(mean, kernels, to_gray)
-    form = _of_gray if to_gray else _upsampled
+    settings = {"scale": scale, "phase": phase, "to_gray": to_gray}
     return [
-        mean + form(residual, kernels, factor * noise, spectrum, size, scale, phase)
+        mean + aliasing.estimate(residual, kernels, factor * noise, spectrum, **settings)
         for factor in factors
     ]
 
 
 def _on_a_circle(measurements, kernels, noise_variance, spectrum, factors):
     """(the estimates of `solve_at` where the measurement is no smaller, the `Deconvolution`)."""
-    kernels, spectrum = _as_batch(kernels), spectrum.for_channels(measurements.shape[-1])
+    kernels, spectrum = kernels_as_batch(kernels), spectrum.for_channels(measurements.shape[-1])
     mean, noise = tf.constant(spectrum.mean, tf.float32), _as_noise(noise_variance)
     size = tf.shape(measurements)[1:3]
     residual = tf.cast(measurements, tf.float32) - _measured_mean(mean, kernels)
@@ -104,6 +99,61 @@ def _on_a_circle(measurements, kernels, noise_variance, spectrum, factors):
     measured = tf.signal.rfft2d(deconvolution.turned(residual))
     spectra = [deconvolution.estimate(measured, factor * noise) for factor in factors]
     return [mean + deconvolution.images(each, size) for each in spectra], deconvolution
+
+
+def solve_without_border(
+    measurements: tf.Tensor,
+    kernels: tf.Tensor,
+    noise_variance: tf.Tensor,
+    spectrum: Spectrum,
+    factors: tuple[float, ...] = (1.0,),
+) -> list[tf.Tensor]:
+    """The same for a camera's blur, where nothing is known of the image beyond the frame.
+
+    Where the circular form would see the opposite border right behind the last pixel, and let it
+    ring through the image, the measurement goes on into a margin. What stands there is at first
+    the mirrored image, and then, rung by rung of a ladder of falling noise variances, what the
+    estimate of the rung before would have measured there.
+
+    Args:
+        measurements, kernels, noise_variance, spectrum: as for `solve`, of scale 1.
+        factors: of the noise variance, at which an estimate is asked for.
+
+    Returns:
+        An estimate for each factor, float32 of the shape of the measurements.
+    """
+    return _without_border(measurements, kernels, noise_variance, spectrum, factors)[0]
+
+
+def period_of(kernels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """[height, width] of the period in which `solve_without_border` solves for images of a size."""
+    side = tf.reduce_max(tf.shape(kernels_as_batch(kernels))[1:3])
+    least = 2 * (side + side % 2) + 16
+    return tf.stack([good_size(size[axis] + least) for axis in (0, 1)])
+
+
+def _without_border(measurements, kernels, noise_variance, spectrum, factors):
+    """(what `solve_without_border` gives, the `Deconvolution`)."""
+    kernels = kernels_as_batch(kernels)
+    spectrum = spectrum.for_channels(measurements.shape[-1])
+    mean, noise = tf.constant(spectrum.mean, tf.float32), _as_noise(noise_variance)
+    size = tf.shape(measurements)[1:3]
+    period = period_of(kernels, size)
+    deconvolution = Deconvolution(kernels, spectrum, period)
+    padded = extended_periodically(measurements, period - size) - _measured_mean(mean, kernels)
+    padded = deconvolution.turned(padded)
+    frame = padded[..., : size[0], : size[1]]
+    estimates = {}
+    *before, last = sorted({*LADDER, *factors}, reverse=True)
+    for factor in (*before, last):
+        measured = tf.signal.rfft2d(padded)
+        if factor in factors:
+            estimate = deconvolution.estimate(measured, factor * noise)
+            estimates[factor] = mean + deconvolution.images(estimate, size)
+        if factor != last:
+            again = deconvolution.measured_again(measured, factor * noise)
+            padded = with_frame(again, frame)
+    return [estimates[factor] for factor in factors], deconvolution
 
 
 def estimates_and_error(
@@ -165,15 +215,11 @@ def expected_error(
     Returns:
         float32 [1 or batch], in the units of the images.
     """
-    kernels, noise = _as_batch(kernels), _as_noise(noise_variance)
+    kernels, noise = kernels_as_batch(kernels), _as_noise(noise_variance)
     if scale == 1 and not to_gray:
         return Deconvolution(kernels, spectrum, size).expected_error(noise)
-    terms = _gray_terms if to_gray else _upsampled_terms
-    seen, prior, power = terms(kernels, noise, spectrum, size, scale, phase)
-    explained = (prior * tf.abs(seen)) ** 2 / _repeat_aliases(power, scale)
-    own = np.diag(np.asarray(spectrum.covariance, np.float32))[:, np.newaxis, np.newaxis]
-    variance = (own if to_gray else 1.0) * prior - explained  # of each channel and frequency
-    return tf.sqrt(tf.maximum(tf.reduce_mean(variance, axis=(1, 2, 3)), 0.0))
+    settings = {"scale": scale, "phase": phase, "to_gray": to_gray}
+    return aliasing.expected_error(kernels, noise, spectrum, size, **settings)
 
 
 def _measured_mean(mean, kernels, to_gray=False):
@@ -184,196 +230,3 @@ def _measured_mean(mean, kernels, to_gray=False):
 
 def _as_noise(variance):
     return tf.reshape(tf.cast(variance, tf.float32), [-1, 1, 1, 1])
-
-
-def _as_batch(kernels):
-    """Kernels of any of the forms that `solve` takes, as [batch, height, width, channels]."""
-    kernels = tf.convert_to_tensor(kernels, tf.float32)
-    if len(kernels.shape) == 2:
-        return kernels[tf.newaxis, ..., tf.newaxis]
-    return kernels[tf.newaxis] if len(kernels.shape) == 3 else kernels
-
-
-def _upsampled(residual, kernels, noise, spectrum, size, scale, phase):
-    """A = S H, each channel by itself: d^2 aliases of the image add up in a frequency of y."""
-    seen, prior, power = _upsampled_terms(kernels, noise, spectrum, size, scale, phase)
-    return _estimated(residual, seen, prior, power, scale)
-
-
-def _upsampled_terms(kernels, noise, spectrum, size, scale, phase):
-    """(h*, S, the power of y) for `_estimated`."""
-    variances = np.diag(np.asarray(spectrum.covariance)).astype(np.float32)
-    transfer = _sampled_transfer(kernels, size, scale, phase)
-    prior = variances[:, np.newaxis, np.newaxis] * spectrum.full_power(size[0], size[1])
-    squared = tf.math.real(transfer) ** 2 + tf.math.imag(transfer) ** 2
-    power = _sum_of_aliases(prior * squared, size, scale) + noise / scale**2
-    return tf.math.conj(transfer), prior, power
-
-
-def _estimated(residual, seen, prior, power, scale):
-    """The estimate of images: S h* y / power at each frequency, of which y knows the aliases' sum.
-
-    Args:
-        residual: [batch, height, width, measured channels].
-        seen: h*, or R h*, [1 or batch, 1 or channels, height * scale, width * scale].
-        prior: S at these frequencies.
-        power: of y, [1 or batch, 1 or channels, height, width].
-    """
-    measured = tf.signal.fft2d(tf.cast(channels_first(residual), tf.complex64))
-    weighted = _repeat_aliases(measured / tf.cast(power, tf.complex64), scale)
-    estimate = tf.cast(prior, tf.complex64) * seen * weighted
-    return channels_last(tf.math.real(tf.signal.ifft2d(estimate)))
-
-
-def _of_gray(residual, kernels, noise, spectrum, size, scale, phase):
-    """A = L S H: aliases and channels add up; what a channel gets, its covariances say."""
-    seen, prior, power = _gray_terms(kernels, noise, spectrum, size, scale, phase)
-    return _estimated(residual, seen, prior, power, scale)
-
-
-def _gray_terms(kernels, noise, spectrum, size, scale, phase):
-    """(R h*, S, the power of y) for `_estimated`, R the covariance between the channels."""
-    covariance = np.asarray(spectrum.covariance, np.float32)
-    channels = len(covariance)
-    transfer = _sampled_transfer(kernels, size, scale, phase) / channels
-    transfer = tf.broadcast_to(
-        transfer, tf.concat([tf.shape(transfer)[:1], [channels], tf.shape(transfer)[2:]], 0)
-    )
-    prior = spectrum.full_power(size[0], size[1])
-    # What the measurement says of each channel.
-    seen = tf.einsum("ck,bkij->bcij", tf.cast(covariance, tf.complex64), tf.math.conj(transfer))
-    power = tf.math.real(tf.reduce_sum(transfer * seen, axis=1, keepdims=True)) * prior
-    return seen, prior, _sum_of_aliases(power, size, scale) + noise / scale**2
-
-
-def _sampled_transfer(kernels, size, scale, phase):
-    """h(f) exp(2 pi i f phase) / d^2: what a frequency of the image adds to one of y."""
-    shifted = tf.roll(centred(kernels, size), [-phase, -phase], axis=(2, 3))
-    return tf.signal.fft2d(tf.cast(shifted, tf.complex64)) / scale**2
-
-
-def _sum_of_aliases(values, size, scale):
-    """[batch, channels, height, width] -> the sum over the frequencies that y cannot tell apart."""
-    if scale == 1:
-        return values
-    height, width = size[0] // scale, size[1] // scale
-    shape = tf.concat([tf.shape(values)[:2], [scale, height, scale, width]], 0)
-    return tf.reduce_sum(tf.reshape(values, shape), axis=(2, 4))
-
-
-def _repeat_aliases(values, scale):
-    return tf.tile(values, [1, 1, scale, scale]) if scale > 1 else values
-
-
-# Noise variances, as multiples of the true one, through which the border is filled in.
-LADDER = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
-
-
-def solve_without_border(
-    measurements: tf.Tensor,
-    kernels: tf.Tensor,
-    noise_variance: tf.Tensor,
-    spectrum: Spectrum,
-    factors: tuple[float, ...] = (1.0,),
-) -> list[tf.Tensor]:
-    """The same for a camera's blur, where nothing is known of the image beyond the frame.
-
-    Where the circular form would see the opposite border right behind the last pixel, and let it
-    ring through the image, the measurement goes on into a margin. What stands there is at first
-    the mirrored image, and then, rung by rung of a ladder of falling noise variances, what the
-    estimate of the rung before would have measured there.
-
-    Args:
-        measurements, kernels, noise_variance, spectrum: as for `solve`, of scale 1.
-        factors: of the noise variance, at which an estimate is asked for.
-
-    Returns:
-        An estimate for each factor, float32 of the shape of the measurements.
-    """
-    return _without_border(measurements, kernels, noise_variance, spectrum, factors)[0]
-
-
-def period_of(kernels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """[height, width] of the period in which `solve_without_border` solves for images of a size."""
-    side = tf.reduce_max(tf.shape(_as_batch(kernels))[1:3])
-    least = 2 * (side + side % 2) + 16
-    return tf.stack([good_size(size[axis] + least) for axis in (0, 1)])
-
-
-def _without_border(measurements, kernels, noise_variance, spectrum, factors):
-    """(what `solve_without_border` gives, the `Deconvolution`)."""
-    kernels = _as_batch(kernels)
-    spectrum = spectrum.for_channels(measurements.shape[-1])
-    mean, noise = tf.constant(spectrum.mean, tf.float32), _as_noise(noise_variance)
-    size = tf.shape(measurements)[1:3]
-    period = period_of(kernels, size)
-    deconvolution = Deconvolution(kernels, spectrum, period)
-    padded = extended_periodically(measurements, period - size) - _measured_mean(mean, kernels)
-    padded = deconvolution.turned(padded)
-    frame = padded[..., : size[0], : size[1]]
-    estimates = {}
-    *before, last = sorted({*LADDER, *factors}, reverse=True)
-    for factor in (*before, last):
-        measured = tf.signal.rfft2d(padded)
-        if factor in factors:
-            estimate = deconvolution.estimate(measured, factor * noise)
-            estimates[factor] = mean + deconvolution.images(estimate, size)
-        if factor != last:
-            again = deconvolution.measured_again(measured, factor * noise)
-            padded = _with_frame(again, frame)
-    return [estimates[factor] for factor in factors], deconvolution
-
-
-def unseen(kernels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """The share of each pixel's light that a blur takes beyond the frame, 1 - A^T 1.
-
-    Args:
-        kernels: as for `solve`, each of sum 1.
-        size: [height, width] of the frame.
-
-    Returns:
-        float32 [1 or batch, height, width, 1], the mean of the kernels' channels.
-    """
-    kernels = tf.reduce_mean(_as_batch(kernels), axis=-1)
-    rows, columns = (_within(size[axis], tf.shape(kernels)[axis + 1]) for axis in (0, 1))
-    seen = tf.matmul(tf.matmul(rows, kernels), columns, transpose_b=True)
-    return tf.clip_by_value(1.0 - seen[..., tf.newaxis], 0.0, 1.0)
-
-
-def _within(size, side):
-    """Which of a kernel's taps fall into the frame, by the pixel: [size, side], 0 or 1."""
-    places = tf.range(size)[:, tf.newaxis] + tf.range(side) - side // 2
-    return tf.cast((places >= 0) & (places < size), tf.float32)
-
-
-def _with_frame(padded, frame):
-    """The padded images with the frame, which is known, put back into their upper left.
-
-    Both are [batch, channels, height, width].
-    """
-    height, width = tf.shape(frame)[2], tf.shape(frame)[3]
-    upper = tf.concat([frame, padded[..., :height, width:]], axis=3)
-    return tf.concat([upper, padded[..., height:, :]], axis=2)
-
-
-def extended_periodically(measurements: tf.Tensor, margins: tf.Tensor) -> tf.Tensor:
-    """Goes on below and to the right with the mirrored image, which fades into that of the start.
-
-    So the images become periodic without a jump. The mirror folds as often as a small image needs.
-
-    Args:
-        measurements: [batch, height, width, channels].
-        margins: by how many pixels, along the rows and along the columns.
-    """
-    for axis in (1, 2):
-        margin = margins[axis - 1]
-        places = tf.range(1, margin + 1, dtype=tf.int32) / (margin + 1)
-        fade = 0.5 - 0.5 * tf.cos(np.pi * tf.cast(places, tf.float32))
-        weights = tf.reshape(fade, [-1 if i == axis else 1 for i in range(4)])
-        size = tf.shape(measurements)[axis]
-        behind = folded(size + tf.range(margin), size, "reflect")
-        before = folded(tf.range(margin) - margin, size, "reflect")
-        behind = tf.gather(measurements, behind, axis=axis)
-        before = tf.gather(measurements, before, axis=axis)
-        measurements = tf.concat([measurements, behind + weights * (before - behind)], axis=axis)
-    return measurements

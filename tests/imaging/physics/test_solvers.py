@@ -7,6 +7,7 @@ import tensorflow as tf
 from dense_model import dense_model
 
 from inversenet_tf.imaging.metrics import psnr
+from inversenet_tf.imaging.physics.borders import extended_periodically, unseen
 from inversenet_tf.imaging.physics.deconvolution import GOOD_SIZES
 from inversenet_tf.imaging.physics.kernels import chromatic, gaussian, linear_motion
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE, round_to_8_bits
@@ -14,11 +15,9 @@ from inversenet_tf.imaging.physics.operators import Blur, Compose, Downsampling,
 from inversenet_tf.imaging.physics.solvers import (
     LADDER,
     expected_error,
-    extended_periodically,
     solve,
     solve_at,
     solve_without_border,
-    unseen,
 )
 from inversenet_tf.imaging.physics.spectra import Spectrum, fit_spectrum
 
