@@ -8,7 +8,7 @@ from inversenet_tf.imaging.files.arrays import read_array
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import read_json, write_json
 from inversenet_tf.imaging.files.paths import check_utf8
-from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate
+from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
 
 FACTS = "calibration.json"
 

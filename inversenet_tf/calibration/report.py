@@ -14,7 +14,7 @@ from inversenet_tf.imaging.files.grids import comparison_figure
 from inversenet_tf.imaging.files.images import ImageReadError, read_image
 from inversenet_tf.imaging.files.paths import printable
 from inversenet_tf.imaging.files.targets import pair_with_targets
-from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate
+from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.restoration.unknown_blur import description_of
 

@@ -13,7 +13,7 @@ from inversenet_tf.calibration.report import write_report
 from inversenet_tf.calibration.settings import DEFAULT_MODEL, Settings
 from inversenet_tf.calibration.specialised import specialise, training_config
 from inversenet_tf.imaging.files.locks import held
-from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate
+from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
 from inversenet_tf.loading import load
 from inversenet_tf.restoration.photographs import restore_files
 from inversenet_tf.restoration.unknown_blur import (

@@ -13,7 +13,7 @@ from inversenet_tf.config import Config
 from inversenet_tf.engine.workdir import read_config
 from inversenet_tf.exporting.inversenet import export_run
 from inversenet_tf.imaging.config import UNCERTAIN, NoiseConfig, OperatorConfig
-from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate
+from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 from inversenet_tf.training import train
 

@@ -10,7 +10,8 @@ from inversenet_tf.imaging.files.images import ImageReadError
 from inversenet_tf.imaging.files.memory import memory_limit
 from inversenet_tf.imaging.files.photographs import read_photograph
 from inversenet_tf.imaging.files.written_photographs import SAME, result_suffix
-from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate, estimate_kernel
+from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
+from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
 from inversenet_tf.imaging.physics.kernels import from_file
 from inversenet_tf.models import kernel_use
 from inversenet_tf.page.limits import Limits, Progress, Told, without_paths

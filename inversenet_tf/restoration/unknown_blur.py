@@ -13,7 +13,8 @@ from inversenet_tf.imaging.files.listing import list_images
 from inversenet_tf.imaging.files.photographs import Photograph, read_photograph
 from inversenet_tf.imaging.physics.degradation import Fit
 from inversenet_tf.imaging.physics.image_model import ImageModel, check_boundary
-from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate, estimate_kernel
+from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
+from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
 from inversenet_tf.imaging.physics.light import to_light
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import Restorer

@@ -15,7 +15,7 @@ from inversenet_tf.calibration.settings import Settings
 from inversenet_tf.exporting import inversenet as exporting
 from inversenet_tf.imaging.files.images import write_image
 from inversenet_tf.imaging.files.json import write_json
-from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate
+from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
 from inversenet_tf.imaging.physics.kernels import gaussian, linear_motion
 from inversenet_tf.imaging.physics.varied import blur_each
 

@@ -15,7 +15,7 @@ gradio = pytest.importorskip("gradio", reason="the page needs the extra app")
 playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright to drive a browser")
 
 from inversenet_tf.imaging.files.photographs import read_photograph  # noqa: E402
-from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate  # noqa: E402
+from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate  # noqa: E402
 from inversenet_tf.page import restoring  # noqa: E402
 from inversenet_tf.page.limits import Limits  # noqa: E402
 from inversenet_tf.page.server import served  # noqa: E402

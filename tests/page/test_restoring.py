@@ -13,7 +13,7 @@ from PIL import Image
 from inversenet_tf.imaging.files.images import read_image
 from inversenet_tf.imaging.files.photographs import read_photograph
 from inversenet_tf.imaging.files.written_photographs import png_bytes
-from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate
+from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
 from inversenet_tf.models import kernel_use
 from inversenet_tf.page import examples, models, restoring
 from inversenet_tf.page.limits import UNEXPECTED, Cancelled, Limits, Progress, Told, for_visitors

@@ -12,7 +12,7 @@ import inversenet_tf as inv
 from inversenet_tf.imaging.files.images import write_image
 from inversenet_tf.imaging.files.photographs import read_photograph
 from inversenet_tf.imaging.physics import kernel_estimation
-from inversenet_tf.imaging.physics.kernel_estimation import KernelEstimate
+from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.varied import blur_each
 from inversenet_tf.restoration import unknown_blur

@@ -5,6 +5,11 @@ import scipy.fft
 import scipy.ndimage
 
 
+def odd(side):
+    """The greatest odd number that is no greater."""
+    return side - 1 + side % 2
+
+
 def cleaned(kernel, negligible):
     """Without its negligible values and small islands, of sum 1."""
     kernel = np.where(kernel < negligible * kernel.max(), 0.0, kernel)

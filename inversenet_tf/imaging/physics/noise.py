@@ -5,6 +5,7 @@ import tensorflow as tf
 from inversenet_tf.imaging.files.pixels import WHITE
 
 ROUNDING_VARIANCE = 1.0 / 12.0 / WHITE**2  # of the error that storage in 8 bits leaves
+ROUNDING_SIGMA = ROUNDING_VARIANCE**0.5
 
 
 def round_to_8_bits(measurements):

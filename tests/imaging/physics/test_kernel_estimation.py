@@ -10,8 +10,9 @@ from inversenet_tf.imaging.physics.blur_model import (
     gradients_of,
     marginal_cost,
 )
-from inversenet_tf.imaging.physics.kernel_estimation import _agreement, estimate_kernel
+from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
 from inversenet_tf.imaging.physics.kernel_least_squares import non_negative_least_squares
+from inversenet_tf.imaging.physics.kernel_search import _agreement
 from inversenet_tf.imaging.physics.kernels import gaussian, linear_motion
 from inversenet_tf.imaging.physics.varied import blur_each
 

@@ -1,0 +1,211 @@
+"""The search for the kernel of blurred images of which nothing else is known.
+
+Two searches work together. Maximum a posteriori with sparse gradients, from coarse to fine (Xu,
+Zheng and Jia 2013), proposes kernels: the image and the kernel are improved in turns, and one
+kernel serves all images. It depends on how sparse the gradients are taken to be, so it is run for
+several answers. The marginal likelihood of the gradients under a sparse prior, whose uncertainty
+is taken into account (Wipf and Zhang 2014), then says which proposal explains the images best, "no
+blur" being one of them. It needs no truth, and unlike the first it does not prefer to explain a
+blurred image by a blurred scene.
+"""
+
+import concurrent.futures
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import threadpoolctl
+
+from inversenet_tf.imaging.physics.blur_model import (
+    LUMA_NOISE,
+    Measured,
+    correlations,
+    marginal_cost,
+    marginal_costs,
+    noise_beside_blur,
+    sparse_estimate,
+)
+from inversenet_tf.imaging.physics.kernel_least_squares import non_negative_least_squares
+from inversenet_tf.imaging.physics.kernel_shape import (
+    centred,
+    cleaned,
+    odd,
+    reaches_border,
+    resized,
+    similarity,
+)
+from inversenet_tf.imaging.physics.kernels import disk, gaussian, line
+from inversenet_tf.imaging.physics.noise import ROUNDING_SIGMA
+
+SIZES = (27, 43)  # sides of the kernels sought: the second where the first was too small
+SMALLEST_SIZE = 5  # side of the kernel at the coarsest scale
+ROUNDS = 5  # of image and kernel by turns, at a scale
+LAST_ROUNDS = 8  # at the finest
+# Starting weights of the number of gradients that are not zero: the larger, the stronger an edge
+# must be at first; and the step from one scale to the next coarser one. Which is best depends on
+# the images: they are all tried.
+SEARCHES = ((0.004, 0.7), (0.01, 0.7), (0.02, 0.7), (0.04, 0.7), (0.01, 0.6), (0.02, 0.6))
+SPARSITY_DECAY = 1.1  # from round to round
+REFINEMENT = np.geomspace(1e-3, 1e-5, 16)  # weights of the last rounds, for the best proposal
+RIDGE = 1e-3  # of the kernel's least squares, of the gradients' energy
+NEGLIGIBLE = 0.05, 0.02  # of a kernel's greatest value: of proposals, and of the refined kernel
+GAUSSIANS = (0.5, 0.8, 1.2, 1.8, 2.6, 3.6, 5.0)  # standard deviations
+DISKS = (1.5, 2.5, 4.0, 6.0, 9.0)  # radii
+LINES = (5, 9, 14, 20, 26)  # lengths
+ANGLES = np.arange(12) * np.pi / 12
+SHAPES_KEPT = 3
+FAVOURITES = 2  # proposals that are refined
+# A kernel is plausible beside the best where it loses at most that part of the best one's gain in
+# likelihood over no blur. The likelihood alone would leave the best one only, as it takes
+# neighbouring pixels for independent.
+PLAUSIBLE_LOSS = 0.1
+LUMA_ROUNDING = ROUNDING_SIGMA * np.sqrt(LUMA_NOISE)  # of storage in 8 bits
+
+
+class Answer(NamedTuple):
+    """What a search says.
+
+    Attributes:
+        kernels: the plausible ones, [side, side], the best first.
+        gain: of the best one over no blur, in log likelihood a pixel.
+        agreement: from 0 to 1, how similar to the best one independent searches are.
+        noise: standard deviation of the luma's.
+    """
+
+    kernels: list[np.ndarray]
+    gain: float
+    agreement: float
+    noise: float
+
+
+def search_kernel(
+    measured: Measured, few: Measured, largest: int, told: Callable[[float], None]
+) -> Answer:
+    """The kernel that explains blurred images best, of the first size that it does not fill.
+
+    Args:
+        measured: the images.
+        few: so few pixels of them that a great many kernels can be tried.
+        largest: side in pixels of the largest kernel that is sought.
+        told: called with the fraction of the work that is done.
+    """
+    most = min(largest, min(measured.images.shape[1:]) // 2)  # a larger blur leaves too little
+    sizes = [size for size in SIZES if size <= most] or [odd(most)]
+    for i, size in enumerate(sizes):
+        answer = _search(measured, few, size, lambda share, i=i: told((i + share) / len(sizes)))
+        if not reaches_border(answer.kernels[0]):
+            break
+    told(1.0)
+    return answer
+
+
+def _search(measured, few, size, told):
+    """The best kernels of a size."""
+    point = np.zeros((size, size))
+    point[size // 2, size // 2] = 1.0
+    # The searches know nothing of each other. Each is a thread, and so no library makes more.
+    with (
+        threadpoolctl.threadpool_limits(1, "blas"),
+        concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        searches = [pool.submit(_propose, measured, size, *search) for search in SEARCHES]
+        shapes = pool.submit(_likeliest_shapes, few, size)
+        for i, _ in enumerate(concurrent.futures.as_completed(searches)):
+            told((i + 1) / (len(SEARCHES) + 2))
+        shapes, searches = shapes.result(), [search.result() for search in searches]
+        proposals = [point, *shapes, *searches]
+        costs = _costs_of(pool, measured, proposals)
+        best = int(np.argmin(costs))
+        if best == 0:
+            return Answer([point], gain=0.0, agreement=0.0, noise=measured.noise)
+        # The noise was estimated before anything was known of the blur, and is rather too high
+        # where it is weak: now it is what stands in the frequencies that the blur leaves nothing
+        # else in.
+        order = [i for i in np.argsort(costs) if i > 0]
+        favourites = [proposals[i] for i in order[:FAVOURITES] if costs[i] < costs[0]]
+        others = [proposals[i] for i in order[len(favourites) :] if _is_near(costs, i)]
+        noise = min(noise_beside_blur(measured, favourites[0]), measured.noise)
+        measured = dataclasses.replace(measured, noise=max(noise, LUMA_ROUNDING))
+        refined = pool.map(lambda kernel: _refine(measured, kernel), favourites)
+        kernels = [point, *favourites, *refined, *others]
+        costs = _costs_of(pool, measured, kernels)
+    best = 1 + int(np.argmin(costs[1 : 1 + 2 * len(favourites)]))
+    near = [i for i in np.argsort(costs) if i not in (0, best) and _is_near(costs, i, best)]
+    plausible = [centred(kernels[best]), *(kernels[i] for i in near)]
+    return Answer(
+        plausible,
+        gain=costs[0] - costs[best],
+        agreement=_agreement(kernels[best], shapes, searches),
+        noise=measured.noise,
+    )
+
+
+def _agreement(kernel, shapes, searches):
+    """How similar to a kernel the second nearest of the independent searches is.
+
+    Where it is the nearest to a shape of a formula, which the searches easily miss, the shapes
+    beside it count as well.
+    """
+    of_searches, of_shapes = (
+        sorted(similarity(kernel, other) for other in others) for others in (searches, shapes)
+    )
+    if of_shapes[-1] > of_searches[-1]:
+        return sorted(of_searches + of_shapes)[-2]
+    return of_searches[-2]
+
+
+def _is_near(costs, place, best=None):
+    """Whether a kernel gains nearly as much over no blur, the first, as the best one."""
+    gains = costs[0] - np.array(costs)
+    return gains[place] >= (1 - PLAUSIBLE_LOSS) * (gains.max() if best is None else gains[best])
+
+
+def _costs_of(pool, measured, kernels):
+    """The marginal cost of each."""
+    return list(pool.map(lambda kernel: marginal_cost(measured, kernel), kernels))
+
+
+def _likeliest_shapes(measured, size):
+    """The best few of blurs that have a formula: Gaussians, disks and lines."""
+    shapes = [gaussian(size, sigma) for sigma in GAUSSIANS if sigma < size / 5]
+    shapes += [disk(size, radius) for radius in DISKS if radius < size / 2]
+    lengths = [length for length in LINES if length < size]
+    shapes += [line(size, length, angle) for length in lengths for angle in ANGLES]
+    costs = marginal_costs(measured, shapes)
+    return [shapes[i] for i in np.argsort(costs)[:SHAPES_KEPT]]
+
+
+def _propose(measured, size, sparsity, step):
+    """Kernel and image by turns, from coarse to fine."""
+    sizes = [size]
+    while sizes[-1] > SMALLEST_SIZE:
+        sizes.append(odd(int(np.ceil(sizes[-1] * step))))
+    kernel = np.array([[0.0, 0.0, 0.0], [0.0, 2.0, 1.0], [0.0, 0.0, 0.0]]) / 3
+    for side in reversed(sizes):
+        scaled = measured.scaled(side / size)
+        kernel = centred(resized(kernel, side))
+        for _ in range(LAST_ROUNDS if side == size else ROUNDS):
+            kernel = _improved(scaled, kernel, sparsity, NEGLIGIBLE[0])
+            sparsity = max(sparsity / SPARSITY_DECAY, 1e-4)
+    return kernel
+
+
+def _refine(measured, kernel):
+    """More rounds at the full size, with ever weaker edges."""
+    for sparsity in REFINEMENT:
+        kernel = _improved(measured, kernel, sparsity, NEGLIGIBLE[1])
+    return kernel
+
+
+def _improved(measured, kernel, sparsity, negligible):
+    """One round: the image for the kernel, then the kernel for the image's gradients."""
+    gradients = sparse_estimate(measured, kernel, sparsity)
+    if not gradients.any():
+        return kernel
+    autocorrelation, target = correlations(measured, gradients, len(kernel))
+    middle = len(kernel) - 1
+    autocorrelation[middle, middle] *= 1 + RIDGE
+    better = non_negative_least_squares(autocorrelation, target, kernel)
+    return cleaned(better, negligible) if better.sum() > 0 else kernel
