@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+from benchmark_checks import check_results_are_kept
 from programs import ROOT, TWELVE_STEPS, run, start_training, train, training_arguments
 
 from inversenet_tf.command import COMMANDS
@@ -188,15 +189,4 @@ def test_the_benchmark_runs_and_goes_on_where_it_was(section, tmp_path, shared_r
         pytest.importorskip("torch")
     command = ("benchmark", f"--output={tmp_path}", "--tiny", f"--sections={section}")
     only = "--only=two cores" if section == "training_step" else f"--workdir={shared_run}"
-    first = run(*command, only, "--rounds=2")
-    assert first.returncode == 0, first.stderr
-    results = json.loads((tmp_path / "benchmark.json").read_text())
-    [[comparison]] = results["sections"].values()
-    assert all(len(case["seconds"]) == 2 for case in comparison["cases"].values())
-    report = (tmp_path / "benchmark.md").read_text()
-    assert all(f"| {name} |" in report for name in comparison["cases"])
-    again = run(*command, only, "--rounds=2")
-    assert "is there already" in again.stderr
-    assert json.loads((tmp_path / "benchmark.json").read_text()) == results
-    changed = run(*command, only, "--rounds=3")
-    assert changed.returncode == 1 and "differ in rounds" in changed.stderr
+    check_results_are_kept(lambda *flags: run(*command, only, *flags), tmp_path)

@@ -4,11 +4,11 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-import scipy.signal
 import skimage.measure
 
 from inversenet_tf.imaging.files.images import ImageReadError, read_image
 from inversenet_tf.imaging.files.pixels import to_luma
+from inversenet_tf.imaging.physics.degradation import Degradation
 
 LOOKED_AT = 50  # images of a folder
 SIDE = 1024  # pixels a side of the middle that is looked at
@@ -62,13 +62,12 @@ def evidence_of(
 def _mean_square_misfit(restored, measured, kernel, boundary):
     """Of y - k * x, where all that the blur has mixed is inside of the image."""
     restored, measured = _middle(restored, boundary), _middle(measured, boundary)
-    reach = len(kernel) // 2
-    if boundary == "circular":
-        restored = np.pad(restored, ((reach, reach), (reach, reach), (0, 0)), "wrap")
-    else:
-        measured = measured[reach : len(measured) - reach, reach : measured.shape[1] - reach]
-    blurred = scipy.signal.fftconvolve(restored, kernel[..., np.newaxis], "valid", axes=(0, 1))
-    return float(np.square(measured - blurred).mean())
+    [blurred] = Degradation(kernel.tolist()).degraded(restored[np.newaxis])
+    missed = measured - blurred
+    if boundary != "circular":
+        reach = len(kernel) // 2
+        missed = missed[reach : len(missed) - reach, reach : missed.shape[1] - reach]
+    return float(np.square(missed).mean())
 
 
 def _middle(image, boundary):

@@ -149,20 +149,20 @@ def bytes_of(directory):
     return sum(file.stat().st_size for file in files)
 
 
-def told_of(saved_model, exported, **found):
-    """The metadata of a converted file: what the export tells of itself, and what was found.
+def metadata_of_converted(saved_model, exported, **conversion):
+    """The metadata of a converted file: what the export tells of itself, and the conversion adds.
 
     Args:
         saved_model: the directory of the export.
         exported: the metadata of the export.
-        **found: what is known of the conversion.
+        **conversion: what is to be told of the conversion.
     """
     kept = {name: exported[name] for name in ("model", "task", "images", "checkpoint")}
     return kept | {
         "degradation": exported.get("degradation"),
         "export": {"version": saved_model.name, "versions": exported["versions"]},
         "versions": versions(),
-        **found,
+        **conversion,
     }
 
 

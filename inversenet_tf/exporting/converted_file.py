@@ -41,7 +41,7 @@ class ConvertedFileRestorer(Restorer):
 
     @abc.abstractmethod
     def _read_metadata(self) -> dict:
-        """What the conversion told of the file, see `conversion.told_of`.
+        """What the conversion told of the file, see `conversion.metadata_of_converted`.
 
         Raises:
             ValueError: the file was not written by `inversenet convert`.

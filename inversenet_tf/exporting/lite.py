@@ -17,9 +17,9 @@ from inversenet_tf.exporting.conversion import (
     bytes_of,
     check,
     check_new,
+    metadata_of_converted,
     metadata_of_export,
     silenced,
-    told_of,
 )
 from inversenet_tf.exporting.converted_file import ConvertedFileRestorer
 from inversenet_tf.imaging.checks import check_choice
@@ -115,15 +115,15 @@ def convert(
     with written_aside(output) as partial:
         check_new(output, overwrite)  # another process may have written it meanwhile
         partial.write_bytes(content)
-        found = check(
+        compared = check(
             LiteRestorer(partial), saved_model, exported, is_exact=quantize == NONE, data=data
         )
-        metadata = told_of(
+        metadata = metadata_of_converted(
             saved_model,
             exported,
             quantization=quantize,
             bytes={"export": bytes_of(saved_model), "converted": len(content)},
-            check=found,
+            check=compared,
         )
         _append_metadata(partial, metadata)
     return metadata

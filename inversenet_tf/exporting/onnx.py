@@ -15,9 +15,9 @@ from inversenet_tf.exporting.conversion import (
     bytes_of,
     check,
     check_new,
+    metadata_of_converted,
     metadata_of_export,
     silenced,
-    told_of,
 )
 from inversenet_tf.exporting.converted_file import ConvertedFileRestorer
 from inversenet_tf.imaging.files.atomic import written_aside
@@ -113,7 +113,7 @@ def convert_to_onnx(
     with written_aside(output) as partial:
         check_new(output, overwrite)  # another process may have written it meanwhile
         partial.write_bytes(content := model.SerializeToString())
-        metadata = told_of(
+        metadata = metadata_of_converted(
             saved_model,
             exported,
             bytes={"export": bytes_of(saved_model), "converted": len(content)},

@@ -1,9 +1,9 @@
 """The program around the comparisons: what it writes, keeps and refuses."""
 
-import json
 from pathlib import Path
 
 import pytest
+from benchmark_checks import check_results_are_kept
 from programs import ROOT, completed
 
 OF_NOTHING = f"""
@@ -36,15 +36,4 @@ def benchmark(tmp_path, monkeypatch):
 
 def test_it_writes_what_it_measures_and_goes_on_where_it_was(benchmark, tmp_path):
     """`test_tools.py` has a slow one of a real section."""
-    first = benchmark("--rounds=2")
-    assert first.returncode == 0, first.stderr
-    results = json.loads((tmp_path / "benchmark.json").read_text())
-    [[comparison]] = results["sections"].values()
-    assert all(len(case["seconds"]) == 2 for case in comparison["cases"].values())
-    report = (tmp_path / "benchmark.md").read_text()
-    assert all(f"| {name} |" in report for name in comparison["cases"])
-    again = benchmark("--rounds=2")
-    assert "is there already" in again.stderr
-    assert json.loads((tmp_path / "benchmark.json").read_text()) == results
-    changed = benchmark("--rounds=3")
-    assert changed.returncode == 1 and "differ in rounds" in changed.stderr
+    check_results_are_kept(benchmark, tmp_path)

@@ -113,8 +113,8 @@ def test_image_model_of_a_folder_is_one_of_light_and_is_passed_on(tmp_path, monk
     stored = np.stack([inv.read_image(tmp_path / f"{i:02}.png") for i in range(20)])
     expected = inv.ImageModel.fit(stored**2)
     assert model.shape == expected.shape
-    for found, colour in zip(model.colours, expected.colours, strict=True):
-        np.testing.assert_allclose(found.power, colour.power, rtol=1e-3)
+    for fitted, colour in zip(model.colours, expected.colours, strict=True):
+        np.testing.assert_allclose(fitted.power, colour.power, rtol=1e-3)
     seen = []
 
     def estimate(*_, image_model, **__):

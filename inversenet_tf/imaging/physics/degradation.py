@@ -136,8 +136,8 @@ class Degradation:
             return None
         scale = self.scale
         parts = np.stack([as_floats(measured[place]) for place in places])
-        again = self._again(
-            np.stack([as_floats(restored[_scaled(p, scale)]) for p in places]), kernel
+        again = self.degraded(
+            np.stack([as_floats(restored[_scaled(place, scale)]) for place in places])
         )
         inner = (slice(None), slice(border, -border), slice(border, -border))
         fit = self._compared(parts[inner], again[inner])
@@ -146,9 +146,16 @@ class Degradation:
         detail = fine_detail(as_floats(measured), kernel, scale, self.noise_sigma)
         return dataclasses.replace(fit, detail=detail)
 
-    def _again(self, images, kernel):
-        """A(images): what the operators of `operators.py` give, but at the border, at once."""
-        size = images.shape[1:3]
+    def degraded(self, images: np.ndarray) -> np.ndarray:
+        """A(images), the border going round: what the operators of `operators.py` give, at once.
+
+        Args:
+            images: [batch, height * scale, width * scale, channels].
+
+        Returns:
+            [batch, height, width, 1 or channels].
+        """
+        kernel, size = np.asarray(self.kernel, np.float32), images.shape[1:3]
         around = np.zeros((*size, images.shape[-1]))
         around[: len(kernel), : kernel.shape[1]] = kernel if kernel.ndim == 3 else kernel[..., None]
         centre = (-(len(kernel) // 2), -(kernel.shape[1] // 2))

@@ -77,13 +77,13 @@ def fine_detail(
     window = np.hanning(height + 2)[1:-1, None] * np.hanning(width + 2)[1:-1]
     varying = (middle - middle.mean((0, 1))) * window[..., None]
     power = (np.abs(np.fft.fft2(varying, axes=(0, 1))) ** 2).mean(-1) / (window**2).sum()
-    found = _ring_means(power)
-    if found.min() <= 0.0:
+    present = _ring_means(power)
+    if present.min() <= 0.0:
         return None
     expected = _ring_means(_expected_power(kernel, scale))
-    strength = np.exp(np.mean(np.log(found[COARSE] / expected[COARSE])))
+    strength = np.exp(np.mean(np.log(present[COARSE] / expected[COARSE])))
     expected = strength * expected + ROUNDING_VARIANCE + noise_sigma**2
-    return FineDetail(float(np.mean(np.log(found[FINE] / expected[FINE]))))
+    return FineDetail(float(np.mean(np.log(present[FINE] / expected[FINE]))))
 
 
 def _middle(side):

@@ -10,7 +10,7 @@ from inversenet_tf.imaging.config import DataConfig
 from inversenet_tf.imaging.data.datasets import TRAINING, open_source
 from inversenet_tf.imaging.data.packing import prepare
 from inversenet_tf.imaging.data.patches import draw_patch
-from inversenet_tf.imaging.files import images as files
+from inversenet_tf.imaging.files.pixels import from_integers
 from inversenet_tf.training import train
 
 PHOTOGRAPH = skimage.data.chelsea()[60:180, 100:260]  # the cat's face, 120 x 160
@@ -81,14 +81,14 @@ def gray(values):
 
 
 EXPECTED = {  # name: (image, greatest mean and single difference)
-    "cmyk.jpg": (files.from_integers(PHOTOGRAPH), 0.015, 0.15),
+    "cmyk.jpg": (from_integers(PHOTOGRAPH), 0.015, 0.15),
     "deep.png": (gray(deep_pixels() / 65_535), 1e-7, 1e-7),
-    "film.gif": (np.tile(files.from_integers(np.uint8([200, 30, 90])), (30, 40, 1)), 0, 0),
-    "good.jpg": (files.from_integers(PHOTOGRAPH), 0.015, 0.15),
-    "good.png": (files.from_integers(PHOTOGRAPH), 0, 0),
-    "strip.png": (files.from_integers(strip()), 0, 0),
-    "transparent.png": (files.from_integers(PHOTOGRAPH), 0, 0),
-    "turned.jpg": (files.from_integers(PHOTOGRAPH), 0.015, 0.15),
+    "film.gif": (np.tile(from_integers(np.uint8([200, 30, 90])), (30, 40, 1)), 0, 0),
+    "good.jpg": (from_integers(PHOTOGRAPH), 0.015, 0.15),
+    "good.png": (from_integers(PHOTOGRAPH), 0, 0),
+    "strip.png": (from_integers(strip()), 0, 0),
+    "transparent.png": (from_integers(PHOTOGRAPH), 0, 0),
+    "turned.jpg": (from_integers(PHOTOGRAPH), 0.015, 0.15),
 }
 
 

@@ -17,10 +17,12 @@ from inversenet_tf.engine.keras_files import load_keras
 from inversenet_tf.imaging.files import images as files
 from inversenet_tf.imaging.files import listing
 from inversenet_tf.imaging.files.arrays import read_array, read_arrays
+from inversenet_tf.imaging.files.headers import decoded_bytes
 from inversenet_tf.imaging.files.images import read_image
 from inversenet_tf.imaging.files.json import read_field, read_json
 from inversenet_tf.imaging.files.memory import Budget
 from inversenet_tf.imaging.files.photographs import read_photograph
+from inversenet_tf.imaging.files.pixels import to_uint8
 from inversenet_tf.restoration.photographs import restore_files
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
@@ -93,7 +95,7 @@ def test_folders_are_checked_within_a_budget(tmp_path, monkeypatch):
     load = files.check_range
 
     def counted(image):
-        size = files.decoded_bytes(image)
+        size = decoded_bytes(image)
         with lock:
             taken[0] += size
             most[0] = max(most[0], taken[0])
@@ -134,7 +136,7 @@ def test_a_png_with_much_text_is_an_image_for_all(tmp_path):
     text = PngImagePlugin.PngInfo()
     text.add_text("history", "layers " * 500_000, zip=True)
     Image.fromarray(PIXELS).save(tmp_path / "a.png", pnginfo=text)
-    np.testing.assert_array_equal(files.to_uint8(files.read_image(tmp_path / "a.png")), PIXELS)
+    np.testing.assert_array_equal(to_uint8(files.read_image(tmp_path / "a.png")), PIXELS)
     np.testing.assert_array_equal(read_photograph(tmp_path / "a.png").pixels, PIXELS)
 
 
