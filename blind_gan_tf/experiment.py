@@ -150,50 +150,54 @@ def _keep_inputs(workdir, inputs, problem):
 
 
 def _of_the_search(problem, inversion, workdir):
-    """What the search says of itself and of the operators; writes those, too."""
-    side, channels = problem.measurements.shape[1], inversion.operators[0].input_shape[-1]
-    images = stacked(inversion.images)
-    operators = []
-    for index, (group, surrogate) in enumerate(
-        zip(problem.groups, inversion.operators, strict=True)
-    ):
-        response = operator_report.responses(surrogate, channels, side)
-        described = {
-            "start": int(inversion.start[index]),
-            "receptive_field": operator_report.receptive_field(surrogate, side),
-            "residual": float(inversion.residuals[group].mean()),
-            "warnings": operator_report.warnings_of(
-                surrogate, images[group], problem.measurements[group], inversion.estimates[group]
-            ),
-        }
-        truth = None
-        # A surrogate of mixtures has an order of the sources of its own: no comparison.
-        if problem.operators is not None and len(inversion.images[0]) == 1:
-            truth = operator_report.responses(problem.operators[index], channels, side)
-            described |= operator_report.distance(response, truth)
-            described |= operator_report.distance_on_images(
-                surrogate, problem.operators[index], stacked(problem.images[group])
-            )
-            described["least_relative_error"] = operator_report.least_error(
-                truth, described["receptive_field"]
-            )
-        for warning in described["warnings"]:
-            logging.warning("%s", warning)
-        operators.append(described)
-        write_operator(surrogate, response, workdir, index)
-        figures.operator_figure(
-            workdir / RESPONSES / f"{index:03d}.png",
-            response,
-            truth,
-            f"group {index}: response to one bright pixel",
-        )
+    """What the search says of itself and of the operators, which are written, too."""
+    groups = range(len(problem.groups))
     return {
         "residual_per_value": float(inversion.residuals.mean() / problem.measurements[0].size),
         "rounds": len(inversion.history),
         "screening": inversion.screening,
         "history": inversion.history,
-        "operators": operators,
+        "operators": [_of_an_operator(problem, inversion, index, workdir) for index in groups],
     }
+
+
+def _of_an_operator(problem, inversion, index, workdir):
+    """What is known of the operator of a group, beside its truth where that is known; writes it."""
+    group, surrogate = problem.groups[index], inversion.operators[index]
+    side, channels = problem.measurements.shape[1], surrogate.input_shape[-1]
+    response, truth = operator_report.responses(surrogate, channels, side), None
+    described = {
+        "start": int(inversion.start[index]),
+        "receptive_field": operator_report.receptive_field(surrogate, side),
+        "residual": float(inversion.residuals[group].mean()),
+        "warnings": operator_report.warnings_of(
+            surrogate,
+            stacked(inversion.images[group]),
+            problem.measurements[group],
+            inversion.estimates[group],
+        ),
+    }
+    # A surrogate of mixtures has an order of the sources of its own: no comparison.
+    if problem.operators is not None and len(inversion.images[0]) == 1:
+        operator = problem.operators[index]
+        truth = operator_report.responses(operator, channels, side)
+        described |= operator_report.distance(response, truth)
+        described |= operator_report.distance_on_images(
+            surrogate, operator, stacked(problem.images[group])
+        )
+        described["least_relative_error"] = operator_report.least_error(
+            truth, described["receptive_field"]
+        )
+    for warning in described["warnings"]:
+        logging.warning("%s", warning)
+    write_operator(surrogate, response, workdir, index)
+    figures.operator_figure(
+        workdir / RESPONSES / f"{index:03d}.png",
+        response,
+        truth,
+        f"group {index}: response to one bright pixel",
+    )
+    return described
 
 
 def _write_pictures(workdir, problem, outputs, *, inversion, results, config):

@@ -172,14 +172,27 @@ def measured(directory: str | Path, config: InversionConfig, prior_channels: int
     channels = config.problem.mixing.mixtures if separating else prior_channels
     as_image = not separating or channels == 1
     arrays = [_read_measurement(path, channels, as_image) for path in paths]
+    _check_values(paths, arrays, config.problem.signed)
+    names = _names_of(paths, directory)
+    size = config.problem.group_size or len(paths)
+    if len(paths) % size:
+        raise ValueError(
+            f"Expected a multiple of problem.group_size = {size} measurements in {directory}. "
+            f"Received: {len(paths)}."
+        )
+    return Problem(np.stack(arrays), names, size, f"measurements:{directory}")
+
+
+def _check_values(paths, arrays, signed):
+    """Raises ValueError for measurements of several shapes, or out of [0, 1] unless signed."""
     for path, array in zip(paths, arrays, strict=True):
         if array.shape != arrays[0].shape:
             raise ValueError(
                 f"Expected measurements of one shape, {arrays[0].shape} as {paths[0].name}. "
                 f"Received: {array.shape} in {path}."
             )
-        if not config.problem.signed and (array.min() < 0 or array.max() > 1):
-            least, greatest = array.min(), array.max()
+        least, greatest = array.min(), array.max()
+        if not signed and (least < 0 or greatest > 1):
             advice = (
                 "For edge maps, mixtures and other measurements without these bounds, say so with "
                 "--config.problem.signed."
@@ -190,6 +203,10 @@ def measured(directory: str | Path, config: InversionConfig, prior_channels: int
                 f"Expected values from 0 to 1 in {path}. Received: {least:.4g} to {greatest:.4g}. "
                 f"{advice}"
             )
+
+
+def _names_of(paths, directory):
+    """A name for each path, which tells it from the others and is fit to name a file."""
     names = ["-".join(path.relative_to(directory).with_suffix("").parts) for path in paths]
     if len(set(names)) < len(names):  # as of photo.png beside photo.jpg
         names = ["-".join(path.relative_to(directory).parts) for path in paths]
@@ -198,13 +215,7 @@ def measured(directory: str | Path, config: InversionConfig, prior_channels: int
         raise ValueError(
             f"Expected one measurement for each name in {directory}. Received: several {twice}."
         )
-    size = config.problem.group_size or len(paths)
-    if len(paths) % size:
-        raise ValueError(
-            f"Expected a multiple of problem.group_size = {size} measurements in {directory}. "
-            f"Received: {len(paths)}."
-        )
-    return Problem(np.stack(arrays), names, size, f"measurements:{directory}")
+    return names
 
 
 def _read_measurement(path, channels, as_image):

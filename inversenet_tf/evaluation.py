@@ -118,31 +118,41 @@ def evaluate(
     operator = operator or kept_operator(workdir, config)
     noise = noise or kept_noise(config)
     source = open_held_out(what.spec, operator, config)
-    spectrum = kept_spectrum(workdir)
     constants = {}
     if not source.paired:
         constants = constants_of(None if changes else workdir, config, operator, noise)
-    baselines = usual_baselines(operator, config, not source.paired, spectrum, constants)
-
-    def run(inputs):
-        measurements, told = parts_of(inputs)
-        outputs = restorer.estimates(measurements, **told)
-        return outputs if model.denoiser is not None else {"restored": outputs["restored"]}
-
-    scores, examples = score([*baselines, run], source, operator, config, limit=limit, noise=noise)
+    spectrum = kept_spectrum(workdir)
+    methods = usual_baselines(operator, config, not source.paired, spectrum, constants)
+    methods = [*methods, _as_method(restorer, model.denoiser is not None)]
+    scores, examples = score(methods, source, operator, config, limit=limit, noise=noise)
     first = limit if limit is not None and limit < len(source) else None
-    place = place_of(workdir, what, first, changes)
     checkpoint = {"which": what.which, "step": step, "chosen_by": what.chosen_by(config)}
     results = Evaluation(config=dataclasses.asdict(config), checkpoint=checkpoint)
     results["is_own"] = what.is_own and first is None and not changes
     results |= describe(source, config, limit, what.role) | {"methods": scores}
     results["baselines"] = constants
     if not is_told:
-        write_json(place / RESULTS_FILE, results)
-        footer = f"{source.spec}; {results['degradation']}; step {step}; PSNR in dB, SSIM"
-        draw(place / FIGURE_FILE, examples, scores, footer)
-        logging.info("Written: %s and %s.", place / RESULTS_FILE, FIGURE_FILE)
+        _write(place_of(workdir, what, first, changes), results, examples)
     return results
+
+
+def _as_method(restorer, has_denoiser):
+    """A restorer as a function that `score` runs; z is an estimate of its own with a denoiser."""
+
+    def run(inputs):
+        measurements, told = parts_of(inputs)
+        outputs = restorer.estimates(measurements, **told)
+        return outputs if has_denoiser else {"restored": outputs["restored"]}
+
+    return run
+
+
+def _write(place, results, examples):
+    write_json(place / RESULTS_FILE, results)
+    source, step = results["data"]["source"], results["checkpoint"]["step"]
+    footer = f"{source}; {results['degradation']}; step {step}; PSNR in dB, SSIM"
+    draw(place / FIGURE_FILE, examples, results.methods, footer)
+    logging.info("Written: %s and %s.", place / RESULTS_FILE, FIGURE_FILE)
 
 
 def describe(source, config, limit=None, role=OTHER):

@@ -64,6 +64,7 @@ class Served:
 
     @property
     def secure(self):
+        """Whether the server is spoken to over TLS."""
         return self._parts().scheme == "https"
 
     @property

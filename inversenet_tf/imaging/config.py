@@ -80,12 +80,21 @@ class DataConfig:
         check_at_least("data.size", self.size, SSIM_WINDOW)
         check_at_least("data.padding", self.padding, 0)
         check_at_least("data.margin", self.margin, 0)
+        check_at_least("data.validation_limit", self.validation_limit, 1)
+        if self.test and self.test in (self.train, self.validation):
+            raise ValueError(
+                "Expected data.test to name images that neither train nor choose a checkpoint. "
+                f"Received: {self.test!r}, as in data.train or data.validation"
+            )
+        self._validate_crops()
+
+    def _validate_crops(self):
+        """Which of the ways to choose a part of an image go together."""
         if self.margin and self.crop != "random":
             raise ValueError(
                 'Expected data.crop "random" with data.margin. Received: '
                 f"{self.crop!r} with {self.margin}"
             )
-        check_at_least("data.validation_limit", self.validation_limit, 1)
         if self.crop_size and self.crop_size < self.size:
             raise ValueError(
                 f"Expected data.crop_size of 0 or at least data.size = {self.size}. "
@@ -96,11 +105,6 @@ class DataConfig:
             raise ValueError(
                 "Expected data.crop_fraction or data.crop_size, the other one 0. "
                 f"Received: {self.crop_fraction} and {self.crop_size}"
-            )
-        if self.test and self.test in (self.train, self.validation):
-            raise ValueError(
-                "Expected data.test to name images that neither train nor choose a checkpoint. "
-                f"Received: {self.test!r}, as in data.train or data.validation"
             )
         pairs = "pairs:" in (self.train[:6], self.validation[:6])
         if pairs and (self.crop_fraction or self.crop_size not in (0, self.size)):

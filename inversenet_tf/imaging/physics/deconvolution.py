@@ -41,10 +41,12 @@ def centred(kernels, size):
 
 
 def channels_first(images):
+    """[batch, height, width, channels] -> [batch, channels, height, width], to be transformed."""
     return tf.transpose(images, [0, 3, 1, 2])
 
 
 def channels_last(images):
+    """The inverse of `channels_first`."""
     return tf.transpose(images, [0, 2, 3, 1])
 
 

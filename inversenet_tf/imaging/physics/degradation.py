@@ -122,19 +122,13 @@ class Degradation:
                 f"{self.scale} times as large. Received: shapes {measured.shape} and "
                 f"{restored.shape}"
             )
-        if self.kernel is None:
+        if not self._is_known_of(measured.shape[-1], restored.shape[-1]):
             return None
-        kernel = np.asarray(self.kernel, np.float32)
-        border = max(kernel.shape[:2]) // self.scale + 1
-        channels = restored.shape[-1]
-        if kernel.ndim == 3 and channels != kernel.shape[-1]:
-            return None
-        if measured.shape[-1] != (1 if self.to_gray else channels):
-            return None
+        kernel, scale = np.asarray(self.kernel, np.float32), self.scale
+        border = max(kernel.shape[:2]) // scale + 1
         places = _places(measured, border)
         if not places:
             return None
-        scale = self.scale
         parts = np.stack([as_floats(measured[place]) for place in places])
         again = self.degraded(
             np.stack([as_floats(restored[_scaled(place, scale)]) for place in places])
@@ -145,6 +139,14 @@ class Degradation:
             return fit
         detail = fine_detail(as_floats(measured), kernel, scale, self.noise_sigma)
         return dataclasses.replace(fit, detail=detail)
+
+    def _is_known_of(self, measured_channels, channels):
+        """Whether there is a kernel, and it makes such measurements of images of such channels."""
+        if self.kernel is None:
+            return False
+        of_channels = np.shape(self.kernel)[2:]  # () where all channels share the kernel
+        is_for_images = of_channels in ((), (channels,))
+        return is_for_images and measured_channels == (1 if self.to_gray else channels)
 
     def degraded(self, images: np.ndarray) -> np.ndarray:
         """A(images), the border going round: what the operators of `operators.py` give, at once.
