@@ -33,7 +33,7 @@ SCRIPTS = (
     "serve_and_query",
 )
 DPI = 60  # 720 pixels for a figure of 12 inches
-COLOURS = 64  # of a picture's palette, so that it stays small
+COLOURS = 256  # of a picture's palette, so that it stays small
 TINY_NOTE = (
     "!!! note\n"
     "    This page was made with `TINY=1`: one training step. Its pictures and numbers show what\n"
