@@ -21,7 +21,7 @@ from absl import flags
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.calibration.road import calibrate
 from inversenet_tf.calibration.settings import BOUNDARIES, DEFAULT_MODEL
-from inversenet_tf.restoration.photographs import memory_limit
+from inversenet_tf.imaging.files.memory import memory_limit
 from inversenet_tf.restoration.unknown_blur import description_of
 
 MEASUREMENTS = flags.DEFINE_string(

@@ -21,6 +21,7 @@ import inversenet_tf.tensorflow_without_keras  # noqa: F401 # isort: skip (first
 from inversenet_tf.command_line import run  # isort: skip (then: it quiets TensorFlow)
 from inversenet_tf.imaging.config import BOUNDARIES
 from inversenet_tf.imaging.files.listing import list_images
+from inversenet_tf.imaging.files.memory import memory_limit
 from inversenet_tf.imaging.files.written_photographs import FORMATS, SAME
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use
@@ -29,7 +30,7 @@ from inversenet_tf.restoration.closed_form import NAME as CLOSED_FORM
 from inversenet_tf.restoration.exported_restorer import ExportedRestorer
 from inversenet_tf.restoration.footprint import resident_bytes
 from inversenet_tf.restoration.model_restorer import ModelRestorer
-from inversenet_tf.restoration.photographs import memory_limit, restore_files
+from inversenet_tf.restoration.photographs import restore_files
 from inversenet_tf.shipped import preset_folder
 
 AUTO = "auto"  # instead of a kernel's file

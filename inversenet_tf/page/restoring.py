@@ -16,7 +16,7 @@ from inversenet_tf.imaging.physics.kernels import from_file
 from inversenet_tf.models import kernel_use
 from inversenet_tf.page.limits import Limits, Progress, Told, without_paths
 from inversenet_tf.page.previews import described, preview_size, write_preview
-from inversenet_tf.restoration.photographs import Job, restore_file
+from inversenet_tf.restoration.one_photograph import Job, restore_file
 from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer, description_of
 

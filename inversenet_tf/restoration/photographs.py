@@ -1,49 +1,25 @@
-"""Restoring photographs with a trained model: single files and folders, with all they carry."""
+"""Restoring all photographs of a folder, or one file, with a trained model."""
 
 import contextlib
-import dataclasses
-from collections.abc import Callable
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
-import numpy as np
-import tensorflow as tf
 from absl import logging
-from PIL import Image
 from tqdm import tqdm
 
 from inversenet_tf.imaging.checks import check_at_least
 from inversenet_tf.imaging.files.atomic import check_writable
-from inversenet_tf.imaging.files.deep_pixels import is_deep
-from inversenet_tf.imaging.files.images import ImageReadError, opened, upright_size
 from inversenet_tf.imaging.files.locks import held
-from inversenet_tf.imaging.files.memory import memory_limit  # noqa: F401 (part of this room, too)
 from inversenet_tf.imaging.files.paths import check_named, printable
-from inversenet_tf.imaging.files.photographs import (
-    Photograph,
-    count_pixels,
-    read_photograph,
-    to_8_bits,
-)
-from inversenet_tf.imaging.files.pixels import to_channels
+from inversenet_tf.imaging.files.photographs import count_pixels
 from inversenet_tf.imaging.files.targets import check_replaceable, pair_with_targets
-from inversenet_tf.imaging.files.written_photographs import SAME, write_photograph
+from inversenet_tf.imaging.files.written_photographs import SAME
 from inversenet_tf.imaging.physics.degradation import Fit
 from inversenet_tf.imaging.wording import counted
+from inversenet_tf.restoration.one_photograph import Job, restore_file
 from inversenet_tf.restoration.restorers import Restorer
-from inversenet_tf.restoration.tiling import check_restorable
 
 COMPARISONS = "comparisons"  # the directory below that of the results
-GAP = 8  # white pixels between the two halves of a comparison
-
-
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """An image file and what is to be made of it."""
-
-    path: Path
-    target: Path
-    comparison: Path | None
 
 
 def restore_files(
@@ -102,7 +78,7 @@ def restore_files(
 
 def _restore_all(restorer, jobs, source, max_memory, skip_existing, parallel):
     """What `restore_files` does while the output is its own."""
-    missing = [job for job in jobs if not (skip_existing and _is_done(job))]
+    missing = [job for job in jobs if not (skip_existing and job.is_done)]
     if len(missing) < len(jobs):
         logging.info("Left as they are: %s.", counted(len(jobs) - len(missing), "result"))
 
@@ -220,97 +196,3 @@ def _jobs(source, output, may_exist, compare, format):
             f"are asked for. Received a result at {min(twice)}."
         )
     return jobs
-
-
-def _is_done(job):
-    return job.target.exists() and (job.comparison is None or job.comparison.exists())
-
-
-def restore_file(
-    restorer: Restorer,
-    job: Job,
-    max_memory: int | None = None,
-    skip_existing: bool = False,
-    report: Callable[[float], None] | None = None,
-    fits: dict[Path, Fit] | None = None,
-) -> str | None:
-    """Restores one image, and tells in the log what its results could not keep.
-
-    Args:
-        restorer, max_memory, skip_existing: as for `restore_files`.
-        job: the image and its results.
-        report: called with the share of the image that is done, from time to time.
-        fits: takes, by its path, how well the image fits what the restorer restores.
-
-    Returns:
-        None, or why it could not be restored.
-    """
-    try:
-        try:
-            _check_header(restorer, job.path, max_memory)
-            photograph = read_photograph(job.path)
-            pixels, fit = restorer.restore_and_compare(photograph, job.path, max_memory, report)
-            lost = _write(restorer, job, photograph, pixels, skip_existing)
-        except tf.errors.ResourceExhaustedError:
-            raise
-        except ImageReadError:
-            raise
-        except (ValueError, tf.errors.OpError) as error:
-            return f"Cannot restore {job.path}: {error}"
-    except ImageReadError as error:
-        return str(error)
-    except (MemoryError, tf.errors.ResourceExhaustedError):
-        return f"Not enough memory for {job.path}; with a smaller --max_memory it takes less."
-    if notes := [*photograph.notes, *lost]:
-        logging.info("%s: %s.", job.path, ", ".join(notes))
-    if fit is not None and fits is not None:
-        fits[job.path] = fit
-        logging.debug("%s: %s.", job.path, fit)
-    return None
-
-
-def _check_header(restorer, path, max_memory):
-    """Raises ValueError where an image cannot be restored in the memory, before it is decoded."""
-    if max_memory is None:
-        return
-    with opened(path, path) as image:
-        bytes_per_value = 2 if image.mode.startswith("I") or is_deep(image) else 1
-    check_restorable(upright_size(path), restorer.spec, max_memory, bytes_per_value)
-
-
-def _write(restorer, job, photograph, pixels, skip_existing):
-    """Writes the results of one image; returns what their formats could not hold."""
-    scale = len(pixels) // len(photograph.pixels)
-    # The comparison first: where the result stands, an interrupted call has done with the image.
-    if job.comparison is not None and not (skip_existing and job.comparison.exists()):
-        measured = to_channels(photograph.pixels, restorer.measured_channels)
-        plain = Photograph(
-            photograph.pixels,
-            profile=photograph.profile,
-            is_stored_as_rgb=photograph.is_stored_as_rgb,
-        )
-        write_photograph(job.comparison, side_by_side(measured, pixels), plain)
-    if skip_existing and job.target.exists():
-        return []
-    return write_photograph(job.target, pixels, photograph, scale)
-
-
-def side_by_side(measured, restored):
-    """The measurement, every pixel as a square, beside the restored image.
-
-    Args:
-        measured: uint8 or uint16 [height, width, 1 or 3].
-        restored: the same of a multiple of its size.
-
-    Returns:
-        uint8 [height * scale, 2 * width * scale + GAP, 1 or 3], in colour where either is.
-    """
-    channels = max(measured.shape[-1], restored.shape[-1])
-    height, width = restored.shape[:2]
-    result = np.full((height, 2 * width + GAP, channels), np.iinfo(np.uint8).max, np.uint8)
-    shown = Image.fromarray(to_channels(to_8_bits(measured), 3)).resize(
-        (width, height), Image.Resampling.NEAREST
-    )
-    result[:, :width] = np.asarray(shown)[..., :channels]
-    result[:, width + GAP :] = to_8_bits(restored)  # which repeats gray beside colours
-    return result

@@ -1,7 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import psutil
 import pytest
 import tensorflow as tf
 from fake_restorers import FakeRestorer
@@ -13,13 +12,10 @@ from inversenet_tf.imaging.files.photographs import Photograph, read_photograph
 from inversenet_tf.imaging.files.pixels import to_channels
 from inversenet_tf.imaging.files.written_photographs import png_bytes
 from inversenet_tf.models.build import build_model
-from inversenet_tf.restoration import photographs, restorers
+from inversenet_tf.restoration import one_photograph, restorers
 from inversenet_tf.restoration.model_restorer import ModelRestorer
-from inversenet_tf.restoration.photographs import (
-    memory_limit,
-    restore_files,
-    side_by_side,
-)
+from inversenet_tf.restoration.one_photograph import GAP, side_by_side
+from inversenet_tf.restoration.photographs import restore_files
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +85,7 @@ def test_comparisons_are_not_overwritten_unasked(image_folder, tmp_path):
         restore_files(FakeRestorer(), image_folder, tmp_path / "out", compare=True)
     assert precious.read_text() == "precious" and not (tmp_path / "out" / "0.png").exists()
     restore_files(FakeRestorer(), image_folder, tmp_path / "out", overwrite=True, compare=True)
-    assert read_image(precious).shape == (40, 2 * 48 + photographs.GAP, 3)
+    assert read_image(precious).shape == (40, 2 * 48 + GAP, 3)
 
 
 def test_results_inside_the_source_are_not_restored_again(image_folder):
@@ -183,7 +179,7 @@ def test_an_interrupted_call_goes_on(image_folder, tmp_path, monkeypatch, compar
     """As whole as if nothing had happened, and what was made is not made again."""
     options = {"compare": compare, "skip_existing": True}
     restore_files(FakeRestorer(gain=0.5), image_folder, tmp_path / "whole", compare=compare)
-    writes, write = [], photographs.write_photograph
+    writes, write = [], one_photograph.write_photograph
 
     def killed(path, *args, **kwargs):
         if len(writes) == 5:
@@ -192,7 +188,7 @@ def test_an_interrupted_call_goes_on(image_folder, tmp_path, monkeypatch, compar
         return write(path, *args, **kwargs)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(photographs, "write_photograph", killed)
+        patch.setattr(one_photograph, "write_photograph", killed)
         restore_files(FakeRestorer(gain=0.5), image_folder, tmp_path / "out", **options)
     times = {path: path.stat().st_mtime_ns for path in writes}
     restorer = FakeRestorer(gain=0.5)
@@ -302,40 +298,21 @@ def test_luma_is_pillows(pixels):
 
 
 def test_a_comparison_shows_measurement_and_result(pixels):
-    gap = photographs.GAP
     large = pixels.repeat(2, 0).repeat(2, 1)
     beside = side_by_side(pixels, 255 - large)
     assert beside.dtype == np.uint8
     np.testing.assert_array_equal(beside[:, :60], large)
-    assert (beside[:, 60 : 60 + gap] == 255).all()
-    np.testing.assert_array_equal(beside[:, 60 + gap :], 255 - large)
+    assert (beside[:, 60 : 60 + GAP] == 255).all()
+    np.testing.assert_array_equal(beside[:, 60 + GAP :], 255 - large)
     coloured = side_by_side(pixels[..., :1], pixels)
     np.testing.assert_array_equal(coloured[:, :30], pixels[..., :1].repeat(3, -1))
     deep = side_by_side(pixels[..., :1].astype(np.uint16) * 257, pixels[..., :1])
-    assert deep.shape == (20, 60 + gap, 1)
+    assert deep.shape == (20, 60 + GAP, 1)
     np.testing.assert_array_equal(deep[:, :30], pixels[..., :1])
 
 
 def test_a_comparison_beside_larger_results(image_folder, tmp_path):
     restore_files(FakeRestorer(scale=2), image_folder, tmp_path / "out", compare=True)
     shown = read_image(tmp_path / "out" / "comparisons" / "0.png")
-    assert shown.shape == (80, 2 * 96 + photographs.GAP, 3)
+    assert shown.shape == (80, 2 * 96 + GAP, 3)
     np.testing.assert_array_equal(shown[:, :96], shown[:, -96:])
-
-
-def test_memory_in_words(monkeypatch):
-    words = {
-        "1GiB": 2**30,
-        "500MB": 500_000_000,
-        " 1.5 kib ": 1536,
-        "123456": 123_456,
-        "2tb": 2 * 10**12,
-    }
-    for text, expected in words.items():
-        assert memory_limit(text) == expected
-    for text in ("", "0", "much", "1 GiBs", "-1GB", "1e9", "GB", "nan"):
-        with pytest.raises(ValueError, match="like 1GiB, 500MB.*Received"):
-            memory_limit(text)
-    free = psutil.virtual_memory()._replace(available=1000)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
-    assert memory_limit() == 500

@@ -7,7 +7,6 @@ that fades towards the frame says how much a gradient counts.
 
 import dataclasses
 import functools
-from collections.abc import Sequence
 
 import numpy as np
 import scipy.fft
@@ -18,11 +17,8 @@ LUMA_NOISE = 0.45  # share of the pixels' noise variance in a luma, 0.299^2 + 0.
 MARGIN = 24  # pixels by which a camera's image is extended
 LEAST_SCALED_SIDE = 8  # pixels of an image at the coarsest scale
 PENALTY_GROWTH, LARGEST_PENALTY = 2.0, 2.0  # of the splitting in `sparse_estimate`
-EVIDENCE_PIXELS = 2**15  # that the marginal likelihood looks at
 SCREENING_SIDE = 96  # of the square of pixels that a great many kernels are tried on
 QUIET_SHARE = 0.05  # of the frequencies, that the noise is seen in
-EVIDENCE_ROUNDS, CONJUGATE_STEPS = 6, 5
-VALUES_AT_ONCE = 2**18  # of gradients that kernels are compared on together: what a cache holds
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -159,7 +155,7 @@ def _difference_power(shape):
     return np.add.outer(*squares).astype(np.float32)
 
 
-def _squared(spectrum):
+def squared(spectrum: np.ndarray) -> np.ndarray:
     """The absolute squares of complex values."""
     return spectrum.real**2 + spectrum.imag**2
 
@@ -176,7 +172,7 @@ def sparse_estimate(measured: Measured, kernel: np.ndarray, sparsity: float) -> 
     shape = measured.window.shape
     transfer = transfer_of(kernel, shape)
     target = transfer.conj() * measured.spectrum
-    power, difference_power = _squared(transfer) + np.float32(1e-12), _difference_power(shape)
+    power, difference_power = squared(transfer) + np.float32(1e-12), _difference_power(shape)
     images, penalty = measured.images, 2 * sparsity
     while True:
         gradients = gradients_of(images)
@@ -205,7 +201,7 @@ def correlations(
     """
     shape = measured.window.shape
     sharp = scipy.fft.rfft2(gradients * measured.window)
-    autocorrelation = scipy.fft.irfft2(_squared(sharp).sum(axis=(0, 1)), shape)
+    autocorrelation = scipy.fft.irfft2(squared(sharp).sum(axis=(0, 1)), shape)
     together = sharp.conj() * measured.gradient_spectra
     correlation = scipy.fft.irfft2(together.sum(axis=(0, 1)), shape)
     return _around_zero(autocorrelation, 2 * side - 1), _around_zero(correlation, side)
@@ -214,46 +210,6 @@ def correlations(
 def _around_zero(periodic, side):
     rows, columns = (_places(side) % extent for extent in periodic.shape)
     return periodic[rows[:, np.newaxis], columns]
-
-
-def marginal_cost(measured: Measured, kernel: np.ndarray) -> float:
-    """How badly a kernel explains the images, the sharp image being left open.
-
-    Each gradient x has a variance v of its own, found with it. The cost is twice the negative
-    logarithm of the likelihood of y with x integrated out, its posterior taken for independent
-    between pixels (Wipf and Zhang 2014, Eq. 8):
-
-        |y - k * x|^2 / s + sum x^2 / v + sum log(s + v |k|^2).
-
-    Args:
-        measured: the images.
-        kernel: [side, side].
-
-    Returns:
-        The cost a gradient; differences between kernels are what it is good for.
-    """
-    return marginal_costs(measured, [kernel])[0]
-
-
-def marginal_costs(measured: Measured, kernels: Sequence[np.ndarray]) -> list[float]:
-    """The same for several kernels of one size, as many at a time as a cache holds."""
-    shape = measured.window.shape
-    count = max(1, EVIDENCE_PIXELS // measured.window.size)
-    gradients = gradients_of(measured.images[:count]).reshape(-1, *shape)
-    at_once = max(1, VALUES_AT_ONCE // gradients.size)
-    costs = []
-    for first in range(0, len(kernels), at_once):
-        some = np.stack(kernels[first : first + at_once]).astype(np.float32)
-        costs += _costs(measured, gradients, some)
-    return costs
-
-
-def _costs(measured, gradients, kernels):
-    sharp, variances, misfit = _posterior(measured, gradients, kernels)
-    noise, mass = _gradient_noise(measured), _masses(kernels)
-    cost = misfit**2 / noise + sharp**2 / variances + np.log(noise + variances * mass)
-    weights = measured.window / (measured.window.sum() * len(gradients))
-    return np.tensordot(cost.sum(axis=1), weights, axes=2).tolist()
 
 
 def noise_beside_blur(measured: Measured, kernel: np.ndarray, highest: float = np.inf) -> float:
@@ -277,64 +233,3 @@ def noise_beside_blur(measured: Measured, kernel: np.ndarray, highest: float = n
     low = rows**2 + columns**2 < highest**2
     quietest = low & (expected <= np.quantile(expected[low], QUIET_SHARE))
     return float(np.sqrt(power[quietest].mean()))
-
-
-def _gradient_noise(measured):
-    """The variance of the noise in a gradient, the difference of two pixels."""
-    return 2 * measured.noise**2
-
-
-def _masses(kernels):
-    """|k|^2 of each kernel: [kernels, 1, 1, 1]."""
-    return (kernels**2).sum(axis=(1, 2)).reshape(-1, 1, 1, 1)
-
-
-def _posterior(measured, gradients, kernels):
-    """Of the gradients, for each of some kernels: (mean, prior variances, misfit).
-
-    Each is [kernels, gradients, height, width].
-    """
-    shape = gradients.shape[1:]
-    noise, mass = np.float32(_gradient_noise(measured)), _masses(kernels)
-    transfer = transfer_of(kernels, shape)[:, np.newaxis]
-    power = _squared(transfer)
-    spectrum = transfer.conj() * scipy.fft.rfft2(gradients)
-    target = scipy.fft.irfft2(spectrum, shape)
-    spectrum /= power + noise / gradients.var()
-    sharp = scipy.fft.irfft2(spectrum, shape, overwrite_x=True)
-    variances = np.maximum(sharp**2, np.float32(1e-5))
-    for _ in range(EVIDENCE_ROUNDS):
-        sharp = _posterior_mean(sharp, target, power, mass, noise / variances)
-        variances = sharp**2 + 1 / (mass / noise + 1 / variances)
-    misfit = scipy.fft.irfft2(transfer * scipy.fft.rfft2(sharp), shape) - gradients
-    return sharp, variances, misfit
-
-
-def _posterior_mean(start, target, power, mass, weights):
-    """Solves (K'K + weights) x = target by conjugate gradients with a diagonal preconditioner."""
-    shape = start.shape[-2:]
-    preconditioner = 1 / (mass + weights)
-
-    def times(images):
-        spectrum = scipy.fft.rfft2(images)
-        spectrum *= power
-        blurred = scipy.fft.irfft2(spectrum, shape, overwrite_x=True)
-        blurred += weights * images
-        return blurred
-
-    def inner(a, b):
-        return (a * b).sum(axis=(-2, -1), keepdims=True)
-
-    images, residual = start, target - times(start)
-    conditioned = residual * preconditioner
-    direction, size = conditioned, inner(residual, conditioned)
-    for _ in range(CONJUGATE_STEPS - 1):
-        image = times(direction)
-        step = size / (inner(direction, image) + np.float32(1e-30))
-        images = images + step * direction
-        residual -= step * image
-        conditioned = residual * preconditioner
-        following = inner(residual, conditioned)
-        direction = conditioned + following / (size + np.float32(1e-30)) * direction
-        size = following
-    return images + size / (inner(direction, times(direction)) + np.float32(1e-30)) * direction

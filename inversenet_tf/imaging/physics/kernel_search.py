@@ -22,8 +22,6 @@ from inversenet_tf.imaging.physics.blur_model import (
     LUMA_NOISE,
     Measured,
     correlations,
-    marginal_cost,
-    marginal_costs,
     noise_beside_blur,
     sparse_estimate,
 )
@@ -37,6 +35,7 @@ from inversenet_tf.imaging.physics.kernel_shape import (
     similarity,
 )
 from inversenet_tf.imaging.physics.kernels import disk, gaussian, line
+from inversenet_tf.imaging.physics.marginal_likelihood import marginal_cost, marginal_costs
 from inversenet_tf.imaging.physics.noise import ROUNDING_SIGMA
 
 SIZES = (27, 43)  # sides of the kernels sought: the second where the first was too small

@@ -4,16 +4,12 @@ import numpy as np
 import pytest
 import skimage.data
 
-from inversenet_tf.imaging.physics.blur_model import (
-    Measured,
-    correlations,
-    gradients_of,
-    marginal_cost,
-)
+from inversenet_tf.imaging.physics.blur_model import Measured, correlations, gradients_of
 from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
 from inversenet_tf.imaging.physics.kernel_least_squares import non_negative_least_squares
 from inversenet_tf.imaging.physics.kernel_search import _agreement
 from inversenet_tf.imaging.physics.kernels import gaussian, linear_motion
+from inversenet_tf.imaging.physics.marginal_likelihood import marginal_cost
 from inversenet_tf.imaging.physics.varied import blur_each
 
 KERNEL = linear_motion(9, 45.0)
