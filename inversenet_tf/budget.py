@@ -7,7 +7,7 @@ import tensorflow as tf
 from inversenet_tf.engine.strategies import build_strategy
 from inversenet_tf.engine.training_loop import TrainStep
 from inversenet_tf.models.build import build_model
-from inversenet_tf.training import comparator_of, compile_model
+from inversenet_tf.models.compiling import comparator_of, compile_model
 
 WARM_UP, TIMED = 3, 9  # steps of the trial
 

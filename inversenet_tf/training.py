@@ -8,12 +8,11 @@ import keras
 
 from inversenet_tf import callbacks
 from inversenet_tf.chosen_constants import keep_constants
-from inversenet_tf.config import CLOSED_FORMS, CUSTOM, NONE, Config
+from inversenet_tf.config import CLOSED_FORMS, CUSTOM, Config
 from inversenet_tf.data import example_batch, open_data, spectrum_of, with_own_test_images
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.adversarial import check_layers
 from inversenet_tf.engine.callbacks import SaturationAlarm
-from inversenet_tf.engine.optimizers import build_adam, new_learning_rate_factor
 from inversenet_tf.engine.session import (
     is_begun,
     is_finished,
@@ -39,9 +38,9 @@ from inversenet_tf.imaging.physics.operators import Operator
 from inversenet_tf.imaging.physics.spectra import LEAST_SIDE
 from inversenet_tf.initial_weights import initial_weights
 from inversenet_tf.models.build import build_model, check_networks, rebuilt, solvers_of
+from inversenet_tf.models.compiling import comparator_of, compile_model
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.own_networks import check_own_network
-from inversenet_tf.models.perceptual.comparator import build_comparator
 from inversenet_tf.models.presets import SPECTRUM_FILE, kept_spectrum
 from inversenet_tf.trained_run import (
     is_degradation_known,
@@ -52,63 +51,6 @@ from inversenet_tf.trained_run import (
 )
 
 ANNEALING = "annealing"
-
-
-def build_optimizer(config, updates, learning_rate_factor, factor=1.0):
-    """One Adam, its learning rate constant or a cosine that ends at zero after `updates`.
-
-    Args:
-        config: a `Config`.
-        updates: of its network, in the whole training.
-        learning_rate_factor: the variable that all learning rates are multiplied by.
-        factor: of this network's learning rate.
-    """
-    optimizer = config.optimizer
-    rate, warmup_steps = factor * optimizer.learning_rate, int(optimizer.warmup_fraction * updates)
-    if warmup_steps:
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0,
-            max(1, updates - warmup_steps),
-            warmup_target=rate,
-            warmup_steps=warmup_steps,
-            alpha=0.0 if optimizer.schedule == "cosine" else 1.0,  # what it ends at, of the rate
-        )
-    elif optimizer.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, updates)
-    return build_adam(
-        rate,
-        learning_rate_factor,
-        config.training.precision,
-        beta_1=optimizer.beta_1,
-        beta_2=optimizer.beta_2,
-        epsilon=optimizer.epsilon,
-    )
-
-
-def compile_model(model, config, comparator=None):
-    """Gives a model its optimizers and losses; call it in the strategy's scope."""
-    steps, optimizer = config.training.steps, config.optimizer
-    pretraining_steps = int(config.loss.pretraining_fraction * steps)
-    updates = dict.fromkeys(model.networks, steps)
-    if "discriminator" in updates:
-        updates["discriminator"] = max(1, steps - pretraining_steps) * optimizer.discriminator_steps
-    factor = new_learning_rate_factor()
-    model.compile(
-        optimizers={
-            name: build_optimizer(
-                config, count, factor, optimizer.denoiser_factor if name == "denoiser" else 1.0
-            )
-            for name, count in updates.items()
-        },
-        losses=config.loss,
-        clip_norm=optimizer.clip_norm,
-        discriminator_steps=optimizer.discriminator_steps,
-        pretraining_steps=pretraining_steps,
-        comparator=comparator,
-        profile=config.metrics,
-        learning_rate_factor=factor,
-        average=config.training.average,
-    )
 
 
 def train(
@@ -260,25 +202,6 @@ def _spectrum(config, images, workdir):
     if config.operator.name not in CLOSED_FORMS or config.data.minimum_side < LEAST_SIDE:
         return None
     return kept_spectrum(workdir) if (workdir / SPECTRUM_FILE).exists() else spectrum_of(images)
-
-
-def comparator_of(config):
-    """The frozen network a config names as C, or None.
-
-    Raises:
-        ValueError: its weights are missing or not what they should be.
-    """
-    loss = config.loss
-    if loss.comparator in (NONE, CUSTOM):
-        return None
-    return build_comparator(
-        loss.comparator,
-        loss.comparator_weights,
-        sha256=loss.comparator_sha256,
-        size=loss.comparator_size,
-        before_relu=loss.comparator_before_relu,
-        dtype=config.training.precision,
-    )
 
 
 def _check_call(config, own):

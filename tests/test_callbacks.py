@@ -5,8 +5,9 @@ from inversenet_tf import callbacks
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.callbacks import History, validations
 from inversenet_tf.models.build import build_model
+from inversenet_tf.models.compiling import compile_model
 from inversenet_tf.models.inversenet import InverseNet
-from inversenet_tf.training import compile_model, train
+from inversenet_tf.training import train
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from inversenet_tf.engine.layers import BatchNorm
 from inversenet_tf.engine.session import LAST
 from inversenet_tf.engine.workdir import CHECKPOINTS, read_config
 from inversenet_tf.models.build import build_model
-from inversenet_tf.training import compile_model, train
+from inversenet_tf.models.compiling import compile_model
+from inversenet_tf.training import train
 
 STEPS = 3
 

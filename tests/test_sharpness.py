@@ -13,8 +13,8 @@ from inversenet_tf.imaging.data.pairs import evaluation_pairs, training_pairs
 from inversenet_tf.imaging.metrics import GREATEST_PSNR
 from inversenet_tf.imaging.physics.operators import Identity
 from inversenet_tf.models.build import build_model
+from inversenet_tf.models.compiling import build_optimizer, compile_model
 from inversenet_tf.recipes import quickstart
-from inversenet_tf.training import build_optimizer, compile_model
 
 
 def test_evaluation_sees_the_split_that_training_does_not():

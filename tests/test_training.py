@@ -20,6 +20,7 @@ from inversenet_tf.engine.optimizers import new_learning_rate_factor
 from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE, HISTORY_FILE, read_config
 from inversenet_tf.evaluation import evaluate
 from inversenet_tf.imaging.files.locks import InUse, held
+from inversenet_tf.models.compiling import build_optimizer
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.recipes import compared_by_squeezenet
 from inversenet_tf.trained_run import kept_operator, load_trained
@@ -278,7 +279,7 @@ def test_a_damaged_checkpoint_is_named(trained):
 def test_the_learning_rate_schedule_ends_at_zero(small_config):
     small_config.optimizer.schedule = "cosine"
     factor = new_learning_rate_factor()
-    rate = training.build_optimizer(small_config, 100, factor)._learning_rate
+    rate = build_optimizer(small_config, 100, factor)._learning_rate
     for lowered in (1.0, 0.5):
         factor.assign(lowered)
         assert float(rate(0)) == pytest.approx(lowered * 1e-4)
@@ -288,7 +289,7 @@ def test_the_learning_rate_schedule_ends_at_zero(small_config):
 
 def test_the_learning_rate_warms_up(small_config):
     small_config.optimizer.schedule, small_config.optimizer.warmup_fraction = "cosine", 0.2
-    rate = training.build_optimizer(small_config, 100, new_learning_rate_factor())._learning_rate
+    rate = build_optimizer(small_config, 100, new_learning_rate_factor())._learning_rate
     expected = {0: 0.0, 10: 5e-5, 20: 1e-4, 60: 5e-5, 100: 0.0}
     assert {step: float(rate(step)) for step in expected} == pytest.approx(expected, abs=1e-9)
 

@@ -6,9 +6,9 @@ from inversenet_tf.data import example_batch
 from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
 from inversenet_tf.imaging.physics.operators import build_operator
 from inversenet_tf.imaging.signed import to_signed
+from inversenet_tf.models.compiling import comparator_of
 from inversenet_tf.models.losses import squared_distance
 from inversenet_tf.trained_run import load_trained
-from inversenet_tf.training import comparator_of
 
 
 def feature_share(workdir):

@@ -12,6 +12,7 @@ from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.paths import check_utf8
 from inversenet_tf.imaging.physics.operators import build_operator
+from inversenet_tf.models.compiling import comparator_of
 from inversenet_tf.models.presets import kept_spectrum
 from inversenet_tf.paper.annealing import annealing_figure
 from inversenet_tf.paper.image_sets import image_set
@@ -21,7 +22,7 @@ from inversenet_tf.paper.tables import TABLES
 from inversenet_tf.reporting import OTHER, TEST, VALIDATION
 from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.trained_run import load_trained
-from inversenet_tf.training import ANNEALING, comparator_of
+from inversenet_tf.training import ANNEALING
 
 
 @dataclasses.dataclass

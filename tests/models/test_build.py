@@ -12,12 +12,13 @@ from inversenet_tf.config import NONE
 from inversenet_tf.engine.layers import Upsample
 from inversenet_tf.exporting.inversenet import export_model
 from inversenet_tf.models.build import DENOISERS, INVERTERS, build_model
+from inversenet_tf.models.compiling import compile_model
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.srresnet import SRResNet
 from inversenet_tf.models.unet import UNet
 from inversenet_tf.trained_run import load_trained
-from inversenet_tf.training import compile_model, train
+from inversenet_tf.training import train
 
 
 def compiled(config, comparator=None):

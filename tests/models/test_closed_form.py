@@ -13,7 +13,7 @@ from inversenet_tf.imaging.physics.solvers import expected_error, period_of
 from inversenet_tf.imaging.physics.spectra import Spectrum
 from inversenet_tf.models.build import build_model
 from inversenet_tf.models.closed_form import FACTORS, REACH, UNSEEN_ERROR, ClosedForm
-from inversenet_tf.training import compile_model
+from inversenet_tf.models.compiling import compile_model
 
 TASKS = {
     "blur": recipes.motion_deblur,

@@ -23,9 +23,9 @@ from inversenet_tf.imaging.physics.operators import (
 )
 from inversenet_tf.imaging.physics.spectra import Spectrum
 from inversenet_tf.models.build import build_model, check_networks
+from inversenet_tf.models.compiling import compile_model
 from inversenet_tf.models.half_step import HalfStep
 from inversenet_tf.restoration.exported_restorer import ExportedRestorer
-from inversenet_tf.training import compile_model
 
 COVARIANCE = ((1.2, 0.9, 0.7), (0.9, 1.0, 0.8), (0.7, 0.8, 0.8))
 COLOURS = Spectrum(2e-3, 1.0, (0.4, 0.5, 0.6), COVARIANCE)

@@ -10,9 +10,9 @@ import tensorflow as tf
 from inversenet_tf import recipes
 from inversenet_tf.engine.training_loop import TrainStep
 from inversenet_tf.models.build import build_model
+from inversenet_tf.models.compiling import compile_model
 from inversenet_tf.models.perceptual.comparator import Comparator, bgr_minus
 from inversenet_tf.models.perceptual.feature_networks import SqueezeNet
-from inversenet_tf.training import compile_model
 
 torch = pytest.importorskip("torch")
 from pytorch_baselines import comparators as baseline_comparators  # noqa: E402

@@ -271,7 +271,7 @@ def waiting(recipe, folder, steps, network):
 
 def _model_and_stream(config, folder):
     from inversenet_tf.models.build import build_model
-    from inversenet_tf.training import compile_model
+    from inversenet_tf.models.compiling import compile_model
 
     model = build_model(config)
     compile_model(model, config)

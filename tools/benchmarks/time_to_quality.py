@@ -117,7 +117,7 @@ def ours(recipe, slice_, smaller):
     from inversenet_tf.engine.training_loop import TrainStep
     from inversenet_tf.engine.workdir import fix_randomness
     from inversenet_tf.models.build import build_model
-    from inversenet_tf.training import compile_model
+    from inversenet_tf.models.compiling import compile_model
 
     config = config_of(recipe, **smaller)
     fix_randomness(config.training)

@@ -88,7 +88,7 @@ def ours(recipe, comparator, smaller, precision):
 
     from inversenet_tf.engine.training_loop import TrainStep
     from inversenet_tf.models.build import build_model
-    from inversenet_tf.training import compile_model
+    from inversenet_tf.models.compiling import compile_model
 
     config = config_of(recipe, **smaller)
     config.training.precision = precision
