@@ -33,7 +33,10 @@ def public_members(owner, module):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_what_is_public_has_a_docstring(name):
-    """A method may have that of the method which it overrides."""
+    """A method may have that of the method which it overrides.
+
+    What Keras calls, as `call` and `get_config`, the docstring of the class describes.
+    """
     try:
         module = importlib.import_module(name)
     except ImportError as error:  # of an extra that is not installed
@@ -43,11 +46,14 @@ def test_what_is_public_has_a_docstring(name):
         assert member.__doc__, member_name
         if inspect.isclass(member):
             for method in public_members(member, module):
-                described = inspect.getattr_static(member, method)
-                assert _doc_of(member, method), f"{member_name}.{method}: {described}"
+                assert is_described(member, method), f"{member_name}.{method}"
 
 
-def _doc_of(owner, name):
-    """The docstring of an attribute, or that of the same attribute of a base class."""
-    docs = (getattr(vars(base).get(name), "__doc__", None) for base in owner.__mro__)
-    return next((doc for doc in docs if doc), None)
+def is_described(owner, name):
+    """Whether an attribute has a docstring, of its own or inherited, or is one of Keras."""
+    for base in owner.__mro__:
+        if name in vars(base):
+            is_ours = base.__module__.split(".")[0] in ("inversenet_tf", "blind_gan_tf")
+            if vars(base)[name].__doc__ or not is_ours:
+                return True
+    return False

@@ -29,6 +29,7 @@ class Cached(ImageSource):
 
     @property
     def labels(self):
+        """Those of the source."""
         return self._source.labels  # for some sources they take long
 
     def load(self, index):

@@ -131,6 +131,7 @@ class Tfds(ImageSource):
 
     @property
     def labels(self):
+        """As of every source: int [len], or None where the data set has none."""
         if "label" not in self._examples[0]:
             return None
         return np.array([example["label"] for example in self._examples])
