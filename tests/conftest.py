@@ -76,6 +76,16 @@ def fresh_processes_are_forked(monkeypatch):
     monkeypatch.setattr(fresh_process, "subprocess", SimpleNamespace(run=programs.run_isolated))
 
 
+@pytest.fixture(scope="module")
+def untraced():
+    """Functions run operation by operation, which for a few steps is sooner done than tracing them.
+
+    For tests of what surrounds a training. `make test-all` traces everything, as users do.
+    """
+    with programs.without_tracing():
+        yield
+
+
 @pytest.fixture
 def warned(caplog):
     """`warned()` is the text of what was warned of so far."""
@@ -184,7 +194,12 @@ def bare_config(small_config):
 @pytest.fixture(scope="session")
 def shared_run(shared_image_folder, made_once):
     """The work directory of a run of `small_config`, for tests that leave it as it is."""
-    return made_once("trained", lambda workdir: train(_small(shared_image_folder), workdir))
+
+    def make(workdir):
+        with programs.without_tracing():
+            train(_small(shared_image_folder), workdir)
+
+    return made_once("trained", make)
 
 
 @pytest.fixture(scope="session")

@@ -209,7 +209,7 @@ def improved(
     return better / better.sum(), float(end.fun)
 
 
-# The matrices are small: where other work goes on, two threads of BLAS took ten times as long as one.
+# The matrices are small: beside other work, two threads of BLAS took ten times as long as one.
 @threadpoolctl.threadpool_limits.wrap(1, "blas")
 def search_with_model(
     model: ImageModel,
