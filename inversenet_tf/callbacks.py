@@ -1,5 +1,6 @@
 """What happens around a training step of InverseNet: checkpoints and TensorBoard."""
 
+import functools
 import math
 
 import keras
@@ -115,7 +116,8 @@ class TensorBoardLog(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._writer = tf.summary.create_file_writer(self._directory)
-        self._apply = tf.function(lambda images: self.model(images, training=False))
+        apply = functools.partial(self.model, training=False)
+        self._apply = tf.function(apply, autograph=False)
         if self.model.step == 0:
             self._write({})
 

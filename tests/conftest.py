@@ -6,6 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Each of the processes that share the tests has a core; more threads of BLAS would only wait.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import programs
@@ -72,6 +74,16 @@ def fresh_processes_are_forked(monkeypatch):
     `serving/test_fresh_process.py` does without, and so do the programs.
     """
     monkeypatch.setattr(fresh_process, "subprocess", SimpleNamespace(run=programs.run_isolated))
+
+
+@pytest.fixture(scope="module")
+def untraced():
+    """Functions run operation by operation, which for a few steps is sooner done than tracing them.
+
+    For tests of what surrounds a training. `make test-all` traces everything, as users do.
+    """
+    with programs.without_tracing():
+        yield
 
 
 @pytest.fixture
@@ -182,7 +194,12 @@ def bare_config(small_config):
 @pytest.fixture(scope="session")
 def shared_run(shared_image_folder, made_once):
     """The work directory of a run of `small_config`, for tests that leave it as it is."""
-    return made_once("trained", lambda workdir: train(_small(shared_image_folder), workdir))
+
+    def make(workdir):
+        with programs.without_tracing():
+            train(_small(shared_image_folder), workdir)
+
+    return made_once("trained", make)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ TensorFlow and has done nothing else, becomes each of the programs by forking it
 the project's own is imported by the program.
 """
 
+import contextlib
 import functools
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import unittest.mock
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +36,39 @@ def leave_graphs_as_traced():
         import tensorflow as tf
 
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+@contextlib.contextmanager
+def without_tracing():
+    """Functions run operation by operation, which takes less time for a few steps than tracing.
+
+    Exports are graphs, and are traced all the same.
+    """
+    from inversenet_tf.exporting import inversenet as exporting
+
+    write = exporting.write_version
+
+    def traced(*arguments, **options):
+        with _running(eagerly=False):
+            return write(*arguments, **options)
+
+    with (
+        _running(eagerly="REWRITTEN_GRAPHS" not in os.environ),
+        unittest.mock.patch.object(exporting, "write_version", traced),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _running(eagerly):
+    import tensorflow as tf
+
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(eagerly)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
 
 
 class Program:

@@ -15,6 +15,8 @@ from inversenet_tf.exporting.lite import convert
 from inversenet_tf.imaging.physics.operators import Compose, Downsampling
 from inversenet_tf.serving.saved_models import read_metadata
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 def test_importing_the_package_imports_nothing_heavy():
     program = (

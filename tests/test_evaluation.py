@@ -14,6 +14,8 @@ from inversenet_tf.imaging.files.pixels import from_integers, to_uint8
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.operators import Blur
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 def test_results_say_what_was_measured_and_how(trained, shared_image_folder):
     results = evaluate(trained)

@@ -8,6 +8,8 @@ import pytest
 from programs import ROOT
 from render_gallery import SCRIPTS, cells_of, notebook_of
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 EXAMPLES = SCRIPTS  # in this order, as some go on with the runs of others
 
 

@@ -21,6 +21,8 @@ from inversenet_tf.imaging.physics.operators import Blur, build_operator
 from inversenet_tf.reporting import own_results, reported
 from inversenet_tf.training import train
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 @pytest.fixture
 def other_images(tmp_path):

@@ -17,6 +17,8 @@ from inversenet_tf.restoration.exported_restorer import ExportedRestorer
 from inversenet_tf.restoration.photographs import restore_files
 from inversenet_tf.training import train
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 @pytest.fixture
 def config(small_config, request):

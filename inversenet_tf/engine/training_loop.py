@@ -74,7 +74,9 @@ def fit(
     train_step = TrainStep(model, strategy, xla)
     iterator = iter(strategy.distribute_datasets_from_function(batches))
     validation = validation(input_context(strategy))
-    test_step = tf.function(model.test_step, input_signature=[validation.element_spec])
+    test_step = tf.function(
+        model.test_step, input_signature=[validation.element_spec], autograph=False
+    )
     epochs = math.ceil(steps / steps_per_epoch)
     callbacks = keras.callbacks.CallbackList(
         list(callbacks), model=model, epochs=epochs, steps=steps_per_epoch
@@ -121,7 +123,11 @@ def _epochs_ended(model, steps, steps_per_epoch):
 
 
 class TrainStep:
-    """Runs the model's next step on every replica; one transfer brings all its logs."""
+    """Runs the model's next step on every replica; one transfer brings all its logs.
+
+    The step may hold no Python `if` or `for` over tensors: autograph, which would translate them,
+    reads every function that the step calls, two seconds long, and finds none in the models here.
+    """
 
     def __init__(self, model, strategy, xla=False):
         self._model = model
@@ -142,14 +148,16 @@ class TrainStep:
     def _compile(self, method):
         """A step as a graph, and the names of its logs, known once it is traced."""
         names = []
-        replica_step = tf.function(method, jit_compile=True) if self._xla else method
+        replica_step = method
+        if self._xla:
+            replica_step = tf.function(method, jit_compile=True, autograph=False)
 
         def on_replica(batch, stop):
             logs = replica_step(batch)
             names[:] = logs
             return tf.stack([tf.cast(value, tf.float32) for value in (*logs.values(), stop)])
 
-        @tf.function
+        @tf.function(autograph=False)
         def step(iterator, stop):
             logs = self._strategy.run(on_replica, args=(next(iterator), stop))
             return self._strategy.reduce(tf.distribute.ReduceOp.MEAN, logs, axis=None)

@@ -18,6 +18,8 @@ from inversenet_tf.imaging.config import OperatorConfig
 from inversenet_tf.imaging.files.locks import InUse, held
 from inversenet_tf.shipped import experiments
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 def test_a_restoration_leaves_all_it_promises(restoration, tmp_path):
     workdir = tmp_path / "run"

@@ -19,6 +19,8 @@ from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
 from inversenet_tf.imaging.physics.kernels import gaussian, linear_motion
 from inversenet_tf.imaging.physics.varied import blur_each
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 KERNEL = linear_motion(5, 45.0)
 FOUND = KernelEstimate(KERNEL, 0.01, 1.0, plausible=np.stack([KERNEL, gaussian(5, 1.0)]))
 NOTHING = KernelEstimate(np.ones((1, 1), np.float32), 0.01, 0.0, "The image is flat.")

@@ -140,7 +140,7 @@ def test_what_the_half_step_does_not_fit_is_refused():
 def test_a_denoiser_that_sees_the_half_step_learns_and_stays_alive(warned):
     """200 steps at the learning rate of the two-core recipe, which shut off a DAE without it."""
     config = configured()
-    config.network.depth = 3
+    config.network.depth, config.data.size = 3, 16
     config.loss.adversarial_weight = 0.0
     config.optimizer.learning_rate, config.optimizer.denoiser_factor = 2e-3, 0.2
     config.training.steps = DenoiserAlarm.FIRST_STEP
@@ -148,8 +148,8 @@ def test_a_denoiser_that_sees_the_half_step_learns_and_stays_alive(warned):
     model = build_model(config)
     compile_model(model, config)
     generator = np.random.default_rng(0)
-    coarse = generator.uniform(-0.2, 1.2, (4, 8, 8, 3)).astype(np.float32)
-    images = tf.clip_by_value(tf.image.resize(coarse, (32, 32), "bicubic"), 0.0, 1.0)
+    coarse = generator.uniform(-0.2, 1.2, (4, 4, 4, 3)).astype(np.float32)
+    images = tf.clip_by_value(tf.image.resize(coarse, (16, 16), "bicubic"), 0.0, 1.0)
     measurements = round_to_8_bits(build_operator(config.operator)(images))
     step = tf.function(lambda: model.train_step((measurements, images)))
     for _ in range(config.training.steps):

@@ -17,6 +17,7 @@ from inversenet_tf.paper.report import PAPER
 from inversenet_tf.paper.tables import TABLES
 from inversenet_tf.paper.trainings import Conditions, Training
 
+pytestmark = pytest.mark.usefixtures("untraced")
 FOLDERS = (
     "cub/train",
     "cub/val",

@@ -14,6 +14,8 @@ from inversenet_tf.imaging.physics.noise import add_gaussian_noise, round_to_8_b
 from inversenet_tf.imaging.physics.operators import Identity
 
 ONE_PROCESS = tf.distribute.InputContext()
+# Of a function that holds no Python `if` or `for` over tensors: spares translating it.
+as_it_is = tf.autograph.experimental.do_not_convert
 
 
 def degrade(images, operator, noise, seed):
@@ -92,7 +94,7 @@ def training_pairs(
         step, place = count // share, count % share
         return first + step * batch_size + place
 
-    positions = tf.data.Dataset.range(np.iinfo(np.int64).max).map(position_of)
+    positions = tf.data.Dataset.range(np.iinfo(np.int64).max).map(as_it_is(position_of))
 
     drawn = dataclasses.replace(data, size=data.size + 2 * data.margin)
 
@@ -114,7 +116,7 @@ def training_pairs(
     )
     image_shape = (drawn.size, drawn.size, data.channels)
     pairs = _make_pairs(positions, load, batch, source, operator, noise, image_shape, seed, draw)
-    return (pairs.map(without_margin) if data.margin else pairs).prefetch(4)
+    return (pairs.map(as_it_is(without_margin)) if data.margin else pairs).prefetch(4)
 
 
 def evaluation_pairs(
@@ -171,7 +173,7 @@ def training_images(source, data, *, batch_size, seed, start=0, context=ONE_PROC
         start=start,
         context=context,
     )
-    return pairs.map(lambda measurements, images: images)
+    return pairs.map(as_it_is(lambda measurements, images: images))
 
 
 def evaluation_images(source, data, *, batch_size, limit=None, context=ONE_PROCESS):
@@ -186,7 +188,7 @@ def evaluation_images(source, data, *, batch_size, limit=None, context=ONE_PROCE
         limit=limit,
         context=context,
     )
-    return pairs.map(lambda measurements, images: images)
+    return pairs.map(as_it_is(lambda measurements, images: images))
 
 
 def _make_pairs(positions, load, batch, source, operator, noise, image_shape, seed, draw):
@@ -236,7 +238,8 @@ def _make_pairs(positions, load, batch, source, operator, noise, image_shape, se
     options = tf.data.Options()
     # Autotuning makes the end of an epoch wait for a sleeping thread, up to 20 s on two cores.
     options.autotune.enabled = False
-    pairs = batch(positions.map(load_pair, num_parallel_calls=os.cpu_count()))
+    pairs = batch(positions.map(as_it_is(load_pair), num_parallel_calls=os.cpu_count()))
+    # Not as it is: an operator or a noise of the caller's own may hold a Python `if`.
     return (pairs if source.paired else pairs.map(measured)).with_options(options)
 
 
@@ -268,7 +271,11 @@ def _measurement_shape(operator, image_shape):
 
 def _resized_down(image, size):
     """The image itself where it has that size already, or where none is asked for."""
-    if size is not None and tf.shape(image)[0] != size:
-        image = tf.image.resize(image, (size, size), "bicubic", antialias=True)
-        image = tf.clip_by_value(image, 0.0, 1.0)
-    return image
+    if size is None:
+        return image
+
+    def resized():
+        smaller = tf.image.resize(image, (size, size), "bicubic", antialias=True)
+        return tf.clip_by_value(smaller, 0.0, 1.0)
+
+    return tf.cond(tf.shape(image)[0] == size, lambda: image, resized)

@@ -15,6 +15,7 @@ from absl import logging
 
 LOCK_FILE = ".lock"
 LONGEST_COMMAND = 200  # characters of it that are shown
+ATTEMPTS = 100  # to make a directory and its lock file, which others may remove meanwhile
 # How a disk says that it has no locks, as some of a network do.
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
@@ -46,19 +47,23 @@ def held(directory, wait=False):
     finally:
         path.unlink(missing_ok=True)
         os.close(descriptor)
-        with contextlib.suppress(OSError):  # it is not empty: something was made there
-            for place in made:
+        for place in made:
+            with contextlib.suppress(OSError):  # it is not empty: something was made there
                 place.rmdir()
 
 
 def _locked(path, wait):
     """(descriptor of the lock file, the directories that were made for it, the deepest first)."""
-    made = []
+    made, attempts = [], 0
     while True:
-        made += _made(path.parent)
+        attempts += 1
         try:
+            made += _made(path.parent)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except FileNotFoundError:  # the process that held it has just removed its directory
+        except (FileNotFoundError, FileExistsError):
+            # Whoever held it removes the directory again, perhaps between two looks at it here.
+            if attempts == ATTEMPTS:
+                raise
             continue
         try:
             _lock(descriptor, path.parent, wait)

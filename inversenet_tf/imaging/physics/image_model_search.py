@@ -15,6 +15,7 @@ import numpy as np
 import scipy.fft
 import scipy.linalg
 import scipy.optimize
+import threadpoolctl
 from scipy.ndimage import binary_dilation, gaussian_filter
 
 from inversenet_tf.imaging.physics.blur_model import transfer_of
@@ -208,6 +209,8 @@ def improved(
     return better / better.sum(), float(end.fun)
 
 
+# The matrices are small: beside other work, two threads of BLAS took ten times as long as one.
+@threadpoolctl.threadpool_limits.wrap(1, "blas")
 def search_with_model(
     model: ImageModel,
     images: np.ndarray,

@@ -74,6 +74,29 @@ def test_waiting_takes_turns(tmp_path):
     assert not (tmp_path / "run" / LOCK_FILE).exists()
 
 
+def test_a_directory_that_vanishes_while_it_is_made_is_made_again(tmp_path, monkeypatch):
+    """`Path.mkdir` finds a directory that another process removes before the second look."""
+    mkdir, calls = Path.mkdir, []
+
+    def vanishing(self, *arguments, **options):
+        calls.append(self)
+        if len(calls) == 1:
+            raise FileExistsError(17, "File exists", str(self))
+        mkdir(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", vanishing)
+    with held(tmp_path / "run"):
+        assert (tmp_path / "run" / LOCK_FILE).exists()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path):
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(OSError, match="run"), held(tmp_path / "run"):
+        pass
+    assert (tmp_path / "run").read_text() == "mine"
+
+
 def test_a_disk_without_locks_is_named_and_used(tmp_path, monkeypatch, warned):
     def flock(descriptor, operation):
         raise OSError(95, "Operation not supported")
