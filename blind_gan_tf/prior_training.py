@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from blind_gan_tf.callbacks import SAMPLES_FILE, PriorLog, PriorSaver
+from blind_gan_tf.memory import check_prior_fits
 from blind_gan_tf.networks import NETWORKS
 from blind_gan_tf.prior import PRIOR_FILE, Prior, save_prior
 from inversenet_tf.engine.callbacks import SaturationAlarm
@@ -68,6 +69,7 @@ def train_prior(config, workdir, extend=False):
         TrainingDiverged: a loss or gradient was not finite, and once more at a lower rate.
     """
     config.validate()
+    check_prior_fits(config)
     strategy = build_strategy(config.runtime, config.training.batch_size)
     check_outside(workdir, config.data.train, config.data.validation)
     with session(workdir, strategy) as workdir:

@@ -24,6 +24,7 @@ from inversenet_tf.imaging.inputs import measurements_of, parts_of
 from inversenet_tf.imaging.physics.operators import Operator
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use
+from inversenet_tf.models.memory import check_batch_fits
 from inversenet_tf.models.presets import kept_spectrum
 from inversenet_tf.reporting import OTHER, RESULTS_FILE, changes_of, place_of, reported
 from inversenet_tf.restoration.restorers import ModelRestorer
@@ -185,7 +186,11 @@ def score(methods, source, operator, config, *, limit=None, noise=None):
     Returns:
         (scores, examples): {method: {psnr, ssim, per_image}}, and the first images as dicts from
         method, "measurement" and "truth" to image.
+
+    Raises:
+        ValueError: a batch would take more memory than there is.
     """
+    check_batch_fits(config, _count(source, limit))
     pairs = evaluation_pairs(
         source,
         operator,

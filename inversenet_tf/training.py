@@ -40,6 +40,7 @@ from inversenet_tf.imaging.physics.spectra import LEAST_SIDE
 from inversenet_tf.initial_weights import initial_weights
 from inversenet_tf.models.build import build_model, check_networks, rebuilt, solvers_of
 from inversenet_tf.models.inversenet import InverseNet
+from inversenet_tf.models.memory import check_training_fits
 from inversenet_tf.models.own_networks import check_own_network
 from inversenet_tf.models.perceptual.comparator import build_comparator
 from inversenet_tf.models.presets import SPECTRUM_FILE, kept_spectrum
@@ -183,6 +184,7 @@ def train(
         raise ValueError(f"Expected a Config, as of recipes. Received: a {type(config).__name__}")
     config = with_own_test_images(with_own_operator(config, operator, noise))
     config.validate()
+    check_training_fits(config)
     strategy = build_strategy(config.runtime, config.training.batch_size)
     own = {"inverter": inverter, "denoiser": denoiser}
     _check_call(config, own | {"comparator": comparator})

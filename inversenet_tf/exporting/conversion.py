@@ -17,7 +17,7 @@ from inversenet_tf.exporting.verification import (
     of_size,
     operator_for_examples,
 )
-from inversenet_tf.imaging.config_parsing import config_from_dict
+from inversenet_tf.imaging.config_parsing import valid_config
 from inversenet_tf.imaging.files.paths import taken_literally
 from inversenet_tf.imaging.metrics import MetricProfile, psnr
 from inversenet_tf.serving.fresh_process import VerificationFailed
@@ -79,7 +79,7 @@ def check(restorer, saved_model, metadata, *, is_exact=True, data=None):
         VerificationFailed: a difference above `TOLERANCE` where the file is to be exact; or an
             image of less than `LEAST_PSNR` against the export's.
     """
-    config = config_from_dict(Config, metadata["config"])
+    config = valid_config(Config, metadata["config"], saved_model)
     operator = operator_for_examples(config)
     source = open_held_out(data or config.data.validation, operator, config)
     examples = measured_examples(source, operator, config)

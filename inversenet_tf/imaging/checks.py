@@ -2,6 +2,8 @@
 
 import math
 
+MOST = 2**31 - 1  # of a whole number: what seeds, counts and sides are stored in
+
 
 def check_choice(field, value, choices):
     """Raises ValueError unless `value` is one of `choices`."""
@@ -10,9 +12,25 @@ def check_choice(field, value, choices):
 
 
 def check_at_least(field, value, least):
-    """Raises ValueError unless `value` is a finite number of at least `least`."""
+    """Raises ValueError unless `value` is a finite number of at least `least`.
+
+    Of a whole number, `MOST` is the largest.
+    """
+    if isinstance(value, int) and value > MOST:
+        raise ValueError(f"Expected {field} <= {MOST}. Received: {_shortened(value)}")
     if not (math.isfinite(value) and value >= least):
         raise ValueError(f"Expected a finite {field} >= {least}. Received: {value}")
+
+
+def check_range(field, value, least, most):
+    """Raises ValueError unless `value` is a whole number from `least` to `most`."""
+    if not least <= value <= most:
+        raise ValueError(f"Expected {field} from {least} to {most}. Received: {_shortened(value)}")
+
+
+def _shortened(number):
+    """A whole number, which may have more digits than Python prints."""
+    return number if abs(number) < 2**100 else "a number of more than 30 digits"
 
 
 def check_positive(field, value):

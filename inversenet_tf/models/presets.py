@@ -48,7 +48,6 @@ def load_preset(
             f"{folder.name}, a prior, which `blind_gan_tf.Prior.load` reads"
         )
     config = read_config(folder, Config)
-    config.validate()  # as the file may have been edited
     model = untrained_model(config, folder, precision, boundary)
     weights = read_arrays(folder / WEIGHTS_FILE)
     for name, network in model.networks.items():
