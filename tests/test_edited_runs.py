@@ -1,7 +1,8 @@
-"""Configs that were edited to a choice that there is none of: one line, whoever reads it."""
+"""Runs that were edited, as to a choice that there is none of: one line, whoever reads them."""
 
 import dataclasses
 import json
+import re
 
 import pytest
 
@@ -11,6 +12,9 @@ from blind_gan_tf.export import export_surrogate
 from inversenet_tf.config import Config
 from inversenet_tf.engine.workdir import CONFIG_FILE
 from inversenet_tf.exporting.conversion import check
+from inversenet_tf.imaging.config_parsing import config_from_dict
+from inversenet_tf.reporting import RESULTS_FILE, own_results
+from inversenet_tf.training import train
 
 # Fields of text that name no choice.
 FREE = (
@@ -91,3 +95,52 @@ def test_an_unknown_choice_of_a_prior_is_told_in_one_line(name):
         section = getattr(section, part)
     setattr(section, last, "unknown")
     assert refused(config.validate, name)
+
+
+def go_on(workdir):
+    fields = json.loads((workdir / CONFIG_FILE).read_text())
+    fields["training"]["steps"] += 2
+    train(config_from_dict(Config, fields), workdir, extend=True)
+
+
+UNREADABLE = "Cannot read the (checkpoint|scores of the checkpoint) .*scores.json"
+# {file: (use, what is said)}
+FILES = {
+    "history.json": (go_on, "Expected validations, of type list"),
+    "baselines.json": (inv.evaluate, "Expected wiener.balance, of type float"),
+    "spectrum.json": (inv.load, "Expected a Spectrum"),
+    "checkpoints/best/*/scores.json": (inv.load, UNREADABLE),
+    "checkpoints/last/*/scores.json": (go_on, UNREADABLE),
+}
+
+
+@pytest.mark.parametrize("value", [None, "unknown"])
+@pytest.mark.parametrize("name", FILES)
+def test_any_other_file_of_a_run_that_was_edited_is_told_in_one_line(trained, warned, name, value):
+    """It is refused, or warned of where another one can be taken; nothing ends in a traceback."""
+    use, told = FILES[name]
+    (path,) = trained.glob(name)
+    path.write_text(json.dumps(dict.fromkeys(json.loads(path.read_text()), value)))
+    said = ""
+    try:
+        use(trained)
+    except (ValueError, OSError) as error:
+        said = str(error)
+    assert len(said.splitlines()) <= 1 and re.search(told, said + warned())
+
+
+@pytest.mark.parametrize("name", ["checkpoint", "methods", "metrics", "config"])
+def test_results_that_were_edited_are_told_in_one_line(tmp_path, name):
+    results = {
+        **{"is_own": True, "checkpoint": {"step": 4}, "data": {}, "number_of_images": 1},
+        **{"methods": {"restored": {"psnr": 30, "ssim": 0.9}}, "degradation": "blur"},
+        **{"metrics": {}, "versions": {}, "config": {"training": {"precision": "float32"}}},
+    }
+    (tmp_path / RESULTS_FILE).write_text(json.dumps(results))
+    assert own_results(tmp_path, 4) == results
+    (tmp_path / RESULTS_FILE).write_text(json.dumps(results | {name: {"restored": "unknown"}}))
+    if name == "metrics":  # of which nothing is read
+        assert own_results(tmp_path, 4) is not None
+        return
+    with pytest.raises(ValueError, match=f"Expected {name}.*, of type .*{RESULTS_FILE}. Received"):
+        own_results(tmp_path, 4)

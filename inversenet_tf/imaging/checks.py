@@ -1,6 +1,7 @@
 """What a config field may be; each check names the field, the expectation and what came."""
 
 import math
+import sys
 
 MOST = 2**31 - 1  # of a whole number: what seeds, counts and sides are stored in
 
@@ -35,7 +36,7 @@ def _shortened(number):
 
 def check_positive(field, value):
     """Raises ValueError unless `value` is a finite number above zero."""
-    if not (math.isfinite(value) and value > 0):
+    if not 0 < value <= sys.float_info.max:
         raise ValueError(f"Expected a finite {field} > 0. Received: {value}")
 
 

@@ -21,7 +21,8 @@ def config_from_dict(config_class: type, values: dict[str, Any]) -> Any:
     rules = dacite.Config(strict=True, type_hooks=whole_numbers_are_floats, cast=[tuple])
     try:
         return dacite.from_dict(config_class, with_present_names(config_class, values), rules)
-    except dacite.DaciteError as error:
+    # What is no list where a tuple is wanted, or a number that no float holds, it does not tell.
+    except (dacite.DaciteError, TypeError, OverflowError) as error:
         raise ValueError(f"Expected a {config_class.__name__}. Received: {error}") from error
 
 

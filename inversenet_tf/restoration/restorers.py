@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from inversenet_tf.imaging.checks import check_at_least, check_choice, check_positive
+from inversenet_tf.imaging.checks import check_choice, check_positive, check_range
 from inversenet_tf.imaging.config import BOUNDARIES
 from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.files.images import PILLOW_MODES
@@ -40,6 +40,8 @@ FROM_BYTES_WITH_KERNEL = "restore_bytes_with_kernel"
 DESCRIBE = "describe"
 # Pixels of an image that is restored sooner than a graph for it is compiled.
 SMALL = 2**16
+# What the metadata of others may ask for: an image is padded to multiples, and enlarged, in memory.
+LARGEST_SCALE, LARGEST_MULTIPLE = 2**8, 2**14
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,8 +115,8 @@ def spec_from(metadata):
     check_positive("bytes_per_pixel", spec.bytes_per_pixel)
     for channels in (spec.measured_channels, spec.image_channels):
         check_choice("channels", channels, PILLOW_MODES)
-    for name in ("scale", "multiple"):
-        check_at_least(name, getattr(spec, name), 1)
+    check_range("scale", spec.scale, 1, LARGEST_SCALE)
+    check_range("multiple", spec.multiple, 1, LARGEST_MULTIPLE)
     return spec
 
 
