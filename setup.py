@@ -34,6 +34,7 @@ setup(
         # Of tensorflow-datasets. 1.14 needs Python 3.11; where an index does not tell that, pip
         # finds it out late, and goes back through the releases of everything else.
         'etils>=1.6,<1.14; python_version < "3.11"',
+        'etils>=1.9.1; python_version >= "3.11"',
         "h5py>=3.11",
         "importlib_resources>=6.1",  # tensorflow-datasets uses it without asking for it
         # Private names of Keras are in use: of its functional models, of its optimizers, and the
