@@ -69,7 +69,7 @@ setup(
             "tenacity>=9",
             "tensorflow-serving-api>=2.18",
         ],
-        "dev": ["pytest>=8", "pytest-xdist>=3.7", "ruff"],
+        "dev": ["pytest>=8", "pytest-xdist>=3.8", "ruff"],
         "bench": ["deepinv", "torch"],
         "docs": ["mkdocs<2", "mkdocs-material", "mkdocstrings[python]"],
     },

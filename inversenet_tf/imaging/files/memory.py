@@ -68,11 +68,11 @@ def check_fits(needed, what, *, whole=False):
     """
     if needed <= SMALL:
         return
-    allowed, share = (free_memory(), "all") if whole else (memory_limit(), "half")
+    allowed, share = (free_memory(), "all that") if whole else (memory_limit(), "half of what")
     if needed > allowed:
         raise ValueError(
             f"{what} would take {needed / GIB:.2f} GiB of memory; {allowed / GIB:.2f} GiB, {share} "
-            "of what is free, may be used"
+            "is free, may be used"
         )
 
 
