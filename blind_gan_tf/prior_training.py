@@ -28,6 +28,7 @@ from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
 from inversenet_tf.imaging.data.inventory import notice_changes
 from inversenet_tf.imaging.data.overlap import warn_of_overlap
 from inversenet_tf.imaging.data.pairs import ONE_PROCESS, evaluation_images, training_images
+from inversenet_tf.imaging.data.sources import sample_of
 from inversenet_tf.imaging.files.paths import check_outside
 
 EXAMPLES = 64  # images in a grid
@@ -155,11 +156,10 @@ def _train_on(prior, strategy, config, source, held_out, workdir):
             context=context,
         )
 
+    validated = sample_of(held_out, data.validation_limit, training.seed)
+
     def validation(context=ONE_PROCESS):
-        limit = data.validation_limit
-        return evaluation_images(
-            held_out, data, batch_size=batch_size, limit=limit, context=context
-        )
+        return evaluation_images(validated, data, batch_size=batch_size, context=context)
 
     examples = np.concatenate(list(validation().as_numpy_iterator()))[:EXAMPLES]
     train_on(

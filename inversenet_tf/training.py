@@ -33,6 +33,7 @@ from inversenet_tf.engine.workdir import (
 from inversenet_tf.engine.workers import check_agreement, is_chief, other_workers
 from inversenet_tf.imaging.data.inventory import notice_changes
 from inversenet_tf.imaging.data.pairs import evaluation_pairs, training_pairs
+from inversenet_tf.imaging.data.sources import sample_of
 from inversenet_tf.imaging.files.paths import check_outside
 from inversenet_tf.imaging.physics.degradation import Degradation
 from inversenet_tf.imaging.physics.operators import Operator
@@ -53,6 +54,9 @@ from inversenet_tf.trained_run import (
 )
 
 ANNEALING = "annealing"
+# Pixels of what a validation sees of a whole photograph, at most, so that it takes as long, and as
+# much memory, as photographs of a megapixel do.
+LARGEST_VALIDATED = 1024
 
 
 def build_optimizer(config, updates, learning_rate_factor, factor=1.0):
@@ -316,10 +320,14 @@ def _train_on(model, strategy, config, degradation, images, held_out, workdir):
             images, operator, noise, data, start=model.step, context=context, **shared
         )
 
+    validated = sample_of(held_out, data.validation_limit, training.seed)
+
     def validation(context):
-        limit = data.validation_limit
         return evaluation_pairs(
-            held_out, operator, noise, data, limit=limit, context=context, **shared
+            *(validated, operator, noise, data),
+            largest_side=LARGEST_VALIDATED,
+            context=context,
+            **shared,
         )
 
     examples = example_batch(held_out, operator, config, noise)

@@ -346,3 +346,22 @@ def test_a_run_with_an_average_is_used_by_its_average(plain_config, tmp_path):
     measurements = np.random.default_rng(0).uniform(size=(1, 32, 32, 3)).astype(np.float32)
     for name, output in used(measurements).items():
         np.testing.assert_allclose(output, model(measurements)[name], atol=1e-6)
+
+
+def test_a_validation_sees_a_sample_of_all_and_the_middle_of_whole_photographs(
+    bare_config, tmp_path, monkeypatch
+):
+    bare_config.data.evaluation_crop, bare_config.data.validation_limit = "whole", 2
+    seen = []
+
+    def evaluation_pairs(source, *others, **options):
+        seen.append((source.names, options["largest_side"]))
+        return pairs(source, *others, **options)
+
+    pairs = training.evaluation_pairs
+    monkeypatch.setattr(training, "evaluation_pairs", evaluation_pairs)
+    monkeypatch.setattr(training, "LARGEST_VALIDATED", 36)
+    training.train(bare_config, tmp_path / "run")
+    assert seen and len(set(map(str, seen))) == 1
+    names, side = seen[0]
+    assert len(names) == 2 and names != ["0.png", "1.png"] and side == 36

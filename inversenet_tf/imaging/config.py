@@ -58,7 +58,7 @@ class DataConfig:
     min_scale: float = 1.0  # random patches are scaled down by a factor in [min_scale, 1]
     augmentation: str = "none"  # of training patches: "flip" left and right, "dihedral" all eight
     evaluation_crop: str = "center"  # "center" (size x size) or "whole" images
-    validation_limit: int = 100  # images looked at after every epoch
+    validation_limit: int = 100  # images looked at after every epoch, drawn by training.seed
     crop_share = Renamed("crop_fraction")
 
     def center_side(self, image_shape):
