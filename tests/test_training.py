@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from absl import logging
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from inversenet_tf import training
@@ -365,3 +366,20 @@ def test_a_validation_sees_a_sample_of_all_and_the_middle_of_whole_photographs(
     assert seen and len(set(map(str, seen))) == 1
     names, side = seen[0]
     assert len(names) == 2 and names != ["0.png", "1.png"] and side == 36
+
+
+def test_a_blank_validation_image_neither_freezes_the_choice_nor_makes_a_score_infinite(
+    bare_config, image_folder, tmp_path
+):
+    Image.new("RGB", (40, 40)).save(image_folder / "blank.png")
+    bare_config.training.steps_per_epoch = 1
+    train(bare_config, tmp_path / "run")
+    scores = validations(tmp_path / "run" / HISTORY_FILE)
+    assert len(scores) == 4 and all(np.isfinite(list(s.values())).all() for s in scores)
+    best = max(scores, key=lambda s: s["val_psnr_restored"])
+    assert (
+        checkpoints.step_of(checkpoints.latest(tmp_path / "run/checkpoints/best")) == best["step"]
+    )
+    for method in evaluate(tmp_path / "run").methods.values():
+        assert np.isfinite([method["psnr"], method["ssim"]]).all()
+        assert all(np.isfinite(list(image.values())).all() for image in method["per_image"])
