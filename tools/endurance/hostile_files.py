@@ -1,6 +1,7 @@
 """Files of others as they should not be: mutated ones of every kind that this project reads."""
 
 import dataclasses
+import functools
 import io
 import json
 import shutil
@@ -13,10 +14,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import scipy.io
+import tensorflow as tf
 from PIL import Image
 
 from inversenet_tf.config import Config
-from inversenet_tf.engine.checkpoints import scores
+from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.keras_files import load_keras
 from inversenet_tf.engine.workdir import CONFIG_FILE
 from inversenet_tf.imaging.config_parsing import config_from_dict
@@ -154,6 +156,29 @@ def scores_of_checkpoints():
     return [json.dumps({"val_psnr_restored": 30.0, "seconds": 3.5, "unexplained": 0.1}).encode()]
 
 
+STEP, INDEX = "step-00000002", "state.index"
+
+
+@functools.cache
+def checkpoint():
+    """{name: content} of the files of a checkpoint of a few numbers."""
+    with tempfile.TemporaryDirectory() as directory:
+        checkpoints.save({"weights": tf.Variable(KERNEL)}, 2, directory)
+        return {path.name: path.read_bytes() for path in Path(directory, STEP).iterdir()}
+
+
+def _read_checkpoint(path):
+    """A checkpoint with a mutated index."""
+    step = path.parent / "checkpoints" / STEP
+    step.mkdir(parents=True, exist_ok=True)
+    for name, content in checkpoint().items():
+        (step / name).write_bytes(path.read_bytes() if name == INDEX else content)
+    try:
+        checkpoints.restore_part({"weights": tf.Variable(KERNEL)}, step.parent)
+    except OSError as error:  # the package's own, too: it says which checkpoint, and why
+        raise ValueError(str(error)) from error
+
+
 def keras_files():
     import keras
 
@@ -209,7 +234,8 @@ KINDS = {
     "runs": Kind(CONFIG_FILE, runs, _read_run),
     "spectra": Kind(SPECTRUM_FILE, spectra, lambda p: kept_spectrum(p.parent)),
     "results": Kind(RESULTS_FILE, results, lambda p: own_results(p.parent, 2)),
-    "scores": Kind("scores.json", scores_of_checkpoints, lambda p: scores(p.parent)),
+    "scores": Kind("scores.json", scores_of_checkpoints, lambda p: checkpoints.scores(p.parent)),
+    "checkpoints": Kind(INDEX, lambda: [checkpoint()[INDEX]], _read_checkpoint),
     "metadata": Kind("a.json", metadata, _read_metadata),
     "prepared": Kind("index.json", indices, lambda p: Prepared(p.parent, 3, 1)),
     "graphs": Kind("saved_model.pb", graphs, lambda p: check_operations(p.parent)),
