@@ -34,6 +34,7 @@ setup(
         # Of tensorflow-datasets. 1.14 needs Python 3.11; where an index does not tell that, pip
         # finds it out late, and goes back through the releases of everything else.
         'etils>=1.6,<1.14; python_version < "3.11"',
+        'etils>=1.9.1; python_version >= "3.11"',
         "h5py>=3.11",
         "importlib_resources>=6.1",  # tensorflow-datasets uses it without asking for it
         # Private names of Keras are in use: of its functional models, of its optimizers, and the
@@ -68,7 +69,7 @@ setup(
             "tenacity>=9",
             "tensorflow-serving-api>=2.18",
         ],
-        "dev": ["pytest>=8", "pytest-xdist>=3.7", "ruff"],
+        "dev": ["pytest>=8", "pytest-xdist>=3.8", "ruff"],
         "bench": ["deepinv", "torch"],
         "docs": ["mkdocs<2", "mkdocs-material", "mkdocstrings[python]"],
     },

@@ -12,6 +12,7 @@ from blind_gan_tf.classifier import load_classifier
 from blind_gan_tf.config import InversionConfig
 from blind_gan_tf.inversion import check_fit
 from blind_gan_tf.inversion_files import RESPONSES, write_operator, write_recovered
+from blind_gan_tf.memory import check_surrogates_fit
 from blind_gan_tf.methods import METHODS, Setting, admitted, fitted, kernel_to_begin_with
 from blind_gan_tf.prior import load_prior, prior_file
 from blind_gan_tf.problems import measured, simulated, stacked
@@ -76,7 +77,7 @@ def _run_inversion(config, workdir, measurements):
         sources=config.problem.sources,
         group_size=problem.group_size,
     )
-    _check_scoring(config, prior, classifier)
+    _check_scoring(config, prior, classifier, problem)
     methods = admitted(problem, prior, config)
     inputs = {
         "prior_sha256": sha256_of(prior_file(config.prior)),
@@ -109,8 +110,8 @@ def _run_inversion(config, workdir, measurements):
     return results
 
 
-def _check_scoring(config, prior, classifier):
-    """What would else come to light only when all searches have ended."""
+def _check_scoring(config, prior, classifier, problem):
+    """What would else come to light only when all searches have ended, or take all memory."""
     height, width, channels = prior.image_shape
     least = min(height, width) - 2 * config.metrics.crop
     check_at_least("the image's side less twice metrics.crop", least, metrics.SSIM_WINDOW)
@@ -119,6 +120,11 @@ def _check_scoring(config, prior, classifier):
             f"Expected surrogate.kernel_size of at most {min(height, width)}, the image's side. "
             f"Received: {config.surrogate.kernel_size}"
         )
+    check_surrogates_fit(
+        config.surrogate,
+        copies=config.search.starts * (len(problem.measurements) // problem.group_size),
+        channels=config.problem.sources * channels,
+    )
     kernel_to_begin_with(config.surrogate)  # raises where its file cannot be read
     if config.problem.task == "separation" and channels != 1:
         raise ValueError(

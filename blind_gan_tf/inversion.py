@@ -10,6 +10,7 @@ import numpy as np
 from blind_gan_tf.config import SearchConfig
 from blind_gan_tf.forward import FixedOperator, SurrogateBank
 from blind_gan_tf.inversion_files import save_inversion
+from blind_gan_tf.memory import check_search_fits
 from blind_gan_tf.prior import Prior
 from blind_gan_tf.random_candidates import RenewingSearch, Screening
 from blind_gan_tf.search import FrozenPrior, Search
@@ -237,6 +238,13 @@ def check_fit(measurements, *, prior, config, sources, group_size):
             f"Expected a multiple of {group_size} measurements, which share one operator. "
             f"Received: {len(measurements)}."
         )
+    check_search_fits(
+        config,
+        measurements=len(measurements),
+        groups=len(measurements) // group_size,
+        sources=sources,
+        image_shape=(height, width, channels),
+    )
 
 
 def papers_surrogate(image_channels, channels, sources):

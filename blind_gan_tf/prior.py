@@ -1,6 +1,7 @@
 """The prior: a GAN whose generator stands for the set of clean images."""
 
 import dataclasses
+import reprlib
 from pathlib import Path
 
 import keras
@@ -11,6 +12,8 @@ from blind_gan_tf.latents import Latents
 from blind_gan_tf.losses import discriminator_loss, generator_loss
 from inversenet_tf.engine.adversarial import AdversarialModel, twin
 from inversenet_tf.engine.keras_files import load_keras
+from inversenet_tf.imaging.config import DataConfig
+from inversenet_tf.imaging.config_parsing import config_from_dict, valid_config
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.shipped import preset_or_path
 
@@ -33,6 +36,7 @@ class Prior(AdversarialModel):
 
     def __init__(self, generator, discriminator, latents, training=None, **kwargs):
         super().__init__(**kwargs)
+        latents.validate()
         if generator.input_shape[1:] != (latents.size,):
             raise ValueError(
                 f"Expected a generator of latents of size {latents.size}. Received: one of "
@@ -53,6 +57,22 @@ class Prior(AdversarialModel):
     def image_shape(self):
         """(height, width, channels) of the images."""
         return tuple(self.generator.output_shape[1:])
+
+    def training_data(self) -> DataConfig | None:
+        """How the images of the training were made; None where that is not known.
+
+        Raises:
+            ValueError: the prior, whose file may have been edited, tells nothing that could be.
+        """
+        if self.training is None:
+            return None
+        config = self.training.get("config") if isinstance(self.training, dict) else None
+        if not isinstance(config, dict):
+            raise ValueError(
+                "Expected of a prior the config of its training. Received: "
+                f"{reprlib.repr(self.training)}"
+            )
+        return valid_config(DataConfig, config.get("data"), "the prior's file")
 
     def call(self, latents, training=False):
         return (self.generator(latents, training=training) + 1.0) / 2.0
@@ -164,7 +184,7 @@ class Prior(AdversarialModel):
         """Rebuilds the prior from `get_config`."""
         names = ("generator", "discriminator")
         parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in names}
-        return cls(**config | parts | {"latents": Latents(**config["latents"])})
+        return cls(**config | parts | {"latents": config_from_dict(Latents, config["latents"])})
 
 
 def save_prior(prior: Prior, path: str | Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from blind_gan_tf.callbacks import SAMPLES_FILE, PriorLog, PriorSaver
+from blind_gan_tf.memory import check_prior_fits
 from blind_gan_tf.networks import NETWORKS
 from blind_gan_tf.prior import PRIOR_FILE, Prior, save_prior
 from inversenet_tf.engine.callbacks import SaturationAlarm
@@ -27,6 +28,7 @@ from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
 from inversenet_tf.imaging.data.inventory import notice_changes
 from inversenet_tf.imaging.data.overlap import warn_of_overlap
 from inversenet_tf.imaging.data.pairs import ONE_PROCESS, evaluation_images, training_images
+from inversenet_tf.imaging.data.sources import sample_of
 from inversenet_tf.imaging.files.paths import check_outside
 
 EXAMPLES = 64  # images in a grid
@@ -68,6 +70,7 @@ def train_prior(config, workdir, extend=False):
         TrainingDiverged: a loss or gradient was not finite, and once more at a lower rate.
     """
     config.validate()
+    check_prior_fits(config)
     strategy = build_strategy(config.runtime, config.training.batch_size)
     check_outside(workdir, config.data.train, config.data.validation)
     with session(workdir, strategy) as workdir:
@@ -153,11 +156,10 @@ def _train_on(prior, strategy, config, source, held_out, workdir):
             context=context,
         )
 
+    validated = sample_of(held_out, data.validation_limit, training.seed)
+
     def validation(context=ONE_PROCESS):
-        limit = data.validation_limit
-        return evaluation_images(
-            held_out, data, batch_size=batch_size, limit=limit, context=context
-        )
+        return evaluation_images(validated, data, batch_size=batch_size, context=context)
 
     examples = np.concatenate(list(validation().as_numpy_iterator()))[:EXAMPLES]
     train_on(

@@ -7,6 +7,7 @@ import numpy as np
 from absl import logging
 
 from blind_gan_tf.config import InversionConfig
+from blind_gan_tf.memory import check_problem_fits
 from blind_gan_tf.mixing import draw_mixing
 from blind_gan_tf.prior import Prior
 from inversenet_tf.imaging.arrays import GREATEST, as_floats, scale_advice
@@ -94,6 +95,7 @@ def simulated(config: InversionConfig, prior: Prior) -> Problem:
         )
     chosen = np.random.default_rng(problem.seed).permutation(len(source))[:count]
     source = Selection(source, chosen)
+    check_problem_fits(problem, data)
     batches = evaluation_images(source, data, batch_size=100)
     images = np.concatenate(list(batches.as_numpy_iterator()))
     images = images.reshape(problem.number, problem.sources, *images.shape[1:])
@@ -118,11 +120,21 @@ def simulated(config: InversionConfig, prior: Prior) -> Problem:
 
 
 def prior_data(prior):
-    """The `DataConfig` that made the images a prior was trained on, as far as it is known."""
-    if prior.training is not None:
-        return DataConfig(**prior.training["config"]["data"])
+    """The `DataConfig` that made the images a prior was trained on, as far as it is known.
+
+    Raises:
+        ValueError: it is one of other images than the prior's.
+    """
     height, _, channels = prior.image_shape
-    return DataConfig(size=height, channels=channels)
+    data = prior.training_data()
+    if data is None:
+        return DataConfig(size=height, channels=channels)
+    if (data.size, data.channels) != (height, channels):
+        raise ValueError(
+            f"Expected in the prior's file images of {height} pixels a side and {channels} "
+            f"channels. Received: {data.size} and {data.channels}"
+        )
+    return data
 
 
 def build_operators(problem):

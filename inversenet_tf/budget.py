@@ -8,6 +8,7 @@ from inversenet_tf.engine.strategies import build_strategy
 from inversenet_tf.engine.training_loop import TrainStep
 from inversenet_tf.models.build import build_model
 from inversenet_tf.models.compiling import comparator_of, compile_model
+from inversenet_tf.models.memory import check_training_fits
 
 WARM_UP, TIMED = 3, 9  # steps of the trial
 
@@ -30,7 +31,11 @@ def seconds_per_step(config):
     """The least time of a training step of `config` here: other work can only add to it.
 
     Where it begins with a pretraining, the mean over both kinds of steps.
+
+    Raises:
+        ValueError: the training would take more memory than there is.
     """
+    check_training_fits(config)
     strategy = build_strategy(config.runtime, config.training.batch_size)
     with strategy.scope():
         model = build_model(config)

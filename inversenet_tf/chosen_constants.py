@@ -16,7 +16,7 @@ from inversenet_tf.imaging.baselines.wiener import best_balance, default_balance
 from inversenet_tf.imaging.data.datasets import TRAINING, open_source
 from inversenet_tf.imaging.data.pairs import degrade, evaluation_pairs
 from inversenet_tf.imaging.data.sources import ImageSource, Selection
-from inversenet_tf.imaging.files.json import read_json, write_json
+from inversenet_tf.imaging.files.json import NUMBER, check_fields, read_json, write_json
 from inversenet_tf.imaging.physics.kernels import mismatched
 from inversenet_tf.imaging.physics.operators import Operator
 
@@ -99,12 +99,17 @@ def constants_of(
     Returns:
         As `choose_constants`; nothing where no Wiener filter takes part. Where the training images
         are gone, the default, which says so.
+
+    Raises:
+        ValueError: what the run keeps was edited, and is none any more.
     """
     if not is_wiener_shown(config, operator):
         return {}
     path = None if workdir is None else workdir / CONSTANTS_FILE
     if path is not None and path.is_file():
-        return read_json(path)
+        kept = read_json(path)
+        check_fields(kept, dict.fromkeys(names, {"balance": NUMBER, "chosen_on": str}), path)
+        return kept
     data = config.data
     try:
         images = open_source(data.train, TRAINING, data.channels, data.minimum_side)

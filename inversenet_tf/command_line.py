@@ -7,6 +7,7 @@ import logging as python_logging
 import os
 import re
 import sys
+import warnings
 
 from absl import app, flags, logging
 from tqdm import tqdm
@@ -49,6 +50,9 @@ def run(main, text_of_help=None):
         # A file's name may be no text at all, and the terminal's alphabet a small one.
         sys.stdout.reconfigure(errors="backslashreplace")
         tensorflow.get_logger().setLevel("WARNING")
+        # A file that cannot be used is named, with the reason; Pillow would tell of damaged tags.
+        warnings.filterwarnings("ignore", module=r"PIL\b")
+        python_logging.getLogger("PIL").setLevel(python_logging.CRITICAL)
         try:
             main()
         except KeyboardInterrupt:

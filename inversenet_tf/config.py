@@ -8,6 +8,7 @@ from inversenet_tf.imaging.checks import (
     check_choice,
     check_fraction,
     check_positive,
+    check_range,
 )
 from inversenet_tf.imaging.config import (
     GIVEN,
@@ -32,6 +33,8 @@ REDUCTIONS = ("sum", "mean")
 SCHEDULES = ("constant", "cosine")
 CLOSED_FORMS = ("blur", "downsampling", "joint")  # operators that Eq. 3 is solved for
 DEEPEST = 8  # levels of the U-Net in Table 3
+MOST_LAYERS = 500  # of the networks whose number of layers or blocks is chosen
+MOST_DISCRIMINATOR_STEPS = 100  # all of which stand in the graph of a training step
 
 
 @dataclasses.dataclass(slots=True)
@@ -161,6 +164,11 @@ class Config:
                 "Expected data.margin to be a multiple of operator.scale. Received: "
                 f"{self.data.margin} and {self.operator.scale}"
             )
+        if self.data.size % self.operator.scale:
+            raise ValueError(
+                "Expected data.size to be a multiple of operator.scale. Received: "
+                f"{self.data.size} and {self.operator.scale}"
+            )
         self._validate_network()
         self._validate_optimization()
 
@@ -168,15 +176,10 @@ class Config:
         network = self.network
         check_choice("network.inverter", network.inverter, (*INVERTERS, CUSTOM))
         check_choice("network.denoiser", network.denoiser, (*DENOISERS, NONE, CUSTOM))
-        for field in (
-            "width",
-            "discriminator_width",
-            "residual_blocks",
-            "residual_width",
-            "dae_factor",
-        ):
+        for field in ("width", "discriminator_width", "residual_width", "dae_factor"):
             check_at_least(f"network.{field}", getattr(network, field), 1)
-        check_at_least("network.dncnn_layers", network.dncnn_layers, 3)
+        check_range("network.residual_blocks", network.residual_blocks, 1, MOST_LAYERS)
+        check_range("network.dncnn_layers", network.dncnn_layers, 3, MOST_LAYERS)
         check_at_least("network.half_step", network.half_step, 0)
         if self.operator.scale & (self.operator.scale - 1):
             raise ValueError(
@@ -270,7 +273,8 @@ class Config:
         check_fraction("training.average", training.average)
         for field in ("batch_size", "steps", "steps_per_epoch"):
             check_at_least(f"training.{field}", getattr(training, field), 1)
-        check_at_least("optimizer.discriminator_steps", optimizer.discriminator_steps, 1)
+        steps = optimizer.discriminator_steps
+        check_range("optimizer.discriminator_steps", steps, 1, MOST_DISCRIMINATOR_STEPS)
         for field in ("learning_rate", "denoiser_factor", "clip_norm", "epsilon"):
             check_positive(f"optimizer.{field}", getattr(optimizer, field))
         for field in ("beta_1", "beta_2"):

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,8 +25,10 @@ from inversenet_tf.imaging.inputs import measurements_of, parts_of
 from inversenet_tf.imaging.physics.operators import Operator
 from inversenet_tf.imaging.wording import counted
 from inversenet_tf.models import kernel_use
+from inversenet_tf.models.memory import check_batch_fits
 from inversenet_tf.models.presets import kept_spectrum
 from inversenet_tf.reporting import OTHER, RESULTS_FILE, changes_of, place_of, reported
+from inversenet_tf.restoration.image_spec import ImageSpec
 from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.shipped import preset_or_path
 from inversenet_tf.trained_run import (
@@ -37,6 +40,9 @@ from inversenet_tf.trained_run import (
 
 FIGURE_FILE = "comparison.png"
 FIGURE_ROWS = 6
+LEAST_SIDE = 64  # pixels of an image, that memory has to suffice for
+# For each pixel of an image, what baselines and metrics take: 228 measured on two megapixels.
+BASELINE_BYTES = 400
 
 
 class Evaluation(dict):
@@ -77,6 +83,7 @@ def evaluate(
     *,
     operator: Operator | None = None,
     noise: Callable | NoiseConfig | None = None,
+    max_memory: int | None = None,
 ) -> Evaluation:
     """Measures a run on images it has not seen; writes `results.json` and `comparison.png`.
 
@@ -93,6 +100,8 @@ def evaluate(
         operator, noise: the caller's own, where the run was trained with such. Of a network for
             any blur: a `Blur`, and a `NoiseConfig`, to measure it with these alone; then nothing is
             written, as `results.json` speaks of what the run was trained for.
+        max_memory: bytes that one image may take, where the run is measured on whole ones: of
+            larger images the middle is measured. None: whole ones, whatever they take.
 
     Returns:
         The content of `results.json`, which prints as a table.
@@ -107,7 +116,10 @@ def evaluate(
     what = reported(workdir, kept_config, data, which)
     model, config, step = load_trained(workdir, what.which)
     restorer = ModelRestorer(model)
-    changes = changes_of(config, operator, noise)
+    changes, side = changes_of(config, operator, noise), None
+    if max_memory is not None and config.data.evaluation_crop == "whole":
+        side = largest_side(restorer.spec, max_memory)
+        changes.append(f"middle-{side}")
     if isinstance(noise, NoiseConfig):
         config.noise, noise = noise, None
     is_told = operator is not None and model.kernel_use == kernel_use.REQUIRED
@@ -124,12 +136,14 @@ def evaluate(
     spectrum = kept_spectrum(workdir)
     methods = usual_baselines(operator, config, not source.paired, spectrum, constants)
     methods = [*methods, _as_method(restorer, model.denoiser is not None)]
-    scores, examples = score(methods, source, operator, config, limit=limit, noise=noise)
+    scores, examples = score(methods, source, operator, config, limit=limit, noise=noise, side=side)
     first = limit if limit is not None and limit < len(source) else None
     checkpoint = {"which": what.which, "step": step, "chosen_by": what.chosen_by(config)}
     results = Evaluation(config=dataclasses.asdict(config), checkpoint=checkpoint)
     results["is_own"] = what.is_own and first is None and not changes
     results |= describe(source, config, limit, what.role) | {"methods": scores}
+    if side is not None:
+        results["data"]["size"] = f"whole, but of larger ones the middle {side} pixels a side"
     results["baselines"] = constants
     if not is_told:
         _write(place_of(workdir, what, first, changes), results, examples)
@@ -180,7 +194,23 @@ def describe(source, config, limit=None, role=OTHER):
     }
 
 
-def score(methods, source, operator, config, *, limit=None, noise=None):
+def largest_side(spec: ImageSpec, max_memory: int) -> int:
+    """The side in pixels of the largest square image that is measured within so many bytes.
+
+    Raises:
+        ValueError: not even a small one is.
+    """
+    of_a_pixel = max(spec.bytes_per_pixel / spec.scale**2, BASELINE_BYTES)
+    side = int(math.sqrt(max_memory / of_a_pixel))
+    if side < LEAST_SIDE:
+        raise ValueError(
+            f"Expected a max_memory of at least {math.ceil(LEAST_SIDE**2 * of_a_pixel / 2**20)} "
+            f"MiB. Received: {max_memory / 2**20:.1f} MiB"
+        )
+    return side
+
+
+def score(methods, source, operator, config, *, limit=None, noise=None, side=None):
     """Runs methods on the same measurements of the same images.
 
     Args:
@@ -191,11 +221,16 @@ def score(methods, source, operator, config, *, limit=None, noise=None):
         config: a `Config`: crops, noise, metric profile.
         limit: images to stop after; None for all.
         noise: the caller's own; None for the config's.
+        side: in pixels; of whole images that are larger the middle is taken. None: no limit.
 
     Returns:
         (scores, examples): {method: {psnr, ssim, per_image}}, and the first images as dicts from
         method, "measurement" and "truth" to image.
+
+    Raises:
+        ValueError: a batch would take more memory than there is.
     """
+    check_batch_fits(config, _count(source, limit))
     pairs = evaluation_pairs(
         source,
         operator,
@@ -204,6 +239,7 @@ def score(methods, source, operator, config, *, limit=None, noise=None):
         batch_size=config.training.batch_size,
         seed=config.training.seed,
         limit=limit,
+        largest_side=side,
     )
     scores, examples = {}, []
     with tqdm(total=_count(source, limit), desc="evaluating", unit="image") as progress:

@@ -17,13 +17,21 @@ from inversenet_tf.config import Config
 from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.workdir import CHECKPOINTS
 from inversenet_tf.imaging.config import CUSTOM, NoiseConfig
-from inversenet_tf.imaging.files.json import read_json
+from inversenet_tf.imaging.files.json import NUMBER, check_fields, read_json
 from inversenet_tf.imaging.files.paths import canonical_source
 
 RESULTS_FILE = "results.json"
 EVALUATIONS = "evaluations"  # directory of all but the run's own results
 LONGEST_NAME = 40  # characters of a source that name its results
 TEST, VALIDATION, OTHER = "test", "validation", "other"
+# What is read of results, besides their methods.
+READ = {
+    "checkpoint": {"step": int},
+    "methods": dict,
+    "config": {"training": {"precision": str}},
+    **{"data": dict, "degradation": str, "number_of_images": int},
+    **{"metrics": dict, "versions": dict},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,14 +91,21 @@ def own_results(workdir: str | Path, step: int) -> dict | None:
     Args:
         workdir: of the run.
         step: that the weights are of.
+
+    Raises:
+        ValueError: the file was edited, and holds no longer what is read of it.
     """
     workdir = Path(workdir).expanduser()
     places = (workdir, *(workdir / EVALUATIONS / which for which in ("best", "last")))
     for path in (place / RESULTS_FILE for place in places):
         results = read_json(path) if path.is_file() else {}
         is_own = results.get("is_own", results.get("is_own_validation"))  # its earlier name
-        if is_own and results["checkpoint"]["step"] == step:
-            return results
+        if is_own:
+            check_fields(results, READ, path)
+            each = dict.fromkeys(results["methods"], {"psnr": NUMBER, "ssim": NUMBER})
+            check_fields(results["methods"], each, path, "methods.")
+            if results["checkpoint"]["step"] == step:
+                return results
     return None
 
 

@@ -12,10 +12,11 @@ from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.adversarial import average_of
 from inversenet_tf.engine.keras_files import load_keras
 from inversenet_tf.engine.workdir import CHECKPOINTS, read_config
+from inversenet_tf.imaging.checks import check_positive
 from inversenet_tf.imaging.config import CUSTOM, GIVEN, NoiseConfig
 from inversenet_tf.imaging.files.arrays import read_array
 from inversenet_tf.imaging.files.atomic import written_aside
-from inversenet_tf.imaging.files.json import read_json, write_json
+from inversenet_tf.imaging.files.json import NUMBER, check_fields, read_json, write_json
 from inversenet_tf.imaging.files.paths import check_named
 from inversenet_tf.imaging.physics.degradation import UNEXPLAINED_SCORE, Degradation
 from inversenet_tf.imaging.physics.operators import Blur, Operator, build_operator
@@ -156,7 +157,12 @@ def kept_degradation(
 def kept_bytes_per_pixel(folder: str | Path) -> float | None:
     """What restoring a pixel takes, as a preset's card tells it; None for a run."""
     card = Path(folder).expanduser() / CARD_FILE
-    return read_json(card).get("bytes_per_pixel") if card.is_file() else None
+    told = read_json(card) if card.is_file() else {}
+    if "bytes_per_pixel" not in told:
+        return None
+    check_fields(told, {"bytes_per_pixel": NUMBER}, card)
+    check_positive("bytes_per_pixel", told["bytes_per_pixel"])
+    return told["bytes_per_pixel"]
 
 
 def kept_operator(workdir: str | Path, config: Config) -> Operator:

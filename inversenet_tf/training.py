@@ -32,6 +32,7 @@ from inversenet_tf.engine.workdir import (
 from inversenet_tf.engine.workers import check_agreement, is_chief, other_workers
 from inversenet_tf.imaging.data.inventory import notice_changes
 from inversenet_tf.imaging.data.pairs import evaluation_pairs, training_pairs
+from inversenet_tf.imaging.data.sources import sample_of
 from inversenet_tf.imaging.files.paths import check_outside
 from inversenet_tf.imaging.physics.degradation import Degradation
 from inversenet_tf.imaging.physics.operators import Operator
@@ -40,6 +41,7 @@ from inversenet_tf.initial_weights import initial_weights
 from inversenet_tf.models.build import build_model, check_networks, rebuilt, solvers_of
 from inversenet_tf.models.compiling import comparator_of, compile_model
 from inversenet_tf.models.inversenet import InverseNet
+from inversenet_tf.models.memory import check_training_fits
 from inversenet_tf.models.own_networks import check_own_network
 from inversenet_tf.models.presets import SPECTRUM_FILE, kept_spectrum
 from inversenet_tf.trained_run import (
@@ -51,6 +53,9 @@ from inversenet_tf.trained_run import (
 )
 
 ANNEALING = "annealing"
+# Pixels of what a validation sees of a whole photograph, at most, so that it takes as long, and as
+# much memory, as photographs of a megapixel do.
+LARGEST_VALIDATED = 1024
 
 
 def train(
@@ -125,6 +130,7 @@ def train(
         raise ValueError(f"Expected a Config, as of recipes. Received: a {type(config).__name__}")
     config = with_own_test_images(with_own_operator(config, operator, noise))
     config.validate()
+    check_training_fits(config)
     strategy = build_strategy(config.runtime, config.training.batch_size)
     own = {"inverter": inverter, "denoiser": denoiser}
     _check_call(config, own | {"comparator": comparator})
@@ -237,10 +243,14 @@ def _train_on(model, strategy, config, degradation, images, held_out, workdir):
             images, operator, noise, data, start=model.step, context=context, **shared
         )
 
+    validated = sample_of(held_out, data.validation_limit, training.seed)
+
     def validation(context):
-        limit = data.validation_limit
         return evaluation_pairs(
-            held_out, operator, noise, data, limit=limit, context=context, **shared
+            *(validated, operator, noise, data),
+            largest_side=LARGEST_VALIDATED,
+            context=context,
+            **shared,
         )
 
     examples = example_batch(held_out, operator, config, noise)

@@ -10,9 +10,12 @@ from inversenet_tf.evaluation import evaluate, format_table
 from inversenet_tf.exporting import inversenet as exporting
 from inversenet_tf.exporting.inversenet import export_run
 from inversenet_tf.imaging.config import NoiseConfig
+from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.files.pixels import from_integers, to_uint8
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.operators import Blur
+from inversenet_tf.restoration.model_restorer import ModelRestorer
+from inversenet_tf.trained_run import load_trained
 
 pytestmark = pytest.mark.usefixtures("untraced")
 
@@ -63,7 +66,7 @@ def test_pairs_of_the_user_have_no_known_kernel(trained, image_folder, darker_fo
 def nothing_is_scored(monkeypatch):
     """For tests of where results go: all images get the same scores, and no model is exported."""
 
-    def score(methods, source, operator, config, *, limit, noise):
+    def score(methods, source, operator, config, *, limit, noise, side):
         count = min(limit or len(source), len(source))
         scores = {"psnr": 20.0, "ssim": 0.5}
         examples = [{"truth": np.zeros((8, 8, 3), np.float32)}]
@@ -122,3 +125,40 @@ def test_whole_images_smaller_than_the_kernel_are_refused(trained):
 def test_impossible_limits_are_refused(trained):
     with pytest.raises(ValueError, match="Received: 0"):
         evaluate(trained, limit=0)
+
+
+def with_whole_images(workdir):
+    config = json.loads((workdir / "config.json").read_text())
+    config["data"]["evaluation_crop"] = "whole"
+    (workdir / "config.json").write_text(json.dumps(config))
+
+
+def test_whole_images_within_a_memory(trained, monkeypatch):
+    """Of what is larger than fits the middle is measured; the results say so, and lie apart."""
+    with_whole_images(trained)
+    monkeypatch.setattr(evaluation, "LEAST_SIDE", 16)
+    seen = []
+
+    def score(methods, source, operator, config, **options):
+        pairs = evaluation_pairs(
+            *(source, operator, config.noise, config.data),
+            batch_size=2,
+            seed=0,
+            largest_side=options["side"],
+        )
+        seen.append({images.shape[1:3] for _, images in pairs.as_numpy_iterator()})
+        scores = {"psnr": 20.0, "ssim": 0.5}
+        examples = [{"truth": np.zeros((8, 8, 3), np.float32)}]
+        return {"restored": scores | {"per_image": [scores] * len(source)}}, examples
+
+    monkeypatch.setattr(evaluation, "score", score)
+    restored = ModelRestorer(load_trained(trained)[0])
+    bytes_of_a_pixel = max(restored.spec.bytes_per_pixel, evaluation.BASELINE_BYTES)
+    whole = evaluate(trained)
+    small = evaluate(trained, max_memory=int(32.5**2 * bytes_of_a_pixel))
+    assert seen == [{(40, 48)}, {(32, 32)}]
+    assert whole["data"]["size"] == "whole" and "middle 32 pixels" in small["data"]["size"]
+    assert whole["is_own"] and not small["is_own"]
+    assert [path.name for path in (trained / "evaluations").iterdir()] == ["middle-32"]
+    with pytest.raises(ValueError, match="max_memory of at least 1 MiB. Received: 0.0"):
+        evaluate(trained, max_memory=1000)

@@ -4,7 +4,7 @@ import hostile_files
 import pytest
 
 # Fewer where a file takes a second to read, or a process.
-ROUNDS = dict.fromkeys(hostile_files.KINDS, 150) | {"keras": 12, "matlab": 3}
+ROUNDS = dict.fromkeys(hostile_files.KINDS, 150) | {"keras": 12, "matlab": 3, "runs": 25}
 
 
 @pytest.mark.parametrize("name", hostile_files.KINDS)

@@ -2,9 +2,12 @@
 
 import io
 import os
+import struct
 import sys
 
+import programs
 from absl import logging
+from PIL import Image
 from tqdm import tqdm
 
 from inversenet_tf import command_line
@@ -42,3 +45,15 @@ def test_a_log_line_is_not_glued_to_a_bar(monkeypatch):
     before = screen.getvalue().partition("W line\n")[0]
     assert before.endswith("\r")  # the bar was wiped out
     assert logging.get_absl_handler()
+
+
+def test_pillows_warnings_of_damaged_tags_are_left_out(image_folder, tmp_path):
+    """The file is named, with the reason; a warning would be two lines about Pillow's source."""
+    whole = io.BytesIO()
+    Image.new("RGB", (24, 16)).save(whole, "TIFF")
+    tag = struct.pack("<HHI", 258, 3, 3)  # the bits of three samples, which stand elsewhere
+    content = whole.getvalue()
+    (image_folder / "odd.tif").write_bytes(content.replace(tag, struct.pack("<HHI", 258, 3, 9999)))
+    done = programs.run("prepare", f"--source=folder:{image_folder}", f"--output={tmp_path / 'p'}")
+    assert done.returncode == 0 and "odd.tif" in done.stderr
+    assert "UserWarning" not in done.stderr and "warnings.warn" not in done.stderr

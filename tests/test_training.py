@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from absl import logging
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from inversenet_tf import training
@@ -347,3 +348,39 @@ def test_a_run_with_an_average_is_used_by_its_average(plain_config, tmp_path):
     measurements = np.random.default_rng(0).uniform(size=(1, 32, 32, 3)).astype(np.float32)
     for name, output in used(measurements).items():
         np.testing.assert_allclose(output, model(measurements)[name], atol=1e-6)
+
+
+def test_a_validation_sees_a_sample_of_all_and_the_middle_of_whole_photographs(
+    bare_config, tmp_path, monkeypatch
+):
+    bare_config.data.evaluation_crop, bare_config.data.validation_limit = "whole", 2
+    seen = []
+
+    def evaluation_pairs(source, *others, **options):
+        seen.append((source.names, options["largest_side"]))
+        return pairs(source, *others, **options)
+
+    pairs = training.evaluation_pairs
+    monkeypatch.setattr(training, "evaluation_pairs", evaluation_pairs)
+    monkeypatch.setattr(training, "LARGEST_VALIDATED", 36)
+    training.train(bare_config, tmp_path / "run")
+    assert seen and len(set(map(str, seen))) == 1
+    names, side = seen[0]
+    assert len(names) == 2 and names != ["0.png", "1.png"] and side == 36
+
+
+def test_a_blank_validation_image_neither_freezes_the_choice_nor_makes_a_score_infinite(
+    bare_config, image_folder, tmp_path
+):
+    Image.new("RGB", (40, 40)).save(image_folder / "blank.png")
+    bare_config.training.steps_per_epoch = 1
+    train(bare_config, tmp_path / "run")
+    scores = validations(tmp_path / "run" / HISTORY_FILE)
+    assert len(scores) == 4 and all(np.isfinite(list(s.values())).all() for s in scores)
+    best = max(scores, key=lambda s: s["val_psnr_restored"])
+    assert (
+        checkpoints.step_of(checkpoints.latest(tmp_path / "run/checkpoints/best")) == best["step"]
+    )
+    for method in evaluate(tmp_path / "run").methods.values():
+        assert np.isfinite([method["psnr"], method["ssim"]]).all()
+        assert all(np.isfinite(list(image.values())).all() for image in method["per_image"])

@@ -9,12 +9,14 @@ UNBOUNDED = {"ruff", "mkdocs", "mkdocs-material", "mkdocstrings[python]", "deepi
 
 
 def lowest_of(requirements):
-    """{name: its lowest version, or None}"""
-    found = {}
+    """{name, with the versions of Python that it is for: its lowest version, or None}"""
+    lowest_versions = {}
     for text in requirements:
-        name, lowest = re.match(r"([\w.-]+(?:\[[\w-]+\])?)(?:.*?>=([\d.]+))?", text).groups()
-        found[name.lower()] = lowest
-    return found
+        wanted, _, marker = text.partition(";")
+        name, lowest = re.match(r"([\w.-]+(?:\[[\w-]+\])?)(?:.*?[>=]=([\d.]+))?", wanted).groups()
+        python = marker.strip() if "python_version" in marker else ""
+        lowest_versions[name.lower() + python] = lowest
+    return lowest_versions
 
 
 def requirements():
@@ -29,7 +31,7 @@ def requirements():
 
 def test_the_lowest_versions_are_those_that_are_tried():
     lines = (ROOT / "tests" / "lowest_versions.txt").read_text().splitlines()
-    tried = dict(line.lower().split("==") for line in lines if not line.startswith("#"))
+    tried = lowest_of(line for line in lines if not line.startswith("#"))
     asked = lowest_of(requirements())
     assert {name for name, lowest in asked.items() if lowest is None} <= UNBOUNDED
     asked = {name: lowest for name, lowest in asked.items() if lowest is not None}

@@ -15,6 +15,7 @@ from absl import flags
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.evaluation import evaluate
 from inversenet_tf.imaging.config import NoiseConfig
+from inversenet_tf.imaging.files.memory import memory_limit
 from inversenet_tf.imaging.physics.kernels import from_file
 from inversenet_tf.imaging.physics.operators import Blur
 
@@ -41,6 +42,11 @@ KERNEL = flags.DEFINE_string(
 )
 KERNEL_INDEX = flags.DEFINE_integer("kernel_index", None, "Which kernel of a .mat file.")
 NOISE = flags.DEFINE_float("noise", None, "Standard deviation of the noise, with --kernel.")
+MAX_MEMORY = flags.DEFINE_string(
+    "max_memory",
+    None,
+    "What measuring one whole photograph may take, as 2GiB; of larger ones the middle is measured.",
+)
 
 
 def main():
@@ -55,6 +61,8 @@ def main():
                     f"Expected --kernel with --{flag.name}, as a run is otherwise measured with "
                     f"what it was trained for. Received: --{flag.name}={flag.value} alone"
                 )
+    if MAX_MEMORY.value is not None:
+        told["max_memory"] = memory_limit(MAX_MEMORY.value)
     results = evaluate(WORKDIR.value, DATA.value, LIMIT.value, CHECKPOINT.value, **told)
     print(results)
 

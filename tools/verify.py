@@ -8,6 +8,7 @@ from absl import flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.exporting.verification import verify
+from inversenet_tf.imaging.files.json import check_fields
 from inversenet_tf.serving.operations import check_operations
 from inversenet_tf.serving.saved_models import latest_version, read_metadata
 from inversenet_tf.trained_run import load_trained
@@ -24,13 +25,15 @@ TRUST_EXPORT = flags.DEFINE_bool(
 def main():
     version = latest_version(EXPORT.value)
     metadata = read_metadata(version)
-    if "checkpoint" not in metadata:
+    if not {"checkpoint", "images"} <= metadata.keys():
         raise ValueError(
             f"Expected the export of an InverseNet's run in {version}. Received: one of a "
             f"{metadata.get('model')}"
         )
     if not TRUST_EXPORT.value:
         check_operations(version)
+    read = {"checkpoint": {"which": str, "step": int}, "precision": str}
+    check_fields(metadata, read, version)
     which, precision = metadata["checkpoint"]["which"], metadata["precision"]
     model, config, step = load_trained(WORKDIR.value, which, precision)
     if step != metadata["checkpoint"]["step"]:

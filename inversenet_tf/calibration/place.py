@@ -6,15 +6,28 @@ import numpy as np
 
 from inversenet_tf.imaging.files.arrays import read_array
 from inversenet_tf.imaging.files.atomic import written_aside
-from inversenet_tf.imaging.files.json import read_json, write_json
+from inversenet_tf.imaging.files.json import NUMBER, check_fields, read_json, write_json
 from inversenet_tf.imaging.files.paths import check_utf8
 from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
 
 FACTS = "calibration.json"
+KINDS = {  # of the facts, as far as they are known yet
+    "settings": dict,
+    "estimate": {"noise": NUMBER, "confidence": NUMBER, "reason": str},
+    "seconds_per_step": NUMBER,
+    "steps_per_epoch": int,
+    "exported_steps": int,
+    "restored_after_steps": int,
+    "images": str,
+    "finished": {"minutes": NUMBER},
+}
 
 
 class Place:
     """Where everything of a calibration lies.
+
+    Raises:
+        ValueError: what was kept of it was edited, and says nothing any more.
 
     Attributes:
         kernel, kernels: `.npy` files of the estimate and of the plausible ones, it being the first.
@@ -33,6 +46,7 @@ class Place:
         self.report = self.workdir / "report.html"
         path = self.workdir / FACTS
         self.facts = read_json(path) if path.is_file() else {}
+        check_fields(self.facts, {n: k for n, k in KINDS.items() if n in self.facts}, path)
 
     def begin(self, identity: dict) -> None:
         """Makes the place one of these settings, or checks that it is.

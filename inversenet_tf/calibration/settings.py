@@ -121,15 +121,16 @@ class Settings:
 
     def _sizes(self):
         """(height, width) of each measurement that can be read."""
-        sizes = []
+        sizes, faults = [], []
         for path in self.paths():
             try:
                 sizes.append(upright_size(path))
-            except ImageReadError:  # which the restoration names, and leaves out
-                continue
+            except ImageReadError as error:  # which the restoration names, and leaves out
+                faults.append(error)
         if not sizes:
             raise ValueError(
                 f"Expected images that can be read in {self.measurements}. Received: none"
+                f"; the first: {faults[0]}"
             )
         return sizes
 

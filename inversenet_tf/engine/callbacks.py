@@ -10,7 +10,7 @@ from absl import logging
 from tqdm import tqdm
 
 from inversenet_tf.engine import checkpoints
-from inversenet_tf.imaging.files.json import read_field, write_json
+from inversenet_tf.imaging.files.json import check_fields, read_field, write_json
 
 # Mean scores at which a discriminator has won: its gradient no longer teaches the generators.
 SATURATED_REAL, SATURATED_GENERATED = 0.98, 0.02
@@ -65,7 +65,10 @@ class History(keras.callbacks.Callback):
 
 def validations(path):
     """What `History` has written to a file so far: a list of dicts, by step."""
-    return read_field(path, "validations", list) if path.is_file() else []
+    kept = read_field(path, "validations", list) if path.is_file() else []
+    for validation in kept:
+        check_fields(validation, {"step": int}, path, "validations.")
+    return kept
 
 
 class LastCheckpoints(keras.callbacks.Callback):

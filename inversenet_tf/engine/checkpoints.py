@@ -9,7 +9,7 @@ import tensorflow as tf
 from absl import logging
 
 from inversenet_tf.imaging.files.atomic import written_aside
-from inversenet_tf.imaging.files.json import read_json
+from inversenet_tf.imaging.files.json import NUMBER, check_fields, read_json
 from inversenet_tf.imaging.files.paths import taken_literally
 
 SHOWN = 300  # characters of what was wrong with a checkpoint
@@ -71,8 +71,15 @@ def step_of(path):
 
 
 def scores(path):
-    """What `save` kept beside the weights."""
-    return read_json(Path(path) / "scores.json")
+    """What `save` kept beside the weights: numbers by name, and of a search its "history".
+
+    Raises:
+        ValueError: the file is damaged, or was edited.
+    """
+    path = Path(path) / "scores.json"
+    kept = read_json(path)
+    check_fields(kept, {name: list if name == "history" else NUMBER for name in kept}, path)
+    return kept
 
 
 def last_scores(directory):

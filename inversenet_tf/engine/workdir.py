@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import tensorflow
 
-from inversenet_tf.imaging.config_parsing import config_from_dict
+from inversenet_tf.imaging.config_parsing import config_from_dict, valid_config
 from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.json import read_field, read_json, write_json
 from inversenet_tf.imaging.files.paths import canonical_path, canonical_source, check_utf8
@@ -43,9 +43,10 @@ def read_config(workdir, config_class):
     """The resolved config a run was made with.
 
     Raises:
-        ValueError: the directory holds no run.
+        ValueError: the directory holds no run, or one whose config was edited to what no run has.
     """
-    return config_from_dict(config_class, read_json(_config_file(workdir)))
+    path = _config_file(workdir)
+    return valid_config(config_class, read_json(path), path)
 
 
 def config_class_of(workdir, classes):

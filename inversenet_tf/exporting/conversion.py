@@ -17,7 +17,8 @@ from inversenet_tf.exporting.verification import (
     of_size,
     operator_for_examples,
 )
-from inversenet_tf.imaging.config_parsing import config_from_dict
+from inversenet_tf.imaging.config_parsing import valid_config
+from inversenet_tf.imaging.files.json import check_fields
 from inversenet_tf.imaging.files.paths import taken_literally
 from inversenet_tf.imaging.metrics import MetricProfile, psnr
 from inversenet_tf.serving.fresh_process import VerificationFailed
@@ -29,6 +30,11 @@ TOLERANCE = 1e-4  # of the largest difference of an exact file; sums of another 
 LEAST_PSNR = 30.0
 BATCH = 3  # of one of the comparisons; the others are of single images
 UNROUNDED = MetricProfile(rounding=False)
+# What a conversion reads of an export's metadata.
+READ = {
+    **{"images": dict, "config": dict, "precision": str, "model": str, "task": str},
+    **{"checkpoint": dict, "versions": dict},
+}
 
 
 def check_new(output, overwrite):
@@ -49,6 +55,7 @@ def metadata_of_export(saved_model):
             f"Expected the export of an InverseNet's run in {saved_model}. Received: one of a "
             f"{metadata.get('model')} of which less is told."
         )
+    check_fields(metadata, READ, saved_model)
     if metadata["precision"] != "float32":
         raise ValueError(
             "Expected an export of float32, as other runtimes compute: export the run with "
@@ -79,7 +86,7 @@ def check(restorer, saved_model, metadata, *, is_exact=True, data=None):
         VerificationFailed: a difference above `TOLERANCE` where the file is to be exact; or an
             image of less than `LEAST_PSNR` against the export's.
     """
-    config = config_from_dict(Config, metadata["config"])
+    config = valid_config(Config, metadata["config"], saved_model)
     operator = operator_for_examples(config)
     source = open_held_out(data or config.data.validation, operator, config)
     examples = measured_examples(source, operator, config)

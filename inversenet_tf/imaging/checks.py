@@ -1,6 +1,9 @@
 """What a config field may be; each check names the field, the expectation and what came."""
 
 import math
+import sys
+
+MOST = 2**31 - 1  # of a whole number: what seeds, counts and sides are stored in
 
 
 def check_choice(field, value, choices):
@@ -10,14 +13,30 @@ def check_choice(field, value, choices):
 
 
 def check_at_least(field, value, least):
-    """Raises ValueError unless `value` is a finite number of at least `least`."""
+    """Raises ValueError unless `value` is a finite number of at least `least`.
+
+    Of a whole number, `MOST` is the largest.
+    """
+    if isinstance(value, int) and value > MOST:
+        raise ValueError(f"Expected {field} <= {MOST}. Received: {_shortened(value)}")
     if not (math.isfinite(value) and value >= least):
         raise ValueError(f"Expected a finite {field} >= {least}. Received: {value}")
 
 
+def check_range(field, value, least, most):
+    """Raises ValueError unless `value` is a whole number from `least` to `most`."""
+    if not least <= value <= most:
+        raise ValueError(f"Expected {field} from {least} to {most}. Received: {_shortened(value)}")
+
+
+def _shortened(number):
+    """A whole number, which may have more digits than Python prints."""
+    return number if abs(number) < 2**100 else "a number of more than 30 digits"
+
+
 def check_positive(field, value):
     """Raises ValueError unless `value` is a finite number above zero."""
-    if not (math.isfinite(value) and value > 0):
+    if not 0 < value <= sys.float_info.max:
         raise ValueError(f"Expected a finite {field} > 0. Received: {value}")
 
 

@@ -8,6 +8,7 @@ from inversenet_tf.imaging.checks import (
     check_choice,
     check_fraction,
     check_positive,
+    check_range,
 )
 from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.renamed import Renamed
@@ -30,6 +31,7 @@ SIGNED_KERNELS = ("sobel",)
 BOUNDARIES = ("circular", "reflect")
 REDUCING = ("downsampling", "joint")  # operators with fewer measured pixels than image pixels
 LARGEST_KERNEL = 1024  # side in pixels
+MOST_REPLICAS = 1024
 
 
 @dataclasses.dataclass(slots=True)
@@ -56,7 +58,7 @@ class DataConfig:
     min_scale: float = 1.0  # random patches are scaled down by a factor in [min_scale, 1]
     augmentation: str = "none"  # of training patches: "flip" left and right, "dihedral" all eight
     evaluation_crop: str = "center"  # "center" (size x size) or "whole" images
-    validation_limit: int = 100  # images looked at after every epoch
+    validation_limit: int = 100  # images looked at after every epoch, drawn by training.seed
     crop_share = Renamed("crop_fraction")
 
     def center_side(self, image_shape):
@@ -95,6 +97,7 @@ class DataConfig:
                 'Expected data.crop "random" with data.margin. Received: '
                 f"{self.crop!r} with {self.margin}"
             )
+        check_at_least("data.crop_size", self.crop_size, 0)
         if self.crop_size and self.crop_size < self.size:
             raise ValueError(
                 f"Expected data.crop_size of 0 or at least data.size = {self.size}. "
@@ -188,14 +191,11 @@ class OperatorConfig:
                 f'"{UNCERTAIN}". Received: '
                 f"{self.kernel_file!r} with {self.kernel!r}"
             )
-        if not 1 <= self.kernel_size <= LARGEST_KERNEL:
-            raise ValueError(
-                f"Expected operator.kernel_size from 1 to {LARGEST_KERNEL}. Received: "
-                f"{self.kernel_size}"
-            )
+        check_range("operator.kernel_size", self.kernel_size, 1, LARGEST_KERNEL)
         check_positive("operator.kernel_sigma", self.kernel_sigma)
         check_at_least("operator.kernel_seed", self.kernel_seed, 0)
         check_at_least("operator.kernel_angle", self.kernel_angle, -360)
+        check_at_least("operator.kernel_index", self.kernel_index, 0)
 
 
 @dataclasses.dataclass(slots=True)
@@ -236,5 +236,5 @@ class RuntimeConfig:
     def validate(self):
         """Raises ValueError for a value outside its range."""
         check_choice("runtime.strategy", self.strategy, STRATEGIES)
-        check_at_least("runtime.replicas", self.replicas, 0)
+        check_range("runtime.replicas", self.replicas, 0, MOST_REPLICAS)
         check_at_least("runtime.kept_checkpoints", self.kept_checkpoints, 1)

@@ -21,8 +21,28 @@ def config_from_dict(config_class: type, values: dict[str, Any]) -> Any:
     rules = dacite.Config(strict=True, type_hooks=whole_numbers_are_floats, cast=[tuple])
     try:
         return dacite.from_dict(config_class, with_present_names(config_class, values), rules)
-    except dacite.DaciteError as error:
+    # What is no list where a tuple is wanted, or a number that no float holds, it does not tell.
+    except (dacite.DaciteError, TypeError, OverflowError) as error:
         raise ValueError(f"Expected a {config_class.__name__}. Received: {error}") from error
+
+
+def valid_config(config_class: type, values: dict[str, Any], where: Any) -> Any:
+    """The same, with the values checked: a file may have been edited, or come from elsewhere.
+
+    Args:
+        config_class: a dataclass with a method `validate`.
+        values: its dict form.
+        where: the file, for the message.
+
+    Raises:
+        ValueError: an unknown field, a wrong type, or a value that `validate` refuses.
+    """
+    config = config_from_dict(config_class, values)
+    try:
+        config.validate()
+    except ValueError as error:
+        raise ValueError(f"Cannot use the config in {where}: {error}") from error
+    return config
 
 
 def with_present_names(config_class: type, values: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from inversenet_tf.models.discriminator import Discriminator
 from inversenet_tf.models.dncnn import DnCNN
 from inversenet_tf.models.half_step import HalfStep
 from inversenet_tf.models.inversenet import InverseNet
+from inversenet_tf.models.memory import check_networks_fit
 from inversenet_tf.models.neural_deblur import NeuralDeblur
 from inversenet_tf.models.own_networks import check_gradients, one_line
 from inversenet_tf.models.srresnet import SRResNet
@@ -176,7 +177,11 @@ def build_model(config, inverter=None, denoiser=None, with_discriminator=True, s
         inverter, denoiser: the caller's own networks, where the config says "custom".
         with_discriminator: False where the model is only to be used.
         solvers: what `solvers_of` gives; by default those of the config alone.
+
+    Raises:
+        ValueError: the networks would take more memory than there is.
     """
+    check_networks_fit(config, with_discriminator)
     network, operator = config.network, config.operator
     if network.inverter != CUSTOM:
         inverter = INVERTERS[network.inverter](config)

@@ -2,7 +2,10 @@
 
 import keras
 
+from inversenet_tf.config import MOST_LAYERS
 from inversenet_tf.engine.layers import BatchNorm, convolution
+
+WIDTH = 64  # of the paper
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")
@@ -13,16 +16,16 @@ class DnCNN(keras.Model):
 
     Args:
         channels: of the images, 1 or 3.
-        layers: number of convolutions, at least 3; 17 in the paper of DnCNN.
+        layers: number of convolutions, 3 to `MOST_LAYERS`; 17 in the paper of DnCNN.
         width: features of the hidden layers; 64 in that paper.
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 
     Input: z [batch, height, width, channels]. Output: the same shape.
     """
 
-    def __init__(self, channels=3, layers=17, width=64, dtype=None, **kwargs):
-        if layers < 3:
-            raise ValueError(f"Expected layers >= 3. Received: {layers}")
+    def __init__(self, channels=3, layers=17, width=WIDTH, dtype=None, **kwargs):
+        if not 3 <= layers <= MOST_LAYERS:
+            raise ValueError(f"Expected layers from 3 to {MOST_LAYERS}. Received: {layers}")
 
         # === Functional graph ===
         inverted = keras.Input((None, None, channels), name="inverted")

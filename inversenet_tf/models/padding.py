@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.config import BOUNDARIES
 from inversenet_tf.imaging.physics.operators import folded
 
@@ -23,8 +24,7 @@ def pad_to_multiple(images, multiple, boundary="circular", scale=1):
     Returns:
         [batch, height', width', channels], height' and width' the next multiples.
     """
-    if boundary not in BOUNDARIES:
-        raise ValueError(f"Expected boundary in {BOUNDARIES}. Received: {boundary!r}")
+    check_choice("boundary", boundary, BOUNDARIES)
     for axis in (1, 2):
         if images.shape[axis] is not None and images.shape[axis] % multiple == 0:
             continue

@@ -8,6 +8,8 @@ import numpy as np
 
 from inversenet_tf.config import Config
 from inversenet_tf.engine.workdir import read_config
+from inversenet_tf.imaging.config import LARGEST_KERNEL
+from inversenet_tf.imaging.config_parsing import valid_config
 from inversenet_tf.imaging.files.arrays import read_array, read_arrays
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import read_field, read_json
@@ -48,7 +50,6 @@ def load_preset(
             f"{folder.name}, a prior, which `blind_gan_tf.Prior.load` reads"
         )
     config = read_config(folder, Config)
-    config.validate()  # as the file may have been edited
     model = untrained_model(config, folder, precision, boundary)
     weights = read_arrays(folder / WEIGHTS_FILE)
     for name, network in model.networks.items():
@@ -108,9 +109,22 @@ def _keys(name, count):
 
 
 def kept_kernel(folder: str | Path) -> np.ndarray | None:
-    """The kernel that a run was trained for, or None where its operator has none."""
+    """The kernel that a run was trained for, or None where its operator has none.
+
+    Raises:
+        ValueError: the file, which may have been edited, holds no kernel.
+    """
     path = Path(folder).expanduser() / KERNEL_FILE
-    return read_array(path) if path.exists() else None
+    if not path.exists():
+        return None
+    kernel = read_array(path)
+    is_kernel = kernel.ndim in (2, 3) and max(kernel.shape) <= LARGEST_KERNEL
+    if not (is_kernel and kernel.dtype.kind == "f" and np.isfinite(kernel).all() and kernel.any()):
+        raise ValueError(
+            f"Expected a kernel of at most {LARGEST_KERNEL} pixels a side in {path}. Received: "
+            f"{kernel.dtype} of shape {kernel.shape}"
+        )
+    return kernel
 
 
 def kept_spectrum(folder: str | Path) -> Spectrum:
@@ -118,9 +132,4 @@ def kept_spectrum(folder: str | Path) -> Spectrum:
     path = Path(folder).expanduser() / SPECTRUM_FILE
     if not path.exists():
         return Spectrum()
-    fields = read_json(path)
-    try:
-        covariance = tuple(tuple(row) for row in fields["covariance"])
-        return Spectrum(**fields | {"mean": tuple(fields["mean"]), "covariance": covariance})
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"Expected a spectrum in {path}. Received: {error}") from error
+    return valid_config(Spectrum, read_json(path), path)

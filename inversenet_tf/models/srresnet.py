@@ -4,6 +4,7 @@ import math
 
 import keras
 
+from inversenet_tf.config import MOST_LAYERS
 from inversenet_tf.engine.layers import (
     BatchNorm,
     PixelShuffle,
@@ -22,7 +23,7 @@ class SRResNet(keras.Model):
     Args:
         scale: how much larger the image is than the measurement: a power of two, 1 included.
         channels: of the images, 1 or 3.
-        blocks: residual blocks; 16 in the paper of SRGAN.
+        blocks: residual blocks, up to `MOST_LAYERS`; 16 in the paper of SRGAN.
         width: features; 64 in that paper.
         global_skip: adds the upsampled measurement to the output. SRGAN: off.
         measurement_channels: of the measurement; the image's where None.
@@ -52,6 +53,8 @@ class SRResNet(keras.Model):
     ):
         if scale < 1 or scale & (scale - 1):
             raise ValueError(f"Expected scale to be a power of two. Received: {scale}")
+        if not 1 <= blocks <= MOST_LAYERS:
+            raise ValueError(f"Expected blocks from 1 to {MOST_LAYERS}. Received: {blocks}")
         measurement_channels = measurement_channels or channels
 
         def prelu(x):

@@ -7,6 +7,11 @@ from inversenet_tf.engine.layers import BatchNorm, convolution, last_stddev
 WIDTHS = (16, 32, 64, 128, 128, 128, 128, 128)  # of e1 to e8
 
 
+def widths_of(width: int) -> list[int]:
+    """The channels of `e1` to `e8`, scaled to those of `e1`."""
+    return [level * width // WIDTHS[0] for level in WIDTHS]
+
+
 @keras.saving.register_keras_serializable("inversenet_tf")
 class UNet(keras.Model):
     """U-Net with one stride-2 level per factor of two of the training size.
@@ -42,8 +47,7 @@ class UNet(keras.Model):
         if not 1 <= depth <= len(WIDTHS):
             raise ValueError(f"Expected depth from 1 to {len(WIDTHS)}. Received: {depth}")
         measurement_channels = measurement_channels or channels
-
-        widths = [level * width // WIDTHS[0] for level in WIDTHS]
+        widths = widths_of(width)
 
         # === Functional graph ===
         inputs = keras.Input((None, None, measurement_channels), name="measurements")

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import TYPE_CHECKING
 
-from inversenet_tf.imaging.checks import check_at_least, check_choice, check_positive
+from inversenet_tf.imaging.checks import check_choice, check_positive, check_range
 from inversenet_tf.imaging.config import BOUNDARIES
 from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.files.images import PILLOW_MODES
@@ -13,6 +13,9 @@ from inversenet_tf.restoration.footprint import SCRATCH, peak_bytes_per_pixel
 
 if TYPE_CHECKING:
     from inversenet_tf.models.inversenet import InverseNet  # an export does without it
+
+# What the metadata of others may ask for: an image is padded to multiples, and enlarged, in memory.
+LARGEST_SCALE, LARGEST_MULTIPLE = 2**8, 2**14
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,8 +89,8 @@ def spec_from(metadata):
     check_positive("bytes_per_pixel", spec.bytes_per_pixel)
     for channels in (spec.measured_channels, spec.image_channels):
         check_choice("channels", channels, PILLOW_MODES)
-    for name in ("scale", "multiple"):
-        check_at_least(name, getattr(spec, name), 1)
+    check_range("scale", spec.scale, 1, LARGEST_SCALE)
+    check_range("multiple", spec.multiple, 1, LARGEST_MULTIPLE)
     return spec
 
 

@@ -157,7 +157,7 @@ def shared_blur(
     Raises:
         ValueError: not one of them can be read.
     """
-    photographs, pixels = [], 0
+    photographs, pixels, faults = [], 0, []
     for path in paths:
         if len(photographs) >= MOST_SHARING and pixels >= ENOUGH_PIXELS:
             break
@@ -166,8 +166,10 @@ def shared_blur(
             pixels += photographs[-1][..., 0].size
         except ImageReadError as error:
             logging.warning("Left out of the search for the kernel: %s", error)
+            faults.append(error)
     if not photographs:
-        raise ValueError("Expected a photograph that can be read. Received: none")
+        first = f"; the first: {faults[0]}" if faults else ""
+        raise ValueError(f"Expected a photograph that can be read. Received: none{first}")
     return estimate_kernel(
         photographs, boundary, gamma=gamma, progress=progress, image_model=image_model
     )

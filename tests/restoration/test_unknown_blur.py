@@ -207,3 +207,17 @@ def test_program_refuses_flags_without_effect(flags, message, tmp_path):
 def test_a_doubtful_kernel_is_called_so(confidence, doubts):
     estimate = KernelEstimate(np.full((3, 3), 1 / 9, np.float32), 0.01, confidence)
     assert ("Compare what comes of it" in unknown_blur.description_of(estimate)) == doubts
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda folder: unknown_blur.shared_blur(list(folder.iterdir())),
+        lambda folder: inv.calibrate(folder, folder.parent / "calibrated"),
+    ],
+)
+def test_where_no_photograph_can_be_read_the_first_reason_is_told(tmp_path, use):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n")
+    with pytest.raises(ValueError, match="can be read.*Received: none; the first: .*a.png"):
+        use(tmp_path / "photos")

@@ -4,8 +4,8 @@ python tools/endurance/fuzz.py --rounds=20000
 python tools/endurance/fuzz.py --kinds=matlab,hdf5 --rounds=2000 --seed=7
 
 Each kind is read in a process of its own, which a file may end. A finding is an error other than
-the package's own (ValueError), one of several lines, a read of more than 5 s, a process that ends,
-or memory beyond --max_memory. The file that was found is kept in --output.
+the package's own (ValueError), one of several lines, a read that takes a processor more than 5 s,
+a process that ends, or memory beyond --max_memory. The file that was found is kept in --output.
 """
 
 import resource

@@ -1,8 +1,11 @@
 """Files of others as they should not be: mutated ones of every kind that this project reads."""
 
 import dataclasses
+import functools
 import io
 import json
+import os
+import shutil
 import tempfile
 import time
 import zipfile
@@ -12,10 +15,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import scipy.io
+import tensorflow as tf
 from PIL import Image
 
 from inversenet_tf.config import Config
+from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.keras_files import load_keras
+from inversenet_tf.engine.workdir import CONFIG_FILE
 from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.data.prepared import Prepared
 from inversenet_tf.imaging.files.arrays import read_array, read_arrays
@@ -23,11 +29,17 @@ from inversenet_tf.imaging.files.images import decoded_size, read_image
 from inversenet_tf.imaging.files.json import read_json
 from inversenet_tf.imaging.files.photographs import read_photograph
 from inversenet_tf.imaging.physics.kernels import from_file
+from inversenet_tf.imaging.physics.spectra import Spectrum
 from inversenet_tf.models.perceptual.weights import read_weights, write_h5
-from inversenet_tf.restoration.image_spec import spec_from
+from inversenet_tf.models.presets import SPECTRUM_FILE, kept_spectrum
+from inversenet_tf.reporting import RESULTS_FILE, own_results
+from inversenet_tf.restoration.image_spec import degradation_from, spec_from
 from inversenet_tf.serving.operations import check_operations
+from inversenet_tf.shipped import preset_folder
+from inversenet_tf.trained_run import kept_degradation, load_trained
 
-SECONDS = 5.0  # that reading one may take
+SECONDS = 5.0  # of a processor that reading one may take, in this process and in its children
+WAITED = 60.0  # seconds that it may take in all, beside whatever else the machine does
 LARGE = (b"\xff\xff\xff\x7f", b"\xff\xff\xff\xff", b"\x00\x00\x00\x80", bytes(4), b"99999999")
 
 
@@ -105,13 +117,68 @@ def configs():
 def metadata():
     images = {"measured_channels": 3, "image_channels": 3, "scale": 1, "multiple": 2}
     images |= {"boundary": "circular", "bytes_per_pixel": 99.5, "kernel": "none"}
-    return [json.dumps({"images": images}).encode()]
+    known = {"kernel": [[0.25, 0.75]], "scale": 1, "to_gray": False, "noise_sigma": 0.01}
+    return [json.dumps({"images": images, "degradation": known}).encode()]
 
 
 def indices():
     shard = {"file": "shard-00000.array_record", "count": 2, "bytes": 100, "sha256": "ab"}
     index = {"format": 1, "source": "folder:a", "shard_mib": 256, "count": 2, "shards": [shard]}
     return [json.dumps(index | {"images": [["a", 4, 4], ["b", 4, 4]], "skipped": {}}).encode()]
+
+
+def spectra():
+    return [json.dumps(dataclasses.asdict(Spectrum())).encode()]
+
+
+def results():
+    stamp = {
+        "metrics": {},
+        "versions": {},
+        "data": {},
+        "number_of_images": 1,
+        "degradation": "blur",
+    }
+    scores = {"methods": {"restored": {"psnr": 30.0, "ssim": 0.9, "per_image": []}}, "is_own": True}
+    return [
+        json.dumps(
+            stamp
+            | scores
+            | {"checkpoint": {"step": 2}, "config": {"training": {"precision": "float32"}}}
+        ).encode()
+    ]
+
+
+def runs():
+    """The config of a preset, whose folder is loaded with it."""
+    return [(preset_folder("any_blur") / CONFIG_FILE).read_bytes()]
+
+
+def scores_of_checkpoints():
+    return [json.dumps({"val_psnr_restored": 30.0, "seconds": 3.5, "unexplained": 0.1}).encode()]
+
+
+STEP, INDEX = "step-00000002", "state.index"
+
+
+@functools.cache
+def checkpoint():
+    """{name: content} of the files of a checkpoint of a few numbers."""
+    with tempfile.TemporaryDirectory() as directory:
+        checkpoints.save({"weights": tf.Variable(KERNEL)}, 2, directory)
+        return {path.name: path.read_bytes() for path in Path(directory, STEP).iterdir()}
+
+
+def _read_checkpoint(path):
+    """A checkpoint with a mutated index."""
+    step = path.parent / "checkpoints" / STEP
+    step.mkdir(parents=True, exist_ok=True)
+    for name, content in checkpoint().items():
+        (step / name).write_bytes(path.read_bytes() if name == INDEX else content)
+    try:
+        checkpoints.restore_part({"weights": tf.Variable(KERNEL)}, step.parent)
+    except OSError as error:  # the package's own, too: it says which checkpoint, and why
+        raise ValueError(str(error)) from error
 
 
 def keras_files():
@@ -147,6 +214,16 @@ def _read_metadata(path):
     content = read_json(path)
     if "images" in content:  # as a restorer asks before it reads more
         spec_from(content)
+        degradation_from(content)
+
+
+def _read_run(path):
+    """The folder of a preset with a mutated config; its networks are built."""
+    for belonging in preset_folder("any_blur").iterdir():
+        if belonging.name != CONFIG_FILE:
+            shutil.copyfile(belonging, path.with_name(belonging.name))
+    model, config, _ = load_trained(path.parent)
+    kept_degradation(path.parent, config)
 
 
 KINDS = {
@@ -156,13 +233,41 @@ KINDS = {
     "kernels": Kind("a.npy", arrays, from_file),
     "hdf5": Kind("a.h5", hdf5, read_weights),
     "configs": Kind("a.json", configs, lambda p: config_from_dict(Config, read_json(p)).validate()),
+    "runs": Kind(CONFIG_FILE, runs, _read_run),
+    "spectra": Kind(SPECTRUM_FILE, spectra, lambda p: kept_spectrum(p.parent)),
+    "results": Kind(RESULTS_FILE, results, lambda p: own_results(p.parent, 2)),
+    "scores": Kind("scores.json", scores_of_checkpoints, lambda p: checkpoints.scores(p.parent)),
+    "checkpoints": Kind(INDEX, lambda: [checkpoint()[INDEX]], _read_checkpoint),
     "metadata": Kind("a.json", metadata, _read_metadata),
     "prepared": Kind("index.json", indices, lambda p: Prepared(p.parent, 3, 1)),
     "graphs": Kind("saved_model.pb", graphs, lambda p: check_operations(p.parent)),
     "keras": Kind("a.keras", keras_files, load_keras),
     "matlab": Kind("a.mat", matlab, from_file),
 }
+# What stands in a JSON file in the place of something else.
+ODD = (None, True, -1, 0, 2**31, 10**400, 1e308, -0.5, "", "unknown", [], [[]], {}, [1, [2]], "nan")
 TEXTS = (b"null", b"-1", b"1e999", b"[]", b"{}", b'"x"', b"true", b"99999999999", b"NaN")
+
+
+def mutated_values(content, generator):
+    """The content of a JSON file with one or two of its values, at any depth, replaced or gone."""
+    whole = {"": json.loads(content)}
+    for _ in range(generator.integers(1, 3)):
+        places = list(_places(whole))
+        parent, key = places[generator.integers(len(places))]
+        if generator.integers(6):
+            parent[key] = ODD[generator.integers(len(ODD))]
+        elif parent is not whole:
+            del parent[key]
+    return json.dumps(whole[""]).encode()
+
+
+def _places(value):
+    """(dict or list, key or index) of every value inside one."""
+    for key in value if isinstance(value, dict) else range(len(value)):
+        yield value, key
+        if isinstance(value[key], (dict, list)):
+            yield from _places(value[key])
 
 
 def mutated(content, generator, others):
@@ -204,11 +309,15 @@ def findings(kind, rounds, seed, keep=None):
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, kind.name)
         for _ in range(rounds):
-            content = mutated(seeds[generator.integers(len(seeds))], generator, seeds)
+            content = seeds[generator.integers(len(seeds))]
+            if kind.name.endswith(".json") and generator.integers(2):
+                content = mutated_values(content, generator)
+            else:
+                content = mutated(content, generator, seeds)
             path.write_bytes(content)
             if keep is not None:
                 keep.write_bytes(content)
-            begin, wrong = time.perf_counter(), None
+            begin, worked, wrong = time.perf_counter(), _worked(), None
             try:
                 kind.read(path)
             except ValueError as error:
@@ -216,8 +325,13 @@ def findings(kind, rounds, seed, keep=None):
                     wrong = f"several lines: {error}"
             except Exception as error:  # which is what is looked for
                 wrong = f"{type(error).__name__}: {error}"
-            took = time.perf_counter() - begin
-            if wrong is None and took > SECONDS:
-                wrong = f"{took:.1f} s"
+            took, worked = time.perf_counter() - begin, _worked() - worked
+            if wrong is None and (worked > SECONDS or took > WAITED):
+                wrong = f"{worked:.1f} of {took:.1f} s"
             if wrong is not None:
                 yield content, wrong
+
+
+def _worked():
+    """Seconds of a processor that this process and its children that ended have taken."""
+    return sum(os.times()[:4])

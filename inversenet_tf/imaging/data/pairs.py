@@ -120,7 +120,16 @@ def training_pairs(
 
 
 def evaluation_pairs(
-    source, operator, noise, data, *, batch_size, seed, limit=None, context=ONE_PROCESS
+    source,
+    operator,
+    noise,
+    data,
+    *,
+    batch_size,
+    seed,
+    limit=None,
+    largest_side=None,
+    context=ONE_PROCESS,
 ):
     """Every image of a source once, in order, with its measurement.
 
@@ -129,6 +138,7 @@ def evaluation_pairs(
             `data.evaluation_crop` is "whole" the images may differ in size and come one by one,
             trimmed at the bottom and the right to multiples of the operator's scale.
         limit: the number of images to stop after; None for all.
+        largest_side: pixels; of whole images that are larger the middle is taken. None: no limit.
         context: `tf.distribute.InputContext` of the process; several ones share the images.
 
     Returns:
@@ -144,7 +154,7 @@ def evaluation_pairs(
         if not whole:
             return central_window(height, width, source.paired, data)
         scale = 1 if source.paired else operator.scale
-        return slice(0, height - height % scale), slice(0, width - width % scale)
+        return tuple(_middle(side, largest_side or side, scale) for side in (height, width))
 
     def load(index):
         return load_part_of(source, int(index), window, data.padding)
@@ -241,6 +251,13 @@ def _make_pairs(positions, load, batch, source, operator, noise, image_shape, se
     pairs = batch(positions.map(as_it_is(load_pair), num_parallel_calls=os.cpu_count()))
     # Not as it is: an operator or a noise of the caller's own may hold a Python `if`.
     return (pairs if source.paired else pairs.map(measured)).with_options(options)
+
+
+def _middle(side, largest, multiple):
+    """The slice of an axis that is kept: a multiple, from the beginning where all of it is."""
+    kept = min(side, largest)
+    start = (side - kept) // 2
+    return slice(start, start + kept - kept % multiple)
 
 
 def _cut(images, margin):

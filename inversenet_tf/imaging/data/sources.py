@@ -88,17 +88,34 @@ class Selection(ImageSource):
     def __init__(self, source, indices):
         super().__init__(source.spec, [source.names[i] for i in indices])
         self.paired = source.paired
-        labels = source.labels
-        self.labels = None if labels is None else labels[indices]
         self.files = [source.files[i] for i in indices] if source.files else ()
         self._source = source
         self._indices = indices
+
+    @property
+    def labels(self):
+        labels = self._source.labels  # for some sources they take long
+        return None if labels is None else labels[self._indices]
 
     def load(self, index):
         return self._source.load(self._indices[index])
 
     def load_part(self, index, window):
         return self._source.load_part(self._indices[index], window)
+
+
+def sample_of(source: ImageSource, count: int, seed: int) -> ImageSource:
+    """At most so many images of a source, drawn from all of it, in the source's order.
+
+    Args:
+        source: an `ImageSource`.
+        count: of images, at most.
+        seed: the same one draws the same images.
+    """
+    if len(source) <= count:
+        return source
+    chosen = np.random.default_rng(seed).permutation(len(source))[:count]
+    return Selection(source, np.sort(chosen))
 
 
 def _photograph_loaders():

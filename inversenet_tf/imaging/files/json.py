@@ -7,6 +7,8 @@ import reprlib
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.paths import check_regular
 
+NUMBER = (int, float)
+
 
 def write_json(path, content):
     """Writes `content` as JSON, whole or not at all."""
@@ -56,9 +58,31 @@ def read_field(path, name, kind):
     Raises:
         ValueError: there is no such field, or one of another type.
     """
-    value = read_json(path).get(name)
-    if not isinstance(value, kind):
-        raise ValueError(
-            f"Expected {name}, of type {kind.__name__}, in {path}. Received: {reprlib.repr(value)}"
-        )
-    return value
+    content = read_json(path)
+    check_fields(content, {name: kind}, path)
+    return content[name]
+
+
+def check_fields(content, kinds, where, prefix=""):
+    """Checks what is read of a JSON file, which may have been edited or come from elsewhere.
+
+    Args:
+        content: what the file holds, or a part of it.
+        kinds: {name: type of its value, a tuple of types, or such a dict again}; what else there is
+            does not matter.
+        where: the file, for the message.
+        prefix: names of the sections around, each with a dot.
+
+    Raises:
+        ValueError: a field is missing or of another type.
+    """
+    for name, kind in kinds.items():
+        value = content.get(name) if isinstance(content, dict) else None
+        if isinstance(kind, dict):
+            check_fields(value, kind, where, f"{prefix}{name}.")
+        elif not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            named = "float" if kind is NUMBER else kind.__name__
+            raise ValueError(
+                f"Expected {prefix}{name}, of type {named}, in {where}. Received: "
+                f"{reprlib.repr(value)}"
+            )

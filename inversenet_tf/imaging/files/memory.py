@@ -32,7 +32,7 @@ def memory_limit(text=None):
         ValueError: another text, or no bytes.
     """
     if text is None:
-        return int(min(psutil.virtual_memory().available, _left_to_container()) / 2)
+        return free_memory() // 2
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
     unit = UNITS.get(match[2]) if match else None
     if unit is None or not int(float(match[1]) * unit):
@@ -40,6 +40,11 @@ def memory_limit(text=None):
             f'Expected a max_memory like 1GiB, 500MB or a number of bytes. Received: "{text}"'
         )
     return int(float(match[1]) * unit)
+
+
+def free_memory():
+    """Bytes that this process may still take."""
+    return int(min(psutil.virtual_memory().available, _left_to_container()))
 
 
 def _left_to_container():
@@ -53,17 +58,21 @@ def _left_to_container():
     return max(limit - used, 0)
 
 
-def check_fits(needed, what):
+def check_fits(needed, what, *, whole=False):
     """Raises ValueError where bytes that a file asks for are more than half of what is free.
 
     Args:
         needed: bytes.
         what: words for what needs them.
+        whole: whether all that is free may be used, as by a training, which has it to itself.
     """
-    if needed > SMALL and needed > (allowed := memory_limit()):
+    if needed <= SMALL:
+        return
+    allowed, share = (free_memory(), "all that") if whole else (memory_limit(), "half of what")
+    if needed > allowed:
         raise ValueError(
-            f"{what} would take {needed / GIB:.2f} GiB of memory; {allowed / GIB:.2f} GiB, half of "
-            "what is free, may be used"
+            f"{what} would take {needed / GIB:.2f} GiB of memory; {allowed / GIB:.2f} GiB, {share} "
+            "is free, may be used"
         )
 
 

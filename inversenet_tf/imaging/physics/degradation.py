@@ -84,7 +84,7 @@ class Degradation:
             kernel = np.asarray(
                 [[1.0]] if degradation.kernel is None else degradation.kernel, np.float64
             )
-        except TypeError as error:  # of what is no number
+        except (TypeError, OverflowError) as error:  # of what is no number, or none of a float
             raise ValueError(f"Expected numbers as kernel. Received: {error}") from error
         is_kernel = kernel.ndim == 2 or kernel.shape[2:] == (3,)
         if not (is_kernel and kernel.size and np.isfinite(kernel).all()):

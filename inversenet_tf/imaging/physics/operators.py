@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from inversenet_tf.imaging.arrays import as_batch
+from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.config import BOUNDARIES, UNCERTAIN, VARIED
 from inversenet_tf.imaging.physics.kernels import KERNELS
 
@@ -82,8 +83,7 @@ class Blur(Operator):
     """
 
     def __init__(self, kernel, boundary="circular"):
-        if boundary not in BOUNDARIES:
-            raise ValueError(f"Expected boundary in {BOUNDARIES}. Received: {boundary!r}")
+        check_choice("boundary", boundary, BOUNDARIES)
         self.kernel = np.asarray(kernel, np.float32)
         self.boundary = boundary
         height, width = self.kernel.shape[:2]
@@ -213,6 +213,7 @@ def pad(images, before, after, boundary):
         before, after: (pixels of the height, pixels of the width).
         boundary: one of `BOUNDARIES`.
     """
+    check_choice("boundary", boundary, BOUNDARIES)
     if boundary == "reflect":
         paddings = [[0, 0], [before[0], after[0]], [before[1], after[1]], [0, 0]]
         return tf.pad(images, paddings, "REFLECT")
@@ -231,6 +232,7 @@ def folded(positions, size, boundary):
         size: of the axis, an int or a scalar tensor.
         boundary: one of `BOUNDARIES`.
     """
+    check_choice("boundary", boundary, BOUNDARIES)
     # No remainder of a negative number is taken: converters to other formats truncate it.
     distances = tf.abs(positions)
     if boundary == "circular":

@@ -10,8 +10,11 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
+from inversenet_tf.imaging.checks import check_at_least, check_choice, check_positive
+
 KNEE = 0.003  # cycles per pixel below which the power law levels off
 BINS = 24  # rings of frequencies, which a fit weighs alike
+STEEPEST = 20.0  # of what is taken for a spectrum, the exponent
 LEAST_SIDE = 16  # pixels of an image that a spectrum can be fitted to
 
 
@@ -30,6 +33,23 @@ class Spectrum:
     exponent: float = 1.1
     mean: tuple[float, ...] = (0.5,)
     covariance: tuple[tuple[float, ...], ...] = ((1.0,),)
+
+    def validate(self) -> None:
+        """Raises ValueError for what is no spectrum of images of one or three channels."""
+        check_positive("amplitude", self.amplitude)
+        check_at_least("exponent", self.exponent, -STEEPEST)  # that of noise may be below zero
+        check_at_least("-exponent", -self.exponent, -STEEPEST)
+        channels = len(self.mean)
+        check_choice("the number of channels of mean", channels, (1, 3))
+        covariance = np.array(self.covariance, np.float64)
+        if not (np.isfinite(self.mean).all() and np.isfinite(covariance).all()):
+            raise ValueError("Expected finite numbers as mean and covariance. Received: others")
+        is_square = covariance.shape == (channels, channels)
+        if not is_square or np.linalg.eigvalsh(covariance).min() < -1e-6 * np.trace(covariance):
+            raise ValueError(
+                f"Expected as covariance {channels}x{channels} numbers, positive semidefinite. "
+                f"Received: {self.covariance}"
+            )
 
     def power(self, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
         """The power at each frequency of `tf.signal.rfft2d`: [height, width // 2 + 1]."""

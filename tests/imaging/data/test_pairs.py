@@ -14,7 +14,7 @@ from inversenet_tf.imaging.data.pairs import (
     training_pairs,
 )
 from inversenet_tf.imaging.data.patches import center_crop, draw_patch
-from inversenet_tf.imaging.data.sources import ImageSource
+from inversenet_tf.imaging.data.sources import ImageSource, sample_of
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.operators import (
     Blur,
@@ -340,3 +340,23 @@ def test_a_margin_asks_for_larger_images_and_random_patches():
     assert dataclasses.replace(RANDOM, margin=4).minimum_side == RANDOM.size + 8
     with pytest.raises(ValueError, match='crop "random" with data.margin.*center'):
         dataclasses.replace(RANDOM, margin=4, crop="center").validate()
+
+
+def test_of_large_whole_images_the_middle_is_taken(folder):
+    data = DataConfig(evaluation_crop="whole", size=32)
+    (_, whole), *_ = take(evaluation_pairs(folder, JOINT, NOISE, data, batch_size=4, seed=0), 1)
+    options = {"batch_size": 4, "seed": 0, "largest_side": 30}
+    (measured, middle), *_ = take(evaluation_pairs(folder, JOINT, NOISE, data, **options), 1)
+    assert whole.shape == (1, 40, 48, 3)
+    np.testing.assert_array_equal(middle, whole[:, 5:33, 9:37])  # multiples of the scale
+    assert measured.shape == (1, 7, 7, 1)
+
+
+def test_a_sample_is_drawn_from_all_images_and_fixed_by_its_seed():
+    source = ImageSource("many", [f"{index:03d}" for index in range(200)])
+    drawn = sample_of(source, 20, seed=1)
+    assert len(drawn) == 20 and drawn.names == sorted(drawn.names)
+    assert drawn.names[0] < "050" and drawn.names[-1] > "150"
+    assert drawn.names == sample_of(source, 20, seed=1).names
+    assert drawn.names != sample_of(source, 20, seed=2).names
+    assert sample_of(source, 200, seed=1) is source

@@ -11,7 +11,8 @@ COLOURS = skimage.data.chelsea()[100:140, 100:160]  # 40 x 60
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-@pytest.mark.parametrize("profile", [None, b"no profile", SRGB])
+# The names are given, as a profile holds the second it was made in.
+@pytest.mark.parametrize("profile", [None, b"no profile", SRGB], ids=["none", "broken", "RGB"])
 def test_cmyk_without_a_usable_profile(tmp_path, profile):
     options = {} if profile is None else {"icc_profile": profile}
     Image.fromarray(COLOURS).convert("CMYK").save(tmp_path / "cmyk.tif", **options)

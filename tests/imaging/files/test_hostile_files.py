@@ -19,7 +19,7 @@ from inversenet_tf.imaging.files import listing
 from inversenet_tf.imaging.files.arrays import read_array, read_arrays
 from inversenet_tf.imaging.files.headers import decoded_bytes
 from inversenet_tf.imaging.files.images import read_image
-from inversenet_tf.imaging.files.json import read_field, read_json
+from inversenet_tf.imaging.files.json import NUMBER, check_fields, read_field, read_json
 from inversenet_tf.imaging.files.memory import Budget
 from inversenet_tf.imaging.files.photographs import read_photograph
 from inversenet_tf.imaging.files.pixels import to_uint8
@@ -254,3 +254,12 @@ def test_a_field_that_was_edited_is_named(tmp_path, content):
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(ValueError, match="Expected step, of type int, in .*Received: "):
         read_field(tmp_path / "a.json", "step", int)
+
+
+def test_a_field_of_a_section_is_named_with_it():
+    check_fields({"a": {"b": 1.5, "c": 0}}, {"a": {"b": NUMBER, "c": int}}, "a.json")
+    for content in ({}, {"a": None}, {"a": {"b": True, "c": 0}}, {"a": {"b": "1"}}):
+        with pytest.raises(
+            ValueError, match=r"Expected a\.b, of type float, in a.json. Received: "
+        ):
+            check_fields(content, {"a": {"b": NUMBER}}, "a.json")

@@ -115,6 +115,8 @@ def test_a_larger_result_has_a_larger_alpha(tmp_path):
         (3, SRGB, True),
         (3, GRAY_PROFILE, False),
     ],
+    # Given, as a profile holds the second it was made in.
+    ids=["gray of gray", "gray of RGB", "RGB of RGB", "RGB of gray"],
 )
 def test_a_profile_goes_with_its_kind_of_colours(tmp_path, channels, profile, kept):
     pixels = COLOURS[..., :channels]
