@@ -57,6 +57,9 @@ class PriorTrainingConfig:
     # Between checkpoints, sample grids and checks; the last epoch may be shorter.
     steps_per_epoch: int = 250
     seed: int = 0
+    # A prior, as `load_prior` takes it, whose two networks the training begins with; "": random
+    # weights.
+    initial_weights: str = ""
     precision: str = "float32"  # one of PRECISIONS
     deterministic: bool = False  # the same bits on every run of one machine, more slowly
 

@@ -9,7 +9,7 @@ import numpy as np
 from blind_gan_tf.callbacks import SAMPLES_FILE, PriorLog, PriorSaver
 from blind_gan_tf.memory import check_prior_fits
 from blind_gan_tf.networks import NETWORKS
-from blind_gan_tf.prior import PRIOR_FILE, Prior, save_prior
+from blind_gan_tf.prior import PRIOR_FILE, Prior, load_prior, save_prior
 from inversenet_tf.engine.callbacks import SaturationAlarm
 from inversenet_tf.engine.optimizers import build_adam, new_learning_rate_factor
 from inversenet_tf.engine.session import (
@@ -83,8 +83,13 @@ def _train(config, workdir, strategy, extend):
     source, held_out = _open_data(config)
     fix_randomness(config.training)
     check_agreement(strategy, config=learned_from(config), images=source.names)
+    begins_with = {}
+    if config.training.initial_weights and not is_begun(workdir) and is_chief(strategy):
+        begins_with = initial_weights(config)
     with other_workers(strategy), strategy.scope():
         prior = build_prior(config)
+        for name, weights in begins_with.items():  # the other workers get them from the chief
+            prior.networks[name].set_weights(weights)
         compile_prior(prior, config)
     if is_chief(strategy):
         open_workdir(workdir, config, free=("runtime",), extend=extend)
@@ -105,6 +110,35 @@ def what_next(workdir):
         f"Look at {Path(workdir) / SAMPLES_FILE}. What may follow:\n"
         f"  inversenet invert --config=EXPERIMENT --workdir=runs/inversion {prior}"
     )
+
+
+def initial_weights(config):
+    """The weights of the prior that a training begins with: fine-tuning.
+
+    The generator's are the averaged ones where that prior's training kept an average. The
+    optimizers begin anew.
+
+    Args:
+        config: a `PriorConfig` that names a prior in `training.initial_weights`.
+
+    Returns:
+        {name of a network: list of arrays, as its `set_weights` takes them}.
+
+    Raises:
+        ValueError: it is none, or its networks are others than the config's.
+    """
+    where = config.training.initial_weights
+    begun = load_prior(where)
+    weights = {name: network.get_weights() for name, network in begun.networks.items()}
+    for name, network in build_prior(config).networks.items():
+        expected = [tuple(weight.shape) for weight in network.weights]
+        present = [array.shape for array in weights[name]]
+        if present != expected:
+            raise ValueError(
+                f"Expected in training.initial_weights a prior whose {name} is that of the config, "
+                f"with weights of shapes {expected}. Received: {where}, of {present}"
+            )
+    return weights
 
 
 def compile_prior(prior, config):

@@ -39,7 +39,6 @@ def _networks_of(workdir, output):
             shutil.copyfile(workdir / name, output / name)
     config.data.train = config.data.validation = "photos"
     config.data.test = ""
-    config.training.initial_weights = ""
     return config, {"step": step, "bytes_per_pixel": spec_of(model).bytes_per_pixel}
 
 
@@ -62,6 +61,7 @@ def main():
     output.mkdir(parents=True, exist_ok=True)
     config, told = of_its_kind[kept](workdir, output)
     config.training.precision = "float32"
+    config.training.initial_weights = ""
     write_json(output / CONFIG_FILE, dataclasses.asdict(config))
     made = told | {"versions": versions()}
     write_json(output / CARD_FILE, card | made)  # last, as it makes the folder a preset

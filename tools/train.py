@@ -39,8 +39,8 @@ EXTEND = flags.DEFINE_bool(
 INITIAL_WEIGHTS = flags.DEFINE_string(
     "initial_weights",
     None,
-    "Fine-tuning: a run whose U-Net and DAE the training begins with. The same as "
-    "--config.training.initial_weights, of an InverseNet.",
+    "Fine-tuning: a run or a preset whose networks the training begins with. The same as "
+    "--config.training.initial_weights.",
 )
 PRINT_CONFIG = flags.DEFINE_bool(
     "print_config", False, "Print the whole config, as it would be used, and end."
@@ -67,8 +67,6 @@ def main():
         )
     train, what_next = TRAINERS[type(CONFIG.value)]
     if INITIAL_WEIGHTS.value is not None:
-        if train is not training.train:
-            raise ValueError("Expected --initial_weights with an InverseNet. Received: a prior's")
         CONFIG.value.training.initial_weights = INITIAL_WEIGHTS.value
     if PRINT_CONFIG.value:
         CONFIG.value.validate()

@@ -65,6 +65,27 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(small_prior_config, tmp_p
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_a_training_begins_with_both_networks_of_another(small_prior_config, tmp_path):
+    begun = train_prior(small_prior_config, tmp_path / "begun")
+    small_prior_config.training.initial_weights = str(tmp_path / "begun")
+    small_prior_config.training.learning_rate = 1e-12
+    small_prior_config.training.steps = small_prior_config.training.steps_per_epoch = 1
+    small_prior_config.training.seed = 1
+    tuned = train_prior(small_prior_config, tmp_path / "tuned")
+    for name, network in begun.networks.items():
+        for weight, expected in zip(
+            tuned.networks[name].trainable_variables, network.trainable_variables, strict=True
+        ):
+            np.testing.assert_allclose(weight, expected, atol=1e-6)
+
+
+def test_a_training_refuses_the_networks_of_another_width(small_prior_config, tmp_path):
+    small_prior_config.training.initial_weights = "digits"
+    with pytest.raises(ValueError, match="whose .* is that of the config.*Received: digits, of"):
+        train_prior(small_prior_config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_two_replicas_give_what_one_gives(small_prior_config, tmp_path, monkeypatch):
     """Weights, batch norm's statistics, the average, Adam's moments."""
 
