@@ -159,6 +159,10 @@ class Config:
                 f"operator.kernel {self.operator.kernel!r}, whose measurements are signed"
             )
         check_at_least("data.size less twice metrics.crop", self._scored_side, SSIM_WINDOW)
+        if self.operator.scale & (self.operator.scale - 1):
+            raise ValueError(
+                f"Expected operator.scale to be a power of two. Received: {self.operator.scale}"
+            )
         if self.data.margin % self.operator.scale:
             raise ValueError(
                 "Expected data.margin to be a multiple of operator.scale. Received: "
@@ -181,10 +185,6 @@ class Config:
         check_range("network.residual_blocks", network.residual_blocks, 1, MOST_LAYERS)
         check_range("network.dncnn_layers", network.dncnn_layers, 3, MOST_LAYERS)
         check_at_least("network.half_step", network.half_step, 0)
-        if self.operator.scale & (self.operator.scale - 1):
-            raise ValueError(
-                f"Expected operator.scale to be a power of two. Received: {self.operator.scale}"
-            )
         if network.inverter in ("unet", "solver_unet"):
             self._validate_depth()
         if network.denoiser == "dae":
