@@ -26,6 +26,8 @@ from inversenet_tf.restoration.photographs import restore_files
 from inversenet_tf.serving.fresh_process import answers_of
 from inversenet_tf.serving.saved_models import write_version
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 AWKWARD = "-a[1-2] [!x] \\b\\[ *? é中 'q\" $x$ $$ #%,;:{y} \n~"
 NOT_UTF8 = os.fsdecode(b"caf\xe9")
 

@@ -27,6 +27,8 @@ from inversenet_tf.recipes import compared_by_squeezenet
 from inversenet_tf.trained_run import kept_operator, load_trained
 from inversenet_tf.training import train
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 @pytest.fixture
 def plain_config(small_config):

@@ -22,6 +22,8 @@ from inversenet_tf.engine.session import LAST
 from inversenet_tf.engine.training_loop import NotFinite
 from inversenet_tf.engine.workdir import CHECKPOINTS
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 class Watch(keras.callbacks.Callback):
     """Keeps the state at every beginning and at every end of an epoch."""

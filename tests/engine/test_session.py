@@ -9,6 +9,8 @@ from inversenet_tf.engine.interruption import Interrupted
 from inversenet_tf.engine.session import LAST, is_finished
 from inversenet_tf.engine.workdir import CHECKPOINTS
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 def new_pair(strategy):
     with strategy.scope():

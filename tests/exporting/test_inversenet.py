@@ -19,6 +19,8 @@ from inversenet_tf.serving.fresh_process import VerificationFailed
 from inversenet_tf.serving.saved_models import WARMUP_FILE, read_metadata, versions_of
 from inversenet_tf.trained_run import load_trained
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 SIZES = [(1, 37, 53, 3), (5, 64, 64, 3), (1, 255, 257, 3), (5, 37, 53, 3)]
 HALF_A_LEVEL = 0.5 / 255
 

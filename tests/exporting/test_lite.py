@@ -12,6 +12,8 @@ from inversenet_tf.exporting.lite import LiteRestorer, convert, read_metadata_of
 from inversenet_tf.models.build import build_model
 from inversenet_tf.serving.fresh_process import VerificationFailed
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 SIZES = [(1, 37, 53, 3), (3, 64, 64, 3), (1, 1, 5, 3), (1, 130, 96, 3), (2, 37, 53, 3)]
 
 

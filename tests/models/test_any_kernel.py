@@ -18,6 +18,8 @@ from inversenet_tf.imaging.physics.varied import VariedBlur
 from inversenet_tf.loading import load
 from inversenet_tf.training import train
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 def tiny():
     config = recipes.any_blur()

@@ -8,6 +8,8 @@ import tensorflow as tf
 from inversenet_tf import evaluate, export, load
 from inversenet_tf.training import train
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 layers = keras.layers
 
 
