@@ -51,6 +51,24 @@ def weights(workdir):
     return {name: array for name, array in variables.items() if WEIGHTS.match(name)}
 
 
+def assert_whole_and_equal(two, one):
+    """Two workers' work directory at the end, against that of one process."""
+    assert checkpoints.step_of(last(two)) == 12
+    expected, shared = weights(one), weights(two)
+    assert shared.keys() == expected.keys() and len(shared) > 50
+    for name in expected:
+        np.testing.assert_allclose(shared[name], expected[name], atol=1e-5, err_msg=name)
+    scores = checkpoints.scores(last(two))
+    for network in ("inverter", "denoiser", "discriminator"):
+        assert scores[f"{network}_clipped"] > 0
+
+
+def test_two_workers_equal_one_process(undisturbed_run, tmp_path, start_two):
+    assert [p.wait(PATIENCE) for p in start_two(tmp_path / "log")] == [0, 0]
+    assert_whole_and_equal(tmp_path / "two", undisturbed_run)
+
+
+@pytest.mark.slow
 def test_two_workers_one_of_which_is_killed_equal_one_process(undisturbed_run, tmp_path, start_two):
     two = tmp_path / "two"
     chief, worker = start_two(tmp_path / "first")
@@ -61,11 +79,4 @@ def test_two_workers_one_of_which_is_killed_equal_one_process(undisturbed_run, t
 
     assert [p.wait(PATIENCE) for p in start_two(tmp_path / "again")] == [0, 0]
     assert "Resumed at step" in (tmp_path / "again-1.txt").read_text()  # reads no files itself
-    assert checkpoints.step_of(last(two)) == 12
-    expected, shared = weights(undisturbed_run), weights(two)
-    assert shared.keys() == expected.keys() and len(shared) > 50
-    for name in expected:
-        np.testing.assert_allclose(shared[name], expected[name], atol=1e-5, err_msg=name)
-    scores = checkpoints.scores(last(two))
-    for network in ("inverter", "denoiser", "discriminator"):
-        assert scores[f"{network}_clipped"] > 0
+    assert_whole_and_equal(two, undisturbed_run)
