@@ -51,14 +51,15 @@ def test_squared_distance_sums_over_pixels_and_averages_over_the_batch():
     )
 
 
-def test_equations_11_and_12():
+@pytest.mark.parametrize("label", [0.99, 0.8])
+def test_equations_11_and_12(label):
     generator = np.random.default_rng(0)
     estimates, images = generator.normal(size=(2, 3, 4, 4, 3)).astype(np.float32)
     features, true_features = generator.normal(size=(2, 3, 7)).astype(np.float32)
-    adversarial = soft_gan(LOGITS, 0.99)
+    adversarial = soft_gan(LOGITS, label)
     l2 = np.sum((estimates - images) ** 2) / 3
     feature = np.sum((features - true_features) ** 2) / 3
-    weights = {"real_label": 0.99, "reconstruction_weight": 0.25, "feature_weight": 2.0}
+    weights = {"real_label": label, "reconstruction_weight": 0.25, "feature_weight": 2.0}
     without = losses.generator_loss(LOGITS, estimates, images, **weights)
     assert float(without) == pytest.approx(adversarial + 0.25 * l2, rel=1e-5)
     full = losses.generator_loss(
