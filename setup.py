@@ -37,9 +37,10 @@ setup(
         'etils>=1.9.1; python_version >= "3.11"',
         "h5py>=3.11",
         "importlib_resources>=6.1",  # tensorflow-datasets uses it without asking for it
-        # Private names of Keras are in use: of its functional models, of its optimizers, and the
-        # module that TensorFlow imports of it.
-        "keras>=3.8,<3.16",
+        # Below 3.10 the layers of a functional model have another order in bfloat16, by which
+        # checkpoints know them. Private names are in use: of its functional models, of its
+        # optimizers, and the module that TensorFlow imports of it.
+        "keras>=3.10,<3.16",
         "matplotlib>=3.9",
         "ml_collections>=1.0",
         "numpy>=2.0",

@@ -6,6 +6,7 @@ documentation of the REST API and the published protos. What can go wrong with a
 
 import base64
 import contextlib
+import inspect
 import json
 import re
 import socket
@@ -35,6 +36,13 @@ HTTP_CODES = {
 }
 PATH = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+))?(?:(:predict)|(/metadata))?")
 THREADS = 8
+
+
+# What protobuf calls it that fields with their default values are printed, too; before 5.26
+# otherwise.
+WITH_DEFAULTS = "always_print_fields_with_no_presence"
+if WITH_DEFAULTS not in inspect.signature(json_format.MessageToDict).parameters:
+    WITH_DEFAULTS = "including_default_value_fields"
 
 
 class LoopbackServer:
@@ -154,10 +162,8 @@ class Handler(BaseHTTPRequestHandler):
     def _get(self, name, version, verb, metadata):
         model = self.server.model
         answer = model.metadata(name, version) if metadata else model.status(name, version)
-        options = {"preserving_proto_field_name": True}
-        return json_format.MessageToDict(
-            answer, always_print_fields_with_no_presence=True, **options
-        )
+        options = {"preserving_proto_field_name": True, WITH_DEFAULTS: True}
+        return json_format.MessageToDict(answer, **options)
 
     def _post(self, name, version, verb, metadata):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
