@@ -12,7 +12,7 @@ from inversenet_tf.shipped import shipped_folder
 COMMANDS = {
     "train": "Train the experiment of a config, or go on with it.",
     "evaluate": "Measure a trained run on held-out images.",
-    "restore": "Restore photographs with a trained run or an export.",
+    "restore": "Restore photographs, at once or with a run or an export.",
     "app": "Serve a page on which photographs are restored.",
     "estimate-kernel": "Find the blur of photographs from themselves.",
     "calibrate": "From measurements to their blur and a network for it.",
@@ -60,7 +60,8 @@ def usage() -> str:
         "InverseNet and blind GAN inversion: learned restoration of images.\n\n"
         "usage: inversenet COMMAND [--flag=value ...]\n\n"
         f"{listed}\n\n"
-        "inversenet COMMAND --help shows a command's flags. A run of a few minutes:\n\n"
+        "inversenet COMMAND --help shows a command's flags. At once, or after minutes:\n\n"
+        "  inversenet restore --input=blurred.jpg --output=out/\n"
         "  inversenet train --config=quickstart --workdir=runs/demo\n"
         "  inversenet restore --workdir=runs/demo --input=blurred.jpg --output=out/"
     )

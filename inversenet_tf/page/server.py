@@ -10,7 +10,8 @@ from pathlib import Path
 from inversenet_tf.page.limits import Limits
 
 MISSING = (
-    'Expected Gradio, which draws the page (pip install ".[app]" in the project). Received: none'
+    'Expected Gradio, which draws the page (pip install "gradio>=6", or in the project '
+    '".[app]"). Received: none'
 )
 # Read by Gradio, and what it is made of, when they are imported.
 QUIET = {

@@ -76,7 +76,7 @@ def _read_by_pillow(image):
     if image.tag_v2.get(PLANAR) == SEPARATE_PLANES:
         raise ValueError(
             "a TIFF of 16 bits in compressed planes, which needs imagecodecs "
-            '(pip install ".[tiff]" in the project)'
+            "(pip install imagecodecs)"
         )
     return
 

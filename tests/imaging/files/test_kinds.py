@@ -49,7 +49,7 @@ def test_heic_without_its_reader_names_it(tmp_path, monkeypatch):
     (tmp_path / "a.heic").write_bytes(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic")
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     monkeypatch.setattr(Image, "OPEN", {k: v for k, v in Image.OPEN.items() if k != "HEIF"})
-    with pytest.raises(ImageReadError, match=r"a.heic: .*pip install .*\[heif\]"):
+    with pytest.raises(ImageReadError, match="a.heic: .*pip install pillow-heif"):
         read_photograph(tmp_path / "a.heic")
 
 
