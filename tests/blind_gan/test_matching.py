@@ -48,6 +48,22 @@ def test_the_order_of_a_group_is_the_best_of_all():
     assert abs(mean_psnr(matched, wanted) - max(tried)) < 1e-4
 
 
+def test_a_group_is_matched_for_the_best_sum_and_not_greedily():
+    """The estimate that is nearest to the first source is the only one near the second."""
+    first, second, other = np.random.default_rng(0).random((3, 2, 24, 24, 1)).astype(np.float32)
+    sources = np.stack([first, second], axis=1)
+    mixed, poor = 0.58 * first + 0.42 * second, 0.5 * first + 0.5 * other
+    estimates = np.stack([mixed, poor], axis=1)
+    scores = [
+        [mean_psnr(intensity_normalised(e), intensity_normalised(s)) for e in (mixed, poor)]
+        for s in (first, second)
+    ]
+    assert scores[0][0] > scores[0][1] and scores[1][0] > scores[1][1] + 3
+    together = [slice(0, 2)]
+    matched, _ = matched_in_groups(estimates, sources, profile=PROFILE, groups=together)
+    np.testing.assert_allclose(matched, intensity_normalised(estimates[:, ::-1]), atol=1e-6)
+
+
 def test_what_is_told_the_order_is_granted_none():
     sources = digits(4, 2, 2)
     images, wanted = unmatched(0.5 * sources[:, ::-1], sources)

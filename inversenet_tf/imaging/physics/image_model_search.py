@@ -7,9 +7,12 @@ with a prior that prefers kernels of few pixels. By Fisher's identity the gradie
 posterior mean and variance of the sharp images.
 """
 
+import concurrent.futures
 import dataclasses
 import functools
+import os
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 import numpy as np
 import scipy.fft
@@ -20,26 +23,33 @@ from scipy.ndimage import binary_dilation, gaussian_filter
 
 from inversenet_tf.imaging.physics.blur_model import transfer_of
 from inversenet_tf.imaging.physics.image_model import ImageModel, multiplicities
-from inversenet_tf.imaging.physics.kernel_shape import cleaned, resized, upon_the_first
-from inversenet_tf.imaging.physics.kernels import gaussian, line
+from inversenet_tf.imaging.physics.kernel_shape import (
+    cleaned,
+    odd,
+    resized,
+    similarity,
+    upon_the_first,
+)
+from inversenet_tf.imaging.physics.kernels import camera_shake, gaussian, line
 
 # Shares of the full resolution, the kernels that are kept there, the steps at most, and the weight
 # of the prior, sum sqrt(kernel + OFFSET).
 SCALES = (
-    (0.25, 8, 40, 5.0),
-    (0.35, 4, 30, 10.0),
-    (0.5, 3, 30, 20.0),
-    (0.7, 2, 30, 20.0),
-    (1.0, 1, 40, 20.0),
+    (0.4, 16, 30, 10.0),
+    (0.55, 8, 30, 20.0),
+    (0.75, 4, 30, 20.0),
+    (1.0, 2, 40, 20.0),
 )
 LAST_STEPS, LAST_SPARSITY = 40, 20.0  # when only pixels beside those of the kernel may join it
-SHIFTED_SCALES = (0.35, 0.5)  # where the place of a kernel is looked for anew
+SHIFTED_SCALES = (0.4, 0.55, 0.75)  # where the place of a kernel is looked for anew
 LARGEST_SHIFT = 2  # pixels of the scale
 NEGLIGIBLE = 0.05, 0.02  # of the greatest value: before and after the last improvement
 SMALLEST_SIDE = 5  # of the kernel at the coarsest scale
 BELLS = (0.5, 0.8, 1.3, 2.0)  # standard deviations of first kernels, in pixels of that scale
 LINES = np.arange(4) * np.pi / 4  # directions of others
 LINE_LENGTH = 4.5
+SHAKES = 8  # random trajectories
+SHAKE_SIZES = (1.0, 0.67, 0.5)  # of the kernel's side, in turns
 OFFSET = 1e-3
 SUM_WEIGHT = 1e3  # that keeps the sum of a kernel at 1, on which nothing else depends
 MEMORY = 20  # steps that the optimiser remembers
@@ -219,8 +229,11 @@ def search_with_model(
     *,
     proposals: Sequence[np.ndarray] = (),
     told: Callable[[float], None] = lambda fraction: None,
-) -> tuple[np.ndarray, float]:
+) -> tuple[np.ndarray, float, float]:
     """The kernel that explains circular images best, by an image model.
+
+    The likelihood has many maxima. So the search has many starts, and follows the best of them to
+    the next finer scale.
 
     Args:
         model: of sharp images framed as these are.
@@ -231,29 +244,39 @@ def search_with_model(
         told: called with the fraction of the work that is done.
 
     Returns:
-        (kernel [side, side], its gain over no blur in log likelihood a value of the images).
+        (kernel [side, side]; its gain over no blur in log likelihood a value of the images; how
+        similar the two starts that came farthest became, 1 where they ended at one kernel).
     """
-    kernels = None
-    for number, (fraction, kept, steps, sparsity) in enumerate(SCALES):
-        observed = Observed.of(model, images, noise, fraction)
-        side = max(2 * round((size * fraction - 1) / 2) + 1, SMALLEST_SIDE)
-        if kernels is None:
-            kernels = _starts(side)
-        kernels = [resized(kernel, side) for kernel in kernels[:kept]]
-        if fraction in SHIFTED_SCALES:
-            kernels = [_best_placed(observed, kernel) for kernel in kernels]
-        better = [improved(observed, kernel, steps, sparsity) for kernel in kernels]
-        kernels = [kernel for kernel, _ in sorted(better, key=lambda pair: pair[1])]
-        told((number + 1) / len(SCALES))
-    # Other searches do not know the place of their kernel; but this one's own may be a poor one.
-    places = [*proposals, *(_moved_upon(kernels[0], proposal) for proposal in proposals)]
-    placed = [_best_placed(observed, proposal) for proposal in places]
-    own = cleaned(kernels[0], NEGLIGIBLE[0])  # which the proposals, as they may be wide, are not
-    finals = [_finished(observed, kernel) for kernel in (own, *placed)]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        observed, kernels = _coarse_to_fine(pool, model, images, noise, size=size, told=told)
+        # Other searches do not know the place of their kernel; but this one's may be a poor one.
+        places = [*proposals, *(_moved_upon(kernels[0], proposal) for proposal in proposals)]
+        placed = [_best_placed(observed, proposal) for proposal in places]
+        own = cleaned(kernels[0], NEGLIGIBLE[0])  # but not the proposals, as they may be wide
+        finals = list(pool.map(functools.partial(_finished, observed), (own, *placed)))
     costs = [cost_and_gradient(observed, kernel)[0] for kernel in finals]
     best = int(np.argmin(costs))
     gain = cost_and_gradient(observed, np.ones((1, 1)))[0] - costs[best]
-    return finals[best], gain / 2 / images.size
+    return finals[best], gain / 2 / images.size, similarity(*kernels[:2])
+
+
+def _coarse_to_fine(pool, model, images, noise, *, size, told):
+    """(the measurements at full resolution, the kernels of the last scale, the likeliest first)."""
+    kernels = _starts(_side_at(SCALES[0][0], size))
+    for number, (fraction, kept, steps, sparsity) in enumerate(SCALES):
+        observed = Observed.of(model, images, noise, fraction)
+        kernels = [resized(kernel, _side_at(fraction, size)) for kernel in kernels[:kept]]
+        if fraction in SHIFTED_SCALES:
+            kernels = pool.map(functools.partial(_best_placed, observed), kernels)
+        better = functools.partial(improved, observed, steps=steps, sparsity=sparsity)
+        kernels = [kernel for kernel, _ in sorted(pool.map(better, kernels), key=itemgetter(1))]
+        told((number + 1) / len(SCALES))
+    return observed, kernels
+
+
+def _side_at(fraction, size):
+    """Of the kernel, at a share of the full resolution; odd."""
+    return max(2 * round((size * fraction - 1) / 2) + 1, SMALLEST_SIDE)
 
 
 def _moved_upon(kernel, proposal):
@@ -280,4 +303,13 @@ def _best_placed(observed, kernel):
 def _starts(side):
     length = min(LINE_LENGTH, side - 1)
     lines = [gaussian_filter(line(side, length, angle), 0.5) for angle in LINES]
-    return [*lines, *(gaussian(side, sigma) for sigma in BELLS)]
+    bells = [gaussian(side, sigma) for sigma in BELLS]
+    return [*lines, *bells, *(_shake(side, seed) for seed in range(SHAKES))]
+
+
+def _shake(side, seed):
+    """A random camera shake in a kernel of that side."""
+    size = max(odd(round(side * SHAKE_SIZES[seed % len(SHAKE_SIZES)])), SMALLEST_SIDE)
+    shake = gaussian_filter(camera_shake(size, seed), 0.5)
+    shake = np.pad(shake, (side - size) // 2)
+    return shake / shake.sum()

@@ -143,7 +143,7 @@ def _search_class(model, images, *, measured, few, noise, largest, told):
     if len(images) > 1:  # which the sparse gradients of several images tell well, of one hardly
         other = search_kernel(measured, few, largest, lambda fraction: told(fraction / 2))
         proposals = other.kernels[:1]
-    kernel, gain = search_with_model(
+    kernel, gain, agreement = search_with_model(
         model,
         images,
         noise,
@@ -152,7 +152,7 @@ def _search_class(model, images, *, measured, few, noise, largest, told):
         told=lambda fraction: told((1 + fraction) / 2 if proposals else fraction),
     )
     left = min(noise_beside_blur(measured, centred(kernel)), measured.noise)
-    return Answer([kernel], gain, agreement=1.0, noise=left)
+    return Answer([kernel], gain, agreement, noise=left)
 
 
 def _noise_of(images):

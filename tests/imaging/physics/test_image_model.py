@@ -94,14 +94,15 @@ def test_finds_kernel_and_shift_of_one_small_image(model):
 
 def test_of_several_searches_the_likeliest_kernel_is_kept(model, monkeypatch):
     """A proposal at another place is moved to where the class says that it is."""
-    monkeypatch.setattr(image_model_search, "SCALES", ((0.5, 1, 0, 5.0), (1.0, 1, 0, 20.0)))
+    monkeypatch.setattr(image_model_search, "SCALES", ((0.5, 2, 0, 5.0), (1.0, 2, 0, 20.0)))
     monkeypatch.setattr(image_model_search, "LAST_STEPS", 1)
     monkeypatch.setattr(image_model_search, "LINES", ())
-    monkeypatch.setattr(image_model_search, "BELLS", (1.5,))  # and so the search alone ends early
+    monkeypatch.setattr(image_model_search, "BELLS", (1.5, 1.6))  # and so the search ends early
+    monkeypatch.setattr(image_model_search, "SHAKES", 0)
     shifted = np.roll(np.pad(KERNEL, 2), 1, axis=1)
     images = measured(members_of_class(2, seed=9), shifted)
-    alone, less = image_model_search.search_with_model(model, images, 0.006, 11)
-    kept, more = image_model_search.search_with_model(
+    alone, less, _ = image_model_search.search_with_model(model, images, 0.006, 11)
+    kept, more, _ = image_model_search.search_with_model(
         model, images, 0.006, 11, proposals=[np.flip(KERNEL, axis=0), KERNEL]
     )
     assert more > less and correlation(alone, shifted) < 0.8 < correlation(kept, shifted)
