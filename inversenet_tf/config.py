@@ -164,11 +164,6 @@ class Config:
                 "Expected data.margin to be a multiple of operator.scale. Received: "
                 f"{self.data.margin} and {self.operator.scale}"
             )
-        if self.data.size % self.operator.scale:
-            raise ValueError(
-                "Expected data.size to be a multiple of operator.scale. Received: "
-                f"{self.data.size} and {self.operator.scale}"
-            )
         self._validate_network()
         self._validate_optimization()
 
@@ -184,6 +179,11 @@ class Config:
         if self.operator.scale & (self.operator.scale - 1):
             raise ValueError(
                 f"Expected operator.scale to be a power of two. Received: {self.operator.scale}"
+            )
+        if self.data.size % self.operator.scale:
+            raise ValueError(
+                "Expected data.size to be a multiple of operator.scale. Received: "
+                f"{self.data.size} and {self.operator.scale}"
             )
         if network.inverter in ("unet", "solver_unet"):
             self._validate_depth()
