@@ -191,6 +191,15 @@ def test_operators_that_differ_where_images_have_nothing_are_close_on_images():
     assert close["correlation_on_images"] == pytest.approx(1.0)
 
 
+def test_a_measurement_of_another_mean_alone_is_at_no_distance(images):
+    """Brightness is nearly all of a photograph's energy: it would make every operator correlate."""
+    blur = Blur(camera_shake(5))
+    brighter = distance_on_images(lambda x: blur(x) + 0.3, blur, images)
+    assert brighter["relative_error_on_images"] < 1e-5
+    other = distance_on_images(lambda x: 0.5 + 0.1 * blur(x[:, ::-1]), blur, images)
+    assert other["correlation_on_images"] < 0.9
+
+
 def test_a_surrogate_that_cannot_hold_the_operator_is_told(images):
     sharp = np.random.default_rng(0).uniform(size=(6, 32, 32, 1)).astype(np.float32)
     narrow = LinearConvolution(1, 1, filters=1, kernel_size=1)
