@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import skimage.restoration
 from absl import flags
+from shifted_scores import best_psnr, summary
 from tqdm import tqdm
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
@@ -24,7 +25,7 @@ from inversenet_tf.imaging.files.listing import list_images
 from inversenet_tf.imaging.physics.borders import extended_periodically
 from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
 from inversenet_tf.imaging.physics.kernels import from_file
-from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE, round_to_8_bits
+from inversenet_tf.imaging.physics.noise import round_to_8_bits
 from inversenet_tf.imaging.physics.operators import within_frame
 from inversenet_tf.loading import load
 
@@ -38,20 +39,7 @@ LIMIT = flags.DEFINE_integer("limit", 20, "Photographs.", lower_bound=1)
 FIND = flags.DEFINE_bool("find", True, "Also seek the blur, which takes most of the time.")
 SEED = flags.DEFINE_integer("seed", 0, "Of the noise.")
 
-REACH = 8  # pixels of the best shift, and of the border that is not scored
 EXTENSION = 64  # pixels by which baselines that know circular boundaries get a photograph extended
-
-
-def best_psnr(estimate, image):
-    """PSNR in dB after the best shift of up to REACH pixels, without as wide a border."""
-    height, width = (side - 2 * REACH for side in image.shape[:2])
-    inner = estimate[REACH:-REACH, REACH:-REACH]
-    errors = [
-        np.mean((image[top : top + height, left : left + width] - inner) ** 2)
-        for top in range(2 * REACH + 1)
-        for left in range(2 * REACH + 1)
-    ]
-    return float(-10.0 * np.log10(max(min(errors), ROUNDING_VARIANCE)))
 
 
 def measured(image, kernel, generator):
@@ -101,21 +89,6 @@ def scores_of(image, kernel, methods, generator):
             restored = restore(measurement, *facts) if facts else measurement
             scores[f"{name}, {knowledge}"] = best_psnr(restored, sharp)
     return scores, seconds
-
-
-def summary(rows):
-    """{row: its mean, gain, share made worse and worst loss} of the photographs' scores."""
-    means = {}
-    before = np.array([scores["measured"] for scores in rows])
-    for name in rows[0]:
-        gains = np.array([scores[name] for scores in rows]) - before
-        means[name] = {
-            "psnr": float(np.mean(before + gains)),
-            "gain": float(gains.mean()),
-            "made_worse": float(np.mean(gains < 0)),
-            "least_gain": float(gains.min()),
-        }
-    return means
 
 
 def main():

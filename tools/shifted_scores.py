@@ -1,0 +1,34 @@
+"""Scores of images whose blur was found: a blur that is found is known but for a shift."""
+
+import numpy as np
+
+from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
+
+REACH = 8  # pixels of the best shift, and of the border that is not scored
+
+
+def best_psnr(estimate, image):
+    """PSNR in dB after the best shift of up to REACH pixels, without as wide a border."""
+    height, width = (side - 2 * REACH for side in image.shape[:2])
+    inner = estimate[REACH:-REACH, REACH:-REACH]
+    errors = [
+        np.mean((image[top : top + height, left : left + width] - inner) ** 2)
+        for top in range(2 * REACH + 1)
+        for left in range(2 * REACH + 1)
+    ]
+    return float(-10.0 * np.log10(max(min(errors), ROUNDING_VARIANCE)))
+
+
+def summary(rows):
+    """{row: its mean, gain, share made worse and worst loss} of the photographs' scores."""
+    means = {}
+    before = np.array([scores["measured"] for scores in rows])
+    for name in rows[0]:
+        gains = np.array([scores[name] for scores in rows]) - before
+        means[name] = {
+            "psnr": float(np.mean(before + gains)),
+            "gain": float(gains.mean()),
+            "made_worse": float(np.mean(gains < 0)),
+            "least_gain": float(gains.min()),
+        }
+    return means
