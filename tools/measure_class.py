@@ -55,7 +55,10 @@ def main():
     images = np.stack([framed(path, size) for path in members])
     image_model = ImageModel.fit(np.concatenate([images, images[:, :, ::-1]]))
     network, *_ = load_preset(preset_folder("any_blur"), boundary="circular")
-    methods = {"any_blur": ModelRestorer(network), "closed_form": ClosedFormRestorer(boundary="circular")}
+    methods = {
+        "any_blur": ModelRestorer(network),
+        "closed_form": ClosedFormRestorer(boundary="circular"),
+    }
     per_image = {}
     for path in tqdm(paths, unit="image"):
         measured, sharp = read_image(path), read_image(benchmark / "sharp" / path.name)
