@@ -5,8 +5,9 @@ python tools/measure_class.py --benchmark=blind_faces --sharp_images=faces --out
 The benchmark is a directory of `measured` and `sharp` images of one size, by the same names, and
 of `kernels`, arrays in .npy files by the same stems; its blurs go round the border. Sharp images of
 the class, which must be others, are cropped to the benchmark's framing, scaled to its size, and
-mirrored. PSNR is that of the image without its outermost pixels, after the best shift of whole
-pixels.
+mirrored. PSNR is that of the whole image, after the best shift of whole pixels, round the border, and
+without a shift.
+The kernels that were found are kept beside the results.
 """
 
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from absl import flags
 from PIL import Image
-from shifted_scores import best_psnr, summary
+from shifted_scores import best_circular_psnr, summary
 from tqdm import tqdm
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
@@ -59,25 +60,28 @@ def main():
         "any_blur": ModelRestorer(network),
         "closed_form": ClosedFormRestorer(boundary="circular"),
     }
+    output = Path(OUTPUT.value).expanduser()
+    output.mkdir(parents=True, exist_ok=True)
     per_image = {}
     for path in tqdm(paths, unit="image"):
         measured, sharp = read_image(path), read_image(benchmark / "sharp" / path.name)
         begin = time.process_time()
         estimate = estimate_kernel(measured, "circular", image_model=image_model)
-        scores = {"measured": best_psnr(measured, sharp)}
         seconds, confidence = time.process_time() - begin, estimate.confidence
+        np.save(output / f"{path.stem}.npy", estimate.kernel)
+        scores = {"measured": best_circular_psnr(measured, sharp, reach=0)}
         truth = from_file(benchmark / "kernels" / f"{path.stem}.npy"), NOISE.value
         told = {"found": (estimate.kernel, estimate.noise), "true kernel": truth}
         for name, restore in methods.items():
             for knowledge, (kernel, noise) in told.items():
                 restored = restore(measured, kernel=kernel, noise=noise)
-                scores[f"{name}, {knowledge}"] = best_psnr(restored, sharp)
+                row = f"{name}, {knowledge}"
+                scores[row] = best_circular_psnr(restored, sharp)
+                scores[f"{row}, unshifted"] = best_circular_psnr(restored, sharp, reach=0)
         per_image[path.name] = {"psnr": scores, "seconds": seconds, "confidence": confidence}
     means = summary([row["psnr"] for row in per_image.values()])
     seconds = float(np.mean([row["seconds"] for row in per_image.values()]))
     facts = {"members": len(members), "processor_seconds": seconds, "versions": versions()}
-    output = Path(OUTPUT.value).expanduser()
-    output.mkdir(parents=True, exist_ok=True)
     write_json(output / "results.json", facts | {"means": means, "images": per_image})
     for name, of_row in means.items():
         print(f"{name:28}", *(f"{score} {value:.2f}" for score, value in of_row.items()))

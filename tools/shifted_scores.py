@@ -19,6 +19,14 @@ def best_psnr(estimate, image):
     return float(-10.0 * np.log10(max(min(errors), ROUNDING_VARIANCE)))
 
 
+def best_circular_psnr(estimate, image, reach=REACH):
+    """The same of a whole image whose blur goes round its border, as a shift of it does."""
+    shifts = range(-reach, reach + 1)
+    moved = (np.roll(estimate, (down, right), (0, 1)) for down in shifts for right in shifts)
+    error = min(np.mean((image - one) ** 2) for one in moved)
+    return float(-10.0 * np.log10(max(error, ROUNDING_VARIANCE)))
+
+
 def summary(rows):
     """{row: its mean, gain, share made worse and worst loss} of the photographs' scores."""
     means = {}
