@@ -5,9 +5,8 @@ python tools/measure_class.py --benchmark=blind_faces --sharp_images=faces --out
 The benchmark is a directory of `measured` and `sharp` images of one size, by the same names, and
 of `kernels`, arrays in .npy files by the same stems; its blurs go round the border. Sharp images of
 the class, which must be others, are cropped to the benchmark's framing, scaled to its size, and
-mirrored. PSNR is that of the whole image, after the best shift of whole pixels, round the border, and
-without a shift.
-The kernels that were found are kept beside the results.
+mirrored. PSNR is that of the whole image, after the best shift of whole pixels round the border,
+and without a shift. The kernels that were found are kept beside the results.
 """
 
 import time
