@@ -21,7 +21,7 @@ FLOATS = (
     "an image of unlimited range (EXR, HDR); map its tones to [0, 1] first, as in a PNG or TIFF of "
     "16 bits"
 )
-NEEDS_HEIF = 'a HEIC photograph, which needs pillow-heif (pip install pillow-heif)'
+NEEDS_HEIF = "a HEIC photograph, which needs pillow-heif (pip install pillow-heif)"
 NEEDS_AVIF = "an AVIF photograph, which needs a Pillow of 11.3 or later"
 HEAD = 16  # bytes of a file that tell its kind
 BRAND = slice(4, 12)  # where a file of the ISO's container names its kind
