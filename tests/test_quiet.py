@@ -42,3 +42,12 @@ def test_a_log_line_is_not_glued_to_a_bar(monkeypatch):
     before = screen.getvalue().partition("W line\n")[0]
     assert before.endswith("\r")  # the bar was wiped out
     assert logging.get_absl_handler()
+
+
+def test_logging_that_is_set_up_anew_leaves_the_standard_error_open(monkeypatch):
+    """As Gradio's server sets it up, whose page could else restore nothing without a terminal."""
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    handler = logging.PythonHandler(command_line._BesideBars())
+    handler.close()  # as logging.config does with every handler
+    assert not screen.closed
