@@ -90,6 +90,9 @@ class _BesideBars:
     def write(self, text):
         tqdm.write(text, file=sys.stderr, end="")
 
+    def close(self):
+        """Leaves it open: whoever sets up logging anew, as Gradio's server, closes all handlers."""
+
     def __getattr__(self, name):
         return getattr(sys.stderr, name)
 

@@ -57,3 +57,12 @@ def test_pillows_warnings_of_damaged_tags_are_left_out(image_folder, tmp_path):
     done = programs.run("prepare", f"--source=folder:{image_folder}", f"--output={tmp_path / 'p'}")
     assert done.returncode == 0 and "odd.tif" in done.stderr
     assert "UserWarning" not in done.stderr and "warnings.warn" not in done.stderr
+
+
+def test_logging_that_is_set_up_anew_leaves_the_standard_error_open(monkeypatch):
+    """As Gradio's server sets it up, whose page could else restore nothing without a terminal."""
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    handler = logging.PythonHandler(command_line._BesideBars())
+    handler.close()  # as logging.config does with every handler
+    assert not screen.closed

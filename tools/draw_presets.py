@@ -2,8 +2,10 @@
 
 python tools/draw_presets.py --preset=any_blur --output=docs/images/any_blur.jpg
 python tools/draw_presets.py --preset=x4_photos --output=docs/images/x4_photos.jpg
+python tools/draw_presets.py --preset=any_blur --tuned=runs/sharper --output=docs/images/sharper.jpg
 
 Each row is what is given, bicubic interpolation where that is smaller, the result and the truth.
+With --tuned it is the preset's result, that of a run which was fine-tuned from it, and the truth.
 What the preset of digits separates, `inversenet invert --config.prior=digits` draws as figure.png.
 """
 
@@ -25,8 +27,10 @@ from inversenet_tf.loading import load
 from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer
 
 PRESET = flags.DEFINE_enum("preset", None, ["any_blur", "x4_photos"], "", required=True)
+TUNED = flags.DEFINE_string("tuned", None, "A run that began with the weights of any_blur.")
 OUTPUT = flags.DEFINE_string("output", None, "The picture: .jpg or .png.", required=True)
 CROP = slice(40, 240), slice(110, 310)
+DETAILS = (slice(128, 224), slice(130, 226)), (slice(60, 156), slice(152, 248))  # of cat and cup
 GAP, SEED = 6, 0  # white pixels between pictures; of the noise
 
 
@@ -43,6 +47,18 @@ def _any_blur(cat, cup):
             UnknownBlurRestorer(preset)(measured) if finds else preset(measured, kernel, 0.005)
         )
         yield [np.clip(picture, 0, 1)[CROP] for picture in (measured, restored, sharp)]
+
+
+def _tuned(cat, cup):
+    """Details of both photographs, twice as large; kernel and noise are told."""
+    kernel, noise = camera_shake(15, seed=2), np.random.default_rng(SEED)
+    models = load("any_blur"), load(TUNED.value)
+    for image, detail in zip((cat, cup), DETAILS, strict=True):
+        blurred, sharp = within_frame(kernel, image)
+        blurred = np.float32(blurred + 0.01 * noise.standard_normal(blurred.shape))
+        measured = round_to_8_bits(np.clip(blurred, 0, 1)).numpy()
+        pictures = [np.clip(model(measured, kernel, 0.01), 0, 1) for model in models] + [sharp]
+        yield [picture[detail].repeat(2, axis=0).repeat(2, axis=1) for picture in pictures]
 
 
 def _x4_photos(cat, cup):
@@ -69,6 +85,7 @@ def _beside(pictures):
 
 def main():
     draw = {"any_blur": _any_blur, "x4_photos": _x4_photos}[PRESET.value]
+    draw = _tuned if TUNED.value else draw
     source = open_source("photos", HELD_OUT)
     cat, cup = source.load(0), source.load(1)
     rows = [_beside(pictures) for pictures in draw(cat, cup)]
