@@ -68,5 +68,5 @@ def test_save_and_load_keep_every_value(tmp_path, images):
 
 
 def test_too_few_layers_are_refused():
-    with pytest.raises(ValueError, match="layers >= 3. Received: 2"):
+    with pytest.raises(ValueError, match="layers from 3 to 500. Received: 2"):
         DnCNN(layers=2)

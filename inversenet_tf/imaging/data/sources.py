@@ -94,6 +94,7 @@ class Selection(ImageSource):
 
     @property
     def labels(self):
+        """Those of the chosen images; None where the source has none."""
         labels = self._source.labels  # for some sources they take long
         return None if labels is None else labels[self._indices]
 
