@@ -7,10 +7,8 @@ with a prior that prefers kernels of few pixels. By Fisher's identity the gradie
 posterior mean and variance of the sharp images.
 """
 
-import concurrent.futures
 import dataclasses
 import functools
-import os
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 
@@ -30,7 +28,7 @@ from inversenet_tf.imaging.physics.kernel_shape import (
     similarity,
     upon_the_first,
 )
-from inversenet_tf.imaging.physics.kernels import camera_shake, gaussian, line
+from inversenet_tf.imaging.physics.kernels import camera_shake, gaussian, line, normalised
 
 # Shares of the full resolution, the kernels that are kept there, the steps at most, and the weight
 # of the prior, sum sqrt(kernel + OFFSET).
@@ -41,7 +39,6 @@ SCALES = (
     (1.0, 2, 40, 20.0),
 )
 LAST_STEPS, LAST_SPARSITY = 40, 20.0  # when only pixels beside those of the kernel may join it
-SHIFTED_SCALES = (0.4, 0.55, 0.75)  # where the place of a kernel is looked for anew
 LARGEST_SHIFT = 2  # pixels of the scale
 NEGLIGIBLE = 0.05, 0.02  # of the greatest value: before and after the last improvement
 SMALLEST_SIDE = 5  # of the kernel at the coarsest scale
@@ -247,29 +244,28 @@ def search_with_model(
         (kernel [side, side]; its gain over no blur in log likelihood a value of the images; how
         similar the two starts that came farthest became, 1 where they ended at one kernel).
     """
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        observed, kernels = _coarse_to_fine(pool, model, images, noise, size=size, told=told)
-        # Other searches do not know the place of their kernel; but this one's may be a poor one.
-        places = [*proposals, *(_moved_upon(kernels[0], proposal) for proposal in proposals)]
-        placed = [_best_placed(observed, proposal) for proposal in places]
-        own = cleaned(kernels[0], NEGLIGIBLE[0])  # but not the proposals, as they may be wide
-        finals = list(pool.map(functools.partial(_finished, observed), (own, *placed)))
+    observed, kernels = _coarse_to_fine(model, images, noise, size=size, told=told)
+    # Other searches do not know the place of their kernel; but this one's own may be a poor one.
+    places = [*proposals, *(_moved_upon(kernels[0], proposal) for proposal in proposals)]
+    placed = [_best_placed(observed, proposal) for proposal in places]
+    own = cleaned(kernels[0], NEGLIGIBLE[0])  # which the proposals, as they may be wide, are not
+    finals = [_finished(observed, kernel) for kernel in (own, *placed)]
     costs = [cost_and_gradient(observed, kernel)[0] for kernel in finals]
     best = int(np.argmin(costs))
     gain = cost_and_gradient(observed, np.ones((1, 1)))[0] - costs[best]
     return finals[best], gain / 2 / images.size, similarity(*kernels[:2])
 
 
-def _coarse_to_fine(pool, model, images, noise, *, size, told):
+def _coarse_to_fine(model, images, noise, *, size, told):
     """(the measurements at full resolution, the kernels of the last scale, the likeliest first)."""
     kernels = _starts(_side_at(SCALES[0][0], size))
     for number, (fraction, kept, steps, sparsity) in enumerate(SCALES):
         observed = Observed.of(model, images, noise, fraction)
         kernels = [resized(kernel, _side_at(fraction, size)) for kernel in kernels[:kept]]
-        if fraction in SHIFTED_SCALES:
-            kernels = pool.map(functools.partial(_best_placed, observed), kernels)
-        better = functools.partial(improved, observed, steps=steps, sparsity=sparsity)
-        kernels = [kernel for kernel, _ in sorted(pool.map(better, kernels), key=itemgetter(1))]
+        if fraction < 1.0:  # where the place of a kernel is looked for anew
+            kernels = [_best_placed(observed, kernel) for kernel in kernels]
+        better = [improved(observed, kernel, steps, sparsity) for kernel in kernels]
+        kernels = [kernel for kernel, _ in sorted(better, key=itemgetter(1))]
         told((number + 1) / len(SCALES))
     return observed, kernels
 
@@ -311,5 +307,4 @@ def _shake(side, seed):
     """A random camera shake in a kernel of that side."""
     size = max(odd(round(side * SHAKE_SIZES[seed % len(SHAKE_SIZES)])), SMALLEST_SIDE)
     shake = gaussian_filter(camera_shake(size, seed), 0.5)
-    shake = np.pad(shake, (side - size) // 2)
-    return shake / shake.sum()
+    return normalised(np.pad(shake, (side - size) // 2))
