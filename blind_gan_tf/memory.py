@@ -5,9 +5,8 @@ As for an InverseNet, whose `models/memory.py` says why, all that is counted is 
 
 import math
 
-from inversenet_tf.imaging.files.memory import check_fits
+from inversenet_tf.imaging.files.memory import check_floats_fit
 
-FLOAT = 4  # bytes
 TRAINED = 4  # floats for each weight that is trained: itself, its gradient, two moments of Adam
 # Widths of the layers of each prior network, beginning at the latents, in those of its images.
 LAYERS = {"dcgan": (8, 4, 2, 1), "digits": (4, 4, 2, 2, 1)}
@@ -40,7 +39,7 @@ def check_prior_fits(config) -> None:
         f"A batch of training.batch_size {batch}": batch
         * (2 * max(sides) ** 2 * data.channels + latents),
     }
-    _check(floats)
+    check_floats_fit(floats, whole=True)
 
 
 def check_problem_fits(problem, data) -> None:
@@ -61,7 +60,7 @@ def check_problem_fits(problem, data) -> None:
         mixtures = problem.mixing.mixtures
         words = f"{problem.number} measurements of problem.mixing.mixtures {mixtures}"
         floats[words] = mixtures * (problem.number * of_an_image + problem.sources)
-    _check(floats)
+    check_floats_fit(floats, whole=True)
 
 
 def check_search_fits(
@@ -90,7 +89,7 @@ def check_search_fits(
         tried = groups * search.starts * search.random_candidates * sources
         words = f"A search with search.random_candidates {search.random_candidates}"
         floats[words] = of_an_image * tried
-    _check(floats)
+    check_floats_fit(floats, whole=True)
 
 
 def check_surrogates_fit(surrogate, *, copies: int, channels: int) -> None:
@@ -114,9 +113,5 @@ def check_surrogates_fit(surrogate, *, copies: int, channels: int) -> None:
         weights = side**2 * surrogate.filters * (channels + 1)
         if surrogate.name == "linear_convolution":  # whose two kernels are multiplied
             weights += side**4 * channels // TRAINED
-    _check({f"{copies} surrogates of {words}": copies * TRAINED * weights})
-
-
-def _check(floats):
-    """Checks the sum of {words: number of floats}; the largest one is named."""
-    check_fits(FLOAT * sum(floats.values()), max(floats, key=floats.get), whole=True)
+    floats = {f"{copies} surrogates of {words}": copies * TRAINED * weights}
+    check_floats_fit(floats, whole=True)

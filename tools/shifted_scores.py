@@ -16,14 +16,18 @@ def best_psnr(estimate, image):
         for top in range(2 * REACH + 1)
         for left in range(2 * REACH + 1)
     ]
-    return float(-10.0 * np.log10(max(min(errors), ROUNDING_VARIANCE)))
+    return _decibels(min(errors))
 
 
 def best_circular_psnr(estimate, image, reach=REACH):
     """The same of a whole image whose blur goes round its border, as a shift of it does."""
     shifts = range(-reach, reach + 1)
     moved = (np.roll(estimate, (down, right), (0, 1)) for down in shifts for right in shifts)
-    error = min(np.mean((image - one) ** 2) for one in moved)
+    return _decibels(min(np.mean((image - one) ** 2) for one in moved))
+
+
+def _decibels(error):
+    """PSNR of a mean squared error, which rounding to 8 bits bounds."""
     return float(-10.0 * np.log10(max(error, ROUNDING_VARIANCE)))
 
 

@@ -11,11 +11,10 @@ import itertools
 import tensorflow as tf
 
 from inversenet_tf.config import Config
-from inversenet_tf.imaging.files.memory import check_fits
+from inversenet_tf.imaging.files.memory import check_floats_fit
 from inversenet_tf.models.dncnn import WIDTH as DNCNN_WIDTH
 from inversenet_tf.models.unet import widths_of
 
-FLOAT = 4  # bytes
 TRAINED = 4  # floats for each weight that is trained: itself, its gradient, two moments of Adam
 DAE_WIDTHS = (128, 64, 32, 64, 128)  # of the hidden layers of Table 4
 
@@ -48,7 +47,7 @@ def check_networks_fit(config: Config, with_discriminator: bool = False) -> None
     needs = needs_of(config)
     if not with_discriminator:
         needs.pop("discriminator", None)
-    _check({need.words: need.weights for need in needs.values()})
+    check_floats_fit({need.words: need.weights for need in needs.values()})
 
 
 def check_training_fits(config: Config) -> None:
@@ -69,7 +68,7 @@ def check_training_fits(config: Config) -> None:
         of_a_patch += config.operator.kernel_size**2
     if not tf.config.list_physical_devices("GPU"):  # which would hold the features
         of_a_patch += data.size**2 * sum(need.features for need in needs)
-    _check(floats | {_batch_words(config, batch): batch * of_a_patch}, whole=True)
+    check_floats_fit(floats | {_batch_words(config, batch): batch * of_a_patch}, whole=True)
 
 
 def check_batch_fits(config: Config, count: int) -> None:
@@ -85,7 +84,7 @@ def check_batch_fits(config: Config, count: int) -> None:
     if config.data.evaluation_crop == "whole":  # images that come one by one
         return
     batch = min(config.training.batch_size, count)
-    _check({_batch_words(config, batch): batch * _pixels(config.data)})
+    check_floats_fit({_batch_words(config, batch): batch * _pixels(config.data)})
 
 
 def needs_of(config: Config) -> dict[str, Need]:
@@ -155,9 +154,3 @@ def _pixels(data, margin=0):
     """Numbers of an image, with the black border it is given, and of its measurement."""
     sides = data.size + 2 * margin, 1 + 2 * data.padding
     return 2 * max(sides) ** 2 * data.channels
-
-
-def _check(floats, whole=False):
-    """Checks the sum of {words: number of floats}; the largest one is named."""
-    if floats:
-        check_fits(FLOAT * sum(floats.values()), max(floats, key=floats.get), whole=whole)

@@ -10,6 +10,7 @@ from blind_gan_tf.memory import check_prior_fits, check_surrogates_fit
 from blind_gan_tf.prior_training import build_prior, train_prior
 from blind_gan_tf.surrogate import build_surrogate
 from inversenet_tf.imaging.checks import MOST
+from inversenet_tf.imaging.files import memory
 
 # Fields by which no array, no network and no graph grows; and what would become of them.
 HARMLESS_TO_A_PRIOR = {
@@ -56,7 +57,7 @@ def test_what_a_prior_needs_is_a_lower_bound(prior_config, monkeypatch, name, si
     prior_config.network.name = name
     prior_config.data.size, prior_config.data.channels = size, channels
     needed = []
-    monkeypatch.setattr("blind_gan_tf.memory.check_fits", lambda n, words, whole: needed.append(n))
+    monkeypatch.setattr(memory, "check_fits", lambda n, words, whole: needed.append(n))
     check_prior_fits(prior_config)
     prior_config.training.batch_size = 0
     check_prior_fits(prior_config)
@@ -96,7 +97,7 @@ def test_a_huge_number_of_a_separation_is_refused(separation, tmp_path, field):
 )
 def test_what_surrogates_need_is_a_lower_bound(monkeypatch, name):
     needed = []
-    monkeypatch.setattr("blind_gan_tf.memory.check_fits", lambda n, words, whole: needed.append(n))
+    monkeypatch.setattr(memory, "check_fits", lambda n, words, whole: needed.append(n))
     config = SurrogateConfig(name)
     check_surrogates_fit(config, copies=3, channels=3)
     network = build_surrogate(config, image_channels=3, channels=1, seed=0)

@@ -11,6 +11,7 @@ import psutil
 CGROUP = Path("/sys/fs/cgroup")  # of the process, in a container
 GIB = 2**30
 SMALL = 2**26  # bytes that are there without asking
+FLOAT = 4  # bytes
 UNITS = {
     "": 1,
     "b": 1,
@@ -56,6 +57,12 @@ def _left_to_container():
     except (OSError, ValueError):  # no such files, or "max"
         return math.inf
     return max(limit - used, 0)
+
+
+def check_floats_fit(floats, *, whole=False):
+    """Checks the sum of {words for what needs them: number of floats}; the largest one is named."""
+    if floats:
+        check_fits(FLOAT * sum(floats.values()), max(floats, key=floats.get), whole=whole)
 
 
 def check_fits(needed, what, *, whole=False):
