@@ -13,6 +13,8 @@ NATURAL = "natural"  # what Table 2 and super-resolution train on, as the paper 
 LARGE_IMAGES = "set5"
 LARGE_SIDES = (256, 512)  # of Figs. 8 and 9
 SEEDS = (0, 1, 2)
+OURS = ("inversenet", "inversenet_solver")  # with the paper's networks, and told the operator
+UPSAMPLINGS = ("bicubic", "lmmse")
 
 
 @dataclasses.dataclass
@@ -40,7 +42,7 @@ class Column:
 
 def table_1(conditions, names):
     """Table 1 and Fig. 3: motion deblurring."""
-    methods = ("neural_deblur", "pix2pix", "inversenet")
+    methods = ("neural_deblur", "pix2pix", *OURS)
     baselines = ("degraded", "wiener", "wiener_mismatched", "lmmse", "tv_l1")
     return [
         Column(name, name, {m: Training("deblur", name, m, conditions) for m in methods}, baselines)
@@ -60,12 +62,13 @@ def table_2(conditions, names):
             )
         trainings = {
             "own": Training("deblur", name, "inversenet", conditions),
-            "inversenet": Training("deblur", NATURAL, "inversenet", conditions),
+            **{method: Training("deblur", NATURAL, method, conditions) for method in OURS},
         }
-        columns.append(Column(name, name, trainings, ("degraded",), note=f"trained on {NATURAL}"))
-    large = {"inversenet": Training("deblur", NATURAL, "inversenet", conditions, size=128)}
+        baselines, note = ("degraded", "lmmse"), f"trained on {NATURAL}"
+        columns.append(Column(name, name, trainings, baselines, note=note))
+    large = {m: Training("deblur", NATURAL, m, conditions, size=128) for m in OURS}
     for side in LARGE_SIDES:
-        name, baselines = f"{LARGE_IMAGES}-{side}", ("degraded", "wiener")
+        name, baselines = f"{LARGE_IMAGES}-{side}", ("degraded", "wiener", "lmmse")
         note = f"{side}x{side}, trained at 128x128"
         columns.append(Column(name, LARGE_IMAGES, large, baselines, side, note))
     return columns
@@ -75,9 +78,9 @@ def table_sr(conditions, names):
     """Section 4.2 and Figs. 6 and 10: x4 with either kernel, trained on natural images."""
     columns = []
     for task in ("sr7", "sr3"):
-        trainings = {m: Training(task, NATURAL, m, conditions) for m in ("srgan", "inversenet")}
+        trainings = {m: Training(task, NATURAL, m, conditions) for m in ("srgan", *OURS)}
         for name in names:
-            columns.append(Column(f"{task}-{name}", name, trainings, ("bicubic",), side=None))
+            columns.append(Column(f"{task}-{name}", name, trainings, UPSAMPLINGS, side=None))
     return columns
 
 
@@ -87,8 +90,8 @@ def table_joint(conditions, names):
         Column(
             name,
             name,
-            {"inversenet": Training("joint", name, "inversenet", conditions)},
-            ("bicubic",),
+            {method: Training("joint", name, method, conditions) for method in OURS},
+            UPSAMPLINGS,
         )
         for name in names
     ]

@@ -56,7 +56,7 @@ def conditions(root, output, monkeypatch):
 
     def for_no_core(config):
         whole_recipe(config)
-        config.network.depth = config.network.discriminator_width = 2
+        config.network.depth = config.network.discriminator_width = config.network.width = 2
         config.network.dncnn_layers = 3
         config.network.residual_blocks, config.network.residual_width = 1, 2
         # SRGAN's recipe has a discriminator of its own, and a pretraining.
@@ -81,10 +81,11 @@ ROWS = {
         "pix2pix",
         "inverted",
         "restored",
+        "inversenet_solver",
     ],
-    "2": ["degraded", "own", "inverted", "restored"],
-    "sr": ["bicubic", "srgan", "inverted", "restored"],
-    "joint": ["bicubic", "inverted", "restored"],
+    "2": ["degraded", "lmmse", "own", "inverted", "restored", "inversenet_solver"],
+    "sr": ["bicubic", "lmmse", "srgan", "inverted", "restored", "inversenet_solver"],
+    "joint": ["bicubic", "lmmse", "inverted", "restored", "inversenet_solver"],
     "denoiser": [
         "degraded",
         "pix2pix, seed 0",
@@ -94,6 +95,7 @@ ROWS = {
     ],
     "networks": ["degraded", "unet", "unet + dae", "unet + dncnn", "neural_deblur + dae"],
 }
+LARGE_ROWS = ["degraded", "wiener", "lmmse", "inverted", "restored", "inversenet_solver"]
 SETS = {"sr": ["set5", "bsds500"]}
 COLUMNS = {
     "2": ["cub trained on natural", "set5 256x256, trained at 128x128"],  # none of 512 pixels
@@ -116,7 +118,7 @@ def test_a_table_holds_its_rows_its_figures_and_how_it_was_made(table, condition
     assert [column["title"] for column in written["columns"]] == COLUMNS.get(table, names)
     for column in written["columns"]:
         is_large = "256x256" in column["title"]
-        rows = ["degraded", "wiener", "inverted", "restored"] if is_large else ROWS[table]
+        rows = LARGE_ROWS if is_large else ROWS[table]
         assert list(column["scores"]) == rows
         assert column["provenance"]["number_of_images"] == (1 if is_large else 2)
         for training in column["provenance"]["trainings"].values():
