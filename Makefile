@@ -2,6 +2,7 @@
 # make demo-blind: set up, separate mixtures of handwritten digits with the preset of them.
 # make test: set up, lint, run the tests but for the slow ones.
 # make test-all: the same, the slow ones included, and graphs rewritten as TensorFlow does it.
+# make reproduce ROOT=images: every table of the InverseNet paper; goes on after a kill.
 # make core PYTHON=python3.13 VENV=.venv-3.13: sets up for another Python, runs the core tests.
 # make lowest: the same with setup.py's lowest versions.
 # make docs: set up, build the manual into site/.
@@ -14,6 +15,13 @@ MODEL := $(RUN)/export/deblur
 BLIND := runs/demo_blind
 TWENTY := --config.prior=digits --config.problem.number=20 --config.search.rounds=24
 
+# Of `make reproduce`: image folders, minutes of each training, SqueezeNet's weights (may be none).
+ROOT := images
+MINUTES := 30
+COMPARATOR :=
+TABLE = $(VENV)/bin/inversenet reproduce --output=runs/reproduce --root=$(ROOT) \
+	--budget_minutes=$(MINUTES) --comparator_weights=$(COMPARATOR)
+
 # What `make core` runs: networks, a training, an export, a client, a search, every kind of file.
 CORE := tests/imaging/physics tests/imaging/files tests/engine/test_frozen.py \
 	tests/engine/test_optimizers.py tests/engine/test_checkpoints.py tests/models/test_inversenet.py \
@@ -23,7 +31,7 @@ CORE := tests/imaging/physics tests/imaging/files tests/engine/test_frozen.py \
 # Options of pip that choose the versions which `make core` installs.
 VERSIONS :=
 
-.PHONY: setup demo demo-blind lint test test-all core lowest docs clean
+.PHONY: setup demo demo-blind reproduce lint test test-all core lowest docs clean
 .DELETE_ON_ERROR:
 
 setup: $(VENV)/installed
@@ -45,6 +53,15 @@ demo-blind: setup
 	$(VENV)/bin/inversenet invert --config=separate_over $(TWENTY) --workdir=$(BLIND)/four_mixtures
 	@echo "Look at $(BLIND)/*/figure.png, $(BLIND)/*/results.json and"
 	@echo "$(VENV)/bin/tensorboard --logdir=runs"
+
+reproduce: setup
+	$(TABLE) --table=1 --data=cub,celeba,tiny_imagenet
+	$(TABLE) --table=1 --data=cub,celeba,tiny_imagenet --noise=0.01
+	$(TABLE) --table=2 --data=cub,celeba,tiny_imagenet
+	$(TABLE) --table=sr --data=set5,bsds500
+	$(TABLE) --table=joint --data=celeba,cub
+	$(TABLE) --table=denoiser --data=celeba
+	$(TABLE) --table=networks --data=celeba
 
 lint: setup
 	$(VENV)/bin/ruff check .
