@@ -1,6 +1,6 @@
 """Measures how well single images of a class are restored whose blur is found with an image model.
 
-python tools/measure_class.py --benchmark=blind_faces --sharp_images=faces --output=runs/faces
+python tools/measure_class.py --benchmark=blind_faces --sharp_images=faces --output=runs/found
 
 The benchmark is a directory of `measured` and `sharp` images of one size, by the same names, and
 of `kernels`, arrays in .npy files by the same stems; its blurs go round the border. Sharp images of
@@ -30,12 +30,14 @@ from inversenet_tf.models.presets import load_preset
 from inversenet_tf.restoration.closed_form import ClosedFormRestorer
 from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.shipped import preset_folder
+from inversenet_tf.trained_run import load_trained
 
 BENCHMARK = flags.DEFINE_string("benchmark", None, "Directory, see above.", required=True)
 SHARP_IMAGES = flags.DEFINE_string("sharp_images", None, "Directory of the class.", required=True)
 SIDE = flags.DEFINE_integer("side", 50, "Pixels of their middle that are used.", lower_bound=8)
 EVERY = flags.DEFINE_integer("every", 2, "Every so manieth of them is used.", lower_bound=1)
 NOISE = flags.DEFINE_float("noise", 0.01, "Of the benchmark, told with the true kernels.")
+WORKDIR = flags.DEFINE_string("workdir", None, "Of a run of any_blur that restores them, too.")
 OUTPUT = flags.DEFINE_string("output", None, "Directory of results.", required=True)
 
 
@@ -59,6 +61,8 @@ def main():
         "any_blur": ModelRestorer(network),
         "closed_form": ClosedFormRestorer(boundary="circular"),
     }
+    if WORKDIR.value is not None:
+        methods["run"] = ModelRestorer(load_trained(WORKDIR.value)[0])
     output = Path(OUTPUT.value).expanduser()
     output.mkdir(parents=True, exist_ok=True)
     per_image = {}
