@@ -14,10 +14,11 @@ from pytorch_baselines.loaded_deepinv import deepinv
 
 CHANNELS = 3
 MULTIPLE = 8  # of an image's sides: what the U-Net of four scales halves by
-# Both were chosen on the photographs that are trained on, see docs/speed.md.
+# What follows was chosen on the photographs that are trained on, see docs/speed.md.
 WIENER_REGULARIZATION = 6e-5
-STEP_SIZE = 10.0  # of the unrolled algorithm, at first
-ITERATIONS, PRIOR_DEPTH = 5, 7  # of the unrolled algorithm in deepinv's example of one
+STEP_SIZE = 100.0  # of the unrolled algorithm, at first
+ITERATIONS, PRIOR_DEPTH, PRIOR_WIDTH = 4, 7, 32  # of the unrolled algorithm
+UNET_WIDTHS = (32, 64, 128, 256)  # of the U-Net behind the Wiener filter
 
 
 class Corrected(nn.Module):
@@ -57,27 +58,26 @@ def wiener_filter():
     return deepinv.models.WienerDeconvolution(WIENER_REGULARIZATION, prior="laplacian")
 
 
-def unet():
-    """deepinv's U-Net, with its defaults, for images of any size."""
-    return CircularlyPadded(
-        deepinv.models.UNet(in_channels=CHANNELS, out_channels=CHANNELS, scales=4)
-    )
+def unet(**options):
+    """deepinv's U-Net of four scales, for images of any size."""
+    return CircularlyPadded(deepinv.models.UNet(CHANNELS, CHANNELS, **options))
 
 
-def dncnn(depth=10):
-    """deepinv's DnCNN with that many layers."""
-    return deepinv.models.DnCNN(CHANNELS, CHANNELS, depth=depth, pretrained=None)
+def dncnn(**options):
+    """deepinv's DnCNN, which adds its output to its input."""
+    return deepinv.models.DnCNN(CHANNELS, CHANNELS, pretrained=None, **options)
 
 
 def unrolled():
-    """Half-quadratic splitting with the exact step on the data, and one DnCNN for all steps.
+    """Half-quadratic splitting with the exact step on the data, and one DnCNN for all iterations.
 
-    As in deepinv's examples, but that it begins at the Wiener filter's estimate, and with the
-    step size above.
+    deepinv's example of deblurring has four iterations that begin at a regularized inverse, too,
+    its example for beginners a DnCNN of seven layers. Half the width is what 90 s are enough for.
     """
+    prior = dncnn(depth=PRIOR_DEPTH, nf=PRIOR_WIDTH)
     return deepinv.optim.HQS(
         data_fidelity=deepinv.optim.data_fidelity.L2(),
-        prior=deepinv.optim.prior.PnP(dncnn(PRIOR_DEPTH)),
+        prior=deepinv.optim.prior.PnP(prior),
         stepsize=[STEP_SIZE] * ITERATIONS,
         max_iter=ITERATIONS,
         unfold=True,
@@ -86,11 +86,15 @@ def unrolled():
     )
 
 
+def unet_behind_wiener_filter():
+    """With half the default's widths, and without batch norm, which delays it."""
+    return Corrected(wiener_filter(), unet(channels_per_scale=UNET_WIDTHS, batch_norm=False))
+
+
 NETWORKS = {
-    "UNet": lambda: Corrected(None, unet()),
-    "DnCNN": lambda: Corrected(None, dncnn()),
-    "UNet behind its Wiener filter": lambda: Corrected(wiener_filter(), unet()),
-    "DnCNN behind its Wiener filter": lambda: Corrected(wiener_filter(), dncnn()),
+    "UNet": lambda: Corrected(None, unet(scales=4)),
+    "DnCNN": lambda: Corrected(None, dncnn(depth=10)),
+    "UNet behind its Wiener filter": unet_behind_wiener_filter,
     "unrolled HQS": unrolled,
 }
 
