@@ -18,7 +18,7 @@ MULTIPLE = 8  # of an image's sides: what the U-Net of four scales halves by
 WIENER_REGULARIZATION = 6e-5
 STEP_SIZE = 100.0  # of the unrolled algorithm, at first
 ITERATIONS, PRIOR_DEPTH, PRIOR_WIDTH = 4, 7, 32  # of the unrolled algorithm
-UNET_WIDTHS = (32, 64, 128, 256)  # of the U-Net behind the Wiener filter
+UNET_WIDTHS = (16, 32, 64, 128)  # of the U-Net behind the Wiener filter
 
 
 class Corrected(nn.Module):
@@ -88,7 +88,7 @@ def unrolled():
 
 
 def unet_behind_wiener_filter():
-    """With half the default's widths, and without batch norm, which delays it."""
+    """With a quarter of the default's widths, and without batch norm, which delays it."""
     return Corrected(wiener_filter(), unet(channels_per_scale=UNET_WIDTHS, batch_norm=False))
 
 
