@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-UNBOUNDED = {"ruff", "mkdocs", "mkdocs-material", "mkdocstrings[python]", "deepinv", "torch"}
+UNBOUNDED = {"ruff", "mkdocs", "mkdocs-material", "mkdocstrings[python]"}
 
 
 def lowest_of(requirements):
@@ -24,7 +24,7 @@ def requirements():
     call = ast.parse((ROOT / "setup.py").read_text()).body[-1].value
     named = {argument.arg: argument.value for argument in call.keywords}
     extras = ast.literal_eval(named["extras_require"])
-    for extra in ("gpu", "app", "heif", "tiff", "onnx"):
+    for extra in ("gpu", "app", "heif", "tiff", "onnx", "bench"):
         del extras[extra]
     return [*ast.literal_eval(named["install_requires"]), *sum(extras.values(), [])]
 

@@ -83,12 +83,12 @@ def test_curves_tell_how_soon_and_how_good(results):
         ]
 
     results["sections"]["Steps"][0]["cases"] = {
-        "ours": case(1.0, told=curve(3.0, 4.5)),
+        "ours": case(1.0, told=curve(4.5, 10.0)),
         "PyTorch": case(1.0, baseline=True, told=curve(1.0, 2.0)),
         LIMIT: case(0.1),
     }
     text = markdown(results)
     assert "The measurements have 20.00 dB." in text
-    assert "| | s to +4 dB | steps | dB, 10 s | dB, 20 s |" in text
-    assert "| ours | 20 | 10 | 23.00 | 24.50 |" in text
-    assert "| PyTorch | - | 10 | 21.00 | 22.00 |" in text
+    assert "| | s to +4 dB | s to +10 dB | steps | dB, 10 s | dB, 20 s |" in text
+    assert "| ours | 10 | 20 | 10 | 24.50 | 30.00 |" in text
+    assert "| PyTorch | - | - | 10 | 21.00 | 22.00 |" in text
