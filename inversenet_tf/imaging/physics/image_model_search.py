@@ -2,9 +2,9 @@
 
 The likelihood of `class_likelihood` is maximised over the kernel. It has many maxima, so the search
 begins with thousands of random paths of a camera, see `kernel_screening`, from two independent
-seeds. The likeliest are improved as paths, from coarse to fine; and so are bells, which no path
-draws, as free kernels. In the end all pixels beside a kernel are free, with a prior that prefers
-kernels of few pixels.
+seeds. The likeliest are improved as paths on the low frequencies; then every pixel of their kernels
+is free, and of those of bells, which no path draws, with a prior that prefers kernels of few
+pixels.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,35 +22,37 @@ from inversenet_tf.imaging.physics.kernel_screening import likeliest_paths
 from inversenet_tf.imaging.physics.kernel_shape import cleaned, similarity, upon_the_first
 from inversenet_tf.imaging.physics.kernels import gaussian
 
-# Fractions of the frequencies, the model's components (of the first colour, of each other; None for
-# all), the paths of each seed and the bells that are kept there, and the steps at most.
-SCALES = (
-    (0.4, (60, 20), 8, 4, 30),
-    (0.7, (120, 40), 2, 1, 30),
-    (1.0, None, 1, 1, 40),
-)
-SCREENED_AT = 0.35, (40, 15)  # fraction and components
-SEEDS = (0, 1)  # of independent screenings, whose agreement is reported
-SCREENED_IMAGES = 2  # of several that share the blur
+# Fractions of the frequencies and, where not all are kept, the model's components of the first
+# colour and of each other one.
+SCREENED = 0.35, (40, 15)
+COARSE = 0.4, (60, 20)
+MIDDLE = 0.7, (120, 40)
+PATHS = 24, 8  # of each seed that are improved as paths, and of these whose kernels are freed
+STEPS = 30  # of each improvement, at most
+SEEDS = 0, 1  # of independent screenings, whose agreement is reported
+FULL_EFFORT = 3  # images that share the blur: of more, FEWER_PATHS suffice
+FEWER_PATHS = 2, 1
+SCREENED_IMAGES = 2  # of several that share the blur, by half as many paths each
 SPARSITY = 20.0  # weight of the prior, sum sqrt(kernel + OFFSET)
+KEPT = 3  # kernels that are improved on all frequencies
+ALIKE = 0.9  # similarity of kernels of which one is kept
 LAST_STEPS = 40  # when only pixels beside those of the kernel may join it
 LARGEST_SHIFT = 2  # pixels
 NEGLIGIBLE = 0.05, 0.02  # of the greatest value: before and after the last improvement
-SOFTENING = 0.5  # pixels, of paths, which the pixels beside them are then free to join
-BELLS = (1.5, 2.5, 4.0, 6.0)  # standard deviations of first kernels, in pixels
+SOFTENING = 0.5  # pixels, of a path's kernel, so that the pixels beside it can join
+BELLS = (1.5, 2.5, 4.0, 6.0)  # standard deviations, in pixels
 OFFSET = 1e-3
 SUM_WEIGHT = 1e3  # that keeps the sum of a kernel at 1, on which nothing else depends
 MEMORY = 20  # steps that the optimiser remembers
 
 
-def improved_path(observed: Observed, path: np.ndarray, side: int, steps: int):
+def improved_path(observed: Observed, path: np.ndarray, side: int) -> tuple[np.ndarray, float]:
     """A path of a camera whose kernel explains the measurements better.
 
     Args:
         observed: the measurements.
         path: [2, COSINES], to begin with.
         side: odd, of the kernel.
-        steps: at most.
 
     Returns:
         (path, the cost of its kernel).
@@ -66,17 +68,13 @@ def improved_path(observed: Observed, path: np.ndarray, side: int, steps: int):
         path.ravel(),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": steps, "maxcor": MEMORY},
+        options={"maxiter": STEPS, "maxcor": MEMORY},
     )
     return end.x.reshape(path.shape), float(end.fun)
 
 
 def improved(
-    observed: Observed,
-    kernel: np.ndarray,
-    steps: int,
-    sparsity: float,
-    allowed: np.ndarray | None = None,
+    observed: Observed, kernel: np.ndarray, steps: int, allowed: np.ndarray | None = None
 ) -> tuple[np.ndarray, float]:
     """A kernel that explains the measurements better.
 
@@ -84,7 +82,6 @@ def improved(
         observed: the measurements.
         kernel: [side, side], to begin with.
         steps: at most.
-        sparsity: weight of the prior.
         allowed: bool [side, side], the pixels that may be other than zero; None for all.
 
     Returns:
@@ -104,9 +101,9 @@ def improved(
         scaled = values / mass
         cost, gradient = cost_and_gradient(observed, scaled)
         roots = np.sqrt(scaled + OFFSET)
-        gradient = gradient + sparsity / 2 / roots
+        gradient = gradient + SPARSITY / 2 / roots
         gradient = (gradient - (gradient * scaled).sum()) / mass
-        cost += sparsity * roots.sum() + SUM_WEIGHT * (mass - 1) ** 2
+        cost += SPARSITY * roots.sum() + SUM_WEIGHT * (mass - 1) ** 2
         return cost, (gradient + 2 * SUM_WEIGHT * (mass - 1))[allowed]
 
     end = scipy.optimize.minimize(
@@ -146,41 +143,59 @@ def search_with_model(
         (kernel [side, side]; its gain over no blur in log likelihood a value of the images; how
         similar the kernels became that two independent screenings led to, 1 for the same).
     """
-    observed, drawn_kernels, bell = _coarse_to_fine(model, images, noise, size=size, told=told)
-    own = [*(gaussian_filter(kernel, SOFTENING) for kernel in drawn_kernels), bell]
+    freed = _freed(model, images, noise, size=size, told=told)
+    agreement = similarity(freed[0][0][0], freed[1][0][0])
+    observed = Observed.of(model, images, noise)
+    finer = [improved(observed, kernel, STEPS) for kernel in _likeliest(sum(freed, []))]
+    own, _ = min(finer, key=itemgetter(1))
     # Other searches do not know the place of their kernel; but this one's own may be a poor one.
-    places = [*proposals, *(_moved_upon(own[0], proposal) for proposal in proposals)]
+    places = [*proposals, *(_moved_upon(own, proposal) for proposal in proposals)]
     placed = [_best_placed(observed, proposal) for proposal in places]
     # Proposals, as they may be wide, are not cleaned before.
-    starts = [*(cleaned(kernel, NEGLIGIBLE[0]) for kernel in own), *placed]
-    finals = [_finished(observed, kernel) for kernel in starts]
+    finals = [_finished(observed, kernel) for kernel in (cleaned(own, NEGLIGIBLE[0]), *placed)]
     costs = [cost_and_gradient(observed, kernel)[0] for kernel in finals]
-    best = int(np.argmin(costs))
-    gain = cost_and_gradient(observed, np.ones((1, 1)))[0] - costs[best]
-    return finals[best], gain / 2 / images.size, similarity(*drawn_kernels[:2])
+    likeliest = int(np.argmin(costs))
+    gain = cost_and_gradient(observed, np.ones((1, 1)))[0] - costs[likeliest]
+    told(1.0)
+    return finals[likeliest], gain / 2 / images.size, agreement
 
 
-def _coarse_to_fine(model, images, noise, *, size, told):
-    """(measurements at full resolution, a kernel of each seed, the likeliest first, a bell's)."""
+def _freed(model, images, noise, *, size, told):
+    """The kernels of each seed's likeliest paths, and the bells, when every pixel is free.
+
+    Returns:
+        For each seed, and for the bells, [(kernel, its cost)] on the middle frequencies, the
+        likeliest first.
+    """
     few = images[:SCREENED_IMAGES]
-    screened = Observed.of(model, few, noise, *SCREENED_AT)
-    at_once = [likeliest_paths(screened, size, SCALES[0][2], seed) for seed in SEEDS]
-    bells = [gaussian(size, sigma) for sigma in BELLS]
-    for number, (fraction, components, kept, kept_bells, steps) in enumerate(SCALES):
-        observed = Observed.of(model, images, noise, fraction, components)
-        ranked = [
-            sorted(
-                (improved_path(observed, path, size, steps) for path in paths[:kept]),
-                key=itemgetter(1),
-            )
-            for paths in at_once
-        ]
-        at_once = [[path for path, _ in paths] for paths in ranked]
-        free = (improved(observed, bell, steps, SPARSITY) for bell in bells[:kept_bells])
-        bells = [bell for bell, _ in sorted(free, key=itemgetter(1))]
-        told((number + 1) / len(SCALES))
-    firsts = [paths[0][0] for paths in sorted(ranked, key=lambda paths: paths[0][1])]
-    return observed, list(drawn(np.stack(firsts), size)), bells[0]
+    screened = Observed.of(model, few, noise, *SCREENED)
+    coarse = Observed.of(model, images, noise, *COARSE)
+    middle = Observed.of(model, images, noise, *MIDDLE)
+    count, kept = PATHS if len(images) <= FULL_EFFORT else FEWER_PATHS
+    starts = []
+    for number, seed in enumerate(SEEDS):
+        paths = likeliest_paths(screened, size, count, seed, share=1 / len(few))
+        better = _sorted(improved_path(coarse, path, size) for path in paths)
+        kernels = drawn(np.stack([path for path, _ in better[:kept]]), size)
+        starts.append([gaussian_filter(kernel, SOFTENING) for kernel in kernels])
+        told((number + 1) / (len(SEEDS) + 1))
+    bells = _sorted(improved(coarse, gaussian(size, sigma), STEPS) for sigma in BELLS)
+    starts.append([bells[0][0]])
+    return [_sorted(improved(middle, one, STEPS) for one in kernels) for kernels in starts]
+
+
+def _sorted(pairs):
+    """(kernel or path, cost), the likeliest first."""
+    return sorted(pairs, key=itemgetter(1))
+
+
+def _likeliest(pairs):
+    """A few kernels of (kernel, cost), no two of them alike."""
+    kept = []
+    for kernel, _ in _sorted(pairs):
+        if all(similarity(kernel, other) < ALIKE for other in kept):
+            kept.append(kernel)
+    return kept[:KEPT]
 
 
 def _moved_upon(kernel, proposal):
@@ -193,7 +208,7 @@ def _moved_upon(kernel, proposal):
 def _finished(observed, kernel):
     """A kernel, improved where it is and right beside it."""
     beside = binary_dilation(kernel > 0, np.ones((3, 3)))
-    kernel, _ = improved(observed, kernel, LAST_STEPS, SPARSITY, beside)
+    kernel, _ = improved(observed, kernel, LAST_STEPS, beside)
     return cleaned(kernel, NEGLIGIBLE[1])
 
 

@@ -2,7 +2,8 @@
 
 The likelihood has many maxima, and most kernels are far from the right one. So thousands of random
 paths of a camera are scored at once, on the lowest frequencies, with the image model's first
-components only; the likeliest are perturbed and scored again, ever less, as in evolution strategies.
+components only; the likeliest are perturbed, ever less, and scored again, as in evolution
+strategies.
 """
 
 import dataclasses
@@ -15,12 +16,12 @@ from inversenet_tf.imaging.physics.camera_paths import drawn, perturbed, random_
 from inversenet_tf.imaging.physics.class_likelihood import Observed
 
 DRAWN = 4000  # random paths to begin with
-PARENTS, CHILDREN = 40, 25  # kept of each generation, and perturbations of each
+PARENTS, CHILDREN = 100, 10  # kept of each generation, and perturbations of each
 SCALES = (2.0, 1.5, 1.2, 1.0, 0.7, 0.5)  # pixels of the perturbations, generation by generation
 AT_ONCE = 500  # kernels that are scored together, for the sake of memory
 SHIFTS = np.arange(-6, 7, 2)  # pixels along each axis, of which each kernel's best is found
 SMOOTHING = 1.0  # pixels, before kernels are compared
-ALIKE = 0.95  # correlation of kernels of which one is kept
+ALIKE = 0.9  # correlation of kernels of which one is kept
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,7 +37,7 @@ class Screening:
     observed: Observed
 
     def __call__(self, kernels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The least costs [number] of kernels [number, side, side], and their shifts [number, 2]."""
+        """Of kernels [number, side, side] the least costs [number] and their shifts [number, 2]."""
         parts = np.split(kernels, range(AT_ONCE, len(kernels), AT_ONCE))
         costs = np.concatenate([self._costs(part) for part in parts])
         best = costs.argmin(axis=1)
@@ -112,7 +113,9 @@ class Screening:
         return costs + determinants[:, np.newaxis] - explained
 
 
-def likeliest_paths(observed: Observed, side: int, count: int, seed: int) -> np.ndarray:
+def likeliest_paths(
+    observed: Observed, side: int, count: int, seed: int, share: float = 1.0
+) -> np.ndarray:
     """Paths of a camera whose kernels explain the measurements best.
 
     Args:
@@ -120,14 +123,15 @@ def likeliest_paths(observed: Observed, side: int, count: int, seed: int) -> np.
         side: odd, of the kernels.
         count: how many paths, at most; no two of them draw nearly the same kernel.
         seed: of the random numbers.
+        share: of the usual number of paths, to save time.
 
     Returns:
         [count, 2, COSINES], the likeliest first.
     """
     generator, screening = np.random.default_rng(seed), Screening(observed)
-    paths = random_paths(DRAWN, side, generator)
+    paths = random_paths(round(share * DRAWN), side, generator)
     for scale in SCALES:
-        paths = _survivors(screening, paths, side, PARENTS)
+        paths = _survivors(screening, paths, side, round(share * PARENTS))
         paths = np.concatenate([paths, perturbed(paths, CHILDREN, scale, generator)])
     return _survivors(screening, paths, side, count)
 
