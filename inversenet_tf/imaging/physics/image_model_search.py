@@ -143,14 +143,15 @@ def search_with_model(
         (kernel [side, side]; its gain over no blur in log likelihood a value of the images; how
         similar the kernels became that two independent screenings led to, 1 for the same).
     """
-    freed = _freed(model, images, noise, size=size, told=told)
+    middle = Observed.of(model, images, noise, *MIDDLE)
+    freed = _freed(model, images, middle, size=size, told=told)
     agreement = similarity(freed[0][0][0], freed[1][0][0])
     observed = Observed.of(model, images, noise)
     finer = [improved(observed, kernel, STEPS) for kernel in _likeliest(sum(freed, []))]
     own, _ = min(finer, key=itemgetter(1))
     # Other searches do not know the place of their kernel; but this one's own may be a poor one.
     places = [*proposals, *(_moved_upon(own, proposal) for proposal in proposals)]
-    placed = [_best_placed(observed, proposal) for proposal in places]
+    placed = [_best_placed(middle, proposal) for proposal in places]
     # Proposals, as they may be wide, are not cleaned before.
     finals = [_finished(observed, kernel) for kernel in (cleaned(own, NEGLIGIBLE[0]), *placed)]
     costs = [cost_and_gradient(observed, kernel)[0] for kernel in finals]
@@ -160,7 +161,7 @@ def search_with_model(
     return finals[likeliest], gain / 2 / images.size, agreement
 
 
-def _freed(model, images, noise, *, size, told):
+def _freed(model, images, middle, *, size, told):
     """The kernels of each seed's likeliest paths, and the bells, when every pixel is free.
 
     Returns:
@@ -168,9 +169,8 @@ def _freed(model, images, noise, *, size, told):
         likeliest first.
     """
     few = images[:SCREENED_IMAGES]
-    screened = Observed.of(model, few, noise, *SCREENED)
-    coarse = Observed.of(model, images, noise, *COARSE)
-    middle = Observed.of(model, images, noise, *MIDDLE)
+    screened = Observed.of(model, few, middle.noise, *SCREENED)
+    coarse = Observed.of(model, images, middle.noise, *COARSE)
     count, kept = PATHS if len(images) <= FULL_EFFORT else FEWER_PATHS
     starts = []
     for number, seed in enumerate(SEEDS):
