@@ -52,6 +52,17 @@ def held(directory, wait=False):
                 place.rmdir()
 
 
+def word_of_holder(directory):
+    """What the call that holds a directory has left there of itself; None where nobody holds it.
+
+    It is another one for every call. After a kill it stays until the next call takes its place.
+    """
+    try:
+        return (Path(directory) / LOCK_FILE).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
 def _locked(path, wait):
     """(descriptor of the lock file, the directories that were made for it, the deepest first)."""
     made, attempts = [], 0
