@@ -4,10 +4,13 @@ Every worker loads the export once, and restores one photograph after another by
 `restore_files` calls, too. All of them see the same disk.
 """
 
+import contextlib
 import csv
 import dataclasses
 import errno
+import io
 import pickle
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -202,8 +205,6 @@ def _pickled(restorer):
 
 def _pipeline_options(runner, options):
     """Beam's options, checked as far as they can be before any work."""
-    if runner == DIRECT:
-        options = [*DIRECT_OPTIONS, *options]
     name = RUNNERS.get(runner, runner)
     try:
         create_runner(name)
@@ -212,12 +213,18 @@ def _pipeline_options(runner, options):
             f"Expected {', '.join(RUNNERS)} or a runner of Apache Beam. Received: {runner} "
             f"({error})"
         ) from error
-    try:
-        return PipelineOptions([*options, f"--runner={name}"])
-    except SystemExit as error:  # argparse has said on the standard error what is wrong
-        raise ValueError(
-            f"Expected options that Apache Beam takes. Received: {' '.join(options)}"
-        ) from error
+    defaults = DIRECT_OPTIONS if runner == DIRECT else ()
+    parsed = PipelineOptions([*defaults, *options, f"--runner={name}"])
+    # argparse ends the program, and tells at length of the options that there are.
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        try:
+            parsed.get_all_options()
+        except SystemExit as error:
+            raise ValueError(
+                f"Expected options that Apache Beam takes. Received: {shlex.join(options)} "
+                f"({said.getvalue().strip().rpartition('error: ')[2]})"
+            ) from error
+    return parsed
 
 
 def _pipeline(jobs, handler, report, options):
@@ -254,7 +261,7 @@ def _run(pipeline, count):
 def _last_line(error):
     """What happened, of an error that holds the whole traceback of a worker."""
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip() if lines else type(error).__name__
+    return lines[-1].strip().rstrip(".") if lines else type(error).__name__
 
 
 def _write_report(path, images, outcomes):

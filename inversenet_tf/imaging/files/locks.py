@@ -9,6 +9,7 @@ import os
 import shlex
 import socket
 import sys
+import uuid
 from pathlib import Path
 
 from absl import logging
@@ -121,6 +122,7 @@ def _sign(descriptor):
         "host": socket.gethostname(),
         "process": os.getpid(),
         "since": datetime.datetime.now().isoformat(" ", "seconds"),
+        "call": uuid.uuid4().hex,  # by which one process's calls are told apart
     }
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(holder).encode(), 0)
