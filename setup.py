@@ -63,6 +63,8 @@ setup(
         "heif": ["pillow-heif"],
         "tiff": ["imagecodecs"],  # for TIFFs of 16 bits with compressions other than deflate
         "onnx": ["onnx>=1.23", "onnxruntime>=1.32", "tf2onnx>=1.17"],
+        # The version that was tried; it keeps Protobuf below 7, which TensorFlow takes, too.
+        "beam": ["apache-beam>=2.77"],
         "gpu": ["tensorflow[and-cuda]"],
         "serving": [
             "grpcio>=1.62",

@@ -21,6 +21,8 @@ KEYBOARD_STATUS = 130  # of a program that Ctrl-C ended
 # What a user can mend: values, files and directories, and a learning rate.
 MENDABLE = (ValueError, OSError, FloatingPointError)
 
+# Packages that log what concerns nobody else.
+TALKATIVE = ("tensorflow", "apache_beam", "distributed")
 NO_HOME = "Could not determine home directory."  # of pathlib, for "~nobody/file"
 
 
@@ -98,9 +100,12 @@ class _BesideBars:
 
 
 def _is_ours(record):
-    """Whether a log record is for the user: TensorFlow's are, from warnings on."""
-    inside = os.path.dirname(tensorflow.__file__)
-    return record.levelno >= python_logging.WARNING or not record.pathname.startswith(inside)
+    """Whether a log record is for the user: those of `TALKATIVE` are, from warnings on."""
+    if record.levelno >= python_logging.WARNING:
+        return True
+    modules = filter(None, map(sys.modules.get, TALKATIVE))
+    folders = tuple(os.path.join(os.path.dirname(module.__file__), "") for module in modules)
+    return not record.pathname.startswith(folders)
 
 
 def _parse(arguments, text_of_help=None):

@@ -1,5 +1,8 @@
 """Stands in for a trained model, so that what comes out of a file can be told from what goes in."""
 
+import os
+import signal
+
 import numpy as np
 
 from inversenet_tf.restoration.image_spec import ImageSpec
@@ -32,3 +35,20 @@ class FakeRestorer(Restorer):
         for axis in (1, 2):
             images = np.repeat(images, self.spec.scale, axis)
         return {"restored": images}
+
+
+class KillingRestorer(FakeRestorer):
+    """Kills a process when it is given its third image, as a machine that goes down would.
+
+    Args:
+        pid: of the process.
+    """
+
+    def __init__(self, pid):
+        super().__init__(gain=0.5)
+        self.pid = pid
+
+    def estimates(self, measurements):
+        if len(self.shapes) == 2:
+            os.kill(self.pid, signal.SIGKILL)
+        return super().estimates(measurements)

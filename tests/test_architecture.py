@@ -35,7 +35,7 @@ ALLOWED = {
     SERVING: (IMAGING,),
     "inversenet_tf.config": (IMAGING,),
     MODELS: (IMAGING, ENGINE, "inversenet_tf.config", "inversenet_tf.shipped"),
-    RESTORATION: (IMAGING, SERVING, MODELS),
+    RESTORATION: (IMAGING, SERVING, MODELS, "inversenet_tf.tensorflow_without_keras"),
     "inversenet_tf.client": (IMAGING, RESTORATION, "inversenet_tf.models.kernel_use"),
     "inversenet_tf.loading": (
         *(IMAGING, RESTORATION, "inversenet_tf.client", "inversenet_tf.exporting"),

@@ -182,11 +182,15 @@ def test_train_a_prior_and_invert(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("section", ["tiles", "training_step"])
+@pytest.mark.parametrize("section", ["tiles", "training_step", "scale"])
 def test_the_benchmark_runs_and_goes_on_where_it_was(section, tmp_path, shared_run):
     """`benchmarks/test_benchmark.py` has a quick one, of a section that does nothing."""
     if section == "training_step":
         pytest.importorskip("torch")
     command = ("benchmark", f"--output={tmp_path}", "--tiny", f"--sections={section}")
-    only = "--only=two cores" if section == "training_step" else f"--workdir={shared_run}"
+    only = {
+        "tiles": f"--workdir={shared_run}",
+        "training_step": "--only=two cores",
+        "scale": "--only=kernel",
+    }[section]
     check_results_are_kept(lambda *flags: run(*command, only, *flags), tmp_path)

@@ -29,6 +29,7 @@ SECTIONS = {
     "blind_inversion": "Blind inversion",
     "prior_step": "Training step of a prior",
     "time_to_quality": "Time to quality",
+    "scale": "Scale",
 }
 
 TINY_SIDE = 256  # of the matrix product, with --tiny

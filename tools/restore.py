@@ -8,11 +8,15 @@ inversenet restore --workdir=runs/any_blur --kernel=shake.png --noise=0.01 --bou
     --input=blurred.jpg --output=restored
 inversenet restore --workdir=runs/any_blur --kernel=auto --boundary=reflect \
     --input=photos --output=restored
+inversenet restore --export=models/deblur --input=photos --output=restored \
+    --runner=direct --beam_options="--direct_num_workers=4"
 
 Without a run and without an export, a network that ships with the package restores: "any_blur". A
 preset is told the kernel; without one, it is sought in each photograph.
 """
 
+import functools
+import shlex
 from pathlib import Path
 
 from absl import flags
@@ -108,6 +112,17 @@ FORMAT = flags.DEFINE_enum(
 COMPARE = flags.DEFINE_bool(
     "compare", False, "Write input and result side by side, too, into OUTPUT/comparisons."
 )
+RUNNER = flags.DEFINE_string(
+    "runner",
+    None,
+    "Restore by a pipeline of Apache Beam with this runner, with --export: direct for processes on "
+    "this machine, dask, or one that Beam knows. OUTPUT/report.csv tells of images that failed.",
+)
+BEAM_OPTIONS = flags.DEFINE_string(
+    "beam_options",
+    "",
+    "With --runner: options of Beam and of the runner, in one text, as --direct_num_workers=4.",
+)
 
 flags.mark_flags_as_mutual_exclusive(["workdir", "export", "preset"])
 flags.mark_bool_flags_as_mutual_exclusive(["overwrite", "skip_existing"])
@@ -115,6 +130,7 @@ flags.mark_bool_flags_as_mutual_exclusive(["overwrite", "skip_existing"])
 
 def main():
     max_memory = memory_limit(MAX_MEMORY.value)
+    restore = _way_of_restoring()
     restorer = _restorer()
     if GAMMA.value != 1:
         from inversenet_tf.restoration.linear_light import LinearLightRestorer
@@ -123,7 +139,7 @@ def main():
     restorer = _told(restorer)
     restorer.spec  # noqa: B018 (worked out now, as what follows is measured)
     idle, _ = resident_bytes()
-    restored, skipped = restore_files(
+    restored, skipped = restore(
         restorer,
         INPUT.value,
         OUTPUT.value,
@@ -136,8 +152,30 @@ def main():
     images = counted(len(restored), "image")
     print(f"{images} restored into {OUTPUT.value}, {len(skipped)} skipped.")
     _, peak = resident_bytes()
-    if peak is not None:
+    if peak is not None and RUNNER.value is None:  # whose workers have memory of their own
         print(f"At most {max(peak - idle, 0) / 2**20:.0f} MiB beyond the idle process.")
+
+
+def _way_of_restoring():
+    """The function that restores the files: `restore_files`, or what does so by Beam."""
+    if RUNNER.value is None:
+        if BEAM_OPTIONS.value:
+            raise ValueError(
+                f"Expected --beam_options with --runner. Received: {BEAM_OPTIONS.value}"
+            )
+        return restore_files
+    if EXPORT.value is None:
+        raise ValueError(
+            "Expected --runner with --export, which every worker loads for itself; inversenet "
+            "export makes one of a run or a preset. Received: --runner without --export"
+        )
+    try:
+        from inversenet_tf.restoration.beam_pipeline import restore_files_by_beam
+    except ImportError as error:
+        raise ValueError(str(error)) from error
+    return functools.partial(
+        restore_files_by_beam, runner=RUNNER.value, options=shlex.split(BEAM_OPTIONS.value)
+    )
 
 
 def _restorer():

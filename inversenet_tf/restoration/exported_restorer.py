@@ -17,6 +17,8 @@ from inversenet_tf.serving.saved_models import latest_version, read_metadata
 class ExportedRestorer(Restorer):
     """A SavedModel that `export` wrote; needs nothing of the training.
 
+    It can be pickled: by its place, from where it is loaded again.
+
     Args:
         directory: a SavedModel, or a directory of versions, of which the latest is taken.
         trusted: whether its graphs may do more than compute, see `check_operations`.
@@ -40,6 +42,10 @@ class ExportedRestorer(Restorer):
         with taken_literally(path) as literal:
             self._loaded = tf.saved_model.load(str(literal))
         self._signatures = self._loaded.signatures
+        self._place = path.absolute(), trusted
+
+    def __reduce__(self):
+        return type(self), self._place
 
     def estimates(self, measurements, kernels=None, noise_sigmas=None):
         if kernels is not None:

@@ -1,6 +1,8 @@
 """Restoring all photographs of a folder, or one file, with a trained model."""
 
 import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
@@ -65,6 +67,67 @@ def restore_files(
         OSError: a result cannot be written, or a server went away; results until then are kept.
     """
     check_at_least("parallel", parallel, 1)
+    fits = {}
+
+    def attempt(job, report=None):
+        return restore_file(
+            restorer, job, max_memory, skip_existing=skip_existing, report=report, fits=fits
+        )
+
+    with work_for(source, output, overwrite, compare, skip_existing, format) as work:
+        if parallel == 1:
+            restored, skipped = _restore_jobs(attempt, work.missing)
+        else:
+            restored, skipped = _restore_at_once(attempt, work.missing, parallel, restorer)
+        warn_of_misfits(misfits_of(fits), len(fits))
+        work.check_some_restored(restored, skipped)
+    return restored, skipped
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """What a call has to do.
+
+    Attributes:
+        source: the file or directory of the images.
+        missing: the `Job`s to be done.
+        existing: the number of others, whose results exist and stay.
+    """
+
+    source: Path
+    missing: list[Job]
+    existing: int
+
+    def check_some_restored(self, restored: list[Path], skipped: dict[str, str]) -> None:
+        """Raises ValueError where images were tried, and not one of the source has a result.
+
+        Args:
+            restored, skipped: as `restore_files` returns them.
+        """
+        if skipped and not restored and not self.existing:
+            raise ValueError(
+                f"Expected images that can be restored in {self.source}. Received: {len(skipped)} "
+                f"that cannot; the first: {next(iter(skipped.values()))}"
+            )
+
+
+@contextlib.contextmanager
+def work_for(
+    source: str | Path,
+    output: str | Path,
+    overwrite: bool,
+    compare: bool,
+    skip_existing: bool,
+    format: str,
+) -> Iterator[Work]:
+    """The `Work` of a call, and its output, which no other call changes while the block runs.
+
+    Args:
+        source, output, overwrite, compare, skip_existing, format: as for `restore_files`.
+
+    Raises:
+        ValueError: nothing to restore, or a result that may not be written.
+    """
     if overwrite and skip_existing:
         raise ValueError("Expected overwrite or skip_existing. Received: both.")
     for path in (source, output):
@@ -73,49 +136,37 @@ def restore_files(
     # Two calls for one output take turns, so that each sees what the other has made.
     with held(output, wait=True):
         jobs = _jobs(source, output, overwrite or skip_existing, compare, format)
-        return _restore_all(restorer, jobs, source, max_memory, skip_existing, parallel)
+        missing = [job for job in jobs if not (skip_existing and job.is_done)]
+        existing = len(jobs) - len(missing)
+        if existing:
+            logging.info("Left as they are: %s.", counted(existing, "result"))
+        yield Work(Path(source), missing, existing)
 
 
-def _restore_all(restorer, jobs, source, max_memory, skip_existing, parallel):
-    """What `restore_files` does while the output is its own."""
-    missing = [job for job in jobs if not (skip_existing and job.is_done)]
-    if len(missing) < len(jobs):
-        logging.info("Left as they are: %s.", counted(len(jobs) - len(missing), "result"))
-
-    fits = {}
-
-    def attempt(job, report=None):
-        return restore_file(
-            restorer, job, max_memory, skip_existing=skip_existing, report=report, fits=fits
-        )
-
-    if parallel == 1:
-        restored, skipped = _restore_jobs(attempt, missing)
-    else:
-        restored, skipped = _restore_at_once(attempt, missing, parallel, restorer)
-    _warn_of_misfits(fits)
-    if skipped and not restored and len(missing) == len(jobs):
-        raise ValueError(
-            f"Expected images that can be restored in {source}. Received: {len(skipped)} that "
-            f"cannot; the first: {next(iter(skipped.values()))}"
-        )
-    return restored, skipped
+def misfits_of(fits: dict[Path, Fit]) -> dict[Path, Fit]:
+    """Those photographs that do not fit what the model restores, the worst first."""
+    misfits = [path for path, fit in fits.items() if not fit.fits]
+    return {path: fits[path] for path in sorted(misfits, key=lambda path: -fits[path].distance)}
 
 
-def _warn_of_misfits(fits: dict[Path, Fit]) -> None:
-    """Logs how many photographs do not fit, and the worst of them, in one line."""
-    misfits = {path: fit for path, fit in fits.items() if not fit.fits}
+def warn_of_misfits(misfits: Mapping[Path, object], compared: int) -> None:
+    """Logs how many photographs do not fit, and the worst of them, in one line.
+
+    Args:
+        misfits: how each of them does not, the worst first.
+        compared: the number of photographs, with those that fit.
+    """
     if not misfits:
         return
-    worst = max(misfits, key=lambda path: misfits[path].distance)
+    worst, how = next(iter(misfits.items()))
     logging.warning(
         "%d of %s not fit what the model restores, and the result is likely to be worse than the "
         "input: another blur, or none, or another boundary (--boundary=reflect for a "
         "camera's). The worst is %s: %s.",
         len(misfits),
-        "1 photograph does" if len(fits) == 1 else f"{len(fits)} photographs do",
+        "1 photograph does" if compared == 1 else f"{compared} photographs do",
         printable(worst),
-        misfits[worst],
+        how,
     )
 
 

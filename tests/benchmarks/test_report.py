@@ -1,7 +1,7 @@
 import pytest
 from benchmarks.interleaved_runs import LIMIT
 from benchmarks.machine import SIDE
-from benchmarks.report import markdown
+from benchmarks.report import markdown, power_law
 
 OPERATIONS = 2 * SIDE**3
 
@@ -92,3 +92,27 @@ def test_curves_tell_how_soon_and_how_good(results):
     assert "| | s to +4 dB | s to +10 dB | steps | dB, 10 s | dB, 20 s |" in text
     assert "| ours | 10 | 20 | 10 | 24.50 | 30.00 |" in text
     assert "| PyTorch | - | - | 10 | 21.00 | 22.00 |" in text
+
+
+def test_growth_is_a_power_of_the_size(results):
+    comparison = results["sections"]["Steps"][0] | {"grows_with": "pixels"}
+    comparison["cases"] = {
+        f"{size} pixels": case(2e-3 * size, told=[{"memory": 2**20}, {"memory": size**2 * 2**20}])
+        | {"size": size}
+        for size in (10, 20, 40, 80)
+    } | {LIMIT: case(0.1)}
+    results["sections"]["Steps"] = [comparison]
+    text = markdown(results)
+    assert "| pixels | ms (quartiles) |" in text and f"| {LIMIT} | 100" in text
+    assert "| 40 | 80 (80-80) | 2.5 | 1600 |" in text
+    assert "Time grows as pixels to the power of 1.00, from which the furthest size is 0%" in text
+    assert "Memory grows as pixels to the power of 2.00" in text
+    for measured in comparison["cases"].values():
+        measured["told"] = [None, None]
+    assert "- Memory: no power law" in markdown(results)
+
+
+def test_a_power_law_of_values_that_follow_none():
+    exponent, furthest = power_law([1, 2, 4], [1.0, 4.0, 4.0])
+    assert exponent == pytest.approx(1.0)
+    assert furthest == pytest.approx(2 ** (2 / 3) - 1)

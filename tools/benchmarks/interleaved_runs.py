@@ -35,6 +35,7 @@ class Case:
         options: keyword arguments, which JSON can hold.
         work: how much a turn does; what is reported is the time per unit.
         baseline: whether it is what ours is held against.
+        size: of what it works on, in a comparison of sizes.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Case:
     options: dict = dataclasses.field(default_factory=dict)
     work: float = 1
     baseline: bool = False
+    size: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Comparison:
         warm_up: rounds before them: what is compiled or allocated at first is in no median.
         repeatable: whether a round that was disturbed can be taken again; one of a training that
             goes on from turn to turn cannot, and counts as it is.
+        grows_with: what the cases' sizes count, where they differ in nothing else. "" else.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Comparison:
     rounds: int = 0
     warm_up: int = 2
     repeatable: bool = True
+    grows_with: str = ""
 
 
 class Process:
@@ -138,6 +142,7 @@ class Process:
             "first": self.first,
             "peak": self.peak,
             "baseline": self.case.baseline,
+            "size": self.case.size,
             "told": self.told,
         }
 
@@ -157,8 +162,8 @@ def measure(comparison, rounds, *, seed=0, load=None, limit_side=machine.SIDE):
     Returns:
         dict: what the comparison is, `other_load` (cores, beside each round), `disturbed` (how
         many rounds were not counted), `operations` (per unit of work, or None),
-        `operations_of_limit`, and `cases`: by name what `Process.result` returns, the matrix
-        product among them.
+        `operations_of_limit`, `grows_with`, and `cases`: by name what `Process.result` returns, the
+        matrix product among them.
 
     Raises:
         RuntimeError: a case broke off, or the machine was not idle for too long.
@@ -187,6 +192,7 @@ def measure(comparison, rounds, *, seed=0, load=None, limit_side=machine.SIDE):
         "disturbed": disturbed,
         "operations": operations,
         "operations_of_limit": 2 * limit_side**3,
+        "grows_with": comparison.grows_with,
         "cases": cases,
     }
 

@@ -1,5 +1,7 @@
 """The results of a benchmark as Markdown."""
 
+import numpy as np
+
 from benchmarks.interleaved_runs import LIMIT
 from benchmarks.machine import SIDE
 from benchmarks.other_load import ALLOWED
@@ -34,11 +36,12 @@ def markdown(results):
     for title, comparisons in results["sections"].items():
         lines.append(f"## {title}\n")
         for comparison in comparisons:
-            parts = (
-                [_curves(comparison)]
-                if _is_of_curves(comparison)
-                else [_table(comparison), _conclusions(comparison)]
-            )
+            if _is_of_curves(comparison):
+                parts = [_curves(comparison)]
+            elif comparison.get("grows_with"):  # an earlier version did not say
+                parts = [_growth(comparison), _laws(comparison)]
+            else:
+                parts = [_table(comparison), _conclusions(comparison)]
             lines += [_heading(comparison), ""]
             for part in parts:
                 lines += [*part, ""]
@@ -105,6 +108,58 @@ def _curves(comparison):
 def _seconds_to(gain, told):
     """Of training until a turn ended with that many dB above the measurements, or "-"."""
     return next((f"{turn['seconds']:.0f}" for turn in told if turn["gain"] >= gain), "-")
+
+
+def _growth(comparison):
+    """One line a size."""
+    yield f"| {comparison['grows_with']} | ms (quartiles) | first s | MiB beyond the idle process |"
+    yield "|---:|---:|---:|---:|"
+    for name, case in comparison["cases"].items():
+        lower, upper = case["quartiles"]
+        size, memory = (name, "") if name == LIMIT else (case["size"], _mib(_memory(case)))
+        yield (
+            f"| {size} | {_ms(case['median'])} ({_ms(lower)}-{_ms(upper)}) "
+            f"| {case['first']:.1f} | {memory} |"
+        )
+
+
+def _laws(comparison):
+    """By which power time and memory grow."""
+    cases = [case for name, case in comparison["cases"].items() if name != LIMIT]
+    taken = {
+        "Time": [case["median"] for case in cases],
+        "Memory": [_memory(case) for case in cases],
+    }
+    for what, values in taken.items():
+        if not all(values):  # where nobody tells of memory, or it took none
+            yield f"- {what}: no power law, as not all sizes have a number above zero"
+            continue
+        exponent, furthest = power_law([case["size"] for case in cases], values)
+        yield (
+            f"- {what} grows as {comparison['grows_with']} to the power of {exponent:.2f}, from "
+            f"which the furthest size is {furthest:.0%} away"
+        )
+
+
+def power_law(sizes, values):
+    """The power of the sizes that is nearest to the values, as least squares of logarithms.
+
+    Args:
+        sizes, values: numbers above zero, as many of either; two sizes at least.
+
+    Returns:
+        (the exponent, how far the value furthest from the law is from it, as a fraction).
+    """
+    sizes, values = np.log(sizes), np.log(values)
+    exponent, constant = np.polyfit(sizes, values, 1)
+    furthest = np.abs(values - constant - exponent * sizes).max()
+    return float(exponent), float(np.expm1(furthest))
+
+
+def _memory(case):
+    """Bytes that the turns took at most beyond the idle process; None where nobody tells."""
+    told = [turn["memory"] for turn in case["told"] if turn]
+    return max(told, default=None)
 
 
 def _conclusions(comparison):

@@ -9,6 +9,7 @@ import os
 import shlex
 import socket
 import sys
+import uuid
 from pathlib import Path
 
 from absl import logging
@@ -50,6 +51,17 @@ def held(directory, wait=False):
         for place in made:
             with contextlib.suppress(OSError):  # it is not empty: something was made there
                 place.rmdir()
+
+
+def word_of_holder(directory):
+    """What the call that holds a directory has left there of itself; None where nobody holds it.
+
+    It is another one for every call. After a kill it stays until the next call takes its place.
+    """
+    try:
+        return (Path(directory) / LOCK_FILE).read_bytes()
+    except FileNotFoundError:
+        return None
 
 
 def _locked(path, wait):
@@ -110,6 +122,7 @@ def _sign(descriptor):
         "host": socket.gethostname(),
         "process": os.getpid(),
         "since": datetime.datetime.now().isoformat(" ", "seconds"),
+        "call": uuid.uuid4().hex,  # by which one process's calls are told apart
     }
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(holder).encode(), 0)
