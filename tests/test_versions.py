@@ -24,7 +24,7 @@ def requirements():
     call = ast.parse((ROOT / "setup.py").read_text()).body[-1].value
     named = {argument.arg: argument.value for argument in call.keywords}
     extras = ast.literal_eval(named["extras_require"])
-    for extra in ("gpu", "app", "heif", "tiff", "onnx", "bench"):
+    for extra in ("gpu", "app", "heif", "tiff", "onnx", "beam", "bench"):
         del extras[extra]
     return [*ast.literal_eval(named["install_requires"]), *sum(extras.values(), [])]
 
