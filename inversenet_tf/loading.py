@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inversenet_tf.imaging.files.paths import check_named, check_utf8
 from inversenet_tf.restoration import closed_form
@@ -10,10 +11,19 @@ from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.shipped import preset_or_path, presets
 
+if TYPE_CHECKING:
+    from inversenet_tf.imaging.physics.image_model import ImageModel
+
 LITERT_SUFFIX, ONNX_SUFFIX = ".tflite", ".onnx"
 
 
-def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Restorer:
+def load(
+    where: str | Path,
+    which: str = "best",
+    *,
+    trusted: bool = False,
+    image_model: "ImageModel | None" = None,
+) -> Restorer:
     """Loads a trained model for use.
 
     Args:
@@ -25,13 +35,18 @@ def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Re
         which: of a work directory, the checkpoint: "best" by validation PSNR, or "last".
         trusted: of an export, whether its graphs may do more than compute: it is a program, and one
             of others may be refused, see `serving.operations`.
+        image_model: of "closed_form", what the images look like, where they are of one class and
+            framed alike, their blur going round the border.
 
     Returns:
         A `Restorer`, a function of arrays. All kinds have the same methods and restore alike.
 
     Raises:
-        ValueError: there is nothing of these kinds.
+        ValueError: there is nothing of these kinds; an image model with anything else than
+            "closed_form".
     """
+    if image_model is not None:
+        return _of_class(where, image_model)
     if address := re.fullmatch(r"(https?|grpc)://([^/]+)/(.+)", str(where)):
         return _served(*address.groups())
     if where == closed_form.NAME:
@@ -62,6 +77,17 @@ def load(where: str | Path, which: str = "best", *, trusted: bool = False) -> Re
         f"http://host:8501/MODEL, or one of {', '.join(presets())} and {closed_form.NAME}. "
         f"Received: {where}"
     )
+
+
+def _of_class(where, image_model):
+    if where != closed_form.NAME:
+        raise ValueError(
+            f"Expected an image model with {closed_form.NAME}, as a network has learned by itself "
+            f"what images look like. Received: one with {where}"
+        )
+    from inversenet_tf.restoration.image_model_restorer import ImageModelRestorer  # SciPy's needs
+
+    return ImageModelRestorer(image_model)
 
 
 def _served(scheme, host, model):

@@ -28,6 +28,7 @@ from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
 from inversenet_tf.imaging.physics.kernels import from_file
 from inversenet_tf.models.presets import load_preset
 from inversenet_tf.restoration.closed_form import ClosedFormRestorer
+from inversenet_tf.restoration.image_model_restorer import ImageModelRestorer
 from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.shipped import preset_folder
 from inversenet_tf.trained_run import load_trained
@@ -60,6 +61,7 @@ def main():
     methods = {
         "any_blur": ModelRestorer(network),
         "closed_form": ClosedFormRestorer(boundary="circular"),
+        "image_model": ImageModelRestorer(image_model),
     }
     if WORKDIR.value is not None:
         methods["run"] = ModelRestorer(load_trained(WORKDIR.value)[0])

@@ -78,7 +78,8 @@ SHARP_IMAGES = flags.DEFINE_string(
     "sharp_images",
     None,
     "With --kernel=auto: directory of sharp images of the same class, size and framing, such as "
-    "aligned faces. With --boundary=circular.",
+    f"aligned faces. With --boundary=circular; or with --preset={CLOSED_FORM}, which then restores "
+    "by them, too.",
 )
 NOISE = flags.DEFINE_float(
     "noise",
@@ -201,7 +202,15 @@ def _restorer():
         import_keras()
     from inversenet_tf.loading import load  # with Keras, which an export does without
 
-    return load(name)
+    is_of_class = name == CLOSED_FORM and SHARP_IMAGES.value is not None
+    return load(name, image_model=_image_model("circular") if is_of_class else None)
+
+
+@functools.cache
+def _image_model(boundary):
+    from inversenet_tf.restoration import unknown_blur  # with what the search needs
+
+    return unknown_blur.model_of_class(SHARP_IMAGES.value, boundary, GAMMA.value)
 
 
 def _told(restorer):
@@ -211,7 +220,7 @@ def _told(restorer):
     kernel = KERNEL.value or (AUTO if finds else None)
     if SHARED_KERNEL.value and kernel != AUTO:
         raise ValueError(f"Expected --shared_kernel with --kernel=auto. Received: {kernel}")
-    if SHARP_IMAGES.value is not None and kernel != AUTO:
+    if SHARP_IMAGES.value is not None and kernel != AUTO and PRESET.value != CLOSED_FORM:
         raise ValueError(f"Expected --sharp_images with --kernel=auto. Received: {kernel}")
     if kernel == AUTO:
         return _finding_blurs(restorer)
@@ -227,11 +236,11 @@ def _told(restorer):
 def _finding_blurs(restorer):
     from inversenet_tf.restoration import unknown_blur  # with what the search needs
 
-    circular = WORKDIR.value is not None and restorer.spec.boundary == "circular"
+    circular = EXPORT.value is None and restorer.spec.boundary == "circular"
     boundary = "circular" if circular else "camera"
     model = None
     if SHARP_IMAGES.value is not None:
-        model = unknown_blur.model_of_class(SHARP_IMAGES.value, boundary, GAMMA.value)
+        model = _image_model(boundary)
     shared, source = None, Path(INPUT.value).expanduser()
     if SHARED_KERNEL.value:
         paths = list_images(source) if source.is_dir() else [source]

@@ -123,6 +123,29 @@ def cost_and_gradient(observed: Observed, kernel: np.ndarray) -> tuple[float, np
     return cost, gradient[(places % height)[:, np.newaxis], places % width]
 
 
+def posterior_mean(
+    model: ImageModel, images: np.ndarray, kernel: np.ndarray, noise: float
+) -> np.ndarray:
+    """The linear estimate of least mean square error of the images behind circular measurements.
+
+    It is z = mu + S A' (A S A' + noise^2)^-1 (y - A mu), Eq. 3 in closed form, with the mean and
+    the covariance of the class.
+
+    Args:
+        model: of sharp images framed as these are.
+        images: measurements [batch, height, width, channels] that share the blur.
+        kernel: [side, side], side odd.
+        noise: standard deviation, above zero.
+
+    Returns:
+        Images of the measurements' shape.
+    """
+    observed = Observed.of(model, images, noise)
+    transfer = observed.transfers(kernel).astype(np.complex128)
+    colours = range(len(observed.spectra))
+    return model.images_of([_posterior(observed, colour, transfer)[1] for colour in colours])
+
+
 def _posterior(observed, colour, transfer):
     """Of a colour of the sharp images: (cost, mean [batch, frequencies], variance [frequencies]).
 

@@ -108,6 +108,17 @@ class ImageModel:
         rotated = np.moveaxis(images @ self.rotation.T, -1, 0)
         return [scipy.fft.rfft2(colour) / np.sqrt(height * width) for colour in rotated]
 
+    def images_of(self, spectra: list[np.ndarray]) -> np.ndarray:
+        """The images [batch, height, width, channels] of spectra as `spectra_of` has them.
+
+        Args:
+            spectra: of each colour [batch, height * (width // 2 + 1)].
+        """
+        height, width, _ = self.shape
+        full = np.stack(spectra, axis=1).reshape(len(spectra[0]), -1, height, width // 2 + 1)
+        colours = scipy.fft.irfft2(full, (height, width)) * np.sqrt(height * width)
+        return np.moveaxis(colours, 1, -1) @ self.rotation
+
 
 def check_boundary(boundary: str) -> None:
     """Raises ValueError for a boundary with which an image model is of no use."""

@@ -1,0 +1,89 @@
+"""Images of a class, restored by what sharp ones of it look like."""
+
+import numpy as np
+import pytest
+from programs import run
+
+import inversenet_tf as inv
+from inversenet_tf.imaging.files.images import read_image, write_image
+from inversenet_tf.imaging.metrics import psnr
+
+SIDE = 16
+RAMPS = np.linspace(0, 1, SIDE)
+
+
+def members(count, seed):
+    """Images of a class: three smooth patterns in random shares, [count, SIDE, SIDE, 3]."""
+    generator = np.random.default_rng(seed)
+    patterns = np.stack(
+        [
+            np.sin(6 * RAMPS)[:, None] * RAMPS,
+            np.outer(RAMPS, RAMPS),
+            np.cos(5 * np.add.outer(RAMPS, RAMPS)),
+        ]
+    )
+    shares = generator.uniform(-0.2, 0.2, (count, 3, 3))
+    noise = 0.01 * generator.standard_normal((count, SIDE, SIDE, 3))
+    return np.float32(0.5 + np.einsum("npc,phw->nhwc", shares, patterns) + noise)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return inv.ImageModel.fit(members(200, seed=0))
+
+
+def blurred(images, kernel):
+    return inv.physics.Blur(kernel)(images).numpy()
+
+
+def test_a_class_is_restored_better_than_natural_images(model):
+    sharp, kernel = members(4, seed=1), inv.kernels.gaussian(7, 2.0)
+    measurements = blurred(sharp, kernel) + 0.02 * np.random.default_rng(2).standard_normal(
+        sharp.shape
+    ).astype(np.float32)
+    scores = {
+        name: float(psnr(restorer(measurements, kernel=kernel, noise=0.02), sharp).numpy().mean())
+        for name, restorer in {
+            "class": inv.load("closed_form", image_model=model),
+            "natural": inv.load("closed_form"),
+        }.items()
+    }
+    assert scores["class"] > scores["natural"] + 6
+
+
+@pytest.mark.parametrize("shape", [(4, 3), (1, 6)])
+def test_the_centre_of_a_kernel_is_where_it_is_for_every_restorer(model, shape):
+    sharp = members(2, seed=3)
+    kernel = np.random.default_rng(4).uniform(size=shape).astype(np.float32)
+    restorer = inv.load("closed_form", image_model=model)
+    restored = restorer(blurred(sharp, kernel / kernel.sum()), kernel=kernel)
+    assert np.abs(restored - sharp).max() < 0.03
+
+
+def test_measurements_of_another_size_are_refused(model):
+    restorer = inv.load("closed_form", image_model=model)
+    with pytest.raises(ValueError, match="of the shape of the image model"):
+        restorer(np.zeros((1, 20, 16, 3), np.float32), kernel=np.ones((3, 3)) / 9)
+
+
+def test_a_network_takes_no_image_model(model):
+    with pytest.raises(ValueError, match="Expected an image model with closed_form"):
+        inv.load("any_blur", image_model=model)
+
+
+def test_a_folder_is_restored_by_sharp_images_of_its_class(tmp_path):
+    for number, image in enumerate(members(60, seed=5)):
+        write_image(tmp_path / "sharp" / f"{number}.png", image)
+    [sharp] = members(1, seed=6)
+    kernel = inv.kernels.gaussian(5, 1.0)
+    np.save(tmp_path / "kernel.npy", kernel)
+    write_image(tmp_path / "blurred" / "one.png", blurred(sharp[np.newaxis], kernel)[0])
+    run(
+        "restore",
+        "--preset=closed_form",
+        f"--sharp_images={tmp_path}/sharp",
+        f"--kernel={tmp_path}/kernel.npy",
+        f"--input={tmp_path}/blurred",
+        f"--output={tmp_path}/restored",
+    )
+    assert np.abs(read_image(tmp_path / "restored" / "one.png") - sharp).mean() < 0.015
