@@ -137,9 +137,7 @@ def joint_solver(size: int = 64) -> Config:
     config = joint(size)
     for_two_cores(config)
     inversenet_solver(config)
-    config.training.average = 0.98
-    config.training.steps = 1600
-    config.training.steps_per_epoch = 200
+    config.training.steps = 4800
     return config
 
 
