@@ -196,6 +196,8 @@ def test_kernel_is_sought_in_light(sharp, monkeypatch):
         (["--boundary=reflect"], "with --workdir"),
         (["--shared_kernel", "--kernel=k.npy"], "with --kernel=auto"),
         (["--sharp_images=faces", "--kernel=k.npy"], "with --kernel=auto"),
+        (["--sharp_images=faces"], "with --preset=closed_form"),
+        (["--preset=closed_form", "--sharp_images=faces", "--kernel=k.npy"], "a kernel file"),
     ],
 )
 def test_program_refuses_flags_without_effect(flags, message, tmp_path):
