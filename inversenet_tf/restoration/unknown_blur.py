@@ -64,10 +64,12 @@ class UnknownBlurRestorer(InformedRestorer):
         report: Callable[[float], None] | None = None,
     ) -> tuple[np.ndarray, Fit | None]:
         """As every restorer's; the kernel is sought in the whole photograph, not in its tiles."""
-        told = self._told(photograph.pixels, path or "The photograph")
+        seeks = report is not None and self._shared is None
+        of_search, of_restoration = _halves(report) if seeks else (None, report)
+        told = self._told(photograph.pixels, path or "The photograph", of_search)
         if told is None:
             return photograph.pixels, None
-        return told.restore_and_compare(photograph, path, max_memory, report)
+        return told.restore_and_compare(photograph, path, max_memory, of_restoration)
 
     def estimates(self, measurements, kernels=None, noise_sigmas=None):
         if kernels is not None:
@@ -82,15 +84,24 @@ class UnknownBlurRestorer(InformedRestorer):
         batch = np.asarray(image, np.float32)[np.newaxis]
         return {"inverted": batch, "restored": batch} if told is None else told.estimates(batch)
 
-    def _told(self, pixels, name):
+    def _told(self, pixels, name, progress=None):
         estimate = self._shared or estimate_kernel(
-            pixels, self._boundary, gamma=self._gamma, image_model=self._image_model
+            pixels,
+            self._boundary,
+            gamma=self._gamma,
+            progress=progress,
+            image_model=self._image_model,
         )
         logging.info("%s: %s", name, description_of(estimate))
         if not estimate.is_blur:
             return None
         noise = estimate.noise if self._noise is None else self._noise
         return self._restorer.told(estimate.kernel, noise)
+
+
+def _halves(report):
+    """Of a function of the share of the work that is done, one for either half of the work."""
+    return (lambda share: report(share / 2)), (lambda share: report((1 + share) / 2))
 
 
 def check_can_be_told(restorer: Restorer) -> None:
