@@ -204,6 +204,11 @@ def test_kernel_is_sought_in_light(sharp, monkeypatch):
         kernel_estimation.estimate_kernel(sharp, gamma=0.0)
 
 
+def test_a_largest_kernel_of_one_pixel_is_refused(sharp):
+    with pytest.raises(ValueError, match="largest >= 3"):
+        kernel_estimation.estimate_kernel(sharp, largest=1)
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
