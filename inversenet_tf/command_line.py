@@ -21,7 +21,7 @@ KEYBOARD_STATUS = 130  # of a program that Ctrl-C ended
 # What a user can mend: values, files and directories, and a learning rate.
 MENDABLE = (ValueError, OSError, FloatingPointError)
 
-# Packages that log what concerns nobody else.
+# Packages whose messages below warnings are for their own developers.
 TALKATIVE = ("tensorflow", "apache_beam", "distributed")
 NO_HOME = "Could not determine home directory."  # of pathlib, for "~nobody/file"
 

@@ -241,9 +241,10 @@ def inversenet_dncnn(config: Config) -> None:
 
 
 def inversenet_solver(config: Config) -> None:
-    """InverseNet told its operator: a U-Net corrects the closed form of Eq. 3, for a blur a DAE it.
+    """InverseNet told its operator: a U-Net corrects the closed form of Eq. 3.
 
-    Both learn from the squared distance alone, as in `quickstart`.
+    For a blur, a DAE refines what comes of it. Both learn from the squared distance alone, as in
+    `quickstart`.
     """
     is_blur, is_joint = (config.operator.name == name for name in ("blur", "joint"))
     correcting_the_closed_form(config)

@@ -79,7 +79,7 @@ SHARP_IMAGES = flags.DEFINE_string(
     None,
     "With --kernel=auto: directory of sharp images of the same class, size and framing, such as "
     f"aligned faces. With --boundary=circular; or with --preset={CLOSED_FORM}, which then restores "
-    "by them, too.",
+    "by them, too, and also takes the kernel of a file.",
 )
 NOISE = flags.DEFINE_float(
     "noise",
@@ -132,6 +132,7 @@ flags.mark_bool_flags_as_mutual_exclusive(["overwrite", "skip_existing"])
 def main():
     max_memory = memory_limit(MAX_MEMORY.value)
     restore = _way_of_restoring()
+    _check_flags_for(KERNEL.value or AUTO)  # what is wrong with them in any case
     restorer = _restorer()
     if GAMMA.value != 1:
         from inversenet_tf.restoration.linear_light import LinearLightRestorer
@@ -202,8 +203,40 @@ def _restorer():
         import_keras()
     from inversenet_tf.loading import load  # with Keras, which an export does without
 
-    is_of_class = name == CLOSED_FORM and SHARP_IMAGES.value is not None
-    return load(name, image_model=_image_model("circular") if is_of_class else None)
+    if SHARP_IMAGES.value is None:
+        return load(name)
+    if KERNEL.value not in (None, AUTO):
+        _kernel_of_file()  # raises before what takes long
+    return load(name, image_model=_image_model("circular"))
+
+
+def _check_flags_for(kernel):
+    """Raises ValueError for flags without effect, or sharp images that would be learned in vain.
+
+    Args:
+        kernel: as --kernel names it, or None where the model restores without being told one.
+    """
+    if SHARED_KERNEL.value and kernel != AUTO:
+        raise ValueError(f"Expected --shared_kernel with --kernel=auto. Received: {kernel}")
+    if SHARP_IMAGES.value is None:
+        return
+    if kernel != AUTO and PRESET.value != CLOSED_FORM:
+        raise ValueError(f"Expected --sharp_images with --kernel=auto. Received: {kernel}")
+    if WORKDIR.value is None and EXPORT.value is None and PRESET.value != CLOSED_FORM:
+        raise ValueError(
+            f"Expected --sharp_images with --preset={CLOSED_FORM}, or with a run or an export "
+            f"whose boundary is circular. Received: the preset {PRESET.value or DEFAULT_PRESET}"
+        )
+    source = Path(INPUT.value).expanduser()
+    if not source.exists():
+        raise ValueError(f"Expected a readable image or directory. Received: {source}.")
+
+
+@functools.cache
+def _kernel_of_file():
+    from inversenet_tf.imaging.physics.kernels import from_file  # with readers of kernel files
+
+    return from_file(KERNEL.value)
 
 
 @functools.cache
@@ -218,26 +251,23 @@ def _told(restorer):
     named = WORKDIR.value is not None or EXPORT.value is not None
     finds = not named and restorer.kernel_use == kernel_use.REQUIRED
     kernel = KERNEL.value or (AUTO if finds else None)
-    if SHARED_KERNEL.value and kernel != AUTO:
-        raise ValueError(f"Expected --shared_kernel with --kernel=auto. Received: {kernel}")
-    if SHARP_IMAGES.value is not None and kernel != AUTO and PRESET.value != CLOSED_FORM:
-        raise ValueError(f"Expected --sharp_images with --kernel=auto. Received: {kernel}")
+    _check_flags_for(kernel)
     if kernel == AUTO:
         return _finding_blurs(restorer)
     if kernel is None and NOISE.value is None:
         if restorer.kernel_use == kernel_use.REQUIRED:
             raise ValueError(f"{kernel_use.IS_MISSING} as --kernel")
         return restorer
-    from inversenet_tf.imaging.physics.kernels import from_file  # with readers of kernel files
-
-    return restorer.told(None if kernel is None else from_file(kernel), NOISE.value)
+    return restorer.told(None if kernel is None else _kernel_of_file(), NOISE.value)
 
 
 def _finding_blurs(restorer):
     from inversenet_tf.restoration import unknown_blur  # with what the search needs
 
-    circular = EXPORT.value is None and restorer.spec.boundary == "circular"
-    boundary = "circular" if circular else "camera"
+    unknown_blur.check_can_be_told(restorer)  # before a search
+    # An export keeps the boundary of its training; photographs are given to it all the same.
+    tells = EXPORT.value is None or SHARP_IMAGES.value is not None
+    boundary = "circular" if tells and restorer.spec.boundary == "circular" else "camera"
     model = None
     if SHARP_IMAGES.value is not None:
         model = _image_model(boundary)

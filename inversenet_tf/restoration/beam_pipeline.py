@@ -41,14 +41,14 @@ RUNNERS = {  # short names, beside those that Beam knows
     DIRECT: "DirectRunner",
     "dask": "apache_beam.runners.dask.dask_runner.DaskRunner",
 }
-# Those that come later win.
+# Defaults: the caller's options come later, and so they win.
 DIRECT_OPTIONS = (
     "--direct_running_mode=multi_processing",  # as several workers need it
     # There are no triggers. Without it, Beam would download a program, Prism, and run that.
     "--allow_unsafe_triggers",
     "--default_sdk_harness_log_level=ERROR",
 )
-# What no image of the pipeline can be written for: it ends instead of failing for each of them.
+# Errors of a disk that takes no more results: the pipeline ends, instead of failing image by image.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 REPORT = "report.csv"  # in the directory of the results
@@ -56,7 +56,7 @@ COLUMNS = ["input", "outcome", "detail"]
 FAILED, MISFIT = "failed", "does not fit"
 LOST = "The runner lost it; --skip_existing tries it again"  # Dask's can, see `finish_bundle`
 
-# Of a `Job`, which itself would have a worker import TensorFlow before it is made quiet.
+# The fields of a `Job`; unpickled itself, it would import TensorFlow before that is made quiet.
 Parts = tuple[Path, Path, Path | None]
 
 
@@ -119,15 +119,15 @@ class RestorationHandler(ModelHandler[Parts, Outcome, Restorer]):
         return [self._outcome(Job(*parts), model) for parts in batch]
 
     def should_skip_batching(self) -> bool:
-        """It gets lists of one image: they differ in size, and are restored one after another."""
+        """Whether Beam forms no batches: images differ in size, and come as lists of one."""
         return True
 
     def _outcome(self, job, restorer):
         if word_of_holder(self._output) != self._holder:
             raise InUse(f"{self._output} is in use by another call; this one has ended.")
-        fits = {}
         if job.is_done and not self._overwrite:
             return Outcome(job.path)
+        fits = {}
         try:
             reason = restore_file(
                 restorer, job, self._max_memory, skip_existing=not self._overwrite, fits=fits

@@ -3,13 +3,14 @@
 import numpy as np
 
 from inversenet_tf.imaging.physics.class_likelihood import posterior_mean
-from inversenet_tf.imaging.physics.image_model import ImageModel
+from inversenet_tf.imaging.physics.image_model import ImageModel, check_is_model
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.image_spec import ImageSpec
 from inversenet_tf.restoration.restorers import Restorer
 
-# The factors of the likelihood: for each value of an image 200 components of two parts, thrice.
+# Three copies of the factors of the likelihood: each value of an image has up to 200 components of
+# a real and an imaginary part, 4 bytes each.
 BYTES_PER_PIXEL = 3 * 4 * 200 * 2 * 3.0
 
 
@@ -19,9 +20,13 @@ class ImageModelRestorer(Restorer):
     Args:
         image_model: of the class. Measurements must be framed as its images, and their blur go
             round the border.
+
+    Raises:
+        ValueError: no `ImageModel`.
     """
 
     def __init__(self, image_model: ImageModel):
+        check_is_model(image_model)
         self._image_model = image_model
         channels = image_model.shape[-1]
         self.spec = ImageSpec(
@@ -42,6 +47,11 @@ class ImageModelRestorer(Restorer):
     ) -> dict[str, np.ndarray]:
         if kernels is None:
             raise ValueError(kernel_use.IS_MISSING)
+        if np.ndim(kernels) != 3:
+            raise ValueError(
+                "Expected one kernel for all channels, which the image model mixes. Received: "
+                f"kernels of shape {np.shape(kernels)[1:]}"
+            )
         self._image_model.check_measurements(list(measurements), self.spec.boundary)
         sigmas = np.zeros(len(measurements)) if noise_sigmas is None else np.asarray(noise_sigmas)
         each = zip(measurements, kernels, np.sqrt(ROUNDING_VARIANCE + sigmas**2), strict=True)

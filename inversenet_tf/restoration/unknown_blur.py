@@ -51,11 +51,7 @@ class UnknownBlurRestorer(InformedRestorer):
         gamma: float = 1.0,
         image_model: ImageModel | None = None,
     ):
-        if restorer.kernel_use == kernel_use.NONE:
-            raise ValueError(
-                "Expected a model that can be told a kernel, where the blur is to be found: "
-                "closed_form, or one trained with --config=any_blur. Received: a model of one blur"
-            )
+        check_can_be_told(restorer)
         super().__init__(restorer)
         self._noise, self._shared = noise, shared
         self._boundary, self._gamma, self._image_model = boundary, gamma, image_model
@@ -68,10 +64,12 @@ class UnknownBlurRestorer(InformedRestorer):
         report: Callable[[float], None] | None = None,
     ) -> tuple[np.ndarray, Fit | None]:
         """As every restorer's; the kernel is sought in the whole photograph, not in its tiles."""
-        told = self._told(photograph.pixels, path or "The photograph")
+        seeks = report is not None and self._shared is None
+        of_search, of_restoration = _halves(report) if seeks else (None, report)
+        told = self._told(photograph.pixels, path or "The photograph", of_search)
         if told is None:
             return photograph.pixels, None
-        return told.restore_and_compare(photograph, path, max_memory, report)
+        return told.restore_and_compare(photograph, path, max_memory, of_restoration)
 
     def estimates(self, measurements, kernels=None, noise_sigmas=None):
         if kernels is not None:
@@ -86,15 +84,33 @@ class UnknownBlurRestorer(InformedRestorer):
         batch = np.asarray(image, np.float32)[np.newaxis]
         return {"inverted": batch, "restored": batch} if told is None else told.estimates(batch)
 
-    def _told(self, pixels, name):
+    def _told(self, pixels, name, progress=None):
         estimate = self._shared or estimate_kernel(
-            pixels, self._boundary, gamma=self._gamma, image_model=self._image_model
+            pixels,
+            self._boundary,
+            gamma=self._gamma,
+            progress=progress,
+            image_model=self._image_model,
         )
         logging.info("%s: %s", name, description_of(estimate))
         if not estimate.is_blur:
             return None
         noise = estimate.noise if self._noise is None else self._noise
         return self._restorer.told(estimate.kernel, noise)
+
+
+def _halves(report):
+    """Of a function of the share of the work that is done, one for either half of the work."""
+    return (lambda share: report(share / 2)), (lambda share: report((1 + share) / 2))
+
+
+def check_can_be_told(restorer: Restorer) -> None:
+    """Raises ValueError for a restorer to which a blur that is found would be of no use."""
+    if restorer.kernel_use == kernel_use.NONE:
+        raise ValueError(
+            "Expected a model that can be told a kernel, where the blur is to be found: "
+            "closed_form, or one trained with --config=any_blur. Received: a model of one blur"
+        )
 
 
 def description_of(estimate: KernelEstimate) -> str:
@@ -131,14 +147,23 @@ def model_of_class(folder: str | Path, boundary: str, gamma: float = 1.0) -> Ima
         boundary, gamma: as for `estimate_kernel`.
 
     Raises:
-        ValueError: no such folder, another boundary than "circular", too few images, or images of
-            several sizes.
+        ValueError: no such folder, another boundary than "circular", too few images, images of
+            several sizes, or a file that cannot be read.
     """
     check_boundary(boundary)
     folder = Path(folder).expanduser()
     if not folder.is_dir():
         raise ValueError(f"Expected a directory of sharp images. Received: {folder}")
-    return ImageModel.fit([to_light(read_image(path), gamma) for path in list_images(folder)])
+    paths, images = list_images(folder), []
+    for path in paths:
+        images.append(to_light(read_image(path), gamma))
+        if images[-1].shape != images[0].shape:
+            (height, width), (first_height, first_width) = images[-1].shape[:2], images[0].shape[:2]
+            raise ValueError(
+                f"Expected sharp images of one size and framed alike. Received: {height}x{width} "
+                f"pixels in {path}, {first_height}x{first_width} in {paths[0]}"
+            )
+    return ImageModel.fit(images)
 
 
 def shared_blur(

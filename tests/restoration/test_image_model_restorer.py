@@ -7,6 +7,7 @@ from programs import run
 import inversenet_tf as inv
 from inversenet_tf.imaging.files.images import read_image, write_image
 from inversenet_tf.imaging.metrics import psnr
+from inversenet_tf.restoration.unknown_blur import model_of_class
 
 SIDE = 16
 RAMPS = np.linspace(0, 1, SIDE)
@@ -64,6 +65,24 @@ def test_measurements_of_another_size_are_refused(model):
     restorer = inv.load("closed_form", image_model=model)
     with pytest.raises(ValueError, match="of the shape of the image model"):
         restorer(np.zeros((1, 20, 16, 3), np.float32), kernel=np.ones((3, 3)) / 9)
+
+
+def test_a_kernel_for_each_channel_is_refused(model):
+    restorer = inv.load("closed_form", image_model=model)
+    with pytest.raises(ValueError, match="one kernel for all channels"):
+        restorer(members(1, seed=7), kernel=np.ones((3, 3, 3)))
+
+
+def test_sharp_images_alone_are_no_image_model():
+    with pytest.raises(ValueError, match="ImageModel.fit"):
+        inv.load("closed_form", image_model=members(20, seed=0))
+
+
+def test_a_sharp_image_of_another_size_is_named(tmp_path):
+    for number, image in enumerate([*members(20, seed=0), members(1, seed=1)[0, :12]]):
+        write_image(tmp_path / f"{number:02}.png", image)
+    with pytest.raises(ValueError, match=r"12x16 pixels in .*20\.png, 16x16 in .*00\.png"):
+        model_of_class(tmp_path, "circular")
 
 
 def test_a_network_takes_no_image_model(model):

@@ -81,6 +81,20 @@ def test_image_without_blur_stays_as_it_is(blurred, tmp_path, monkeypatch):
     np.testing.assert_array_equal(restorer.restore_photograph(photograph), photograph.pixels)
 
 
+def test_the_search_is_the_first_half_of_the_progress(blurred, tmp_path, monkeypatch):
+    def estimate(*_, progress, **__):
+        progress(0.5)
+        progress(1.0)
+        return FOUND
+
+    monkeypatch.setattr(unknown_blur, "estimate_kernel", estimate)
+    write_image(tmp_path / "blurred.png", np.clip(blurred, 0, 1))
+    photograph, shares = read_photograph(tmp_path / "blurred.png"), []
+    restorer = UnknownBlurRestorer(ClosedFormRestorer())
+    restorer.restore_photograph(photograph, report=shares.append)
+    assert shares[:2] == [0.25, 0.5] and all(0.5 < share <= 1 for share in shares[2:])
+
+
 def test_model_of_one_blur_is_refused():
     with pytest.raises(ValueError, match="can be told a kernel"):
         UnknownBlurRestorer(FakeRestorer())
@@ -190,12 +204,19 @@ def test_kernel_is_sought_in_light(sharp, monkeypatch):
         kernel_estimation.estimate_kernel(sharp, gamma=0.0)
 
 
+def test_a_largest_kernel_of_one_pixel_is_refused(sharp):
+    with pytest.raises(ValueError, match="largest >= 3"):
+        kernel_estimation.estimate_kernel(sharp, largest=1)
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         (["--boundary=reflect"], "with --workdir"),
         (["--shared_kernel", "--kernel=k.npy"], "with --kernel=auto"),
         (["--sharp_images=faces", "--kernel=k.npy"], "with --kernel=auto"),
+        (["--sharp_images=faces"], "with --preset=closed_form"),
+        (["--preset=closed_form", "--sharp_images=faces", "--kernel=k.npy"], "a kernel file"),
     ],
 )
 def test_program_refuses_flags_without_effect(flags, message, tmp_path):

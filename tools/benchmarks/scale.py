@@ -68,13 +68,20 @@ def comparisons(settings):
     ]
 
 
-def _growth(name, unit, prepared, told):
-    """A comparison of cases by their sizes; the smallest stands first."""
+def _growth(name, unit, prepared, settings):
+    """A comparison of cases that differ in their size.
+
+    Args:
+        name: of the comparison.
+        unit: what the sizes count.
+        prepared: {size: (function of this module, its options)}, the smallest first.
+        settings: what all cases share.
+    """
     cases = [
         Case(f"{size} {unit}", f"{HERE}:{function}", options, size=size)
         for size, (function, options) in prepared.items()
     ]
-    return Comparison(name, cases, settings=told, grows_with=unit)
+    return Comparison(name, cases, settings=settings, grows_with=unit)
 
 
 def _image(batch, side, kernel):

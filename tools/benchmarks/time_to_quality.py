@@ -40,12 +40,12 @@ def comparisons(settings):
     told, untold = (settings.get("budget", budget) for budget in (TOLD, UNTOLD))
     quickstart = Case("ours, recipe quickstart", f"{HERE}:ours", shared | {"recipe": "quickstart"})
     paper = Case("ours, recipe the paper's", f"{HERE}:ours", shared | {"recipe": "paper"})
-    baseline_ = Case("PyTorch, recipe the paper's", f"{HERE}:baseline", shared, baseline=True)
+    in_torch = Case("PyTorch, recipe the paper's", f"{HERE}:baseline", shared, baseline=True)
     return [
         _comparison("told the blur", [quickstart, *of_deepinv(TOLD_RATES, told)], told, slice_),
         _comparison(
             "the measurement alone",
-            [paper, baseline_, *of_deepinv(UNTOLD_RATES, untold)],
+            [paper, in_torch, *of_deepinv(UNTOLD_RATES, untold)],
             untold,
             slice_,
         ),

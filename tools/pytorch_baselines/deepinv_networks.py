@@ -72,8 +72,8 @@ def unrolled():
     """Half-quadratic splitting with the exact step on the data, and one DnCNN for all iterations.
 
     deepinv's example of deblurring has four iterations that begin at a regularized inverse, too,
-    its example for beginners five and a DnCNN of seven layers. Four with half of that DnCNN's
-    width take a third of its time for a step.
+    its example for beginners five and a DnCNN of seven layers. Here: four, with half of that
+    DnCNN's width, with which a step takes a third of the time.
     """
     prior = dncnn(depth=PRIOR_DEPTH, nf=PRIOR_WIDTH)
     return deepinv.optim.HQS(
@@ -88,7 +88,7 @@ def unrolled():
 
 
 def unet_behind_wiener_filter():
-    """With a quarter of the default's widths, and without batch norm, which delays it."""
+    """With a quarter of the default's widths, and without batch norm, which delays learning."""
     return Corrected(wiener_filter(), unet(channels_per_scale=UNET_WIDTHS, batch_norm=False))
 
 

@@ -15,6 +15,7 @@ from inversenet_tf.imaging.arrays import images_of
 
 COMPONENTS = (200, 60)  # of the colour that varies most, and of each of the others
 LEAST_IMAGES = 20  # that a model can be fitted to
+LEAST_SIDE = 8  # pixels: smaller images have no frequencies between those of `ANCHOR`
 PASSES, SPARE = 2, 20  # of the randomised principal components (Halko et al. 2011)
 SLOPE = 2.2  # of natural images' power with the frequency (Field 1987)
 ANCHOR = (0.15, 0.25)  # cycles a pixel, where even images that were enlarged have their power
@@ -65,7 +66,7 @@ class ImageModel:
                 and framed alike, as aligned faces. Hundreds are needed, thousands are better.
 
         Raises:
-            ValueError: fewer than 20 images, or of several sizes.
+            ValueError: fewer than 20 images, of several sizes, or of fewer than 8 pixels a side.
         """
         images = images_of(images)
         shapes = {image.shape for image in images}
@@ -79,6 +80,11 @@ class ImageModel:
                 f"Received: {len(images)}"
             )
         images = np.stack(images).astype(np.float32)
+        if min(images.shape[1:3]) < LEAST_SIDE:
+            raise ValueError(
+                f"Expected sharp images of at least {LEAST_SIDE} pixels a side. "
+                f"Received: {images.shape[1:3]}"
+            )
         rotation = _uncorrelated_colours(images)
         images = images @ rotation.T.astype(np.float32)
         counts = [COMPONENTS[0], *[COMPONENTS[1]] * (images.shape[-1] - 1)]
@@ -118,6 +124,15 @@ class ImageModel:
         full = np.stack(spectra, axis=1).reshape(len(spectra[0]), -1, height, width // 2 + 1)
         colours = scipy.fft.irfft2(full, (height, width)) * np.sqrt(height * width)
         return np.moveaxis(colours, 1, -1) @ self.rotation
+
+
+def check_is_model(image_model: object) -> None:
+    """Raises ValueError for what is no `ImageModel`, such as the sharp images themselves."""
+    if not isinstance(image_model, ImageModel):
+        raise ValueError(
+            "Expected an ImageModel as image_model, as ImageModel.fit makes it of sharp images. "
+            f"Received: {type(image_model).__name__}"
+        )
 
 
 def check_boundary(boundary: str) -> None:

@@ -2,9 +2,8 @@
 
 The likelihood of `class_likelihood` is maximised over the kernel. It has many maxima, so the search
 begins with thousands of random paths of a camera, see `kernel_screening`, from two independent
-seeds. The likeliest are improved as paths on the low frequencies; then every pixel of their kernels
-is free, and of those of bells, which no path draws, with a prior that prefers kernels of few
-pixels.
+seeds. The likeliest are improved as paths on the low frequencies. Then every pixel of their kernels
+is free, and of the likeliest Gaussian, which no path draws; a prior prefers kernels of few pixels.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,7 +39,7 @@ LAST_STEPS = 40  # when only pixels beside those of the kernel may join it
 LARGEST_SHIFT = 2  # pixels
 NEGLIGIBLE = 0.05, 0.02  # of the greatest value: before and after the last improvement
 SOFTENING = 0.5  # pixels, of a path's kernel, so that the pixels beside it can join
-BELLS = (1.5, 2.5, 4.0, 6.0)  # standard deviations, in pixels
+GAUSSIANS = (1.5, 2.5, 4.0, 6.0)  # standard deviations, in pixels, of kernels that no path draws
 OFFSET = 1e-3
 SUM_WEIGHT = 1e3  # that keeps the sum of a kernel at 1, on which nothing else depends
 MEMORY = 20  # steps that the optimiser remembers
@@ -162,11 +161,11 @@ def search_with_model(
 
 
 def _freed(model, images, middle, *, size, told):
-    """The kernels of each seed's likeliest paths, and the bells, when every pixel is free.
+    """The likeliest kernels when every pixel is free: of each seed's paths, and of Gaussians.
 
     Returns:
-        For each seed, and for the bells, [(kernel, its cost)] on the middle frequencies, the
-        likeliest first.
+        For each seed, and for the Gaussians, of which only the likeliest is taken, [(kernel, its
+        cost)] on the middle frequencies, the likeliest first.
     """
     few = images[:SCREENED_IMAGES]
     screened = Observed.of(model, few, middle.noise, *SCREENED)
@@ -179,8 +178,8 @@ def _freed(model, images, middle, *, size, told):
         kernels = drawn(np.stack([path for path, _ in better[:kept]]), size)
         starts.append([gaussian_filter(kernel, SOFTENING) for kernel in kernels])
         told((number + 1) / (len(SEEDS) + 1))
-    bells = _sorted(improved(coarse, gaussian(size, sigma), STEPS) for sigma in BELLS)
-    starts.append([bells[0][0]])
+    gaussians = _sorted(improved(coarse, gaussian(size, sigma), STEPS) for sigma in GAUSSIANS)
+    starts.append([gaussians[0][0]])
     return [_sorted(improved(middle, one, STEPS) for one in kernels) for kernels in starts]
 
 

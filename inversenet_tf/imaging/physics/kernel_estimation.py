@@ -6,10 +6,10 @@ import numpy as np
 import skimage.restoration
 
 from inversenet_tf.imaging.arrays import images_of
-from inversenet_tf.imaging.checks import check_positive
+from inversenet_tf.imaging.checks import check_at_least, check_positive
 from inversenet_tf.imaging.files.pixels import LUMA
 from inversenet_tf.imaging.physics.blur_model import Measured, noise_beside_blur
-from inversenet_tf.imaging.physics.image_model import ImageModel
+from inversenet_tf.imaging.physics.image_model import ImageModel, check_is_model
 from inversenet_tf.imaging.physics.image_model_search import search_with_model
 from inversenet_tf.imaging.physics.informative import informative_patches
 from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
@@ -72,13 +72,15 @@ def estimate_kernel(
         progress: called with the fraction of the work that is done.
         image_model: what sharp images of this class look like, framed as these are, such as
             aligned faces; for the boundary "circular". It tells the shift of the blur, too, so
-            that the kernel's centre of mass stays where it was found.
+            that the kernel's centre of mass stays where it was found. Gray images count as
+            colour ones where the model's are.
 
     Raises:
-        ValueError: another boundary, rank or range, a gamma that is not positive, images of
-            fewer than 32 pixels a side, or of another shape than the image model's.
+        ValueError: another boundary, rank or range, a gamma that is not positive, a largest
+            kernel of fewer than 3 pixels a side, images of fewer than 32 pixels a side, or of
+            another shape than the image model's.
     """
-    images = _checked(images, boundary, gamma, image_model)
+    images = _checked(images, boundary, largest, gamma, image_model)
     lumas = [image[..., 0] if image.shape[-1] == 1 else image @ LUMA for image in images]
     circular = boundary == "circular"
     if circular and len({luma.shape for luma in lumas}) > 1:
@@ -116,7 +118,7 @@ def estimate_kernel(
     )
 
 
-def _checked(images, boundary, gamma, image_model):
+def _checked(images, boundary, largest, gamma, image_model):
     """The images as light, where a kernel can be sought in them.
 
     Raises:
@@ -125,8 +127,11 @@ def _checked(images, boundary, gamma, image_model):
     if boundary not in BOUNDARIES:
         raise ValueError(f"Expected a boundary of {BOUNDARIES}. Received: {boundary!r}")
     check_positive("gamma", gamma)
+    check_at_least("largest", largest, 3)
     images = [to_light(image, gamma) for image in images_of(images)]
     if image_model is not None:
+        check_is_model(image_model)
+        images = [_with_channels(image, image_model.shape[-1]) for image in images]
         image_model.check_measurements(images, boundary)
     least = min(extent for image in images for extent in image.shape[:2])
     if least < LEAST_SIDE:
@@ -136,9 +141,14 @@ def _checked(images, boundary, gamma, image_model):
     return images
 
 
+def _with_channels(image, channels):
+    """The image, its gray repeated where more channels are wanted."""
+    return image.repeat(channels, axis=-1) if image.shape[-1] == 1 else image
+
+
 def _search_class(model, images, *, measured, few, noise, largest, told):
     """The `Answer` for images of a class that an image model knows."""
-    size = min(largest, CLASS_SIZE, odd(min(model.shape[:2]) // 2))
+    size = odd(min(largest, CLASS_SIZE, min(model.shape[:2]) // 2))
     proposals = []
     if len(images) > 1:  # which the sparse gradients of several images tell well, of one hardly
         other = search_kernel(measured, few, largest, lambda fraction: told(fraction / 2))

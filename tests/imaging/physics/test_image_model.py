@@ -161,6 +161,7 @@ def test_details_that_enlarged_images_lack_are_expected_all_the_same():
     ("images", "message"),
     [
         (np.zeros((5, 32, 32, 3)), "at least 20"),
+        (np.zeros((20, 4, 32, 3)), "at least 8 pixels a side"),
         ([np.zeros((32, 32))] * 20 + [np.zeros((32, 34))], "one size"),
     ],
 )
@@ -171,7 +172,11 @@ def test_images_that_make_no_model_are_refused(images, message):
 
 @pytest.mark.parametrize(
     ("shape", "boundary", "message"),
-    [((32, 32, 3), "camera", "circular"), ((48, 32, 3), "circular", "shape")],
+    [
+        ((32, 32, 3), "camera", "circular"),
+        ((48, 32, 3), "circular", "shape"),
+        ((48, 32), "circular", r"Received: \[\(48, 32, 3\)\]"),  # gray counts as three colours
+    ],
 )
 def test_measurements_that_the_model_does_not_frame_are_refused(model, shape, boundary, message):
     with pytest.raises(ValueError, match=message):
