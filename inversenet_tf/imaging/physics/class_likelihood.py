@@ -64,13 +64,13 @@ class Observed:
         means, powers, factors = [], [], []
         for number, colour in enumerate(model.colours):
             kept = most[min(number, 1)] if most else len(colour.components)
-            components = _flat(lowest(colour.components, low))
+            components = _flat(_lowest(colour.components, low))
             rest = np.square(np.abs(components[kept:])).sum(axis=0)
-            means.append(_flat(lowest(colour.mean, low)))
-            powers.append(_flat(lowest(colour.power, low)) + rest)
+            means.append(_flat(_lowest(colour.mean, low)))
+            powers.append(_flat(_lowest(colour.power, low)) + rest)
             weighted = components[:kept] * np.sqrt(weights)
             factors.append(np.hstack([weighted.real, weighted.imag]).T.astype(np.float32, "C"))
-        spectra = [_flat(lowest(spectrum, low)) for spectrum in model.spectra_of(images)]
+        spectra = [_flat(_lowest(spectrum, low)) for spectrum in model.spectra_of(images)]
         return cls(shape, low, spectra, means, powers, factors, noise)
 
     @functools.cached_property
@@ -80,7 +80,7 @@ class Observed:
 
     def transfers(self, kernels: np.ndarray) -> np.ndarray:
         """Of kernels [..., side, side], side odd: complex [..., frequencies]."""
-        return _flat(lowest(transfer_of(kernels, self.shape), self.low))
+        return _flat(_lowest(transfer_of(kernels, self.shape), self.low))
 
 
 def _flat(spectra):
@@ -93,7 +93,7 @@ def _rows(height, low_height):
     return np.r_[:upper, height - low_height + upper : height]
 
 
-def lowest(spectra: np.ndarray, low: tuple[int, int]) -> np.ndarray:
+def _lowest(spectra, low):
     """Of [..., height, width // 2 + 1] the frequencies that a smaller image has."""
     return spectra[..., _rows(spectra.shape[-2], low[0]), : low[1] // 2 + 1]
 
