@@ -3,11 +3,13 @@
 pip install ".[bench]"   # in the project
 inversenet benchmark --output=runs/benchmark
 inversenet benchmark --output=runs/benchmark --sections=training_step,restoration --rounds=40
+inversenet benchmark --output=runs/bfloat16 --sections=restoration --leave_out=float32,LiteRT
 
 Writes benchmark.json and benchmark.md into the directory. What is there already is kept: the same
 command goes on after a kill, comparison by comparison.
 """
 
+import dataclasses
 import importlib
 from pathlib import Path
 
@@ -41,6 +43,12 @@ WORKDIR = flags.DEFINE_string("workdir", "", "Of a trained run to restore with; 
 ONLY = flags.DEFINE_string(
     "only", "", "Part of the names of the comparisons to measure; empty: all."
 )
+LEAVE_OUT = flags.DEFINE_list(
+    "leave_out",
+    [],
+    "Parts of the names of comparisons, and of cases, that are not measured: a run that has little "
+    "time. Ours comes first in a comparison; without the case that is counted in, no rate is told.",
+)
 LOADED = flags.DEFINE_boolean(
     "loaded", False, "Count rounds beside other work, too, instead of waiting until it has ended."
 )
@@ -60,8 +68,9 @@ def main():
             settings["workdir"] = WORKDIR.value
         comparisons = results["sections"].setdefault(SECTIONS[name], [])
         for comparison in section.comparisons(settings):
-            if ONLY.value not in comparison.name:
+            if ONLY.value not in comparison.name or is_left_out(comparison.name):
                 continue
+            comparison = without_what_is_left_out(comparison)
             if comparison.name in [measured["name"] for measured in comparisons]:
                 logging.info("%s is there already.", comparison.name)
                 continue
@@ -77,6 +86,18 @@ def main():
     print(report.markdown(results))
 
 
+def is_left_out(name):
+    """Whether `--leave_out` has a part of this name."""
+    return any(part in name for part in LEAVE_OUT.value)
+
+
+def without_what_is_left_out(comparison):
+    """The comparison with those of its cases that are to be measured."""
+    cases = [case for case in comparison.cases if not is_left_out(case.name)]
+    counted = "" if is_left_out(comparison.counted) else comparison.counted
+    return dataclasses.replace(comparison, cases=cases, counted=counted)
+
+
 def begun(path):
     """The results of an earlier run of the same command, or none yet.
 
@@ -90,6 +111,7 @@ def begun(path):
         "workdir": WORKDIR.value,
         "tiny": TINY.value,
         "loaded": LOADED.value,
+        "leave_out": LEAVE_OUT.value,
     }
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,11 @@
 """The program around the comparisons: what it writes, keeps and refuses."""
 
+import json
 from pathlib import Path
 
 import pytest
 from benchmark_checks import check_results_are_kept
+from benchmarks.interleaved_runs import LIMIT
 from programs import ROOT, completed
 
 OF_NOTHING = f"""
@@ -37,3 +39,18 @@ def benchmark(tmp_path, monkeypatch):
 def test_it_writes_what_it_measures_and_goes_on_where_it_was(benchmark, tmp_path):
     """`test_tools.py` has a slow one of a real section."""
     check_results_are_kept(benchmark, tmp_path)
+
+
+def test_it_leaves_cases_and_comparisons_out(benchmark, tmp_path):
+    run = benchmark("--rounds=2", "--leave_out=theirs,activity")
+    assert run.returncode == 0, run.stderr
+    [[comparison]] = json.loads((tmp_path / "benchmark.json").read_text())["sections"].values()
+    assert set(comparison["cases"]) == {"ours", LIMIT}
+    changed = benchmark("--rounds=2", "--leave_out=idleness")
+    assert changed.returncode == 1 and "differ in leave_out" in changed.stderr
+
+
+def test_all_comparisons_may_be_left_out(benchmark, tmp_path):
+    run = benchmark("--rounds=2", "--leave_out=idleness")
+    assert run.returncode == 0, run.stderr
+    assert "idleness" not in run.stdout
