@@ -13,7 +13,10 @@ from inversenet_tf.imaging.baselines.total_variation import default_weight, tv_l
 from inversenet_tf.imaging.baselines.wiener import wiener
 from inversenet_tf.imaging.inputs import measurements_of, parts_of
 from inversenet_tf.imaging.physics.kernels import mismatched
+from inversenet_tf.imaging.physics.solvers import ASSUMED_NOISE
 from inversenet_tf.imaging.physics.upsampling import bicubic
+
+CHOSEN_ON = "chosen_on"  # what a baseline's constants say of where they are from
 
 
 def _degraded(inputs, operator, config):
@@ -30,7 +33,7 @@ def _wiener(measurements, operator, config, balance=None):
     return wiener(measurements, operator.kernel, config.noise.gaussian_sigma, balance)
 
 
-def _lmmse(inputs, operator, config, spectrum=None):
+def _lmmse(inputs, operator, config, spectrum=None, noise_factor=ASSUMED_NOISE):
     measurements, told = parts_of(inputs)
     kernel, noise_sigma = operator.kernel, config.noise.gaussian_sigma
     if told:
@@ -40,6 +43,7 @@ def _lmmse(inputs, operator, config, spectrum=None):
         kernel,
         noise_sigma,
         spectrum,
+        noise_factor,
         boundary=config.operator.boundary,
         scale=operator.scale,
         phase=int(operator.phase),
@@ -74,8 +78,8 @@ def baseline(name, operator, config, constants=None, spectrum=None):
         spectrum: of the training images, for "lmmse"; None for that of natural images.
     """
     options = {"spectrum": spectrum} if name == "lmmse" else {}
-    if constants and name in constants:
-        options["balance"] = constants[name]["balance"]
+    chosen = (constants or {}).get(name, {})
+    options |= {key: value for key, value in chosen.items() if key != CHOSEN_ON}
 
     def apply(measurements):
         return {name: BASELINES[name](measurements, operator, config, **options)}

@@ -8,7 +8,8 @@ from absl import logging
 from inversenet_tf.imaging.data.cache import cached
 from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
 from inversenet_tf.imaging.data.overlap import warn_of_overlap
-from inversenet_tf.imaging.data.pairs import evaluation_pairs
+from inversenet_tf.imaging.data.pairs import evaluation_images, evaluation_pairs
+from inversenet_tf.imaging.data.sources import Selection
 from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.physics.operators import build_operator
 from inversenet_tf.imaging.physics.spectra import fit_spectrum
@@ -71,19 +72,25 @@ def _check_test(config, operator, images, held_out):
     warn_of_overlap(held_out, test, "test", "validation")
 
 
-def spectrum_of(images):
+def spectrum_of(images, data):
     """The `Spectrum` of a source, fitted to some of its images, which are spread over all.
+
+    They are taken at the scale of the training, as a crop that is scaled down has another spectrum
+    than the image; where patches are drawn at random, the images are taken whole.
 
     Args:
         images: an `ImageSource`.
+        data: a `DataConfig`.
 
     Raises:
         ValueError: none of them is large enough.
     """
     step = max(1, len(images) // SPECTRUM_IMAGES)
-    chosen = range(0, len(images), step)[:SPECTRUM_IMAGES]
-    loaded = (images.load(index) for index in chosen)
-    return fit_spectrum(image[0] if images.paired else image for image in loaded)
+    chosen = Selection(images, range(0, len(images), step)[:SPECTRUM_IMAGES])
+    part = "whole" if data.crop == "random" else "center"
+    taken = dataclasses.replace(data, evaluation_crop=part)
+    batches = evaluation_images(chosen, taken, batch_size=SPECTRUM_IMAGES)
+    return fit_spectrum(image for batch in batches.as_numpy_iterator() for image in batch)
 
 
 def open_held_out(spec, operator, config):

@@ -130,10 +130,10 @@ def evaluate(
     operator = operator or kept_operator(workdir, config)
     noise = noise or kept_noise(config)
     source = open_held_out(what.spec, operator, config)
-    constants = {}
+    constants, spectrum = {}, kept_spectrum(workdir)
     if not source.paired:
-        constants = constants_of(None if changes else workdir, config, operator, noise)
-    spectrum = kept_spectrum(workdir)
+        kept = None if changes else workdir
+        constants = constants_of(kept, config, operator, noise, spectrum=spectrum)
     methods = usual_baselines(operator, config, not source.paired, spectrum, constants)
     methods = [*methods, _as_method(restorer, model.denoiser is not None)]
     scores, examples = score(methods, source, operator, config, limit=limit, noise=noise, side=side)

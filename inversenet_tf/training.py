@@ -171,7 +171,7 @@ def _train(config, workdir, strategy, operator, noise, comparator, own, extend):
         notice_changes(workdir, {"training": images, "validation": held_out}, is_new)
         if spectrum is not None:
             keep_spectrum(workdir, spectrum)
-        keep_constants(workdir, config, operator, images, noise)
+        keep_constants(workdir, config, operator, images, noise, spectrum)
     resume(model, strategy, workdir)
     if not is_finished(model, config.training):
         degradation = operator, noise or config.noise
@@ -207,7 +207,8 @@ def _spectrum(config, images, workdir):
     """
     if config.operator.name not in CLOSED_FORMS or config.data.minimum_side < LEAST_SIDE:
         return None
-    return kept_spectrum(workdir) if (workdir / SPECTRUM_FILE).exists() else spectrum_of(images)
+    is_kept = (workdir / SPECTRUM_FILE).exists()
+    return kept_spectrum(workdir) if is_kept else spectrum_of(images, config.data)
 
 
 def _check_call(config, own):

@@ -7,17 +7,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inversenet_tf.baselines import baseline
 from inversenet_tf.chosen_constants import CONSTANTS_FILE, choose_constants, constants_of
 from inversenet_tf.config import Config
-from inversenet_tf.data import example_batch, open_data, with_own_test_images
+from inversenet_tf.data import example_batch, open_data, spectrum_of, with_own_test_images
 from inversenet_tf.engine.workdir import read_config
 from inversenet_tf.evaluation import evaluate
+from inversenet_tf.imaging.baselines.lmmse import TRIED
 from inversenet_tf.imaging.baselines.wiener import best_balance, default_balance, wiener
 from inversenet_tf.imaging.data.datasets import TRAINING, open_source
 from inversenet_tf.imaging.metrics import MetricProfile, psnr
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.noise import round_to_8_bits
 from inversenet_tf.imaging.physics.operators import Blur, build_operator
+from inversenet_tf.imaging.physics.spectra import KNEE, fit_spectrum
+from inversenet_tf.models.presets import kept_spectrum
 from inversenet_tf.reporting import own_results, reported
 from inversenet_tf.training import train
 
@@ -173,6 +177,60 @@ def test_another_operator_or_noise_has_a_constant_of_its_own():
     assert constants_of(None, config, build_operator(config.operator)) == {}
 
 
+def test_the_noise_factor_is_the_best_one_for_the_images_it_is_chosen_on(trained):
+    config, spectrum = read_config(trained, Config), kept_spectrum(trained)
+    operator = build_operator(config.operator)
+    source = open_source(config.data.train, TRAINING, 3)
+    measurements, truths = example_batch(source, operator, config)
+    kept = json.loads((trained / CONSTANTS_FILE).read_text())
+
+    def score(factor):
+        constants = {"lmmse": {"noise_factor": factor}}
+        restored = baseline("lmmse", operator, config, constants, spectrum)(measurements)
+        return np.mean(psnr(restored["lmmse"], truths, config.metrics))
+
+    assert kept["lmmse"]["noise_factor"] == max(TRIED, key=score)
+    assert kept["lmmse"]["chosen_on"] == kept["wiener"]["chosen_on"]
+
+
+def test_a_run_that_keeps_the_constant_of_the_wiener_filter_alone_is_evaluated(trained, tmp_path):
+    older = shutil.copytree(trained, tmp_path / "older")
+    kept = json.loads((older / CONSTANTS_FILE).read_text())
+    expected = kept | {}
+    del kept["lmmse"]
+    (older / CONSTANTS_FILE).write_text(json.dumps(kept))
+    assert evaluate(older)["baselines"] == expected
+
+
+def test_the_spectrum_is_that_of_crops_as_they_are_scaled_down_for_training():
+    config = photographs()
+    source = open_source("photos", TRAINING, 3)
+    config.data.crop, config.data.crop_fraction = "random", 1.0
+    whole = spectrum_of(source, config.data)
+    assert whole == fit_spectrum(source.load(index) for index in range(len(source)))
+    config.data.crop = "center"
+    squares = []
+    for index in range(len(source)):
+        square = Image.fromarray((255 * _central_square(source.load(index))).astype(np.uint8))
+        squares.append(np.asarray(square.resize((64, 64), Image.Resampling.BOX)) / 255)
+    expected, fitted = fit_spectrum(squares), spectrum_of(source, config.data)
+    assert fitted.exponent == pytest.approx(expected.exponent, rel=0.15)
+    # What was fine detail is coarser now, of which photographs have more at each frequency.
+    assert _power(fitted) > 2 * _power(whole)
+
+
+def _central_square(image):
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[top : top + side, left : left + side]
+
+
+def _power(spectrum):
+    """At a tenth of a cycle per pixel."""
+    return spectrum.amplitude / (0.01 + KNEE**2) ** spectrum.exponent
+
+
 @pytest.mark.parametrize("crop", ["center", "whole"])
 def test_a_constant_is_chosen_on_images_as_an_evaluation_has_them(crop):
     """Of 5 photographs, the balance is near the one that the whole of them would have."""
@@ -198,7 +256,7 @@ def test_without_training_images_the_default_is_taken_and_told(warned, darker_fo
     operator = build_operator(config.operator)
     constant = constants_of(None, config, operator)["wiener"]
     assert constant["balance"] == default_balance() and "folder:gone" in constant["chosen_on"]
-    assert "The Wiener filter has its default constant" in warned()
+    assert "Default constants are taken for wiener, lmmse" in warned()
     pairs = open_source(f"pairs:{image_folder},{darker_folder}", TRAINING, 3)
     constant = choose_constants(config, operator, pairs)["wiener"]
     assert constant["chosen_on"] == "no images: the training images are pairs"

@@ -5,7 +5,7 @@ import dataclasses
 from absl import logging
 
 from inversenet_tf.baselines import baseline
-from inversenet_tf.chosen_constants import KERNELS, constants_of
+from inversenet_tf.chosen_constants import NAMES, constants_of
 from inversenet_tf.data import open_held_out
 from inversenet_tf.evaluation import degradation_of, describe, draw, score
 from inversenet_tf.imaging.files.atomic import check_writable
@@ -111,8 +111,8 @@ def _measure(table, column, config, source, conditions):
     for training in column.trainings.values():
         training.run()
     operator = build_operator(config.operator)
-    constants = _constants(column, operator)
     spectrum = kept_spectrum(next(iter(column.trainings.values())).workdir)
+    constants = _constants(column, operator, spectrum)
     methods = [baseline(name, operator, config, constants, spectrum) for name in column.baselines]
     methods += [_as_method(name, training) for name, training in column.trainings.items()]
     scores, examples = score(methods, source, operator, config, limit=conditions.limit)
@@ -137,11 +137,11 @@ def _role(column, config):
     return VALIDATION if config.data.validation in validations else OTHER
 
 
-def _constants(column, operator):
-    """Of the column's Wiener filters: chosen on what its first method trains on, at that size."""
-    names = tuple(name for name in column.baselines if name in KERNELS)
+def _constants(column, operator, spectrum):
+    """Of the column's baselines: chosen on what its first method trains on, at that size."""
+    names = tuple(name for name in column.baselines if name in NAMES)
     config = next(iter(column.trainings.values())).config()
-    return constants_of(None, config, operator, names=names) if names else {}
+    return constants_of(None, config, operator, names=names, spectrum=spectrum)
 
 
 def _as_method(name, training):

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from inversenet_tf.baselines import CHOSEN_ON
+from inversenet_tf.chosen_constants import NAMES
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.paths import printable
@@ -105,7 +107,8 @@ def _provenance(measured):
         data = ", ".join(f"{name} {value}" for name, value in how["data"].items())
         lines.append(f"- {column.title}: {counted(how['number_of_images'], 'image')} ({data})")
         for name, constant in how["baselines"].items():
-            lines.append(f"  - {name}: {constant['balance']:.2g}, by {constant['chosen_on']}")
+            value, chosen_on = constant[NAMES[name]], constant[CHOSEN_ON]
+            lines.append(f"  - {name}: {NAMES[name]} {value:.2g}, by {chosen_on}")
         for name, run in how["trainings"].items():
             steps, minutes = counted(run["steps"], "step"), run["seconds"] / 60
             share = f"; lambda_f's share of the loss {run['feature_share']:.1%}"

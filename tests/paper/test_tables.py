@@ -10,6 +10,7 @@ from programs import run
 
 from inversenet_tf import recipes
 from inversenet_tf.budget import seconds_per_step, steps_within
+from inversenet_tf.chosen_constants import NAMES
 from inversenet_tf.imaging.files.locks import InUse, held
 from inversenet_tf.paper import tables, trainings
 from inversenet_tf.paper.measure import reproduce
@@ -131,7 +132,7 @@ def test_a_table_holds_its_rows_its_figures_and_how_it_was_made(table, condition
             assert scores["psnr"] == pytest.approx(mean)
             assert f"| {name} |" in text and f"{mean:.2f} /" in text
         constants = column["provenance"]["baselines"]
-        assert set(constants) == {name for name in rows if name.startswith("wiener")}
+        assert set(constants) == {name for name in rows if name in NAMES}
         for constant in constants.values():
             assert "training images of folder:" in constant["chosen_on"]
         is_own = column["data"] in ("cub", "celeba")

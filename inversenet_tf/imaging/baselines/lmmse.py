@@ -9,6 +9,7 @@ from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 from inversenet_tf.imaging.physics.solvers import ASSUMED_NOISE, solve, solve_without_border
 from inversenet_tf.imaging.physics.spectra import Spectrum
 
+TRIED = (0.3, 1.0, 3.0, 10.0, 30.0)  # noise factors to choose from
 EXTENSION = 64  # pixels of the image, by which a smaller measurement goes on into the other side
 
 
@@ -17,6 +18,7 @@ def lmmse(
     kernel: np.ndarray,
     noise_sigma: float = 0.0,
     spectrum: Spectrum | None = None,
+    noise_factor: float = ASSUMED_NOISE,
     *,
     boundary: str = "circular",
     scale: int = 1,
@@ -30,6 +32,8 @@ def lmmse(
         kernel: [height, width] or [height, width, channels] point spread function.
         noise_sigma: standard deviation of the sensor's noise; that of rounding to 8 bits is added.
         spectrum: of the training images; None for that of natural images.
+        noise_factor: what the noise's variance is multiplied by, as images are not quite as their
+            spectrum says; one of `TRIED` may be chosen on training images.
         boundary: "circular", or "reflect", where nothing is taken for known beyond the frame.
         scale, phase, to_gray: as for `solvers.solve`.
 
@@ -37,7 +41,7 @@ def lmmse(
         float32 images [batch, height * scale, width * scale, channels], clipped to [0, 1].
     """
     measurements = as_batch(measurements, "measurements")
-    variance = ASSUMED_NOISE * (ROUNDING_VARIANCE + noise_sigma**2)
+    variance = noise_factor * (ROUNDING_VARIANCE + noise_sigma**2)
     spectrum = spectrum or Spectrum()
     if boundary == "circular" or scale > 1:
         settings = {"scale": scale, "phase": phase, "to_gray": to_gray}

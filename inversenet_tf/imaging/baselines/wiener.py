@@ -3,8 +3,8 @@
 import numpy as np
 
 from inversenet_tf.imaging.arrays import as_batch
+from inversenet_tf.imaging.baselines.choosing import best_of
 from inversenet_tf.imaging.baselines.fourier import images_of, spectrum_of, transfer_of
-from inversenet_tf.imaging.metrics import MetricProfile, psnr
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 
 # Of a natural image in [0, 1]: the median is 0.017 over the photographs that `photos` trains on.
@@ -31,13 +31,11 @@ def best_balance(pairs, kernel, noise_sigma=0.0):
             training images.
         kernel, noise_sigma: as for `wiener`.
     """
-    balances = TRIED * default_balance(noise_sigma)
-    scores = [[] for _ in balances]
-    for measurements, images in pairs:
-        restorations = _restored_at(as_batch(measurements, "measurements"), kernel, balances)
-        for of_balance, restored in zip(scores, restorations, strict=True):
-            of_balance += psnr(restored, images, MetricProfile()).numpy().tolist()
-    return float(balances[int(np.argmax(np.mean(scores, axis=1)))])
+
+    def restored_at(measurements, balances):
+        return _restored_at(as_batch(measurements, "measurements"), kernel, balances)
+
+    return best_of(TRIED * default_balance(noise_sigma), restored_at, pairs)
 
 
 def wiener(measurements, kernel, noise_sigma=0.0, balance=None):
