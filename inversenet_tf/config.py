@@ -26,7 +26,8 @@ from inversenet_tf.imaging.renamed import Renamed
 # not import.
 CUSTOM = "custom"  # the caller's own
 NONE = "none"
-INVERTERS = ("unet", "solver_unet", "srresnet", "neural_deblur")
+INVERTERS = ("unet", "solver_unet", "solver_resnet", "srresnet", "neural_deblur")
+SOLVERS = ("solver_unet", "solver_resnet")  # of these, what corrects the closed form of Eq. 3
 DENOISERS = ("dae", "dncnn")
 COMPARATORS = ("alexnet", "alexnet_torchvision", "vgg16", "squeezenet")
 REDUCTIONS = ("sum", "mean")
@@ -49,15 +50,15 @@ class NetworkConfig:
     dae_condition: str = "shuffled"  # how y joins the DAE; "inner" where y is smaller; or "none"
     # The DAE also sees the half-step that Eqs. 3 and 4 take from z, and with the global skip it
     # corrects that. The power of z's error, as a fraction of the images': 1.0 suits "unet", 0.03
-    # "solver_unet", whose z is nearer. 0: none, as the paper
+    # one of `SOLVERS`, whose z is nearer. 0: none, as the paper
     half_step: float = 0.0
     discriminator_width: int = 64  # DCGAN's; the paper names none
     global_skip: bool = False  # both networks predict a correction. Paper: off
-    # What "solver_unet" adds to the closed form, and its loss, are in units of the error that the
-    # closed form is expected to leave, so that strong noise and almost none count alike.
+    # What one of `SOLVERS` adds to the closed form, and its loss, are in units of the error that
+    # the closed form is expected to leave, so that strong noise and almost none count alike.
     scaled_correction: bool = False
     paper_literal: bool = False  # Table 4's last batch norm and ReLU
-    residual_blocks: int = 16  # of "srresnet"
+    residual_blocks: int = 16  # of "srresnet" and "solver_resnet"
     residual_width: int = 64
     residual_subpixel: bool = False  # its last convolution is on the measurement's grid. SRGAN: off
     dncnn_layers: int = 17
@@ -194,14 +195,15 @@ class Config:
                 f'Expected network.denoiser "dae" with network.half_step. Received: '
                 f"{network.denoiser!r}"
             )
-        solving = 'network.inverter "solver_unet"' * (network.inverter == "solver_unet")
+        is_solver = network.inverter in SOLVERS
+        solving = f'network.inverter "{network.inverter}"' * is_solver
         solving = solving or "network.half_step" * (network.half_step > 0)
         if solving:
             self._validate_solving(solving)
-        if self.operator.is_varied and network.inverter != "solver_unet":
+        if self.operator.is_varied and not is_solver:
             raise ValueError(
-                'Expected network.inverter "solver_unet" with operator.kernel "varied", as it is '
-                f"the one that is told the kernel. Received: {network.inverter!r}"
+                f'Expected network.inverter in {SOLVERS} with operator.kernel "varied", as they '
+                f"are told the kernel. Received: {network.inverter!r}"
             )
         if network.inverter == "neural_deblur" and self.operator.name != "blur":
             raise ValueError(
@@ -223,7 +225,7 @@ class Config:
                 f"without its margin does not have. Received: {self.data.margin}"
             )
         if self.data.train.startswith("pairs:") and operator.kernel not in ("file", GIVEN):
-            is_inverter = self.network.inverter == "solver_unet"
+            is_inverter = self.network.inverter in SOLVERS
             without = 'network.inverter "unet"' if is_inverter else "network.half_step 0"
             raise ValueError(
                 f"Expected {without} with pairs, or, where one blur made them, its kernel as "

@@ -47,7 +47,9 @@ ALLOWED = {
         *(IMAGING, ENGINE, MODELS, "inversenet_tf.config", "inversenet_tf.shipped"),
     ),
     "inversenet_tf.baselines": (IMAGING, "inversenet_tf.config"),
-    "inversenet_tf.chosen_constants": (IMAGING, "inversenet_tf.config", "inversenet_tf.data"),
+    "inversenet_tf.chosen_constants": (
+        *(IMAGING, "inversenet_tf.config", "inversenet_tf.data", "inversenet_tf.baselines"),
+    ),
     "inversenet_tf.reporting": (IMAGING, ENGINE, "inversenet_tf.config"),
     "inversenet_tf.callbacks": (IMAGING, ENGINE),
     "inversenet_tf.initial_weights": (

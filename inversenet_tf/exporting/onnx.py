@@ -130,7 +130,7 @@ def _check_convertible(saved_model):
     if transforms := operations_of(saved_model) & TRANSFORMS:
         raise ValueError(
             "Expected a network without Fourier transforms, which do not convert to ONNX. "
-            f"Received: one with {', '.join(sorted(transforms))}, as solver_unet and "
+            f"Received: one with {', '.join(sorted(transforms))}, as solvers and "
             "neural_deblur have them"
         )
 

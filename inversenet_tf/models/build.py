@@ -11,7 +11,7 @@ size where the data have it.
 import keras
 import tensorflow as tf
 
-from inversenet_tf.config import CUSTOM, NONE
+from inversenet_tf.config import CUSTOM, NONE, SOLVERS
 from inversenet_tf.imaging.physics.operators import Downsampling, build_operator
 from inversenet_tf.models.closed_form import FACTORS, ClosedForm
 from inversenet_tf.models.dae import DAE
@@ -22,6 +22,7 @@ from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.memory import check_networks_fit
 from inversenet_tf.models.neural_deblur import NeuralDeblur
 from inversenet_tf.models.own_networks import check_gradients, one_line
+from inversenet_tf.models.solver_resnet import LEAST_FACTOR, SolverResNet
 from inversenet_tf.models.srresnet import SRResNet
 from inversenet_tf.models.unet import UNet
 
@@ -38,18 +39,36 @@ def _unet(config):
     )
 
 
+def _solver_channels(config):
+    """Of the input of a network that corrects the closed form: all that it is told."""
+    maps = config.operator.has_noise_map + config.network.scaled_correction
+    return len(FACTORS) * config.data.channels + maps + config.measured_channels
+
+
 def _solver_unet(config):
-    channels, scaled = config.data.channels, config.network.scaled_correction
-    maps = config.operator.has_noise_map + scaled
     return UNet(
         config.depth,
-        channels,
+        config.data.channels,
         True,  # it corrects the closed form
-        len(FACTORS) * channels + maps + config.measured_channels,
-        scaled_skip=scaled,
+        _solver_channels(config),
+        scaled_skip=config.network.scaled_correction,
         width=config.network.width,
         dtype=config.training.precision,
         name="solver_unet",
+    )
+
+
+def _solver_resnet(config):
+    network = config.network
+    return SolverResNet(
+        max(config.operator.scale, LEAST_FACTOR),
+        config.data.channels,
+        _solver_channels(config),
+        blocks=network.residual_blocks,
+        width=network.residual_width,
+        scaled=network.scaled_correction,
+        dtype=config.training.precision,
+        name="solver_resnet",
     )
 
 
@@ -97,6 +116,7 @@ def _dncnn(config):
 INVERTERS = {
     "unet": _unet,
     "solver_unet": _solver_unet,
+    "solver_resnet": _solver_resnet,
     "srresnet": _srresnet,
     "neural_deblur": _neural_deblur,
 }
@@ -148,7 +168,7 @@ def solvers_of(config, kernel=None, spectrum=None):
         each None where the config has none.
     """
     network, operator = config.network, config.operator
-    has_form = network.inverter == "solver_unet"
+    has_form = network.inverter in SOLVERS
     if kernel is None and (has_form or network.half_step):
         kernel = build_operator(operator).kernel
     known = {

@@ -13,9 +13,12 @@ import tensorflow as tf
 from inversenet_tf.config import Config
 from inversenet_tf.imaging.files.memory import check_floats_fit
 from inversenet_tf.models.dncnn import WIDTH as DNCNN_WIDTH
+from inversenet_tf.models.solver_resnet import LEAST_FACTOR
 from inversenet_tf.models.unet import widths_of
 
 TRAINED = 4  # floats for each weight that is trained: itself, its gradient, two moments of Adam
+# Networks of residual blocks, and how much coarser their grid is than the image's, at least.
+RESIDUAL = {"srresnet": 1, "solver_resnet": LEAST_FACTOR}
 DAE_WIDTHS = (128, 64, 32, 64, 128)  # of the hidden layers of Table 4
 
 
@@ -96,8 +99,8 @@ def needs_of(config: Config) -> dict[str, Need]:
     needs = {}
     if network.inverter in ("unet", "solver_unet"):
         needs["inverter"] = _unet(network.inverter, config.depth, network.width)
-    if network.inverter == "srresnet":
-        needs["inverter"] = _srresnet(network, config.operator.scale)
+    if network.inverter in RESIDUAL:
+        needs["inverter"] = _residual(network, config.operator.scale)
     if network.denoiser == "dae":
         needs["denoiser"] = _dae(network.dae_factor, config.data.channels)
     if network.denoiser == "dncnn":
@@ -118,12 +121,11 @@ def _unet(name, depth, width):
     return Need(words, 16 * weights, 2 * features - widths[-1] / 4**depth)
 
 
-def _srresnet(network, scale):
-    blocks, width = network.residual_blocks, network.residual_width
-    words = (
-        f"The inverter 'srresnet' of network.residual_blocks {blocks} and residual_width {width}"
-    )
-    return Need(words, 9 * width**2 * 2 * blocks, 2 * blocks * width / scale**2)
+def _residual(network, scale):
+    blocks, width, name = network.residual_blocks, network.residual_width, network.inverter
+    words = f"The inverter {name!r} of network.residual_blocks {blocks} and residual_width {width}"
+    factor = max(scale, RESIDUAL[name])
+    return Need(words, 9 * width**2 * 2 * blocks, 2 * blocks * width / factor**2)
 
 
 def _dae(factor, channels):

@@ -132,7 +132,8 @@ class Restorer(abc.ABC):
         if self.kernel_use == kernel_use.NONE:
             raise ValueError(
                 "Expected a model that can be told a kernel: one with network.inverter "
-                '"solver_unet". Received: one that restores only the blur it was trained for'
+                '"solver_unet" or "solver_resnet". Received: one that restores only the blur it '
+                "was trained for"
             )
         if kernel is None:
             raise ValueError("Expected a kernel, too, where the noise is told. Received: none")

@@ -10,6 +10,7 @@ from inversenet_tf.engine.frozen import frozen
 from inversenet_tf.engine.layers import BatchNorm, PixelShuffle
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.dncnn import DnCNN
+from inversenet_tf.models.solver_resnet import SolverResNet
 from inversenet_tf.models.srresnet import SRResNet
 from inversenet_tf.models.unet import UNet
 
@@ -65,6 +66,7 @@ OURS = {
     "literal dae": lambda: DAE(2, paper_literal=True),
     "dncnn": lambda: DnCNN(layers=4, width=6),
     "srresnet": lambda: SRResNet(2, blocks=1, width=6),
+    "solver_resnet": lambda: SolverResNet(2, blocks=2, width=6),
 }
 
 

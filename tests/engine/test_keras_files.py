@@ -9,6 +9,7 @@ import pytest
 
 from blind_gan_tf.prior import load_prior, prior_file
 from inversenet_tf.engine.keras_files import load_keras
+from inversenet_tf.models.solver_resnet import SolverResNet
 from inversenet_tf.models.srresnet import SRResNet
 from inversenet_tf.models.unet import UNet
 
@@ -41,6 +42,10 @@ def widen_dense(config):
 MODELS = {
     "dense": (dense, widen_dense),
     "unet": (lambda: UNet(2), lambda config: config.update(width=TOO_MANY)),
+    "solver_resnet": (
+        lambda: SolverResNet(2, blocks=1, width=4),
+        lambda c: c.update(width=TOO_MANY),
+    ),
     "srresnet": (lambda: SRResNet(2, blocks=1, width=4), lambda c: c.update(width=TOO_MANY)),
 }
 

@@ -49,6 +49,7 @@ def small(name, **fields):
         small("unet", width=48, depth=3, dae_factor=8, discriminator_width=96),
         small("solver_unet", width=64, depth=4, denoiser="dncnn", dncnn_layers=9),
         small("srresnet", residual_blocks=6, residual_width=32, dae_factor=2),
+        small("solver_resnet", residual_blocks=6, residual_width=32, denoiser="none"),
     ],
 )
 def test_what_networks_need_is_a_lower_bound_and_not_far_below(config):
