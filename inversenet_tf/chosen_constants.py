@@ -9,8 +9,6 @@ stands in every result. Nothing of it is taken from images that a result reports
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import tensorflow as tf
 from absl import logging
 
 from inversenet_tf.baselines import BASELINES, CHOSEN_ON
@@ -19,7 +17,7 @@ from inversenet_tf.imaging.baselines.choosing import best_of
 from inversenet_tf.imaging.baselines.lmmse import TRIED as NOISE_FACTORS
 from inversenet_tf.imaging.baselines.wiener import best_balance, default_balance
 from inversenet_tf.imaging.data.datasets import TRAINING, open_source
-from inversenet_tf.imaging.data.pairs import degrade, evaluation_pairs
+from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.data.sources import ImageSource, Selection
 from inversenet_tf.imaging.files.json import NUMBER, check_fields, read_json, write_json
 from inversenet_tf.imaging.physics.kernels import mismatched
@@ -90,20 +88,16 @@ def _best(name, pairs, operator, config, spectrum):
 
 def _pairs(images, operator, config, noise):
     """Batches of (measurements, images), as an evaluation has them, but of moderate size."""
-    seed = config.training.seed
-    if config.data.evaluation_crop == "center":
-        pairs = evaluation_pairs(images, operator, noise, config.data, batch_size=IMAGES, seed=seed)
-        yield from pairs.as_numpy_iterator()
-        return
-    for index in range(len(images)):
-        image = images.load_part(index, _middle)[np.newaxis]
-        yield degrade(tf.constant(image), operator, noise, [[seed, index]]).numpy(), image
-
-
-def _middle(height, width):
-    """The slices of what is taken of a whole photograph."""
-    spare = [max(side - LARGEST_SIDE, 0) // 2 for side in (height, width)]
-    return tuple(slice(first, first + LARGEST_SIDE) for first in spare)
+    pairs = evaluation_pairs(
+        images,
+        operator,
+        noise,
+        config.data,
+        batch_size=IMAGES,
+        seed=config.training.seed,
+        largest_side=LARGEST_SIDE,
+    )
+    return pairs.as_numpy_iterator()
 
 
 def constants_of(

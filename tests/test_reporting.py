@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inversenet_tf import recipes
 from inversenet_tf.baselines import baseline
 from inversenet_tf.chosen_constants import CONSTANTS_FILE, choose_constants, constants_of
 from inversenet_tf.config import Config
@@ -191,6 +192,14 @@ def test_the_noise_factor_is_the_best_one_for_the_images_it_is_chosen_on(trained
 
     assert kept["lmmse"]["noise_factor"] == max(TRIED, key=score)
     assert kept["lmmse"]["chosen_on"] == kept["wiener"]["chosen_on"]
+
+
+def test_of_photographs_to_be_enlarged_a_noise_factor_is_chosen_too():
+    """Their sides need not be multiples of the scale."""
+    config = recipes.super_resolution_solver()
+    operator = build_operator(config.operator)
+    (constants,) = constants_of(None, config, operator).items()
+    assert constants[0] == "lmmse" and constants[1]["noise_factor"] in TRIED
 
 
 def test_a_run_that_keeps_the_constant_of_the_wiener_filter_alone_is_evaluated(trained, tmp_path):
