@@ -9,7 +9,7 @@ the frame, and trained the preset "any_blur".
 Before the correction was scaled and the U-Net widened, 4,000 steps took 4.6 min of two CPU cores
 with AVX512-BF16: the two held-out photographs, with two of the ten held-out kernels, went from
 26.83 dB (blurred) over 31.81 dB (the linear optimum) to 32.05 dB; seed 0. On 9,000 faces the
-recipe as it is ends 3.4 dB above the linear optimum at a noise of 0.01, see `docs/any_blur.md`.
+recipe as it is ends 2.6 dB above the linear optimum at a noise of 0.01, see `docs/any_blur.md`.
 """
 
 from inversenet_tf import recipes
