@@ -5,7 +5,9 @@
 
 Section 4.2 with the flat 7 x 7 kernel, on patches of 128 pixels; the closed form knows the aliases,
 the blocks work on the measurement's grid. `docs/results.md` tells what it reached on more images,
-in more steps, beside SRGAN and the networks that see the bicubic image.
+in more steps, beside SRGAN and the networks that see the bicubic image. On the five photographs of
+the package, 800 steps, seed 0: the two held-out ones, whole, from 26.37 dB (bicubic) over 27.89 dB
+(the linear optimum) to 28.73 dB.
 """
 
 from inversenet_tf import recipes
