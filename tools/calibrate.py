@@ -56,7 +56,8 @@ SHARP_IMAGES = flags.DEFINE_string(
     "sharp_images",
     None,
     "Directory of sharp images of the measurements' class, size and framing, such as aligned "
-    "faces, by which the kernel is found. With --boundary=circular.",
+    "faces, by which the kernel is found; --model=closed_form restores by them, too. With "
+    "--boundary=circular.",
 )
 MAX_MEMORY = flags.DEFINE_string(
     "max_memory",

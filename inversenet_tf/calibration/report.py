@@ -138,7 +138,11 @@ def _table(evidence):
 def _use(settings, place):
     """How the results are used."""
     at = shlex.quote(printable(place.kernel))
-    commands = [f"inversenet restore --kernel={at} --input=PHOTOGRAPHS --output=restored"]
+    by = ""
+    if settings.restores_class:
+        sharp = shlex.quote(printable(settings.sharp_images))
+        by = f"--preset={settings.model} --sharp_images={sharp} "
+    commands = [f"inversenet restore {by}--kernel={at} --input=PHOTOGRAPHS --output=restored"]
     if settings.minutes:
         export = shlex.quote(printable(place.export))
         commands = [f"inversenet restore --export={export} --input=PHOTOGRAPHS --output=restored"]
@@ -148,7 +152,12 @@ def _use(settings, place):
 
 def _provenance(settings, place):
     boundary = "goes round" if settings.is_circular else "is a camera's"
-    text = f"The boundary {boundary}. Restored at once by {settings.model}."
+    text = f"The boundary {boundary}. Restored at once by {settings.model}"
+    if settings.restores_class:
+        text += ", with the mean and the covariance of the sharp images"
+    text += "."
+    if settings.sharp_images is not None:
+        text += f" The kernel was found with the sharp images in {settings.sharp_images}."
     if settings.minutes:
         facts = place.facts
         began = f"the weights of {settings.run}" if settings.run else "random weights"

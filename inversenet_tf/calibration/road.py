@@ -18,7 +18,6 @@ from inversenet_tf.loading import load
 from inversenet_tf.restoration.photographs import restore_files
 from inversenet_tf.restoration.unknown_blur import (
     description_of,
-    model_of_class,
     search_bar,
     shared_blur,
 )
@@ -79,7 +78,8 @@ def calibrate(
         trusted: as for `load`.
         max_memory: bytes that restoring one image may take; None for no limit.
         sharp_images: directory of sharp images of the measurements' class, size and framing, by
-            which the kernel is found, see `ImageModel`; with the boundary "circular".
+            which the kernel is found, see `ImageModel`; with the boundary "circular". The model
+            "closed_form" also restores by them.
 
     Returns:
         A `Calibration`.
@@ -104,10 +104,10 @@ def calibrate(
     place = Place(settings.workdir)
     if finished := _finished(settings, place):
         return finished
-    restorer = settings.open_model()
     if minutes:
         settings.check_images()
         _check_trainable(settings, place)
+    restorer = settings.open_model()
     with held(settings.workdir):
         place.begin(settings.identity)
         estimate = _estimate(settings, place)
@@ -147,9 +147,7 @@ def _estimate(settings, place):
     """
     estimate = place.estimate()
     if estimate is None:
-        model = None
-        if settings.sharp_images is not None:
-            model = model_of_class(settings.sharp_images, settings.boundary)
+        model = settings.image_model
         with search_bar() as progress:
             estimate = shared_blur(
                 settings.paths(), settings.boundary, progress=progress, image_model=model

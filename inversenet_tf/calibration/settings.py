@@ -1,6 +1,7 @@
 """What a calibration is asked for, and whether it can be done: settled before any work."""
 
 import dataclasses
+import functools
 import math
 from pathlib import Path
 
@@ -9,15 +10,17 @@ from inversenet_tf.imaging.checks import check_at_least, check_choice
 from inversenet_tf.imaging.data.datasets import TRAINING, open_source
 from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.images import ImageReadError, upright_size
+from inversenet_tf.imaging.files.listing import list_images
 from inversenet_tf.imaging.files.paths import canonical_path
 from inversenet_tf.imaging.files.targets import pair_with_targets
-from inversenet_tf.imaging.physics.image_model import check_boundary
+from inversenet_tf.imaging.physics.image_model import ImageModel, check_boundary
 from inversenet_tf.imaging.physics.kernel_estimation import LEAST_SIDE
 from inversenet_tf.loading import load
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration import closed_form
 from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.restoration.restorers import Restorer
+from inversenet_tf.restoration.unknown_blur import model_of_class
 from inversenet_tf.shipped import preset_or_path, presets
 from inversenet_tf.trained_run import load_trained
 
@@ -66,6 +69,22 @@ class Settings:
             "sharp_images": canonical_path(self.sharp_images),
         }
 
+    @property
+    def restores_class(self) -> bool:
+        """Whether what restores at once is the image model of the sharp images."""
+        return self.model == closed_form.NAME and self.sharp_images is not None
+
+    @functools.cached_property
+    def image_model(self) -> ImageModel | None:
+        """What the sharp images look like, learned when it is asked for; None without them.
+
+        Raises:
+            ValueError: sharp images that make no model.
+        """
+        if self.sharp_images is None:
+            return None
+        return model_of_class(self.sharp_images, self.boundary)
+
     def paths(self) -> list[Path]:
         """The files of the measurements."""
         return [path for path, _ in pair_with_targets(self.measurements, self.workdir, True)]
@@ -85,6 +104,7 @@ class Settings:
                 raise ValueError(
                     f"Expected a directory of sharp images. Received: {self.sharp_images}"
                 )
+            self._check_framing()
         check_writable(self.workdir)
         source = self.measurements.resolve()
         if source.is_dir() and source in (self.workdir.resolve(), *self.workdir.resolve().parents):
@@ -101,6 +121,16 @@ class Settings:
             )
         if self.is_circular and len(set(sizes)) > 1:
             raise ValueError("Expected circular measurements of one size. Received: several sizes")
+
+    def _check_framing(self):
+        """Raises ValueError for sharp images of another size than the measurements."""
+        sharp = list_images(self.sharp_images)[0]
+        sizes = {upright_size(sharp), *self._sizes()}
+        if len(sizes) > 1:
+            raise ValueError(
+                "Expected sharp images of the size of the measurements, and framed alike. "
+                f"Received: height and width {sorted(sizes)}, with {sharp}"
+            )
 
     def check_images(self) -> None:
         """Raises ValueError where nothing can be trained on."""
@@ -138,9 +168,11 @@ class Settings:
         """The model that restores at once.
 
         Raises:
-            ValueError: there is none, or it restores one blur alone.
+            ValueError: there is none, it restores one blur alone, or sharp images make no model.
         """
         boundary = "circular" if self.is_circular else "reflect"
+        if self.restores_class:
+            return load(self.model, image_model=self.image_model)
         if self.model == closed_form.NAME:
             return closed_form.ClosedFormRestorer(boundary=boundary)
         if self.run:

@@ -147,6 +147,37 @@ def test_a_training_begins_with_the_run_for_any_blur(measured, tmp_path):
     assert (made.data.crop, made.data.augmentation, made.data.margin) == ("center", "flip", 0)
 
 
+def members_of_class(count, seed):
+    """Smooth images that differ in the height of four bumps."""
+    rows, columns = np.mgrid[:32, :32] / 31
+    bumps = np.stack([np.sin(3 * rows + i) * np.cos(4 * columns - i) for i in range(4)])
+    rng = np.random.default_rng(seed)
+    images = 0.5 + np.einsum("nbc,bhw->nhwc", 0.1 * rng.normal(size=(count, 4, 3)), bumps)
+    return (images + 0.002 * rng.normal(size=images.shape)).clip(0, 1).astype(np.float32)
+
+
+def test_sharp_images_of_the_class_also_restore(small, tmp_path):
+    for number, image in enumerate(members_of_class(60, seed=0)):
+        write_image(tmp_path / "sharp" / f"{number:02}.png", image)
+    sharp = members_of_class(2, seed=1)
+    blurred = blur_each(sharp, np.stack([KERNEL] * 2), "circular").numpy()
+    blurred += 0.01 * np.random.default_rng(2).normal(size=blurred.shape)
+    for number, image in enumerate(blurred):
+        write_image(tmp_path / "measured" / f"{number}.png", image.clip(0, 1))
+    asked = {"boundary": "circular", "model": "closed_form"}
+    by_class = inv.calibrate(
+        tmp_path / "measured", tmp_path / "class", sharp_images=tmp_path / "sharp", **asked
+    )
+    inv.calibrate(tmp_path / "measured", tmp_path / "natural", **asked)
+    errors = {
+        name: np.abs(inv.read_image(tmp_path / name / "at_once/1.png") - sharp[1]).mean()
+        for name in ("class", "natural")
+    }
+    assert errors["class"] < errors["natural"] / 2
+    page = by_class.report.read_text()
+    assert "covariance of the sharp images" in page and "--preset=closed_form" in page
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
@@ -157,6 +188,7 @@ def test_a_training_begins_with_the_run_for_any_blur(measured, tmp_path):
         ({"aligned": True}, "circular with aligned"),
         ({"sharp_images": "images"}, "circular with an image model"),
         ({"sharp_images": "nowhere", "boundary": "circular"}, "directory of sharp images"),
+        ({"sharp_images": "small", "boundary": "circular"}, "of the size of the measurements"),
         ({"model": "nowhere"}, "Expected a work directory"),
         ({"minutes": 1.0, "images": "folder:nowhere"}, "nowhere"),
         ({"minutes": 1.0, "images": "fotos"}, "Expected photos"),
@@ -166,6 +198,7 @@ def test_a_training_begins_with_the_run_for_any_blur(measured, tmp_path):
 def test_bad_input_is_refused_before_any_work(asked, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_measurements(tmp_path / "images")
+    write_image(tmp_path / "small" / "0.png", np.zeros((32, 32, 3), np.float32))
     monkeypatch.setattr(road, "shared_blur", _never)
     arguments = {"measurements": "images", "workdir": "run"} | asked
     with pytest.raises(ValueError, match=message):

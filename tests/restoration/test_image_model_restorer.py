@@ -7,6 +7,8 @@ from programs import run
 import inversenet_tf as inv
 from inversenet_tf.imaging.files.images import read_image, write_image
 from inversenet_tf.imaging.metrics import psnr
+from inversenet_tf.imaging.physics.class_likelihood import PosteriorMean
+from inversenet_tf.restoration import image_model_restorer
 from inversenet_tf.restoration.unknown_blur import model_of_class
 
 SIDE = 16
@@ -50,6 +52,34 @@ def test_a_class_is_restored_better_than_natural_images(model):
         }.items()
     }
     assert scores["class"] > scores["natural"] + 6
+
+
+def test_a_batch_of_several_kernels_and_noises_is_restored_as_image_by_image(model):
+    restorer = inv.load("closed_form", image_model=model)
+    shake, disk = np.float32(inv.kernels.linear_motion(5, 45)), np.ones((5, 5), np.float32) / 25
+    kernels, noises = np.stack([shake, disk, shake, shake]), np.array([0.01, 0.01, 0.03, 0.01])
+    measurements = members(4, seed=8)
+    together = restorer.estimates(measurements, kernels, noises)["restored"]
+    for each in zip(measurements, kernels, noises, together, strict=True):
+        image, kernel, noise, restored = each
+        alone = inv.load("closed_form", image_model=model)(image, kernel=kernel, noise=noise)
+        np.testing.assert_allclose(restored, alone, atol=1e-5)
+    assert np.abs(together[0] - restorer(measurements[0], kernel=disk, noise=0.01)).max() > 0.01
+
+
+def test_factors_are_worked_out_once_for_a_kernel_and_a_noise(model, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        image_model_restorer,
+        "PosteriorMean",
+        lambda *arguments: made.append(arguments) or PosteriorMean(*arguments),
+    )
+    restorer, kernel = inv.load("closed_form", image_model=model), np.ones((3, 3)) / 9
+    for image in members(3, seed=9):
+        restorer(image, kernel=kernel, noise=0.01)
+    assert len(made) == 1
+    restorer(image, kernel=kernel, noise=0.02)
+    assert len(made) == 2
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (1, 6)])

@@ -17,42 +17,31 @@ from inversenet_tf.imaging.physics.image_model import ImageModel, multiplicities
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Observed:
-    """The lowest frequencies of measurements of a class of images.
+class ClassPrior:
+    """What an image model says of the lowest frequencies of its images.
 
     Attributes:
         shape: (height, width) of the images.
         low: (height, width) of images that have these frequencies only.
-        spectra: of each colour [batch, frequencies], flat.
         means, powers: of each colour's model, [frequencies].
         factors: of each colour's model [2 * frequencies, components], real parts above imaginary
             ones, weighted so that their products are those of the full transforms.
-        noise: standard deviation.
     """
 
     shape: tuple[int, int]
     low: tuple[int, int]
-    spectra: list[np.ndarray]
     means: list[np.ndarray]
     powers: list[np.ndarray]
     factors: list[np.ndarray]
-    noise: float
 
     @classmethod
     def of(
-        cls,
-        model: ImageModel,
-        images: np.ndarray,
-        noise: float,
-        fraction: float = 1.0,
-        most: tuple[int, int] | None = None,
-    ) -> "Observed":
-        """Of circular images.
+        cls, model: ImageModel, fraction: float = 1.0, most: tuple[int, int] | None = None
+    ) -> "ClassPrior":
+        """Of the sharp images of a model.
 
         Args:
             model: of sharp images.
-            images: [batch, height, width, channels].
-            noise: standard deviation.
             fraction: of the frequencies along each axis, the lowest, that are looked at.
             most: components of the first colour, and of each of the others, that are kept. What
                 the others contribute counts as if it had no direction, which is much faster.
@@ -70,8 +59,7 @@ class Observed:
             powers.append(_flat(_lowest(colour.power, low)) + rest)
             weighted = components[:kept] * np.sqrt(weights)
             factors.append(np.hstack([weighted.real, weighted.imag]).T.astype(np.float32, "C"))
-        spectra = [_flat(_lowest(spectrum, low)) for spectrum in model.spectra_of(images)]
-        return cls(shape, low, spectra, means, powers, factors, noise)
+        return cls(shape, low, means, powers, factors)
 
     @functools.cached_property
     def weights(self) -> np.ndarray:
@@ -81,6 +69,44 @@ class Observed:
     def transfers(self, kernels: np.ndarray) -> np.ndarray:
         """Of kernels [..., side, side], side odd: complex [..., frequencies]."""
         return _flat(_lowest(transfer_of(kernels, self.shape), self.low))
+
+    def lowest(self, spectra: list[np.ndarray]) -> list[np.ndarray]:
+        """Of spectra as `ImageModel.spectra_of` has them: of each colour [batch, frequencies]."""
+        return [_flat(_lowest(spectrum, self.low)) for spectrum in spectra]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Observed:
+    """The lowest frequencies of measurements of a class of images.
+
+    Attributes:
+        prior: what is known of the sharp images.
+        spectra: of each colour [batch, frequencies], flat.
+        noise: standard deviation.
+    """
+
+    prior: ClassPrior
+    spectra: list[np.ndarray]
+    noise: float
+
+    @classmethod
+    def of(
+        cls,
+        model: ImageModel,
+        images: np.ndarray,
+        noise: float,
+        fraction: float = 1.0,
+        most: tuple[int, int] | None = None,
+    ) -> "Observed":
+        """Of circular images.
+
+        Args:
+            model, fraction, most: as for `ClassPrior.of`.
+            images: [batch, height, width, channels].
+            noise: standard deviation.
+        """
+        prior = ClassPrior.of(model, fraction, most)
+        return cls(prior, prior.lowest(model.spectra_of(images)), noise)
 
 
 def _flat(spectra):
@@ -107,71 +133,129 @@ def cost_and_gradient(observed: Observed, kernel: np.ndarray) -> tuple[float, np
         observed: the measurements.
         kernel: [side, side], side odd.
     """
-    transfer = observed.transfers(kernel).astype(np.complex128)
+    prior = observed.prior
+    transfer = prior.transfers(kernel).astype(np.complex128)
     cost, power, together = 0.0, 0.0, 0.0
-    for colour in range(len(observed.spectra)):
-        colour_cost, mean, variance = _posterior(observed, colour, transfer)
+    for colour, spectra in enumerate(observed.spectra):
+        inverse = ColourInverse.of(prior, colour, transfer, observed.noise)
+        colour_cost, mean = inverse.cost_and_mean(spectra)
         cost += colour_cost
-        power += (np.square(np.abs(mean)) + variance).sum(axis=0)
-        together += (mean.conj() * observed.spectra[colour]).sum(axis=0)
+        power += (np.square(np.abs(mean)) + inverse.variance()).sum(axis=0)
+        together += (mean.conj() * spectra).sum(axis=0)
     slope = 2 * (power * transfer - together) / observed.noise**2
-    (height, width), (low_height, low_width) = observed.shape, observed.low
+    (height, width), (low_height, low_width) = prior.shape, prior.low
     full = np.zeros((height, width // 2 + 1), complex)
     full[_rows(height, low_height), : low_width // 2 + 1] = slope.reshape(low_height, -1)
-    gradient = scipy.fft.irfft2(full, observed.shape) * (height * width)
+    gradient = scipy.fft.irfft2(full, prior.shape) * (height * width)
     places = np.arange(len(kernel)) - len(kernel) // 2
     return cost, gradient[(places % height)[:, np.newaxis], places % width]
 
 
-def posterior_mean(
-    model: ImageModel, images: np.ndarray, kernel: np.ndarray, noise: float
-) -> np.ndarray:
-    """The linear estimate of least mean square error of the images behind circular measurements.
-
-    It is z = mu + S A' (A S A' + noise^2)^-1 (y - A mu), Eq. 3 in closed form, with the mean and
-    the covariance of the class.
-
-    Args:
-        model: of sharp images framed as these are.
-        images: measurements [batch, height, width, channels] that share the blur.
-        kernel: [side, side], side odd.
-        noise: standard deviation, above zero.
-
-    Returns:
-        Images of the measurements' shape.
-    """
-    observed = Observed.of(model, images, noise)
-    transfer = observed.transfers(kernel).astype(np.complex128)
-    colours = range(len(observed.spectra))
-    return model.images_of([_posterior(observed, colour, transfer)[1] for colour in colours])
-
-
-def _posterior(observed, colour, transfer):
-    """Of a colour of the sharp images: (cost, mean [batch, frequencies], variance [frequencies]).
+@dataclasses.dataclass(frozen=True, eq=False)
+class ColourInverse:
+    """What inverts the measurements of one colour that share a kernel, whatever they show.
 
     The covariance of the measurements is D + K B B' K', D diagonal: the matrix inversion lemma
     leaves a matrix of the components' number.
+
+    Attributes:
+        mean, power: of the colour's model, [frequencies].
+        factors: of it, as in `ClassPrior`.
+        weights, transfer, diagonal: [frequencies], the last being D.
+        noise: variance.
+        root: [components, components], lower Cholesky factor of the matrix that is left.
     """
-    power, factors = observed.powers[colour], observed.factors[colour]
-    spectra, noise, weights = observed.spectra[colour], observed.noise**2, observed.weights
-    passed = np.square(np.abs(transfer))
-    diagonal = passed * power + noise
-    shares = np.sqrt(passed / diagonal).astype(np.float32)
-    scaled = factors * np.concatenate([shares, shares])[:, np.newaxis]
-    root = scipy.linalg.cholesky(
-        scaled.T @ scaled + np.eye(factors.shape[1], dtype=np.float32), lower=True
-    )
-    difference = spectra - transfer * observed.means[colour]
-    filtered = transfer.conj() / diagonal * difference
-    weighted = filtered * np.sqrt(weights)
-    scores = np.concatenate([weighted.real, weighted.imag], axis=1).astype(np.float32) @ factors
-    coefficients = scipy.linalg.cho_solve((root, True), scores.T).T
-    cost = len(spectra) * (weights @ np.log(diagonal) + 2 * np.log(root.diagonal()).sum())
-    cost += (weights * np.square(np.abs(difference)) / diagonal).sum()
-    cost -= np.vdot(coefficients, scores)
-    real, imaginary = np.split((coefficients @ factors.T) / np.sqrt(np.tile(weights, 2)), 2, axis=1)
-    missed = noise / diagonal
-    mean = observed.means[colour] + missed * (real + 1j * imaginary) + power * filtered
-    spread = scipy.linalg.solve_triangular(root, factors.T, lower=True, check_finite=False)
-    spread = np.square(spread).sum(axis=0).reshape(2, -1).sum(axis=0) / weights
-    return float(cost), mean, missed * power + missed**2 * spread
+
+    mean: np.ndarray
+    power: np.ndarray
+    factors: np.ndarray
+    weights: np.ndarray
+    transfer: np.ndarray
+    diagonal: np.ndarray
+    noise: float
+    root: np.ndarray
+
+    @classmethod
+    def of(
+        cls, prior: ClassPrior, colour: int, transfer: np.ndarray, noise: float
+    ) -> "ColourInverse":
+        """Of a colour by its number, a transfer [frequencies], and the noise's deviation."""
+        power, factors = prior.powers[colour], prior.factors[colour]
+        passed = np.square(np.abs(transfer))
+        diagonal = passed * power + noise**2
+        shares = np.sqrt(passed / diagonal).astype(np.float32)
+        scaled = factors * np.concatenate([shares, shares])[:, np.newaxis]
+        root = scipy.linalg.cholesky(
+            scaled.T @ scaled + np.eye(factors.shape[1], dtype=np.float32), lower=True
+        )
+        return cls(
+            prior.means[colour],
+            power,
+            factors,
+            prior.weights,
+            transfer,
+            diagonal,
+            noise**2,
+            root,
+        )
+
+    def cost_and_mean(self, spectra: np.ndarray) -> tuple[float, np.ndarray]:
+        """Minus twice the log likelihood of measurements, and the mean of what is behind them.
+
+        Args:
+            spectra: of the measurements, [batch, frequencies].
+
+        Returns:
+            (cost, posterior mean of the sharp images' spectra [batch, frequencies]).
+        """
+        weights, diagonal, factors = self.weights, self.diagonal, self.factors
+        difference = spectra - self.transfer * self.mean
+        filtered = self.transfer.conj() / diagonal * difference
+        weighted = filtered * np.sqrt(weights)
+        scores = np.concatenate([weighted.real, weighted.imag], axis=1).astype(np.float32) @ factors
+        coefficients = scipy.linalg.cho_solve((self.root, True), scores.T).T
+        determinant = weights @ np.log(diagonal) + 2 * np.log(self.root.diagonal()).sum()
+        cost = len(spectra) * determinant
+        cost += (weights * np.square(np.abs(difference)) / diagonal).sum()
+        cost -= np.vdot(coefficients, scores)
+        explained = (coefficients @ factors.T) / np.sqrt(np.tile(weights, 2))
+        real, imaginary = np.split(explained, 2, axis=1)
+        missed = self.noise / diagonal
+        mean = self.mean + missed * (real + 1j * imaginary) + self.power * filtered
+        return float(cost), mean
+
+    def variance(self) -> np.ndarray:
+        """Posterior variance of the sharp images' spectra, [frequencies]."""
+        spread = scipy.linalg.solve_triangular(
+            self.root, self.factors.T, lower=True, check_finite=False
+        )
+        spread = np.square(spread).sum(axis=0).reshape(2, -1).sum(axis=0) / self.weights
+        missed = self.noise / self.diagonal
+        return missed * self.power + missed**2 * spread
+
+
+class PosteriorMean:
+    """The linear estimate of least mean square error of the images behind circular measurements.
+
+    It is z = mu + S A' (A S A' + noise^2)^-1 (y - A mu), Eq. 3 in closed form, with the mean and
+    the covariance of the class. What does not depend on the measurements is worked out once.
+
+    Args:
+        model: of sharp images framed as the measurements are.
+        prior: of all its frequencies.
+        kernel: [side, side], side odd.
+        noise: standard deviation, above zero.
+    """
+
+    def __init__(self, model: ImageModel, prior: ClassPrior, kernel: np.ndarray, noise: float):
+        self._model = model
+        transfer = prior.transfers(kernel).astype(np.complex128)
+        colours = range(len(prior.means))
+        self._inverses = [ColourInverse.of(prior, colour, transfer, noise) for colour in colours]
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """The images behind measurements [batch, height, width, channels], of the same shape."""
+        spectra = self._model.spectra_of(images)
+        pairs = zip(self._inverses, spectra, strict=True)
+        means = [one.cost_and_mean(_flat(spectrum))[1] for one, spectrum in pairs]
+        return self._model.images_of(means)

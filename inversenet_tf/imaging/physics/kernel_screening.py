@@ -50,7 +50,8 @@ class Screening:
     @functools.cached_property
     def _phases(self):
         """By which the measurements turn when a kernel is shifted: [shifts, frequencies]."""
-        (height, width), (low_height, low_width) = self.observed.shape, self.observed.low
+        prior = self.observed.prior
+        (height, width), (low_height, low_width) = prior.shape, prior.low
         rows = np.fft.fftfreq(low_height, 1 / low_height) / height
         columns = np.arange(low_width // 2 + 1) / width
         down, right = self._shifts.T[..., np.newaxis, np.newaxis]
@@ -61,7 +62,7 @@ class Screening:
     def _turned_factors(self):
         """Of each colour the components at each shift: [components * shifts, 2 * frequencies]."""
         turned = []
-        for factors in self.observed.factors:
+        for factors in self.observed.prior.factors:
             real, imaginary = np.split(factors.T, 2, axis=1)
             product = (real - 1j * imaginary)[:, np.newaxis] * self._phases
             product = product.reshape(-1, product.shape[-1])
@@ -72,14 +73,14 @@ class Screening:
     def _pairs(self):
         """Of each colour the products of any two components: [frequencies, components ** 2]."""
         pairs = []
-        for factors in self.observed.factors:
+        for factors in self.observed.prior.factors:
             products = factors[:, :, np.newaxis] * factors[:, np.newaxis]
             pairs.append(sum(np.split(products.reshape(len(factors), -1), 2)))
         return pairs
 
     def _costs(self, kernels):
         """Of kernels, at each shift: [number, shifts]. Constants are left out."""
-        transfers = self.observed.transfers(kernels)
+        transfers = self.observed.prior.transfers(kernels)
         return sum(
             self._costs_of(colour, transfers, spectrum)
             for colour, spectra in enumerate(self.observed.spectra)
@@ -88,10 +89,10 @@ class Screening:
 
     def _costs_of(self, colour, transfers, spectrum):
         """Of one colour of one image, as `class_likelihood` has it for a single kernel."""
-        observed, weights = self.observed, self.observed.weights
-        mean, factors = observed.means[colour], observed.factors[colour]
+        prior, weights = self.observed.prior, self.observed.prior.weights
+        mean, factors = prior.means[colour], prior.factors[colour]
         passed = np.square(np.abs(transfers))
-        diagonal = passed * observed.powers[colour] + observed.noise**2
+        diagonal = passed * prior.powers[colour] + self.observed.noise**2
         shares = (passed / diagonal).astype(np.float32)
         # Without components: the measurement y is turned instead of shifting the kernel.
         squares = np.square(np.abs(spectrum)) + passed * np.square(np.abs(mean))

@@ -93,13 +93,13 @@ def test_gradient_is_that_of_finite_differences(model, fraction):
 
 def test_components_that_are_left_out_count_without_a_direction(model):
     image = measured(members_of_class(1, seed=5))
-    every, few = (Observed.of(model, image, 0.02, 0.6, most) for most in (None, (3, 2)))
+    every, few = (Observed.of(model, image, 0.02, 0.6, most).prior for most in (None, (3, 2)))
     assert [factors.shape[1] for factors in few.factors] == [3, 2, 2]
     for colour in range(3):
         power = [
-            observed.powers[colour] * observed.weights
-            + np.square(observed.factors[colour]).sum(axis=1).reshape(2, -1).sum(axis=0)
-            for observed in (every, few)
+            prior.powers[colour] * prior.weights
+            + np.square(prior.factors[colour]).sum(axis=1).reshape(2, -1).sum(axis=0)
+            for prior in (every, few)
         ]
         np.testing.assert_allclose(*power, rtol=1e-4)
 
