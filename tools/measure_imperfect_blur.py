@@ -1,0 +1,152 @@
+"""Measures restorations of unknown blur where photographs are only nearly what the model says.
+
+python tools/measure_imperfect_blur.py --output=runs/imperfect
+
+The two photographs that the package holds out of every training are blurred by shakes of the
+camera, each in several ways: as the model has it; with lamps beyond the sensor's range, whose
+values are cut off after the blur; in light, and stored with a gamma of 2.2; stored as JPEG of
+quality 75; and by a kernel that turns and grows over the frame. PSNR is that of the frame without
+its outermost pixels, after the best shift of whole pixels, as a blur that is found is known but for
+a shift.
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import scipy.ndimage
+from absl import flags
+from PIL import Image
+from shifted_scores import best_psnr, summary
+from tqdm import tqdm
+
+from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
+from inversenet_tf.engine.workdir import versions
+from inversenet_tf.imaging.data.sources import Photos
+from inversenet_tf.imaging.files.json import write_json
+from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
+from inversenet_tf.imaging.physics.kernels import camera_shake
+from inversenet_tf.imaging.physics.noise import round_to_8_bits
+from inversenet_tf.imaging.physics.operators import within_frame
+from inversenet_tf.loading import load
+from inversenet_tf.restoration.linear_light import LinearLightRestorer
+
+OUTPUT = flags.DEFINE_string("output", None, "Directory of results.", required=True)
+MODEL = flags.DEFINE_string("model", "any_blur", "As `load` takes it.")
+PHOTOGRAPHS = flags.DEFINE_enum("photographs", "held_out", ["held_out", "training"], "Which.")
+KERNELS = flags.DEFINE_integer("kernels", 3, "Of each photograph.", lower_bound=1)
+SIZE = flags.DEFINE_integer("size", 15, "Pixels a side of the kernels.", lower_bound=3)
+NOISE = flags.DEFINE_float("noise", 0.005, "Standard deviation, of white as 1.", lower_bound=0.0)
+ONLY = flags.DEFINE_list("only", None, "Ways of blurring; by default all.")
+
+LAMP, BRIGHTNESS = 0.9, 4.0  # the least value of what shines, and how far beyond it it shines
+GAMMA = 2.2
+QUALITY = 75  # of the JPEG
+TURN, GROWTH = 6.0, 0.08  # degrees and share by which a kernel differs at either side of the frame
+
+
+def plain(image, kernel, generator):
+    """What a camera stores of a sharp image, and the part of the image that it shows."""
+    blurred, sharp = within_frame(kernel, image)
+    return _stored(blurred, generator), sharp
+
+
+def saturated(image, kernel, generator):
+    """The same of a scene whose brightest parts shine: the sensor cuts them off, when blurred."""
+    light = image * np.where(image.max(axis=-1, keepdims=True) >= LAMP, BRIGHTNESS, 1.0)
+    blurred, sharp = within_frame(kernel, light.astype(np.float32))
+    return _stored(blurred, generator), np.clip(sharp, 0, 1)
+
+
+def of_light(image, kernel, generator):
+    """Values are light to the power of 1 / 2.2, and it is light that is blurred."""
+    blurred, sharp = within_frame(kernel, image**GAMMA)
+    noisy = blurred + NOISE.value * generator.standard_normal(blurred.shape)
+    stored = np.clip(noisy, 0, 1) ** (1 / GAMMA)
+    return round_to_8_bits(stored.astype(np.float32)).numpy(), sharp ** (1 / GAMMA)
+
+
+def jpeg(image, kernel, generator):
+    """Stored as JPEG."""
+    measured, sharp = plain(image, kernel, generator)
+    file = io.BytesIO()
+    Image.fromarray(np.uint8(np.rint(measured * 255))).save(file, "JPEG", quality=QUALITY)
+    return np.asarray(Image.open(file), np.float32) / 255, sharp
+
+
+def varying(image, kernel, generator):
+    """The camera also rolls: the kernel turns and grows from the left of the frame to the right."""
+    sides = [_turned(kernel, sign * TURN, 1 + sign * GROWTH) for sign in (-1, 1)]
+    left, right = (within_frame(side, image)[0] for side in sides)
+    _, sharp = within_frame(kernel, image)
+    weights = np.linspace(0, 1, left.shape[1])[:, np.newaxis]
+    return _stored((1 - weights) * left + weights * right, generator), sharp
+
+
+WAYS = {
+    "plain": plain,
+    "saturated": saturated,
+    "gamma": of_light,
+    "jpeg": jpeg,
+    "varying": varying,
+}
+
+
+def _stored(blurred, generator):
+    noisy = blurred + NOISE.value * generator.standard_normal(blurred.shape)
+    return round_to_8_bits(noisy.astype(np.float32)).numpy()
+
+
+def _turned(kernel, degrees, growth):
+    """A kernel, turned around its middle and made larger, on an array of the same size."""
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    matrix = np.array([[cosine, -sine], [sine, cosine]]) / growth
+    middle = (np.array(kernel.shape) - 1) / 2
+    turned = scipy.ndimage.affine_transform(kernel, matrix, middle - matrix @ middle, order=1)
+    return (turned / turned.sum()).astype(np.float32)
+
+
+def scores_of(measured, sharp, kernel, restorer, gamma):
+    """({row: dB} of one photograph, the estimate)."""
+    estimate = estimate_kernel(measured, gamma=gamma)
+    around = restorer if gamma == 1 else LinearLightRestorer(restorer, gamma)
+    found = measured
+    if estimate.is_blur:
+        found = around(measured, kernel=estimate.kernel, noise=estimate.noise)
+    told = around(measured, kernel=kernel, noise=NOISE.value)
+    images = {"measured": measured, "found": found, "true": told}
+    return {name: best_psnr(image, sharp) for name, image in images.items()}, estimate
+
+
+def main():
+    restorer = load(MODEL.value)
+    source = Photos(PHOTOGRAPHS.value, 3, 1)
+    results = {}
+    ways = {name: WAYS[name] for name in ONLY.value or WAYS}
+    told = [(name, 1.0) for name in ways] + [("gamma", GAMMA)] * ("gamma" in ways)
+    for name, gamma in tqdm(told, unit="way"):
+        rows, facts = [], []
+        for number in range(len(source)):
+            for seed in range(KERNELS.value):
+                kernel = camera_shake(SIZE.value, seed=100 * number + seed)
+                generator = np.random.default_rng([number, seed])
+                measured, sharp = ways[name](source.load(number), kernel, generator)
+                scores, estimate = scores_of(measured, sharp, kernel, restorer, gamma)
+                rows.append(scores)
+                facts.append({"noise": estimate.noise, "confidence": estimate.confidence} | scores)
+        way = name if gamma == 1 else f"{name}, told {gamma:g}"
+        results[way] = {"means": summary(rows), "each": facts}
+    output = Path(OUTPUT.value).expanduser()
+    output.mkdir(parents=True, exist_ok=True)
+    write_json(output / "results.json", {"versions": versions(), "ways": results})
+    print(f"{'':20} {'measured':>9} {'found':>7} {'least gain':>11} {'true':>7} {'least gain':>11}")
+    for way, result in results.items():
+        measured, found, true = result["means"].values()
+        print(
+            f"{way:20} {measured['psnr']:9.2f} {found['psnr']:7.2f} {found['least_gain']:11.2f} "
+            f"{true['psnr']:7.2f} {true['least_gain']:11.2f}"
+        )
+
+
+if __name__ == "__main__":
+    run(main)
