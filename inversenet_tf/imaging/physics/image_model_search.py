@@ -4,6 +4,11 @@ The likelihood of `class_likelihood` is maximised over the kernel. It has many m
 begins with thousands of random paths of a camera, see `kernel_screening`, from two independent
 seeds. The likeliest are improved as paths on the low frequencies. Then every pixel of their kernels
 is free, and of the likeliest Gaussian, which no path draws; a prior prefers kernels of few pixels.
+
+How far to trust the result is told by the other kernels that were found on the way. Their weights
+beside it are those of their likelihoods to a power far below 1, as no class is a Gaussian
+distribution: the power, and how often a kernel is right that has no other beside it, were chosen
+on images whose kernels were known.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,6 +48,13 @@ GAUSSIANS = (1.5, 2.5, 4.0, 6.0)  # standard deviations, in pixels, of kernels t
 OFFSET = 1e-3
 SUM_WEIGHT = 1e3  # that keeps the sum of a kernel at 1, on which nothing else depends
 MEMORY = 20  # steps that the optimiser remembers
+DISTINCT = 0.85  # similarity below which kernels count as different answers
+TEMPERATURE = 10.0  # that differences of log likelihood are divided by, for the answers' weights
+# How often a single image's kernel was right that had no other answer beside it: of 28 faces, see
+# docs/unknown_blur.md. Several images tell more.
+MOST_TRUSTED = 0.84
+# Between these two agreements `estimate_kernel` lets the confidence rise from 0 to 1.
+DISAGREEMENT, AGREEMENT = 0.6, 0.8
 
 
 def improved_path(observed: Observed, path: np.ndarray, side: int) -> tuple[np.ndarray, float]:
@@ -139,8 +151,9 @@ def search_with_model(
         told: called with the fraction of the work that is done.
 
     Returns:
-        (kernel [side, side]; its gain over no blur in log likelihood a value of the images; how
-        similar the kernels became that two independent screenings led to, 1 for the same).
+        (kernel [side, side]; its gain over no blur in log likelihood a value of the images; an
+        agreement, `DISAGREEMENT` or less where the kernel is not to be trusted, up to `AGREEMENT`
+        where it is).
     """
     middle = Observed.of(model, images, noise, *MIDDLE)
     freed = _freed(model, images, middle, size=size, told=told)
@@ -156,8 +169,32 @@ def search_with_model(
     costs = [cost_and_gradient(observed, kernel)[0] for kernel in finals]
     likeliest = int(np.argmin(costs))
     gain = cost_and_gradient(observed, np.ones((1, 1)))[0] - costs[likeliest]
+    trust = _trust_in_screenings(agreement) * _weight_of(finals[likeliest], sum(freed, []))
+    if len(images) == 1:
+        trust *= MOST_TRUSTED
     told(1.0)
-    return finals[likeliest], gain / 2 / images.size, agreement
+    agreed = DISAGREEMENT + trust * (AGREEMENT - DISAGREEMENT)
+    return finals[likeliest], gain / 2 / images.size, agreed
+
+
+def _trust_in_screenings(agreement):
+    """From 0 to 1, of how similar the kernels became that two independent screenings led to."""
+    return float(np.clip((agreement - DISAGREEMENT) / (AGREEMENT - DISAGREEMENT), 0.0, 1.0))
+
+
+def _weight_of(kernel, pairs):
+    """The share of the answers' weights that those have which are like a kernel.
+
+    Args:
+        kernel: [side, side].
+        pairs: (kernel, cost) that the search has come by; of similar ones the likeliest counts.
+    """
+    answers = _different(pairs, DISTINCT)
+    costs = np.array([cost for _, cost in answers])
+    weights = np.exp((costs.min() - costs) / 2 / TEMPERATURE)
+    likenesses = np.array([similarity(*_of_one_size(kernel, other)) for other, _ in answers])
+    alike = likenesses >= min(DISTINCT, likenesses.max())
+    return float(weights[alike].sum() / weights.sum())
 
 
 def _freed(model, images, middle, *, size, told):
@@ -190,18 +227,27 @@ def _sorted(pairs):
 
 def _likeliest(pairs):
     """A few kernels of (kernel, cost), no two of them alike."""
+    return [kernel for kernel, _ in _different(pairs, ALIKE)[:KEPT]]
+
+
+def _different(pairs, alike):
+    """(kernel, cost), the likeliest first, without those that are like a likelier one."""
     kept = []
-    for kernel, _ in _sorted(pairs):
-        if all(similarity(kernel, other) < ALIKE for other in kept):
-            kept.append(kernel)
-    return kept[:KEPT]
+    for kernel, cost in _sorted(pairs):
+        if all(similarity(kernel, other) < alike for other, _ in kept):
+            kept.append((kernel, cost))
+    return kept
+
+
+def _of_one_size(*kernels):
+    """Kernels with zeros around the smaller ones."""
+    side = max(len(kernel) for kernel in kernels)
+    return [np.pad(kernel, (side - len(kernel)) // 2) for kernel in kernels]
 
 
 def _moved_upon(kernel, proposal):
     """A proposal at the place of a kernel."""
-    side = max(len(kernel), len(proposal))
-    padded = [np.pad(one, (side - len(one)) // 2) for one in (kernel, proposal)]
-    return upon_the_first(padded)[1]
+    return upon_the_first(_of_one_size(kernel, proposal))[1]
 
 
 def _finished(observed, kernel):

@@ -129,6 +129,26 @@ def test_of_several_searches_the_likeliest_kernel_is_kept(model, monkeypatch):
     assert correlation(kept, shifted) > 0.98
 
 
+@pytest.mark.parametrize(
+    ("costs", "least", "most"),
+    [((0, 500), 0.99, 1.0), ((0, 0), 0.49, 0.51), ((20, 0), 0.1, 0.4)],
+    ids=["no other answer", "as likely", "less likely"],
+)
+def test_an_answer_weighs_less_beside_others_that_are_as_likely(costs, least, most):
+    other = np.flip(KERNEL, axis=0)
+    answers = [(KERNEL, costs[0]), (KERNEL, costs[0] + 1), (other, costs[1])]
+    kernel = np.roll(np.pad(KERNEL, 2), 1, axis=0)  # a shift makes it no other answer
+    assert least <= image_model_search._weight_of(kernel, answers) <= most
+
+
+def test_a_single_image_is_never_trusted_fully(model):
+    [image] = measured(members_of_class(1, seed=9))
+    _, _, agreement = image_model_search.search_with_model(model, image[np.newaxis], 0.006, 11)
+    least, most = image_model_search.DISAGREEMENT, image_model_search.AGREEMENT
+    trust = (agreement - least) / (most - least)
+    assert 0.5 < trust <= image_model_search.MOST_TRUSTED
+
+
 def test_a_sharp_image_of_the_class_keeps_its_point(model):
     image = measured(members_of_class(1, seed=9), np.ones((1, 1), np.float32))[0]
     estimate = estimate_kernel(image, "circular", image_model=model, largest=9)
