@@ -136,7 +136,7 @@ def gradients_of(images: np.ndarray) -> np.ndarray:
     return gradients
 
 
-def _adjoint_of_gradients(gradients):
+def adjoint_of_gradients(gradients):
     """[2, batch, height, width] -> [batch, height, width]."""
     along_columns, along_rows = gradients
     images = -along_columns - along_rows
@@ -148,7 +148,7 @@ def _adjoint_of_gradients(gradients):
 
 
 @functools.lru_cache(maxsize=64)
-def _difference_power(shape):
+def difference_power(shape):
     """The squares of the transfers of `gradients_of`, summed."""
     rows, columns = scipy.fft.fftfreq(shape[0]), scipy.fft.rfftfreq(shape[1])
     squares = (4 * np.sin(np.pi * frequencies) ** 2 for frequencies in (rows, columns))
@@ -172,17 +172,17 @@ def sparse_estimate(measured: Measured, kernel: np.ndarray, sparsity: float) -> 
     shape = measured.window.shape
     transfer = transfer_of(kernel, shape)
     target = transfer.conj() * measured.spectrum
-    power, difference_power = squared(transfer) + np.float32(1e-12), _difference_power(shape)
+    power, differences = squared(transfer) + np.float32(1e-12), difference_power(shape)
     images, penalty = measured.images, 2 * sparsity
     while True:
         gradients = gradients_of(images)
         gradients *= gradients[0] ** 2 + gradients[1] ** 2 >= sparsity / penalty
         if penalty * PENALTY_GROWTH >= LARGEST_PENALTY:
             return gradients
-        spectrum = scipy.fft.rfft2(_adjoint_of_gradients(gradients))
+        spectrum = scipy.fft.rfft2(adjoint_of_gradients(gradients))
         spectrum *= penalty
         spectrum += target
-        spectrum *= 1 / (power + penalty * difference_power)
+        spectrum *= 1 / (power + penalty * differences)
         images = scipy.fft.irfft2(spectrum, shape, overwrite_x=True)
         penalty *= PENALTY_GROWTH
 

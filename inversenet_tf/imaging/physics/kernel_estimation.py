@@ -23,6 +23,7 @@ from inversenet_tf.imaging.physics.kernel_shape import (
 )
 from inversenet_tf.imaging.physics.light import to_light
 from inversenet_tf.imaging.physics.noise import ROUNDING_SIGMA
+from inversenet_tf.imaging.physics.second_opinion import second_opinion
 
 BOUNDARIES = ("camera", "reflect", "circular")
 NOISE_SIDE = 1024  # pixels a side of the middle that the noise is estimated in
@@ -31,12 +32,15 @@ CLASS_SIZE = 31  # side of the kernels sought with an image model
 HIGHEST_IN_JPEG, MOST_HIDDEN = 0.35, 4.0  # frequency; noise, of what the finest details tell
 LEAST_SPREAD = 0.9  # pixels, below which an image counts as sharp
 CLEAR_GAIN = 0.04  # of log likelihood a pixel over no blur, below which there is no blur
+CLEAR_LOCAL_GAIN = 0.08  # the same by the second opinion
 TRUSTED_GAIN = 0.15  # from which the kernel is trusted fully
 # The searches know nothing of each other. How similar to the result the second nearest of them is
 # tells whether it is right: of 22 photographs for training, each with a shake of Levin's and noise
 # of 0.005, the four results that were less than 0.7 similar to the truth had 0.65 to 0.72, the
 # others 0.80 and more. Between these two the confidence rises from 0 to 1.
 DISAGREEMENT, AGREEMENT = 0.6, 0.8
+
+NOT_CLEARLY = "No blur explains the image clearly better than none."
 
 
 def estimate_kernel(
@@ -108,7 +112,12 @@ def estimate_kernel(
     if radius_of(centred(kernel)) < LEAST_SPREAD:  # an image model also tells where a blur is
         return _no_blur(noise, "The image is sharp: a blur that small is left as it is.")
     if answer.gain < CLEAR_GAIN:
-        return _no_blur(noise, "No blur explains the image clearly better than none.")
+        return _no_blur(noise, NOT_CLEARLY)
+    if not circular:
+        answer = second_opinion(measured, answer)
+        kernel = answer.kernels[0]
+        if answer.local_gain < CLEAR_LOCAL_GAIN or radius_of(kernel) < LEAST_SPREAD:
+            return _no_blur(noise, NOT_CLEARLY)
     left = answer.noise if circular else _noise_in_jpeg(measured, kernel)
     return KernelEstimate(
         kernel=trimmed(kernel).astype(np.float32),

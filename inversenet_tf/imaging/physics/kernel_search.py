@@ -12,7 +12,7 @@ blurred image by a blurred scene.
 import concurrent.futures
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -71,12 +71,16 @@ class Answer(NamedTuple):
         gain: of the best one over no blur, in log likelihood a pixel.
         agreement: from 0 to 1, how similar to the best one independent searches are.
         noise: standard deviation of the luma's.
+        candidates: what each search ended at, the likeliest shape, and the refined kernels.
+        local_gain: as the gain, but by `local_likelihood`; infinite where that was not asked.
     """
 
     kernels: list[np.ndarray]
     gain: float
     agreement: float
     noise: float
+    candidates: Sequence[np.ndarray] = ()
+    local_gain: float = np.inf
 
 
 def search_kernel(
@@ -127,7 +131,7 @@ def _search(measured, few, size, told):
         others = [proposals[i] for i in order[len(favourites) :] if _is_near(costs, i)]
         noise = min(noise_beside_blur(measured, favourites[0]), measured.noise)
         measured = dataclasses.replace(measured, noise=max(noise, LUMA_ROUNDING))
-        refined = pool.map(lambda kernel: _refine(measured, kernel), favourites)
+        refined = list(pool.map(lambda kernel: _refine(measured, kernel), favourites))
         kernels = [point, *favourites, *refined, *others]
         costs = _costs_of(pool, measured, kernels)
     best = 1 + int(np.argmin(costs[1 : 1 + 2 * len(favourites)]))
@@ -138,6 +142,7 @@ def _search(measured, few, size, told):
         gain=costs[0] - costs[best],
         agreement=_agreement(kernels[best], shapes, searches),
         noise=measured.noise,
+        candidates=[*refined, *searches, shapes[0]],
     )
 
 
