@@ -71,7 +71,8 @@ class Answer(NamedTuple):
         gain: of the best one over no blur, in log likelihood a pixel.
         agreement: from 0 to 1, how similar to the best one independent searches are.
         noise: standard deviation of the luma's.
-        candidates: what each search ended at, the likeliest shape, and the refined kernels.
+        candidates: the refined kernels and the likeliest shape.
+        searches: what each independent search ended at.
         local_gain: as the gain, but by `local_likelihood`; infinite where that was not asked.
     """
 
@@ -80,6 +81,7 @@ class Answer(NamedTuple):
     agreement: float
     noise: float
     candidates: Sequence[np.ndarray] = ()
+    searches: Sequence[np.ndarray] = ()
     local_gain: float = np.inf
 
 
@@ -122,7 +124,8 @@ def _search(measured, few, size, told):
         costs = _costs_of(pool, measured, proposals)
         best = int(np.argmin(costs))
         if best == 0:
-            return Answer([point], gain=0.0, agreement=0.0, noise=measured.noise)
+            found = {"candidates": shapes[:1], "searches": searches}
+            return Answer([point], gain=0.0, agreement=0.0, noise=measured.noise, **found)
         # The noise was estimated before anything was known of the blur, and is rather too high
         # where it is weak: now it is what stands in the frequencies that the blur leaves nothing
         # else in.
@@ -142,7 +145,8 @@ def _search(measured, few, size, told):
         gain=costs[0] - costs[best],
         agreement=_agreement(kernels[best], shapes, searches),
         noise=measured.noise,
-        candidates=[*refined, *searches, shapes[0]],
+        candidates=[*refined, shapes[0]],
+        searches=searches,
     )
 
 

@@ -28,14 +28,16 @@ def second_opinion(measured: Measured, answer: Answer) -> Answer:
 
     Args:
         measured: the photographs.
-        answer: of the search, that found a blur.
+        answer: of the search.
 
     Returns:
-        The answer, the preferred kernel the first of its kernels, with `local_gain`.
+        The answer, the preferred kernel the first of its kernels, with `local_gain`. Where that is
+        another kernel than before, so is the agreement, and only what is like it stays plausible.
     """
     measured = dataclasses.replace(measured, noise=answer.noise)
     first = answer.kernels[0]
-    others = [kernel for kernel in answer.candidates if similarity(first, kernel) < SAME]
+    proposed = (*answer.candidates, *answer.searches)
+    others = [kernel for kernel in proposed if similarity(first, kernel) < SAME]
     candidates = [first, *others]
     with threadpoolctl.threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
 
@@ -46,8 +48,13 @@ def second_opinion(measured: Measured, answer: Answer) -> Answer:
         means = _means([candidates[i] for i in np.argsort(costs)])
         candidates, costs = candidates + means, costs + costs_of(means)
     best = int(np.argmin(costs))
-    kernels = [centred(candidates[best]), *answer.kernels[best == 0 :]]
-    return answer._replace(kernels=kernels, local_gain=sharp - costs[best])
+    answer = answer._replace(local_gain=sharp - costs[best])
+    if best == 0:
+        return answer
+    kernel = centred(candidates[best])
+    nearest = sorted(similarity(kernel, search) for search in answer.searches)
+    alike = [other for other in answer.kernels if similarity(kernel, other) >= ALIKE]
+    return answer._replace(kernels=[kernel, *alike], agreement=nearest[-2])
 
 
 def _means(kernels):
