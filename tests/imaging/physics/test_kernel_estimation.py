@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import skimage.data
 
+from inversenet_tf.imaging.physics import kernel_estimation
 from inversenet_tf.imaging.physics.blur_model import Measured, correlations, gradients_of
 from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
 from inversenet_tf.imaging.physics.kernel_least_squares import non_negative_least_squares
-from inversenet_tf.imaging.physics.kernel_search import _agreement
+from inversenet_tf.imaging.physics.kernel_search import Answer, _agreement
 from inversenet_tf.imaging.physics.kernels import gaussian, linear_motion
 from inversenet_tf.imaging.physics.marginal_likelihood import marginal_cost
 from inversenet_tf.imaging.physics.varied import blur_each
@@ -146,3 +147,23 @@ def test_agreement_is_that_of_a_second_search():
     assert _agreement(bent, [gaussian(9, 1.0)] * 3, [bent, other, other]) < 0.6
     shapes = [gaussian(9, sigma) for sigma in (1.5, 1.6, 1.7)]
     assert _agreement(gaussian(9, 1.6), shapes, [bent, other]) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("kernel", "local_gain", "is_blur"),
+    [
+        (linear_motion(9), 0.2, True),
+        (linear_motion(9), 0.05, False),
+        (gaussian(9, 0.7), 0.2, False),
+    ],
+)
+def test_a_clear_second_judgement_overrules_that_there_is_no_blur(
+    monkeypatch, photograph, kernel, local_gain, is_blur
+):
+    none = Answer([np.ones((1, 1))], gain=0.0, agreement=0.0, noise=0.01)
+    second = Answer([kernel.astype(np.float64)], 0.0, 0.9, 0.01, local_gain=local_gain)
+    monkeypatch.setattr(kernel_estimation, "search_kernel", lambda *arguments: none)
+    monkeypatch.setattr(kernel_estimation, "second_opinion", lambda measured, answer: second)
+    estimate = estimate_kernel(photograph)
+    assert estimate.is_blur == is_blur and bool(estimate.reason) != is_blur
+    assert (estimate.confidence > 0.9) == is_blur

@@ -36,13 +36,24 @@ def with_holes(places):
 
 
 def test_the_mean_of_like_kernels_is_preferred(measured, judged_by_distance):
-    first, second = with_holes(slice(0, None, 5)), with_holes(slice(2, None, 5))
-    answer = Answer([first], 0.2, 0.9, 0.01, [second, gaussian(17, 3.0).astype(np.float64)])
+    first, second = with_holes(slice(2, None, 5)), with_holes(slice(4, None, 5))
+    other = gaussian(17, 3.0).astype(np.float64)
+    answer = Answer([first], 0.2, 0.1, 0.01, [second], [first, second, other])
     better = second_opinion(measured, answer)
     similar = [similarity(kernel, TRUE) for kernel in better.kernels]
     assert similar[0] > similar[1] and len(similar) == 2
     assert better.kernels[0].sum() == pytest.approx(1.0) and better.kernels[0].shape == TRUE.shape
     assert better.local_gain == pytest.approx(9.0, abs=0.1)
+    nearest = sorted(similarity(better.kernels[0], kernel) for kernel in (first, second))
+    assert better.agreement == pytest.approx(nearest[0])
+
+
+def test_of_what_was_plausible_only_what_is_like_the_new_kernel_stays(measured, judged_by_distance):
+    point = np.zeros_like(TRUE)
+    point[8, 8] = 1.0
+    better = second_opinion(measured, Answer([point], 0.0, 0.0, 0.01, [TRUE], [TRUE, point]))
+    assert len(better.kernels) == 1 and similarity(better.kernels[0], TRUE) > 0.9999
+    assert better.agreement == pytest.approx(similarity(TRUE, point), abs=1e-6)
 
 
 def test_a_good_kernel_stays(measured, judged_by_distance):
