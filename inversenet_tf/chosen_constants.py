@@ -16,6 +16,7 @@ from inversenet_tf.config import CLOSED_FORMS, Config
 from inversenet_tf.imaging.baselines.choosing import best_of
 from inversenet_tf.imaging.baselines.lmmse import TRIED as NOISE_FACTORS
 from inversenet_tf.imaging.baselines.wiener import best_balance, default_balance
+from inversenet_tf.imaging.checks import check_range
 from inversenet_tf.imaging.data.datasets import TRAINING, open_source
 from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.data.sources import ImageSource, Selection
@@ -24,6 +25,7 @@ from inversenet_tf.imaging.physics.kernels import mismatched
 from inversenet_tf.imaging.physics.operators import Operator
 from inversenet_tf.imaging.physics.solvers import ASSUMED_NOISE
 from inversenet_tf.imaging.physics.spectra import Spectrum
+from inversenet_tf.imaging.wording import counted
 
 CONSTANTS_FILE = "baselines.json"
 IMAGES = 16  # that a constant is chosen on, at most
@@ -31,6 +33,7 @@ LARGEST_SIDE = 512  # in pixels, of what is taken of whole photographs
 KERNELS = {"wiener": lambda kernel: kernel, "wiener_mismatched": mismatched}
 # What the constant of each baseline is called.
 NAMES = dict.fromkeys(KERNELS, "balance") | {"lmmse": "noise_factor"}
+LIMITS = 1e-12, 1e12  # of a constant that is read: far beyond what is tried
 
 
 def chosen_for(config: Config, operator: Operator) -> tuple[str, ...]:
@@ -67,7 +70,7 @@ def choose_constants(
         return _defaults(names, config, "no images: the training images are pairs")
     indices = list(range(0, len(images), max(1, len(images) // IMAGES)))[:IMAGES]
     pairs = list(_pairs(Selection(images, indices), operator, config, noise or config.noise))
-    chosen_on = f"{len(indices)} training images of {images.spec}"
+    chosen_on = f"{counted(len(indices), 'training image')} of {images.spec}"
     return {
         name: _best(name, pairs, operator, config, spectrum) | {CHOSEN_ON: chosen_on}
         for name in names
@@ -123,9 +126,7 @@ def constants_of(
     """
     names = chosen_for(config, operator) if names is None else names
     path = None if workdir is None else workdir / CONSTANTS_FILE
-    kept = read_json(path) if path is not None and path.is_file() else {}
-    names_kept = [name for name in names if name in kept]
-    check_fields(kept, {name: {NAMES[name]: NUMBER, CHOSEN_ON: str} for name in names_kept}, path)
+    kept = {} if path is None or not path.is_file() else _kept(path, names)
     # A run of an earlier version keeps the constant of the Wiener filter alone.
     missing = tuple(name for name in names if name not in kept)
     if not missing:
@@ -138,6 +139,19 @@ def constants_of(
         logging.warning("Default constants are taken for %s: %s", ", ".join(missing), error)
         reason = f"no images: those of {data.train} cannot be used"
         return kept | _defaults(missing, config, reason)
+
+
+def _kept(path, names):
+    """What a file says of the baselines of these names, and nothing else that may stand there."""
+    content = read_json(path)
+    kept = {}
+    for name in names:
+        if name in content:
+            constant = NAMES[name]
+            check_fields(content, {name: {constant: NUMBER, CHOSEN_ON: str}}, path)
+            kept[name] = {key: content[name][key] for key in (constant, CHOSEN_ON)}
+            check_range(f"{name}.{constant} in {path}", kept[name][constant], *LIMITS)
+    return kept
 
 
 def keep_constants(workdir, config, operator, images, noise=None, spectrum=None):

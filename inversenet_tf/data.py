@@ -89,8 +89,8 @@ def spectrum_of(images, data):
     chosen = Selection(images, range(0, len(images), step)[:SPECTRUM_IMAGES])
     part = "whole" if data.crop == "random" else "center"
     taken = dataclasses.replace(data, evaluation_crop=part)
-    batches = evaluation_images(chosen, taken, batch_size=SPECTRUM_IMAGES)
-    return fit_spectrum(image for batch in batches.as_numpy_iterator() for image in batch)
+    batches = evaluation_images(chosen, taken, batch_size=1)  # of which memory holds a few
+    return fit_spectrum(image for [image] in batches.as_numpy_iterator())
 
 
 def open_held_out(spec, operator, config):

@@ -203,12 +203,15 @@ def what_next(workdir: str | Path) -> str:
 def _spectrum(config, images, workdir):
     """The spectrum of the training images: what the run has kept, or fitted to them.
 
-    The inverter begins with it, and the linear optimum of every evaluation is told it.
+    The inverter begins with it, and the linear optimum of every evaluation is told it. None where
+    the images are too small for one: that of natural images is taken.
     """
-    if config.operator.name not in CLOSED_FORMS or config.data.minimum_side < LEAST_SIDE:
+    data = config.data
+    side = data.minimum_side if data.crop == "random" else data.size  # as `spectrum_of` takes them
+    if config.operator.name not in CLOSED_FORMS or side < LEAST_SIDE:
         return None
     is_kept = (workdir / SPECTRUM_FILE).exists()
-    return kept_spectrum(workdir) if is_kept else spectrum_of(images, config.data)
+    return kept_spectrum(workdir) if is_kept else spectrum_of(images, data)
 
 
 def _check_call(config, own):

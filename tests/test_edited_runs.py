@@ -9,6 +9,7 @@ import pytest
 import inversenet_tf as inv
 from blind_gan_tf.config import InversionConfig, PriorConfig
 from blind_gan_tf.export import export_surrogate
+from inversenet_tf.chosen_constants import NAMES
 from inversenet_tf.config import Config
 from inversenet_tf.engine.workdir import CONFIG_FILE
 from inversenet_tf.exporting.conversion import check
@@ -127,6 +128,25 @@ def test_any_other_file_of_a_run_that_was_edited_is_told_in_one_line(trained, wa
     except (ValueError, OSError) as error:
         said = str(error)
     assert len(said.splitlines()) <= 1 and re.search(told, said + warned())
+
+
+@pytest.mark.parametrize("value", [-3, 0, 1e300, 10**400, float("nan"), True])
+@pytest.mark.parametrize("name", ["wiener", "lmmse"])
+def test_a_constant_that_none_can_be_is_told_before_any_image_is_restored(trained, name, value):
+    path = trained / "baselines.json"
+    kept = json.loads(path.read_text())
+    kept[name][NAMES[name]] = value
+    path.write_text(json.dumps(kept))
+    with pytest.raises(ValueError, match=rf"Expected {name}\.{NAMES[name]}.*{path}.*Received: "):
+        inv.evaluate(trained)
+
+
+def test_what_else_stands_beside_the_constants_does_not_matter(trained):
+    path = trained / "baselines.json"
+    kept = json.loads(path.read_text())
+    edited = kept | {"lmmse": kept["lmmse"] | {"to_gray": True}, "bicubic": {"scale": 3}}
+    path.write_text(json.dumps(edited))
+    assert inv.evaluate(trained)["baselines"] == kept
 
 
 @pytest.mark.parametrize("name", ["checkpoint", "methods", "metrics", "config"])

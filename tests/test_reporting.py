@@ -21,7 +21,7 @@ from inversenet_tf.imaging.metrics import MetricProfile, psnr
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.noise import round_to_8_bits
 from inversenet_tf.imaging.physics.operators import Blur, build_operator
-from inversenet_tf.imaging.physics.spectra import KNEE, fit_spectrum
+from inversenet_tf.imaging.physics.spectra import KNEE, Spectrum, fit_spectrum
 from inversenet_tf.models.presets import kept_spectrum
 from inversenet_tf.reporting import own_results, reported
 from inversenet_tf.training import train
@@ -226,6 +226,21 @@ def test_the_spectrum_is_that_of_crops_as_they_are_scaled_down_for_training():
     assert fitted.exponent == pytest.approx(expected.exponent, rel=0.15)
     # What was fine detail is coarser now, of which photographs have more at each frequency.
     assert _power(fitted) > 2 * _power(whole)
+
+
+def test_crops_too_small_for_a_spectrum_have_that_of_natural_images(tmp_path):
+    """Each image is large enough, but for training its crop is scaled down to 12 pixels."""
+    config = recipes.motion_deblur()
+    config.data.train, config.data.validation = "photos", "photos"
+    config.data.crop_size, config.data.crop_fraction, config.data.size = 64, 0.0, 12
+    config.operator.kernel_size = 3
+    config.network.inverter, config.network.denoiser = "solver_resnet", "none"
+    config.network.residual_blocks, config.network.residual_width = 1, 4
+    config.loss.comparator, config.loss.adversarial_weight = "none", 0.0
+    config.training.steps, config.training.batch_size, config.data.validation_limit = 1, 2, 1
+    train(config, tmp_path / "run")
+    assert kept_spectrum(tmp_path / "run") == Spectrum()
+    assert "lmmse" in evaluate(tmp_path / "run", limit=1).methods
 
 
 def _central_square(image):

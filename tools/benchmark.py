@@ -88,7 +88,7 @@ def main():
 
 def is_left_out(name):
     """Whether `--leave_out` has a part of this name."""
-    return any(part in name for part in LEAVE_OUT.value)
+    return any(part and part in name for part in LEAVE_OUT.value)
 
 
 def without_what_is_left_out(comparison):
@@ -116,7 +116,7 @@ def begun(path):
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         return about | {"sections": {}}
-    kept = read_json(path)
+    kept = {"leave_out": []} | read_json(path)  # which earlier versions did not know
     different = [name for name, value in about.items() if kept.get(name) != value]
     if different:
         raise ValueError(

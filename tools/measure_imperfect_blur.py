@@ -22,7 +22,9 @@ from tqdm import tqdm
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.engine.workdir import versions
+from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.data.sources import Photos
+from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
 from inversenet_tf.imaging.physics.kernels import camera_shake
@@ -119,10 +121,14 @@ def scores_of(measured, sharp, kernel, restorer, gamma):
 
 
 def main():
+    for name in ONLY.value or ():
+        check_choice("--only", name, WAYS)
+    ways = {name: WAYS[name] for name in ONLY.value or WAYS}
+    output = Path(OUTPUT.value).expanduser()
+    check_writable(output)
     restorer = load(MODEL.value)
     source = Photos(PHOTOGRAPHS.value, 3, 1)
     results = {}
-    ways = {name: WAYS[name] for name in ONLY.value or WAYS}
     told = [(name, 1.0) for name in ways] + [("gamma", GAMMA)] * ("gamma" in ways)
     for name, gamma in tqdm(told, unit="way"):
         rows, facts = [], []
@@ -136,7 +142,6 @@ def main():
                 facts.append({"noise": estimate.noise, "confidence": estimate.confidence} | scores)
         way = name if gamma == 1 else f"{name}, told {gamma:g}"
         results[way] = {"means": summary(rows), "each": facts}
-    output = Path(OUTPUT.value).expanduser()
     output.mkdir(parents=True, exist_ok=True)
     write_json(output / "results.json", {"versions": versions(), "ways": results})
     print(f"{'':20} {'measured':>9} {'found':>7} {'least gain':>11} {'true':>7} {'least gain':>11}")

@@ -24,14 +24,14 @@ def check_at_least(field, value, least):
 
 
 def check_range(field, value, least, most):
-    """Raises ValueError unless `value` is a whole number from `least` to `most`."""
+    """Raises ValueError unless `value` is from `least` to `most`."""
     if not least <= value <= most:
         raise ValueError(f"Expected {field} from {least} to {most}. Received: {_shortened(value)}")
 
 
 def _shortened(number):
-    """A whole number, which may have more digits than Python prints."""
-    return number if abs(number) < 2**100 else "a number of more than 30 digits"
+    """A number, which may have more digits than Python prints."""
+    return "a number of more than 30 digits" if abs(number) >= 2**100 else number
 
 
 def check_positive(field, value):

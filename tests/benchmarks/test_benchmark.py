@@ -54,3 +54,13 @@ def test_all_comparisons_may_be_left_out(benchmark, tmp_path):
     run = benchmark("--rounds=2", "--leave_out=idleness")
     assert run.returncode == 0, run.stderr
     assert "idleness" not in run.stdout
+
+
+def test_an_empty_part_leaves_nothing_out_and_older_results_left_nothing_out(benchmark, tmp_path):
+    assert benchmark("--rounds=1", "--leave_out=,").returncode == 0
+    results = json.loads((tmp_path / "benchmark.json").read_text())
+    [[comparison]] = results["sections"].values()
+    assert {"ours", "theirs"} < set(comparison["cases"])
+    del results["leave_out"]
+    (tmp_path / "benchmark.json").write_text(json.dumps(results))
+    assert "is there already" in benchmark("--rounds=1").stderr

@@ -23,7 +23,14 @@ from inversenet_tf.imaging.physics.camera_paths import drawn, gradient_by_path
 from inversenet_tf.imaging.physics.class_likelihood import Observed, cost_and_gradient
 from inversenet_tf.imaging.physics.image_model import ImageModel
 from inversenet_tf.imaging.physics.kernel_screening import likeliest_paths
-from inversenet_tf.imaging.physics.kernel_shape import cleaned, similarity, upon_the_first
+from inversenet_tf.imaging.physics.kernel_shape import (
+    AGREEMENT,
+    DISAGREEMENT,
+    cleaned,
+    similarity,
+    trust_in,
+    upon_the_first,
+)
 from inversenet_tf.imaging.physics.kernels import gaussian
 
 # Fractions of the frequencies and, where not all are kept, the model's components of the first
@@ -53,8 +60,6 @@ TEMPERATURE = 10.0  # that differences of log likelihood are divided by, for the
 # How often a single image's kernel was right that had no other answer beside it: of 28 faces, see
 # docs/unknown_blur.md. Several images tell more.
 MOST_TRUSTED = 0.84
-# Between these two agreements `estimate_kernel` lets the confidence rise from 0 to 1.
-DISAGREEMENT, AGREEMENT = 0.6, 0.8
 
 
 def improved_path(observed: Observed, path: np.ndarray, side: int) -> tuple[np.ndarray, float]:
@@ -169,17 +174,12 @@ def search_with_model(
     costs = [cost_and_gradient(observed, kernel)[0] for kernel in finals]
     likeliest = int(np.argmin(costs))
     gain = cost_and_gradient(observed, np.ones((1, 1)))[0] - costs[likeliest]
-    trust = _trust_in_screenings(agreement) * _weight_of(finals[likeliest], sum(freed, []))
+    trust = trust_in(agreement) * _weight_of(finals[likeliest], sum(freed, []))
     if len(images) == 1:
         trust *= MOST_TRUSTED
     told(1.0)
     agreed = DISAGREEMENT + trust * (AGREEMENT - DISAGREEMENT)
     return finals[likeliest], gain / 2 / images.size, agreed
-
-
-def _trust_in_screenings(agreement):
-    """From 0 to 1, of how similar the kernels became that two independent screenings led to."""
-    return float(np.clip((agreement - DISAGREEMENT) / (AGREEMENT - DISAGREEMENT), 0.0, 1.0))
 
 
 def _weight_of(kernel, pairs):
