@@ -130,8 +130,8 @@ def _check_convertible(saved_model):
     if transforms := operations_of(saved_model) & TRANSFORMS:
         raise ValueError(
             "Expected a network without Fourier transforms, which do not convert to ONNX. "
-            f"Received: one with {', '.join(sorted(transforms))}, as solvers and "
-            "neural_deblur have them"
+            f"Received: one with {', '.join(sorted(transforms))}, as those "
+            "that correct the closed form, and neural_deblur, have them"
         )
 
 
