@@ -24,6 +24,7 @@ def restore_faces() -> InversionConfig:
     config.search.screening_rounds = 5
     config.search.survivors = 2
     config.search.random_candidates = 100
+    config.refinement.closeness = 1e-3  # best on 16 faces for training, of 1e-2 to 1e-4
     config.precision = fast_precision()
     return config
 

@@ -14,6 +14,8 @@ other work, 8 minutes for all methods; PSNR in dB, SSIM:
 The estimated kernel has a correlation of 0.89 with the true one and a relative error of 0.46; of
 what both measure on the true faces, 0.993 and 0.12.
 
+With a prior of 3,260 steps (pgd_known 18.92, range 20.87): blind 18.42, blind_refined 19.82.
+
 `edges.py` differs in nothing but the measurements: the search does not know which task it has.
 The warning that 11,616 weights ask for 117 measurements is by the paper's count of weights.
 """
