@@ -49,14 +49,17 @@ def light_config(small_config):
     ("inverter", "denoiser"), list(itertools.product(INVERTERS, (*DENOISERS, NONE)))
 )
 def test_every_pair_trains(light_config, batch, inverter, denoiser):
-    """Two steps move every weight; a last layer that starts at zero holds up the others for one."""
+    """Three steps move every weight; a layer that starts at zero holds up those before it for one.
+
+    The residual blocks of one network have two of these, one behind the other.
+    """
     light_config.network.inverter, light_config.network.denoiser = inverter, denoiser
     light_config.validate()
     model = compiled(light_config)
     before = {name: values(network) for name, network in model.networks.items()}
     parts = ["discriminator", "inverter"] + ["denoiser"] * (denoiser != NONE)
     assert list(before) == parts
-    for _ in range(2):
+    for _ in range(3):
         logs = model.train_step(batch)
     assert all(np.isfinite(value) for value in logs.values())
     for name, network in model.networks.items():
