@@ -15,7 +15,7 @@ FIELDS = {
     "operator.kernel_size": "side of the kernel in pixels",
     "operator.kernel_file": ".png, .npy or .mat, with kernel=file",
     "noise.gaussian_sigma": "of the sensor, where white is 1",
-    "network.inverter": "unet, solver_unet, solver_resnet, srresnet, …",
+    "network.inverter": "unet, solver_unet, solver_resnet, srresnet, ...",
     "network.denoiser": "dae, dncnn or none",
     "loss.comparator": "alexnet, vgg16, squeezenet or none",
     "loss.adversarial_weight": "of the discriminator's loss; 0: none",

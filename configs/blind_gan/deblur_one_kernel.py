@@ -3,8 +3,8 @@
   inversenet invert --config=deblur_one_kernel --workdir=runs/deblur_one_kernel
   ... --config.surrogate.initial_kernel=kernel.npy   # begins with an estimated kernel
 
-25 held-out faces, a prior of 3,260 steps, the kernel begun with the estimated one (`auto`): measured
-17.22 dB, pgd_known 18.92, blind 18.66, blind_refined 20.73; see `docs/blind_inversion.md`.
+25 held-out faces, a prior of 3,260 steps, begun with the estimated kernel (`auto`): measured 17.22
+dB, pgd_known 18.92, blind 18.66, blind_refined 20.73; see `docs/blind_inversion.md`.
 
 The surrogate is a single kernel, non-negative and of sum one: 441 weights in the place of 11,616,
 and it cannot change colours. The paper's surrogate, which knows nothing of its task, is in
