@@ -7,6 +7,7 @@ import pytest
 import scipy.ndimage
 import skimage.data
 from PIL import Image
+from shifted_scores import best_psnr
 
 import inversenet_tf as inv
 from inversenet_tf.imaging.physics.kernels import camera_shake
@@ -15,7 +16,6 @@ from inversenet_tf.restoration.linear_light import LinearLightRestorer
 from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer
 
 KERNEL = camera_shake(13, seed=1)
-BORDER, REACH = 12, 4  # pixels that are not scored, and of the best shift
 GAMMA = 2.2
 
 
@@ -61,27 +61,13 @@ def varying(scene):
     return stored((1 - weights) * left + weights * right), sharp
 
 
-def score(image, sharp):
-    """PSNR after the best shift."""
-    height, width = (side - 2 * BORDER for side in sharp.shape[:2])
-    inner = image[BORDER : BORDER + height, BORDER : BORDER + width]
-    shifts = range(BORDER - REACH, BORDER + REACH + 1)
-    errors = [
-        np.square(sharp[top : top + height, left : left + width] - inner).mean()
-        for top in shifts
-        for left in shifts
-    ]
-    return -10 * np.log10(min(errors))
-
-
 def gain(measured, sharp, gamma=1.0):
     restorer = inv.load("closed_form")
     if gamma != 1:
         restorer = LinearLightRestorer(restorer, gamma)
     restored = UnknownBlurRestorer(restorer, gamma=gamma)(measured)
-    print("GAIN", score(restored, sharp) - score(measured / 255, sharp))
     assert restored.shape == measured.shape and np.isfinite(restored).all()
-    return score(restored, sharp) - score(measured / 255, sharp)
+    return best_psnr(restored, sharp) - best_psnr(measured / 255, sharp)
 
 
 @pytest.mark.parametrize("simulated", [saturated, of_light, jpeg])
