@@ -24,11 +24,8 @@ from inversenet_tf.imaging.physics.class_likelihood import Observed, cost_and_gr
 from inversenet_tf.imaging.physics.image_model import ImageModel
 from inversenet_tf.imaging.physics.kernel_screening import likeliest_paths
 from inversenet_tf.imaging.physics.kernel_shape import (
-    AGREEMENT,
-    DISAGREEMENT,
     cleaned,
     similarity,
-    trust_in,
     upon_the_first,
 )
 from inversenet_tf.imaging.physics.kernels import gaussian
@@ -144,7 +141,7 @@ def search_with_model(
     *,
     proposals: Sequence[np.ndarray] = (),
     told: Callable[[float], None] = lambda fraction: None,
-) -> tuple[np.ndarray, float, float]:
+) -> tuple[np.ndarray, float, float, float]:
     """The kernel that explains circular images best, by an image model.
 
     Args:
@@ -156,9 +153,9 @@ def search_with_model(
         told: called with the fraction of the work that is done.
 
     Returns:
-        (kernel [side, side]; its gain over no blur in log likelihood a value of the images; an
-        agreement, `DISAGREEMENT` or less where the kernel is not to be trusted, up to `AGREEMENT`
-        where it is).
+        (kernel [side, side]; its gain over no blur in log likelihood a value of the images; how
+        similar the kernels became that two independent screenings led to, 1 for the same; its share
+        among all answers, from 0 to 1).
     """
     middle = Observed.of(model, images, noise, *MIDDLE)
     freed = _freed(model, images, middle, size=size, told=told)
@@ -174,12 +171,11 @@ def search_with_model(
     costs = [cost_and_gradient(observed, kernel)[0] for kernel in finals]
     likeliest = int(np.argmin(costs))
     gain = cost_and_gradient(observed, np.ones((1, 1)))[0] - costs[likeliest]
-    trust = trust_in(agreement) * _weight_of(finals[likeliest], sum(freed, []))
+    share = _weight_of(finals[likeliest], sum(freed, []))
     if len(images) == 1:
-        trust *= MOST_TRUSTED
+        share *= MOST_TRUSTED
     told(1.0)
-    agreed = DISAGREEMENT + trust * (AGREEMENT - DISAGREEMENT)
-    return finals[likeliest], gain / 2 / images.size, agreed
+    return finals[likeliest], gain / 2 / images.size, agreement, share
 
 
 def _weight_of(kernel, pairs):

@@ -113,8 +113,10 @@ def estimate_kernel(
     reason = _reason_for_none(answer)
     if not circular:
         answer = second_opinion(measured, answer)
-        is_overruled = reason and _is_overruled(answer)
-        reason = "" if is_overruled else reason or _reason_for_none(answer)
+        if not reason:
+            reason = _reason_for_none(answer)
+        elif _is_overruled(answer):
+            reason = ""
     if reason:
         return _no_blur(noise, reason)
     kernel = answer.kernels[0]
@@ -177,7 +179,7 @@ def _search_class(model, images, *, measured, few, noise, largest, told):
     if len(images) > 1:  # which the sparse gradients of several images tell well, of one hardly
         other = search_kernel(measured, few, largest, lambda fraction: told(fraction / 2))
         proposals = other.kernels[:1]
-    kernel, gain, agreement = search_with_model(
+    kernel, gain, agreement, share = search_with_model(
         model,
         images,
         noise,
@@ -186,7 +188,7 @@ def _search_class(model, images, *, measured, few, noise, largest, told):
         told=lambda fraction: told((1 + fraction) / 2 if proposals else fraction),
     )
     left = min(noise_beside_blur(measured, centred(kernel)), measured.noise)
-    return Answer([kernel], gain, agreement, noise=left)
+    return Answer([kernel], gain, agreement, noise=left, share=share)
 
 
 def _noise_of(images):
@@ -216,7 +218,8 @@ def _noise_in_jpeg(measured, kernel):
 def _confidence_in(answer):
     """From 0 to 1: how far a kernel explains the images and other searches find it, too."""
     gain = max(answer.gain, answer.local_gain if np.isfinite(answer.local_gain) else 0.0)
-    return float(trust_in(answer.agreement) * np.clip(gain / TRUSTED_GAIN, 0.0, 1.0))
+    trust = trust_in(answer.agreement) * answer.share
+    return float(trust * np.clip(gain / TRUSTED_GAIN, 0.0, 1.0))
 
 
 def _no_blur(noise, reason):

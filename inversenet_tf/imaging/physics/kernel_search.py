@@ -73,6 +73,8 @@ class Answer(NamedTuple):
         noise: standard deviation of the luma's.
         candidates: the refined kernels and the likeliest shape.
         searches: what each independent search ended at.
+        share: from 0 to 1, of the best one among all answers that explain the images, where that is
+            known.
         local_gain: as the gain, but by `local_likelihood`; infinite where that was not asked.
     """
 
@@ -82,6 +84,7 @@ class Answer(NamedTuple):
     noise: float
     candidates: Sequence[np.ndarray] = ()
     searches: Sequence[np.ndarray] = ()
+    share: float = 1.0
     local_gain: float = np.inf
 
 

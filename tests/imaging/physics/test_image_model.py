@@ -122,8 +122,8 @@ def test_of_several_searches_the_likeliest_kernel_is_kept(model, monkeypatch):
     monkeypatch.setattr(image_model_search, "LAST_STEPS", 1)
     shifted = np.roll(np.pad(KERNEL, 2), 1, axis=1)
     images = measured(members_of_class(2, seed=9), shifted)
-    alone, less, _ = image_model_search.search_with_model(model, images, 0.006, 11)
-    kept, more, _ = image_model_search.search_with_model(
+    alone, less, *_ = image_model_search.search_with_model(model, images, 0.006, 11)
+    kept, more, *_ = image_model_search.search_with_model(
         model, images, 0.006, 11, proposals=[np.flip(KERNEL, axis=0), KERNEL]
     )
     assert more > less and correlation(alone, shifted) < 0.9
@@ -144,8 +144,8 @@ def test_an_answer_weighs_less_beside_others_that_are_as_likely(costs, least, mo
 
 def test_a_single_image_is_never_trusted_fully(model):
     [image] = measured(members_of_class(1, seed=9))
-    _, _, agreement = image_model_search.search_with_model(model, image[np.newaxis], 0.006, 11)
-    assert 0.5 < trust_in(agreement) <= image_model_search.MOST_TRUSTED
+    *_, agreement, share = image_model_search.search_with_model(model, image[np.newaxis], 0.006, 11)
+    assert 0.5 < trust_in(agreement) * share <= image_model_search.MOST_TRUSTED
 
 
 def test_a_sharp_image_of_the_class_keeps_its_point(model):
