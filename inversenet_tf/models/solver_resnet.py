@@ -6,6 +6,7 @@ import keras
 
 from inversenet_tf.config import MOST_LAYERS
 from inversenet_tf.engine.layers import PixelShuffle, PixelUnshuffle, convolution
+from inversenet_tf.models.correction import scaled_by_reach
 
 LEAST_FACTOR = 2  # of the pixel shuffling: on the image's own grid the blocks would cost too much
 
@@ -69,8 +70,7 @@ class SolverResNet(keras.Model):
         x = PixelShuffle(factor, dtype=dtype, name="pixels")(x)
         correction = keras.layers.Activation("tanh", dtype="float32", name="tanh")(x)
         if scaled:
-            reach = inputs[..., channels : channels + 1] + 1.0
-            correction = keras.layers.Multiply(dtype="float32", name="scaled")([correction, reach])
+            correction = scaled_by_reach(correction, inputs, channels)
         estimate = inputs[..., :channels]
         outputs = keras.layers.Add(dtype="float32", name="corrected")([estimate, correction])
         super().__init__(inputs, outputs, **kwargs)

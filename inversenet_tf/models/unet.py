@@ -3,6 +3,7 @@
 import keras
 
 from inversenet_tf.engine.layers import BatchNorm, convolution, last_stddev
+from inversenet_tf.models.correction import scaled_by_reach
 
 WIDTHS = (16, 32, 64, 128, 128, 128, 128, 128)  # of e1 to e8
 
@@ -69,8 +70,7 @@ class UNet(keras.Model):
         x = convolution(channels, 2, True, stddev, dtype=dtype, name=f"d{depth}_conv")(x)
         outputs = keras.layers.Activation("tanh", dtype="float32", name=f"d{depth}")(x)
         if scaled_skip:
-            reach = inputs[..., channels : channels + 1] + 1.0
-            outputs = keras.layers.Multiply(dtype="float32", name="scaled")([outputs, reach])
+            outputs = scaled_by_reach(outputs, inputs, channels)
         if global_skip:
             corrected = inputs[..., :channels] if measurement_channels > channels else inputs
             outputs = keras.layers.Add(dtype="float32", name="global_skip")([corrected, outputs])
