@@ -8,13 +8,12 @@ the blur is then sought in the photograph, and the preset told what was found.
 
 import numpy as np
 from absl import flags
+from camera_files import photographed
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from inversenet_tf.imaging.data.datasets import HELD_OUT, open_source
 from inversenet_tf.imaging.files.images import write_image
 from inversenet_tf.imaging.physics.kernels import camera_shake
-from inversenet_tf.imaging.physics.noise import round_to_8_bits
-from inversenet_tf.imaging.physics.operators import within_frame
 from inversenet_tf.loading import load
 from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer
 
@@ -26,10 +25,9 @@ GAP = 6  # white pixels between two pictures
 
 
 def shaken(image, seed):
-    """What a camera stores of an image, and the part of the image that it shows."""
-    blurred, sharp = within_frame(camera_shake(SIZE, seed=seed), image)
-    noisy = blurred + NOISE * np.random.default_rng(seed).standard_normal(blurred.shape)
-    return round_to_8_bits(noisy.astype(np.float32)).numpy(), sharp
+    """An image as a camera stores it that shook, and the part of the image that it shows."""
+    kernel, generator = camera_shake(SIZE, seed=seed), np.random.default_rng(seed)
+    return photographed(image, kernel, NOISE, generator)
 
 
 def main():

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import scipy.ndimage
 from absl import flags
+from camera_files import photographed, stored
 from PIL import Image
 from shifted_scores import best_psnr, summary
 from tqdm import tqdm
@@ -48,16 +49,15 @@ TURN, GROWTH = 6.0, 0.08  # degrees and share by which a kernel differs at eithe
 
 
 def plain(image, kernel, generator):
-    """What a camera stores of a sharp image, and the part of the image that it shows."""
-    blurred, sharp = within_frame(kernel, image)
-    return _stored(blurred, generator), sharp
+    """As the model has it."""
+    return photographed(image, kernel, NOISE.value, generator)
 
 
 def saturated(image, kernel, generator):
     """The same of a scene whose brightest parts shine: the sensor cuts them off, when blurred."""
     light = image * np.where(image.max(axis=-1, keepdims=True) >= LAMP, BRIGHTNESS, 1.0)
     blurred, sharp = within_frame(kernel, light.astype(np.float32))
-    return _stored(blurred, generator), np.clip(sharp, 0, 1)
+    return stored(blurred, NOISE.value, generator), np.clip(sharp, 0, 1)
 
 
 def of_light(image, kernel, generator):
@@ -82,7 +82,7 @@ def varying(image, kernel, generator):
     left, right = (within_frame(side, image)[0] for side in sides)
     _, sharp = within_frame(kernel, image)
     weights = np.linspace(0, 1, left.shape[1])[:, np.newaxis]
-    return _stored((1 - weights) * left + weights * right, generator), sharp
+    return stored((1 - weights) * left + weights * right, NOISE.value, generator), sharp
 
 
 WAYS = {
@@ -92,11 +92,6 @@ WAYS = {
     "jpeg": jpeg,
     "varying": varying,
 }
-
-
-def _stored(blurred, generator):
-    noisy = blurred + NOISE.value * generator.standard_normal(blurred.shape)
-    return round_to_8_bits(noisy.astype(np.float32)).numpy()
 
 
 def _turned(kernel, degrees, growth):

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import skimage.restoration
 from absl import flags
+from camera_files import photographed
 from shifted_scores import best_psnr, summary
 from tqdm import tqdm
 
@@ -25,8 +26,6 @@ from inversenet_tf.imaging.files.listing import list_images
 from inversenet_tf.imaging.physics.borders import extended_periodically
 from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
 from inversenet_tf.imaging.physics.kernels import from_file
-from inversenet_tf.imaging.physics.noise import round_to_8_bits
-from inversenet_tf.imaging.physics.operators import within_frame
 from inversenet_tf.loading import load
 
 IMAGES = flags.DEFINE_string("images", None, "Directory of sharp photographs.", required=True)
@@ -45,13 +44,6 @@ SEED = flags.DEFINE_integer("seed", 0, "Of the noise.")
 ITERATIONS = 40  # of Richardson-Lucy: the best of 5, 10, 20, 40 and 80 on photographs for training
 LEAST = 1e-3  # of what it divides by
 EXTENSION = 64  # pixels by which baselines that know circular boundaries get a photograph extended
-
-
-def measured(image, kernel, generator):
-    """What a camera stores of a sharp image, and the part of the image that it shows."""
-    blurred, sharp = within_frame(kernel, image)
-    noisy = blurred + NOISE.value * generator.standard_normal(blurred.shape)
-    return round_to_8_bits(noisy.astype(np.float32)).numpy(), sharp
 
 
 def extended(function):
@@ -103,7 +95,7 @@ def blind_methods():
 
 def scores_of(image, kernel, methods, blind, generator):
     """{row: dB} of one photograph, and the seconds that the search took."""
-    measurement, sharp = measured(image, kernel, generator)
+    measurement, sharp = photographed(image, kernel, NOISE.value, generator)
     scores = {"measured": best_psnr(measurement, sharp)}
     told, seconds = {"true kernel": (kernel, NOISE.value)}, 0.0
     if FIND.value:
