@@ -1,7 +1,12 @@
 """Which parts of photographs tell most of a blur."""
 
+import math
+
 import numpy as np
+import scipy.fft
 import scipy.ndimage
+
+from inversenet_tf.imaging.physics.blur_model import MARGIN
 
 PATCH = 192  # side in pixels: with a margin of 24, 216, which suits a Fourier transform
 PIXELS = 4 * PATCH**2  # at most, of all patches together
@@ -22,22 +27,52 @@ def informative_patches(lumas: list[np.ndarray], noise: float) -> np.ndarray:
         noise: standard deviation of the luma.
 
     Returns:
-        [patches, side, side]; none where all is flat or white.
+        [patches, side, side], four of 192 pixels a side at most; none where all is flat or white.
     """
-    side = min(PATCH, *(extent for luma in lumas for extent in luma.shape))
+    side = min(PATCH, *_least_extents(lumas))
+    return _most_informative(lumas, (side, side), noise)
+
+
+def informative_part(lumas: list[np.ndarray], noise: float) -> np.ndarray:
+    """The one part of photographs in which a blur shows best, of as many pixels as four patches.
+
+    Of a small photograph it is the whole, but for what would make Fourier transforms slow.
+
+    Returns:
+        [1, height, width]; [0, height, width] where all is flat or white.
+    """
+    height, width = _least_extents(lumas)
+    height = min(height, max(math.isqrt(PIXELS), PIXELS // width))
+    shape = _quickly_transformed(height), _quickly_transformed(min(width, PIXELS // height))
+    return _most_informative(lumas, shape, noise)[:1]
+
+
+def _least_extents(lumas):
+    return tuple(min(luma.shape[axis] for luma in lumas) for axis in (0, 1))
+
+
+def _quickly_transformed(side):
+    """The largest side, up to this one, that has no large prime factor with a margin."""
+    sides = range(side, 0, -1)
+    return next(s for s in sides if scipy.fft.next_fast_len(s + MARGIN) == s + MARGIN)
+
+
+def _most_informative(lumas, shape, noise):
+    """[patches, *shape], as many as have `PIXELS` together, the best first, none upon another."""
+    height, width = shape
     scores = {
         (i, top, left): score
         for i, luma in enumerate(lumas)
-        for top in _starts(luma.shape[0], side)
-        for left, score in _scores(luma[top : top + side], side, noise)
+        for top in _starts(luma.shape[0], height)
+        for left, score in _scores(luma[top : top + height], width, noise)
     }
     chosen = []
     for place in sorted(scores, key=scores.get, reverse=True):
-        if scores[place] > 0 and not any(_overlap(place, other, side) for other in chosen):
+        if scores[place] > 0 and not any(_overlap(place, other, shape) for other in chosen):
             chosen.append(place)
-    most = PIXELS // side**2
-    patches = [lumas[i][top : top + side, left : left + side] for i, top, left in chosen[:most]]
-    return np.stack(patches) if patches else np.zeros((0, side, side), np.float32)
+    most = PIXELS // (height * width)
+    patches = [lumas[i][top : top + height, left : left + width] for i, top, left in chosen[:most]]
+    return np.stack(patches) if patches else np.zeros((0, *shape), np.float32)
 
 
 def _starts(extent, side):
@@ -45,14 +80,14 @@ def _starts(extent, side):
     return sorted({*range(0, extent - side, max(side // 3, 1)), extent - side})
 
 
-def _overlap(place, other, side):
+def _overlap(place, other, shape):
     return place[0] == other[0] and all(
-        abs(a - b) < side for a, b in zip(place[1:], other[1:], strict=True)
+        abs(a - b) < side for a, b, side in zip(place[1:], other[1:], shape, strict=True)
     )
 
 
-def _scores(strip, side, noise):
-    """(left, score) of the patches of a strip of their height.
+def _scores(strip, width, noise):
+    """(left, score) of the patches of a width in a strip of their height.
 
     The score is the weaker direction's energy of gradients, or 0 where a patch is of no use.
     """
@@ -61,8 +96,9 @@ def _scores(strip, side, noise):
     sums = np.cumsum(products.sum(axis=1, dtype=np.float64), axis=1)
     sums = np.pad(sums, ((0, 0), (1, 0)))
     noise_energy = 0.04 * noise**2  # that a Gaussian of one pixel leaves in a gradient
-    for left in _starts(strip.shape[1], side):
-        along, across, both, white = (sums[:, left + side] - sums[:, left])[[0, 2, 1, 3]] / side**2
+    for left in _starts(strip.shape[1], width):
+        means = (sums[:, left + width] - sums[:, left]) / (len(strip) * width)
+        along, both, across, white = means
         weaker = (along + across) / 2 - np.hypot((along - across) / 2, both)
         useful = weaker > LEAST_CONTRAST * noise_energy and white <= MOST_SATURATED
         yield left, float(weaker) if useful else 0.0

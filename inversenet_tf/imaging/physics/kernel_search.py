@@ -109,6 +109,15 @@ def search_kernel(
     return answer
 
 
+def independent_searches(measured: Measured, size: int) -> list[np.ndarray]:
+    """What searches that know nothing of each other end at: [size, size] for each of `SEARCHES`."""
+    with (
+        threadpoolctl.threadpool_limits(1, "blas"),
+        concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        return list(pool.map(lambda search: _propose(measured, size, *search), SEARCHES))
+
+
 def _search(measured, few, size, told):
     """The best kernels of a size."""
     point = np.zeros((size, size))

@@ -163,7 +163,7 @@ def test_a_clear_second_judgement_overrules_that_there_is_no_blur(
     none = Answer([np.ones((1, 1))], gain=0.0, agreement=0.0, noise=0.01)
     second = Answer([kernel.astype(np.float64)], 0.0, 0.9, 0.01, local_gain=local_gain)
     monkeypatch.setattr(kernel_estimation, "search_kernel", lambda *arguments: none)
-    monkeypatch.setattr(kernel_estimation, "second_opinion", lambda measured, answer: second)
+    monkeypatch.setattr(kernel_estimation, "second_opinion", lambda *arguments: second)
     estimate = estimate_kernel(photograph)
     assert estimate.is_blur == is_blur and bool(estimate.reason) != is_blur
     assert (estimate.confidence > 0.9) == is_blur
