@@ -20,7 +20,6 @@ from inversenet_tf.imaging.physics.kernel_search import (
     search_kernel,
 )
 from inversenet_tf.imaging.physics.kernel_shape import (
-    AGREEMENT,
     centred,
     odd,
     radius_of,
@@ -46,6 +45,10 @@ CLEAR_LOCAL_GAIN = 0.08
 # photographs for training none was given more than 1.4 pixels by it; of seven blurred ones that the
 # first took for sharp, three were given 5 to 8 pixels, rightly, the others less than one.
 OVERRULING_SPREAD = 2.0
+# Agreement of the first searches that an image is sharp, from which on it is not overruled. Of 25
+# other sharp photographs the least has 0.92, and one, at 0.99, would be overruled wrongly; of three
+# blurred ones two have 0.66 and 0.81, and come out 4 dB better.
+SURE = 0.9
 SEARCH_SHARE = 0.6  # of the time, beside the second opinion
 LARGER = 1.5  # times the pixels of a patch, from which a part of a photograph is searched once more
 TRUSTED_GAIN = 0.15  # from which the kernel is trusted fully
@@ -165,8 +168,8 @@ def _search_twice(lumas, patches, measured, few, largest, told):
 
 def _is_overruled(first, second):
     """Whether the second opinion finds a clear blur where the first, not sure, found none."""
-    if radius_of(centred(first.kernels[0])) < LEAST_SPREAD and first.agreement >= AGREEMENT:
-        return False  # searches agree that the image is sharp
+    if radius_of(centred(first.kernels[0])) < LEAST_SPREAD and first.agreement >= SURE:
+        return False
     is_large = radius_of(second.kernels[0]) >= OVERRULING_SPREAD
     return is_large and second.local_gain >= CLEAR_LOCAL_GAIN
 

@@ -80,6 +80,23 @@ def test_progress_rises_to_one(of_camera):
     assert heard == sorted(heard) and len(heard) > 3 and heard[-1] == 1.0
 
 
+def test_a_larger_part_than_a_patch_is_searched_once_more(monkeypatch, photograph):
+    first = Answer([linear_motion(9).astype(np.float64)], 0.2, 0.9, 0.01)
+    further, compared = gaussian(9, 2.0).astype(np.float64), []
+
+    def compare(measured, answer):
+        compared.append((measured.window.size, len(answer.candidates)))
+        return answer
+
+    monkeypatch.setattr(kernel_estimation, "search_kernel", lambda *arguments: first)
+    monkeypatch.setattr(kernel_estimation, "independent_searches", lambda *arguments: [further])
+    monkeypatch.setattr(kernel_estimation, "second_opinion", compare)
+    estimate_kernel(photograph)  # of 160 pixels a side, all in one patch
+    estimate_kernel(np.tile(photograph, (2, 2, 1)))
+    (small, none), (large, one) = compared
+    assert large > 3 * small and (none, one) == (0, 1)
+
+
 def test_images_that_share_a_blur_determine_it_together():
     rng = np.random.default_rng(0)
     scene = skimage.data.astronaut() / 255
@@ -150,17 +167,18 @@ def test_agreement_is_that_of_a_second_search():
 
 
 @pytest.mark.parametrize(
-    ("kernel", "local_gain", "is_blur"),
+    ("agreement", "kernel", "local_gain", "is_blur"),
     [
-        (linear_motion(9), 0.2, True),
-        (linear_motion(9), 0.05, False),
-        (gaussian(9, 0.7), 0.2, False),
+        (0.0, linear_motion(9), 0.2, True),
+        (0.0, linear_motion(9), 0.05, False),
+        (0.0, gaussian(9, 0.7), 0.2, False),
+        (0.95, linear_motion(9), 0.2, False),
     ],
 )
 def test_a_clear_second_judgement_overrules_that_there_is_no_blur(
-    monkeypatch, photograph, kernel, local_gain, is_blur
+    monkeypatch, photograph, agreement, kernel, local_gain, is_blur
 ):
-    none = Answer([np.ones((1, 1))], gain=0.0, agreement=0.0, noise=0.01)
+    none = Answer([np.ones((1, 1))], gain=0.0, agreement=agreement, noise=0.01)
     second = Answer([kernel.astype(np.float64)], 0.0, 0.9, 0.01, local_gain=local_gain)
     monkeypatch.setattr(kernel_estimation, "search_kernel", lambda *arguments: none)
     monkeypatch.setattr(kernel_estimation, "second_opinion", lambda *arguments: second)
