@@ -29,26 +29,27 @@ def informative_patches(lumas: list[np.ndarray], noise: float) -> np.ndarray:
     Returns:
         [patches, side, side], four of 192 pixels a side at most; none where all is flat or white.
     """
-    side = min(PATCH, *_least_extents(lumas))
+    side = min(PATCH, *(extent for luma in lumas for extent in luma.shape))
     return _most_informative(lumas, (side, side), noise)
 
 
-def informative_part(lumas: list[np.ndarray], noise: float) -> np.ndarray:
-    """The one part of photographs in which a blur shows best, of as many pixels as four patches.
+def informative_part(luma: np.ndarray, noise: float) -> np.ndarray:
+    """The one part of a photograph in which a blur shows best, of as many pixels as four patches.
 
-    Of a small photograph it is the whole, but for what would make Fourier transforms slow.
+    Of a small photograph it is the whole, but for some rows and columns at the border that would
+    make Fourier transforms slow.
+
+    Args:
+        luma: [height, width].
+        noise: standard deviation of the luma.
 
     Returns:
-        [1, height, width]; [0, height, width] where all is flat or white.
+        [1, height, width]; none where all is flat or white.
     """
-    height, width = _least_extents(lumas)
+    height, width = luma.shape
     height = min(height, max(math.isqrt(PIXELS), PIXELS // width))
     shape = _quickly_transformed(height), _quickly_transformed(min(width, PIXELS // height))
-    return _most_informative(lumas, shape, noise)[:1]
-
-
-def _least_extents(lumas):
-    return tuple(min(luma.shape[axis] for luma in lumas) for axis in (0, 1))
+    return _most_informative([luma], shape, noise)[:1]
 
 
 def _quickly_transformed(side):

@@ -50,7 +50,7 @@ OVERRULING_SPREAD = 2.0
 # blurred ones two have 0.66 and 0.81, and come out 4 dB better.
 SURE = 0.9
 SEARCH_SHARE = 0.6  # of the time, beside the second opinion
-LARGER = 1.5  # times the pixels of a patch, from which a part of a photograph is searched once more
+LARGER = 1.5  # times the patches' pixels, from which a part of a photograph is searched once more
 TRUSTED_GAIN = 0.15  # from which the kernel is trusted fully
 
 NOT_CLEARLY = "No blur explains the image clearly better than none."
@@ -149,12 +149,12 @@ def _reason_for_none(answer):
 def _search_twice(lumas, patches, measured, few, largest, told):
     """(`Answer` for a camera's photographs, why there is no blur or nothing).
 
-    The kernels that are found in the patches are compared on a larger part, where it is searched
-    once more: the more of a photograph is seen, the less noise is in a kernel and in a judgement.
+    Few patches fit into a small photograph, and leave much of it out. There the kernels are
+    compared on all of it, and sought once more: the more is seen, the less noise is in a kernel.
     """
     first = search_kernel(measured, few, largest, lambda share: told(SEARCH_SHARE * share))
-    part, proposals = informative_part(lumas, measured.noise), first.candidates
-    if part.size >= LARGER * patches[0].size:
+    part, proposals = informative_part(lumas[0], measured.noise), first.candidates
+    if len(lumas) == 1 and part.size >= LARGER * patches.size:
         measured = Measured.of(part, False, measured.noise)
         proposals = *proposals, *independent_searches(measured, len(first.kernels[0]))
     told((1 + SEARCH_SHARE) / 2)

@@ -80,7 +80,7 @@ def test_progress_rises_to_one(of_camera):
     assert heard == sorted(heard) and len(heard) > 3 and heard[-1] == 1.0
 
 
-def test_a_larger_part_than_a_patch_is_searched_once_more(monkeypatch, photograph):
+def test_a_photograph_that_few_patches_fit_into_is_searched_once_more(monkeypatch, photograph):
     first = Answer([linear_motion(9).astype(np.float64)], 0.2, 0.9, 0.01)
     further, compared = gaussian(9, 2.0).astype(np.float64), []
 
@@ -93,8 +93,10 @@ def test_a_larger_part_than_a_patch_is_searched_once_more(monkeypatch, photograp
     monkeypatch.setattr(kernel_estimation, "second_opinion", compare)
     estimate_kernel(photograph)  # of 160 pixels a side, all in one patch
     estimate_kernel(np.tile(photograph, (2, 2, 1)))
-    (small, none), (large, one) = compared
-    assert large > 3 * small and (none, one) == (0, 1)
+    estimate_kernel(np.tile(photograph, (5, 5, 1)))  # four patches are as much as is looked at
+    estimate_kernel([np.tile(photograph, (2, 2, 1))] * 2)
+    (small, *_), (large, *_), _, _ = compared
+    assert large > 3 * small and [count for _, count in compared] == [0, 1, 0, 0]
 
 
 def test_images_that_share_a_blur_determine_it_together():
