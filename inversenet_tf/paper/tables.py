@@ -12,6 +12,8 @@ from inversenet_tf.paper.trainings import Training
 NATURAL = "natural"  # what Table 2 and super-resolution train on, as the paper does on VOC
 LARGE_IMAGES = "set5"
 LARGE_SIDES = (256, 512)  # of Figs. 8 and 9
+SR_SIDE = 256  # of Figs. 6 and 10, from 64
+JOINT_SIDES = {"cub": (0, 128)}  # of training: that of all sets, and the paper's
 SEEDS = (0, 1, 2)
 OURS = ("inversenet", "inversenet_solver")  # with the paper's networks, and told the operator
 UPSAMPLINGS = ("bicubic", "lmmse")
@@ -81,20 +83,21 @@ def table_sr(conditions, names):
         trainings = {m: Training(task, NATURAL, m, conditions) for m in ("srgan", *OURS)}
         for name in names:
             columns.append(Column(f"{task}-{name}", name, trainings, UPSAMPLINGS, side=None))
+        for name in names:
+            label, note = f"{task}-{name}-{SR_SIDE}", f"{SR_SIDE}x{SR_SIDE}"
+            columns.append(Column(label, name, trainings, UPSAMPLINGS, SR_SIDE, note))
     return columns
 
 
 def table_joint(conditions, names):
     """Section 4.3 and Fig. 7: x2 and colours from one band."""
-    return [
-        Column(
-            name,
-            name,
-            {method: Training("joint", name, method, conditions) for method in OURS},
-            UPSAMPLINGS,
-        )
-        for name in names
-    ]
+    columns = []
+    for name in names:
+        for side in JOINT_SIDES.get(name, (0,)):
+            trainings = {m: Training("joint", name, m, conditions, size=side) for m in OURS}
+            label, note = (f"{name}-{side}", f"{side}x{side}") if side else (name, "")
+            columns.append(Column(label, name, trainings, UPSAMPLINGS, note=note))
+    return columns
 
 
 def table_denoiser(conditions, names):

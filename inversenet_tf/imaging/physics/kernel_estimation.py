@@ -54,6 +54,7 @@ LARGER = 1.5  # times the patches' pixels, from which a part of a photograph is 
 TRUSTED_GAIN = 0.15  # from which the kernel is trusted fully
 
 NOT_CLEARLY = "No blur explains the image clearly better than none."
+DIFFERENT = "Searches that know nothing of each other find different blurs."
 
 
 def estimate_kernel(
@@ -162,8 +163,12 @@ def _search_twice(lumas, patches, measured, few, largest, told):
     told(1.0)
     reason = _reason_for_none(first)
     if not reason:
-        return answer, _reason_for_none(answer)
-    return answer, "" if _is_overruled(first, answer) else reason
+        reason = _reason_for_none(answer)
+    elif _is_overruled(first, answer):
+        reason = ""
+    if not reason and not trust_in(answer.agreement):
+        reason = DIFFERENT
+    return answer, reason
 
 
 def _is_overruled(first, second):

@@ -11,12 +11,10 @@ blurred image by a blurred scene.
 
 import concurrent.futures
 import dataclasses
-import os
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import threadpoolctl
 
 from inversenet_tf.imaging.physics.blur_model import (
     LUMA_NOISE,
@@ -37,6 +35,7 @@ from inversenet_tf.imaging.physics.kernel_shape import (
 from inversenet_tf.imaging.physics.kernels import disk, gaussian, line
 from inversenet_tf.imaging.physics.marginal_likelihood import marginal_cost, marginal_costs
 from inversenet_tf.imaging.physics.noise import ROUNDING_SIGMA
+from inversenet_tf.imaging.physics.threads import a_thread_for_each_core
 
 SIZES = (27, 43)  # sides of the kernels sought: the second where the first was too small
 SMALLEST_SIZE = 5  # side of the kernel at the coarsest scale
@@ -111,10 +110,7 @@ def search_kernel(
 
 def independent_searches(measured: Measured, size: int) -> list[np.ndarray]:
     """What searches that know nothing of each other end at: [size, size] for each of `SEARCHES`."""
-    with (
-        threadpoolctl.threadpool_limits(1, "blas"),
-        concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
+    with a_thread_for_each_core() as pool:
         return list(pool.map(lambda search: _propose(measured, size, *search), SEARCHES))
 
 
@@ -122,11 +118,7 @@ def _search(measured, few, size, told):
     """The best kernels of a size."""
     point = np.zeros((size, size))
     point[size // 2, size // 2] = 1.0
-    # The searches know nothing of each other. Each is a thread, and so no library makes more.
-    with (
-        threadpoolctl.threadpool_limits(1, "blas"),
-        concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):
+    with a_thread_for_each_core() as pool:  # the searches know nothing of each other
         searches = [pool.submit(_propose, measured, size, *search) for search in SEARCHES]
         shapes = pool.submit(_likeliest_shapes, few, size)
         for i, _ in enumerate(concurrent.futures.as_completed(searches)):

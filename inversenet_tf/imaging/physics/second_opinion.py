@@ -7,16 +7,14 @@ is noise in a kernel differs from search to search, and the mean has less of it.
 """
 
 import dataclasses
-import os
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import threadpoolctl
 
 from inversenet_tf.imaging.physics.blur_model import Measured
 from inversenet_tf.imaging.physics.kernel_search import Answer
 from inversenet_tf.imaging.physics.kernel_shape import centred, similarity, upon_the_first
 from inversenet_tf.imaging.physics.local_likelihood import local_cost
+from inversenet_tf.imaging.physics.threads import a_thread_for_each_core
 
 ALIKE = 0.8  # similarity to the likeliest kernel from which others join the mean
 SAME = 0.999  # above which two kernels are one
@@ -39,7 +37,7 @@ def second_opinion(measured: Measured, answer: Answer) -> Answer:
     proposed = (*answer.candidates, *answer.searches)
     others = [kernel for kernel in proposed if similarity(first, kernel) < SAME]
     candidates = [first, *others]
-    with threadpoolctl.threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with a_thread_for_each_core() as pool:
 
         def costs_of(kernels):
             return list(pool.map(lambda kernel: local_cost(measured, kernel), kernels))

@@ -80,6 +80,15 @@ def test_progress_rises_to_one(of_camera):
     assert heard == sorted(heard) and len(heard) > 3 and heard[-1] == 1.0
 
 
+@pytest.mark.parametrize(("agreement", "is_blur"), [(0.55, False), (0.65, True)])
+def test_where_searches_disagree_a_photograph_is_left(monkeypatch, photograph, agreement, is_blur):
+    answer = Answer([linear_motion(9).astype(np.float64)], 0.2, agreement, 0.01, local_gain=0.2)
+    monkeypatch.setattr(kernel_estimation, "search_kernel", lambda *arguments: answer)
+    monkeypatch.setattr(kernel_estimation, "second_opinion", lambda *arguments: answer)
+    estimate = estimate_kernel(photograph)
+    assert estimate.is_blur == is_blur and ("different blurs" in estimate.reason) != is_blur
+
+
 def test_a_photograph_that_few_patches_fit_into_is_searched_once_more(monkeypatch, photograph):
     first = Answer([linear_motion(9).astype(np.float64)], 0.2, 0.9, 0.01)
     further, compared = gaussian(9, 2.0).astype(np.float64), []
