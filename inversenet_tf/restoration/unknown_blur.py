@@ -20,7 +20,7 @@ from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.restoration.restorers_around import InformedRestorer
 
-DOUBTFUL = 0.7  # confidence below which the kernel is as often wrong as it is right
+DOUBTFUL = 0.5  # confidence below which the kernel is as often wrong as it is right
 PICTURE_SIDE = 256  # pixels, about, of a kernel's picture
 MOST_SHARING = 8  # photographs that a shared blur is sought in; of small ones more,
 ENOUGH_PIXELS = 2**17  # until they have as many pixels together

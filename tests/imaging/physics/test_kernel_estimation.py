@@ -47,7 +47,7 @@ def similarity(kernel, truth):
 def test_finds_the_kernel_of_a_photograph(of_camera):
     estimate, _ = of_camera
     assert similarity(estimate.kernel, KERNEL) > 0.85
-    assert estimate.is_blur and estimate.confidence == 1.0 and not estimate.reason
+    assert estimate.is_blur and estimate.confidence > 0.7 and not estimate.reason
 
 
 def test_finds_the_noise(of_camera):
@@ -80,13 +80,12 @@ def test_progress_rises_to_one(of_camera):
     assert heard == sorted(heard) and len(heard) > 3 and heard[-1] == 1.0
 
 
-@pytest.mark.parametrize(("agreement", "is_blur"), [(0.55, False), (0.65, True)])
-def test_where_searches_disagree_a_photograph_is_left(monkeypatch, photograph, agreement, is_blur):
+@pytest.mark.parametrize(("agreement", "confidence"), [(0.65, 0.0), (0.85, 0.5), (1.0, 1.0)])
+def test_confidence_falls_where_searches_differ(monkeypatch, photograph, agreement, confidence):
     answer = Answer([linear_motion(9).astype(np.float64)], 0.2, agreement, 0.01, local_gain=0.2)
     monkeypatch.setattr(kernel_estimation, "search_kernel", lambda *arguments: answer)
     monkeypatch.setattr(kernel_estimation, "second_opinion", lambda *arguments: answer)
-    estimate = estimate_kernel(photograph)
-    assert estimate.is_blur == is_blur and ("different blurs" in estimate.reason) != is_blur
+    assert estimate_kernel(photograph).confidence == pytest.approx(confidence)
 
 
 def test_a_photograph_that_few_patches_fit_into_is_searched_once_more(monkeypatch, photograph):
@@ -181,7 +180,7 @@ def test_agreement_is_that_of_a_second_search():
     ("agreement", "kernel", "local_gain", "is_blur"),
     [
         (0.0, linear_motion(9), 0.2, True),
-        (0.0, linear_motion(9), 0.05, False),
+        (0.0, linear_motion(9), 0.03, False),
         (0.0, gaussian(9, 0.7), 0.2, False),
         (0.95, linear_motion(9), 0.2, False),
     ],
@@ -190,7 +189,7 @@ def test_a_clear_second_judgement_overrules_that_there_is_no_blur(
     monkeypatch, photograph, agreement, kernel, local_gain, is_blur
 ):
     none = Answer([np.ones((1, 1))], gain=0.0, agreement=agreement, noise=0.01)
-    second = Answer([kernel.astype(np.float64)], 0.0, 0.9, 0.01, local_gain=local_gain)
+    second = Answer([kernel.astype(np.float64)], 0.0, 1.0, 0.01, local_gain=local_gain)
     monkeypatch.setattr(kernel_estimation, "search_kernel", lambda *arguments: none)
     monkeypatch.setattr(kernel_estimation, "second_opinion", lambda *arguments: second)
     estimate = estimate_kernel(photograph)
