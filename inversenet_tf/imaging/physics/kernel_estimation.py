@@ -22,9 +22,15 @@ from inversenet_tf.imaging.physics.kernel_search import (
 from inversenet_tf.imaging.physics.kernel_shape import (
     centred,
     odd,
-    radius_of,
     trimmed,
     upon_the_first,
+)
+from inversenet_tf.imaging.physics.kernel_verdict import (
+    BY_SCREENINGS,
+    BY_SEARCHES,
+    confidence_in,
+    why_it_finds_no_blur,
+    why_neither_finds_a_blur,
 )
 from inversenet_tf.imaging.physics.light import to_light
 from inversenet_tf.imaging.physics.noise import ROUNDING_SIGMA
@@ -35,30 +41,8 @@ NOISE_SIDE = 1024  # pixels a side of the middle that the noise is estimated in
 LEAST_SIDE = 32  # pixels of an image that a kernel can be sought in
 CLASS_SIZE = 31  # side of the kernels sought with an image model
 HIGHEST_IN_JPEG, MOST_HIDDEN = 0.35, 4.0  # frequency; noise, of what the finest details tell
-LEAST_SPREAD = 0.9  # pixels, below which an image counts as sharp
-CLEAR_GAIN = 0.04  # of log likelihood a pixel over no blur, below which there is no blur
-# The same by the second opinion. Of 100 blurred photographs for training seven are below 0.1: the
-# kernels of three, below 0.05, restored 0.7 dB at most, the others' 0.1, 2.5, 2.8 and 5.6 dB.
-CLEAR_LOCAL_GAIN = 0.05
-# From how large a blur on the second opinion overrules the first, that there is none. Of 24 sharp
-# photographs for training none was given more than 1.4 pixels by it; of seven blurred ones that the
-# first took for sharp, three were given 5 to 8 pixels, rightly, the others less than one.
-OVERRULING_SPREAD = 2.0
-# Agreement of the first searches that an image is sharp, from which on it is not overruled. Of 25
-# other sharp photographs the least has 0.92, and one, at 0.99, would be overruled wrongly; of three
-# blurred ones two have 0.66 and 0.81, and come out 4 dB better.
-SURE = 0.9
 SEARCH_SHARE = 0.6  # of the time, beside the second opinion
 LARGER = 1.5  # times the patches' pixels, from which a part of a photograph is searched once more
-TRUSTED_GAIN = 0.15  # from which the kernel is trusted fully
-# Independent searches know nothing of each other: between these similarities of the result to the
-# second nearest of them the confidence rises from 0 to 1. Of 92 photographs for training whose blur
-# was found, none of the seven below 0.8 lost less than 3 dB to the true kernel, 13 of the 20 up to
-# 0.9 did, and 48 of the others, 65.
-BY_SEARCHES = 0.7, 1.0
-BY_SCREENINGS = 0.6, 0.8  # the same with an image model
-
-NOT_CLEARLY = "No blur explains the image clearly better than none."
 
 
 def estimate_kernel(
@@ -124,10 +108,10 @@ def estimate_kernel(
             largest=largest,
             told=told,
         )
-        reason = _reason_for_none(answer)
+        reason = why_it_finds_no_blur(answer)
     elif circular:
         answer = search_kernel(measured, few, largest, told)
-        reason = _reason_for_none(answer)
+        reason = why_it_finds_no_blur(answer)
     else:
         answer, reason = _search_twice(lumas, patches, measured, few, largest, told)
     if reason:
@@ -137,18 +121,9 @@ def estimate_kernel(
     return KernelEstimate(
         kernel=trimmed(kernel).astype(np.float32),
         noise=float(max(noise * left / luma_noise, ROUNDING_SIGMA)),
-        confidence=_confidence_in(answer, BY_SEARCHES if image_model is None else BY_SCREENINGS),
+        confidence=confidence_in(answer, BY_SEARCHES if image_model is None else BY_SCREENINGS),
         plausible=np.stack(upon_the_first(answer.kernels)).astype(np.float32),
     )
-
-
-def _reason_for_none(answer):
-    """Why an answer of a search is that there is no blur; empty where it is not."""
-    if radius_of(centred(answer.kernels[0])) < LEAST_SPREAD:  # an image model tells its place, too
-        return "The image is sharp: a blur that small is left as it is."
-    if answer.gain < CLEAR_GAIN or answer.local_gain < CLEAR_LOCAL_GAIN:
-        return NOT_CLEARLY
-    return ""
 
 
 def _search_twice(lumas, patches, measured, few, largest, told):
@@ -165,20 +140,7 @@ def _search_twice(lumas, patches, measured, few, largest, told):
     told((1 + SEARCH_SHARE) / 2)
     answer = second_opinion(measured, first._replace(candidates=proposals))
     told(1.0)
-    reason = _reason_for_none(first)
-    if not reason:
-        reason = _reason_for_none(answer)
-    elif _is_overruled(first, answer):
-        reason = ""
-    return answer, reason
-
-
-def _is_overruled(first, second):
-    """Whether the second opinion finds a clear blur where the first, not sure, found none."""
-    if radius_of(centred(first.kernels[0])) < LEAST_SPREAD and first.agreement >= SURE:
-        return False
-    is_large = radius_of(second.kernels[0]) >= OVERRULING_SPREAD
-    return is_large and second.local_gain >= CLEAR_LOCAL_GAIN
+    return answer, why_neither_finds_a_blur(first, answer)
 
 
 def _checked(images, boundary, largest, gamma, image_model):
@@ -250,13 +212,6 @@ def _noise_in_jpeg(measured, kernel):
     """
     left = noise_beside_blur(measured, kernel, HIGHEST_IN_JPEG)
     return min(left, MOST_HIDDEN * measured.noise)
-
-
-def _confidence_in(answer, ramp):
-    """From 0 to 1: how far a kernel explains the images and other searches find it, too."""
-    gain = max(answer.gain, answer.local_gain if np.isfinite(answer.local_gain) else 0.0)
-    confidence = np.interp(answer.agreement, ramp, (0.0, 1.0)) * answer.share
-    return float(confidence * np.clip(gain / TRUSTED_GAIN, 0.0, 1.0))
 
 
 def _no_blur(noise, reason):
