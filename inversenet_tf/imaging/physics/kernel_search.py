@@ -48,6 +48,7 @@ SEARCHES = ((0.004, 0.7), (0.01, 0.7), (0.02, 0.7), (0.04, 0.7), (0.01, 0.6), (0
 SPARSITY_DECAY = 1.1  # from round to round
 REFINEMENT = np.geomspace(1e-3, 1e-5, 16)  # weights of the last rounds, for the best proposal
 RIDGE = 1e-3  # of the kernel's least squares, of the gradients' energy
+LEAST_ENERGY = 1e-6  # of the gradients within the frame, below which they tell nothing
 NEGLIGIBLE = 0.05, 0.02  # of a kernel's greatest value: of proposals, and of the refined kernel
 GAUSSIANS = (0.5, 0.8, 1.2, 1.8, 2.6, 3.6, 5.0)  # standard deviations
 DISKS = (1.5, 2.5, 4.0, 6.0, 9.0)  # radii
@@ -214,10 +215,10 @@ def _refine(measured, kernel):
 def _improved(measured, kernel, sparsity, negligible):
     """One round: the image for the kernel, then the kernel for the image's gradients."""
     gradients = sparse_estimate(measured, kernel, sparsity)
-    if not gradients.any():
-        return kernel
     autocorrelation, target = correlations(measured, gradients, len(kernel))
     middle = len(kernel) - 1
+    if autocorrelation[middle, middle] < LEAST_ENERGY:
+        return kernel
     autocorrelation[middle, middle] *= 1 + RIDGE
     better = non_negative_least_squares(autocorrelation, target, kernel)
     return cleaned(better, negligible) if better.sum() > 0 else kernel

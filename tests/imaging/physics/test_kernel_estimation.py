@@ -8,7 +8,7 @@ from inversenet_tf.imaging.physics import kernel_estimation
 from inversenet_tf.imaging.physics.blur_model import Measured, correlations, gradients_of
 from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
 from inversenet_tf.imaging.physics.kernel_least_squares import non_negative_least_squares
-from inversenet_tf.imaging.physics.kernel_search import Answer, _agreement
+from inversenet_tf.imaging.physics.kernel_search import Answer, _agreement, independent_searches
 from inversenet_tf.imaging.physics.kernels import gaussian, linear_motion
 from inversenet_tf.imaging.physics.marginal_likelihood import marginal_cost
 from inversenet_tf.imaging.physics.varied import blur_each
@@ -78,6 +78,14 @@ def test_plausible_kernels_lie_upon_the_estimate(of_camera):
 def test_progress_rises_to_one(of_camera):
     heard = of_camera[1]
     assert heard == sorted(heard) and len(heard) > 3 and heard[-1] == 1.0
+
+
+@pytest.mark.filterwarnings("error")
+def test_edges_beyond_the_frame_tell_nothing():
+    images = np.zeros((1, 32, 32), np.float32)
+    images[:, 16:] = 0.8
+    for kernel in independent_searches(Measured(images, np.zeros((32, 32)), 0.01), 9):
+        assert np.isfinite(kernel).all() and kernel.sum() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(("agreement", "confidence"), [(0.65, 0.0), (0.85, 0.5), (1.0, 1.0)])
