@@ -33,7 +33,7 @@ def informative_patches(lumas: list[np.ndarray], noise: float) -> np.ndarray:
     return _most_informative(lumas, (side, side), noise)
 
 
-def informative_part(luma: np.ndarray, noise: float) -> np.ndarray:
+def informative_part(luma: np.ndarray, noise: float, least: float) -> np.ndarray:
     """The one part of a photograph in which a blur shows best, of as many pixels as four patches.
 
     Of a small photograph it is the whole, but for some rows and columns at the border that would
@@ -42,13 +42,16 @@ def informative_part(luma: np.ndarray, noise: float) -> np.ndarray:
     Args:
         luma: [height, width].
         noise: standard deviation of the luma.
+        least: pixels that it must have to be worth its while.
 
     Returns:
-        [1, height, width]; none where all is flat or white.
+        [1, height, width]; none where it would be smaller, or all is flat or white.
     """
     height, width = luma.shape
     height = min(height, max(math.isqrt(PIXELS), PIXELS // width))
     shape = _quickly_transformed(height), _quickly_transformed(min(width, PIXELS // height))
+    if math.prod(shape) < least:
+        return np.zeros((0, *shape), np.float32)
     return _most_informative([luma], shape, noise)[:1]
 
 

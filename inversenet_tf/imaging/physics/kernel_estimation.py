@@ -133,10 +133,12 @@ def _search_twice(lumas, patches, measured, few, largest, told):
     compared on all of it, and sought once more: the more is seen, the less noise is in a kernel.
     """
     first = search_kernel(measured, few, largest, lambda share: told(SEARCH_SHARE * share))
-    part, proposals = informative_part(lumas[0], measured.noise), first.candidates
-    if len(lumas) == 1 and part.size >= LARGER * patches.size:
-        measured = Measured.of(part, False, measured.noise)
-        proposals = *proposals, *independent_searches(measured, len(first.kernels[0]))
+    proposals = first.candidates
+    if len(lumas) == 1:
+        part = informative_part(lumas[0], measured.noise, LARGER * patches.size)
+        if len(part):
+            measured = Measured.of(part, False, measured.noise)
+            proposals = *proposals, *independent_searches(measured, len(first.kernels[0]))
     told((1 + SEARCH_SHARE) / 2)
     answer = second_opinion(measured, first._replace(candidates=proposals))
     told(1.0)

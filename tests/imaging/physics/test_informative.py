@@ -27,7 +27,7 @@ def photograph(height, width, top=0, left=0, side=None):
 @pytest.mark.parametrize("shape", [(295, 455), (200, 200), (64, 1000), (1000, 64)])
 def test_of_a_small_photograph_the_part_is_nearly_all(shape):
     luma = photograph(*shape)
-    part = informative_part(luma, NOISE)
+    part = informative_part(luma, NOISE, 0)
     assert len(part) == 1 and part[0].size > 0.9 * luma.size
     for extent in part.shape[1:]:
         assert scipy.fft.next_fast_len(extent + MARGIN) == extent + MARGIN
@@ -35,9 +35,14 @@ def test_of_a_small_photograph_the_part_is_nearly_all(shape):
 
 def test_of_a_large_photograph_the_part_is_where_the_edges_are():
     luma = photograph(1200, 1500, top=700, left=900, side=400)
-    part = informative_part(luma, NOISE)
+    part = informative_part(luma, NOISE, 0)
     assert 0.8 * PIXELS < part.size <= PIXELS
     assert (part != 0.5).mean() > 0.8
+
+
+def test_a_part_that_is_not_worth_its_while_is_none():
+    luma = photograph(200, 200)
+    assert [len(informative_part(luma, NOISE, least)) for least in (36_000, 41_000)] == [1, 0]
 
 
 def test_patches_do_not_overlap_and_are_four_at_most():
@@ -61,4 +66,4 @@ def test_what_is_flat_or_white_is_left_out():
     overexposed[::3] = 1.0
     for luma in (np.full((300, 300), 0.5, np.float32), np.ones((300, 300)), overexposed):
         assert len(informative_patches([luma], NOISE)) == 0
-        assert len(informative_part(luma, NOISE)) == 0
+        assert len(informative_part(luma, NOISE, 0)) == 0
