@@ -1,4 +1,4 @@
-"""The precision of the recipes for two cores is one that the processor has."""
+"""The precision of the recipes for two cores is the one that the processor is fastest in."""
 
 import pytest
 
@@ -8,13 +8,16 @@ from inversenet_tf.imaging import processor
 @pytest.mark.parametrize(
     ("flags", "precision"),
     [
-        ("flags : fma avx2 avx512_bf16 avx512_vnni", "mixed_bfloat16"),
+        ("vendor_id : AuthenticAMD\nflags : fma avx2 avx512_bf16 avx512_vnni", "mixed_bfloat16"),
+        ("vendor_id : GenuineIntel\nflags : fma avx2 avx512_bf16 amx_bf16", "mixed_bfloat16"),
+        ("vendor_id : GenuineIntel\nflags : fma avx2 avx512_bf16 avx512_fp16", "float32"),
+        ("vendor_id : AuthenticAMD\nflags : fma avx2 avx512_vnni", "float32"),
         ("Features : asimd bf16", "mixed_bfloat16"),
         ("flags : fma avx2 abf16x", "float32"),
         (None, "float32"),
     ],
 )
-def test_bfloat16_is_for_processors_that_have_it(flags, precision, tmp_path, monkeypatch):
+def test_bfloat16_is_for_processors_that_are_fast_in_it(flags, precision, tmp_path, monkeypatch):
     path = tmp_path / "cpuinfo"
     if flags is not None:
         path.write_text(flags)
