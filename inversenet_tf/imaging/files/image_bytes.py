@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from inversenet_tf.imaging.files.pixels import WHITE, WHITE_16_BITS, to_luma
+from inversenet_tf.imaging.files.pixels import PNG_COMPRESSION, WHITE, WHITE_16_BITS, to_luma
 
 GRAY_COMPONENTS = 2  # at most: gray, and alpha
 # Pixels that the header of a file may claim: decoded, they are all allocated, however few bytes the
@@ -106,4 +106,4 @@ def _decoded_png(contents):
 def encoded(image):
     """An image [height, width, 1 or 3] in [0, 1] -> an 8-bit PNG string, rounded to nearest."""
     pixels = tf.cast(tf.round(tf.clip_by_value(image, 0.0, 1.0) * WHITE), tf.uint8)
-    return tf.io.encode_png(pixels)
+    return tf.io.encode_png(pixels, PNG_COMPRESSION)

@@ -18,6 +18,7 @@ from inversenet_tf.imaging.files.headers import check_header, decoded_bytes
 from inversenet_tf.imaging.files.memory import check_fits
 from inversenet_tf.imaging.files.paths import check_regular
 from inversenet_tf.imaging.files.pixels import (
+    PNG_COMPRESSION,
     WHITE,
     WHITE_16_BITS,
     from_integers,
@@ -256,4 +257,4 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
         )
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     with written_aside(path) as partial:
-        picture.save(partial, "PNG")
+        picture.save(partial, "PNG", compress_level=PNG_COMPRESSION)

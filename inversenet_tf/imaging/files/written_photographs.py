@@ -12,7 +12,7 @@ from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 from inversenet_tf.imaging.files import belongings
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.photographs import Photograph, to_8_bits
-from inversenet_tf.imaging.files.pixels import to_integers
+from inversenet_tf.imaging.files.pixels import PNG_COMPRESSION, to_integers
 
 PNG, JPEG, TIFF, SAME = "png", "jpeg", "tiff", "same"
 FORMATS = (SAME, PNG, JPEG, TIFF)  # that a caller may ask for
@@ -83,7 +83,7 @@ def write_photograph(path, pixels, photograph: Photograph, scale=1):
 
 def png_bytes(pixels):
     """uint8 or uint16 [height, width, 1 to 4] as the bytes of a PNG file."""
-    return tf.io.encode_png(pixels).numpy()
+    return tf.io.encode_png(pixels, PNG_COMPRESSION).numpy()
 
 
 def _with_alpha(pixels, photograph):
@@ -119,7 +119,7 @@ def _write_png(path, pixels, photograph, scale):
     if values.dtype == np.uint16:
         path.write_bytes(_deep_png(values, options))
     else:
-        _as_picture(values).save(path, "PNG", **options)
+        _as_picture(values).save(path, "PNG", compress_level=PNG_COMPRESSION, **options)
     return []
 
 

@@ -57,6 +57,13 @@ def test_everything_goes_along_from_format_to_format(tmp_path, pixels, first, se
         np.testing.assert_array_equal(again.pixels, pixels)
 
 
+@pytest.mark.parametrize("pixels", [COLOURS, DEEP], ids=["8 bits", "16 bits"])
+def test_a_png_is_packed_fast(tmp_path, pixels):
+    write_photograph(tmp_path / "a.png", pixels, Photograph(pixels))
+    stream = (tmp_path / "a.png").read_bytes().partition(b"IDAT")[2]
+    assert stream[1] >> 6 == 1  # zlib's name for levels 2 to 5; the usual level would be 2
+
+
 @pytest.mark.parametrize("options", [{"quality": 71}, {"quality": 93, "subsampling": 0}])
 def test_the_quality_of_a_jpeg_is_kept(tmp_path, options):
     Image.fromarray(COLOURS).save(tmp_path / "a.jpg", progressive=True, **options)
