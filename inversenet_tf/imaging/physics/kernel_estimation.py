@@ -1,5 +1,6 @@
 """The blur of photographs, found from themselves: kernel, noise, and how far to trust both."""
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -87,55 +88,80 @@ def estimate_kernel(
             another shape than the image model's.
     """
     images = _checked(images, boundary, largest, gamma, image_model)
-    lumas = [image[..., 0] if image.shape[-1] == 1 else image @ LUMA for image in images]
-    circular = boundary == "circular"
-    if circular and len({luma.shape for luma in lumas}) > 1:
-        raise ValueError("Expected circular images of one size. Received: several sizes")
-    noise, luma_noise = _noise_of(images), _noise_of([luma[..., np.newaxis] for luma in lumas])
-    patches = np.stack(lumas) if circular else informative_patches(lumas, luma_noise)
-    if len(patches) == 0:
-        return _no_blur(noise, "The image is flat or overexposed: nothing in it shows the blur.")
-    measured = Measured.of(patches, circular, luma_noise)
-    few = Measured.a_few(patches, circular, luma_noise)
+    seen = _Seen.of(images, circular=boundary == "circular")
+    if len(seen.patches) == 0:
+        reason = "The image is flat or overexposed: nothing in it shows the blur."
+        return _no_blur(seen.noise, reason)
     told = progress or (lambda fraction: None)
     if image_model is not None:
-        answer = _search_class(
-            image_model,
-            np.stack(images),
-            measured=measured,
-            few=few,
-            noise=noise,
-            largest=largest,
-            told=told,
-        )
-        reason = why_it_finds_no_blur(answer)
-    elif circular:
-        answer = search_kernel(measured, few, largest, told)
-        reason = why_it_finds_no_blur(answer)
+        answer, reason = _search_class(image_model, seen, largest, told)
+    elif seen.circular:
+        answer, reason = _search_periods(seen, largest, told)
     else:
-        answer, reason = _search_twice(lumas, patches, measured, few, largest, told)
+        answer, reason = _search_twice(seen, largest, told)
     if reason:
-        return _no_blur(noise, reason)
+        return _no_blur(seen.noise, reason)
     kernel = answer.kernels[0]
-    left = answer.noise if circular else _noise_in_jpeg(measured, kernel)
+    left = answer.noise if seen.circular else _noise_in_jpeg(seen.measured, kernel)
     return KernelEstimate(
         kernel=trimmed(kernel).astype(np.float32),
-        noise=float(max(noise * left / luma_noise, ROUNDING_SIGMA)),
+        noise=float(max(seen.noise * left / seen.measured.noise, ROUNDING_SIGMA)),
         confidence=confidence_in(answer, BY_SEARCHES if image_model is None else BY_SCREENINGS),
         plausible=np.stack(upon_the_first(answer.kernels)).astype(np.float32),
     )
 
 
-def _search_twice(lumas, patches, measured, few, largest, told):
+@dataclasses.dataclass(frozen=True)
+class _Seen:
+    """What a kernel is sought in.
+
+    Attributes:
+        images: list of the images as light, [height, width, channels].
+        lumas: list of their lumas, [height, width].
+        circular: whether the blur goes round the border.
+        noise: standard deviation of the images' noise.
+        patches: of the lumas, [patches, height, width]; none where nothing shows the blur.
+        measured, few: `Measured` of all patches and, for what is done often, of a few; or None.
+    """
+
+    images: list[np.ndarray]
+    lumas: list[np.ndarray]
+    circular: bool
+    noise: float
+    patches: np.ndarray
+    measured: Measured | None
+    few: Measured | None
+
+    @classmethod
+    def of(cls, images, circular):
+        lumas = [image[..., 0] if image.shape[-1] == 1 else image @ LUMA for image in images]
+        if circular and len({luma.shape for luma in lumas}) > 1:
+            raise ValueError("Expected circular images of one size. Received: several sizes")
+        noise, luma_noise = _noise_of(images), _noise_of([luma[..., np.newaxis] for luma in lumas])
+        patches = np.stack(lumas) if circular else informative_patches(lumas, luma_noise)
+        measured = few = None
+        if len(patches):
+            measured = Measured.of(patches, circular, luma_noise)
+            few = Measured.a_few(patches, circular, luma_noise)
+        return cls(images, lumas, circular, noise, patches, measured, few)
+
+
+def _search_periods(seen, largest, told):
+    """(`Answer` for images whose blur goes round the border, why there is no blur or nothing)."""
+    answer = search_kernel(seen.measured, seen.few, largest, told)
+    return answer, why_it_finds_no_blur(answer)
+
+
+def _search_twice(seen, largest, told):
     """(`Answer` for a camera's photographs, why there is no blur or nothing).
 
     Few patches fit into a small photograph, and leave much of it out. There the kernels are
     compared on all of it, and sought once more: the more is seen, the less noise is in a kernel.
     """
-    first = search_kernel(measured, few, largest, lambda share: told(SEARCH_SHARE * share))
-    proposals = first.candidates
-    if len(lumas) == 1:
-        part = informative_part(lumas[0], measured.noise, LARGER * patches.size)
+    first = search_kernel(seen.measured, seen.few, largest, lambda s: told(SEARCH_SHARE * s))
+    measured, proposals = seen.measured, first.candidates
+    if len(seen.lumas) == 1:
+        part = informative_part(seen.lumas[0], measured.noise, LARGER * seen.patches.size)
         if len(part):
             measured = Measured.of(part, False, measured.noise)
             proposals = *proposals, *independent_searches(measured, len(first.kernels[0]))
@@ -173,23 +199,24 @@ def _with_channels(image, channels):
     return image.repeat(channels, axis=-1) if image.shape[-1] == 1 else image
 
 
-def _search_class(model, images, *, measured, few, noise, largest, told):
-    """The `Answer` for images of a class that an image model knows."""
+def _search_class(model, seen, largest, told):
+    """(`Answer` for images of a class that a model knows, why there is no blur or nothing)."""
     size = odd(min(largest, CLASS_SIZE, min(model.shape[:2]) // 2))
     proposals = []
-    if len(images) > 1:  # which the sparse gradients of several images tell well, of one hardly
-        other = search_kernel(measured, few, largest, lambda fraction: told(fraction / 2))
+    if len(seen.images) > 1:  # the sparse gradients of several tell a kernel well, of one hardly
+        other = search_kernel(seen.measured, seen.few, largest, lambda s: told(s / 2))
         proposals = other.kernels[:1]
     kernel, gain, agreement, share = search_with_model(
         model,
-        images,
-        noise,
+        np.stack(seen.images),
+        seen.noise,
         size,
         proposals=proposals,
-        told=lambda fraction: told((1 + fraction) / 2 if proposals else fraction),
+        told=lambda s: told((1 + s) / 2 if proposals else s),
     )
-    left = min(noise_beside_blur(measured, centred(kernel)), measured.noise)
-    return Answer([kernel], gain, agreement, noise=left, share=share)
+    left = min(noise_beside_blur(seen.measured, centred(kernel)), seen.measured.noise)
+    answer = Answer([kernel], gain, agreement, noise=left, share=share)
+    return answer, why_it_finds_no_blur(answer)
 
 
 def _noise_of(images):
