@@ -7,7 +7,7 @@ from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
 # As Linux calls them: units for products of bfloat16 matrices, of x86 and of ARM; and those for
-# products of vectors, which do twice as much as float32's on AMD's processors and half on Intel's.
+# products of vectors, which are faster than float32's on AMD's processors, half as fast on Intel's.
 MATRICES = re.compile(r"\b(amx_bf16|bf16)\b")
 VECTORS = re.compile(r"\bavx512_bf16\b")
 AMD = re.compile(r"\bAuthenticAMD\b")
