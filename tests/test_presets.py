@@ -139,6 +139,7 @@ def test_x4_photos_in_tiles_is_x4_photos():
     assert np.abs(whole.astype(int) - tiled).max() <= 1
 
 
+@pytest.mark.slow
 def test_digits_are_separated_better_than_by_independent_components(tmp_path):
     """Held-out digits, four mixtures of each three; a search of seconds."""
     prior = blind.Prior.load("digits")

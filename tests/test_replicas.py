@@ -149,6 +149,7 @@ def without_effect(model):
     return names
 
 
+@pytest.mark.slow
 def test_with_the_papers_constants_only_biases_before_a_batch_norm_differ(ending):
     one, two = ending(1, THE_PAPERS), ending(2, THE_PAPERS)
     distances = differences(one, two)
