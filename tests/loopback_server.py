@@ -11,6 +11,7 @@ import json
 import re
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -36,6 +37,7 @@ HTTP_CODES = {
 }
 PATH = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+))?(?:(:predict)|(/metadata))?")
 THREADS = 8
+TRIES = 50  # to bind to a port
 
 
 # What protobuf calls it that fields with their default values are printed, too; before 5.26
@@ -65,9 +67,10 @@ class LoopbackServer:
             Predictions(self.model), self._grpc
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(Models(self.model), self._grpc)
-        self.grpc_port = self._grpc.add_insecure_port(f"127.0.0.1:{self.grpc_port}")
+        address = f"127.0.0.1:{self.grpc_port}"
+        self.grpc_port = _bound(lambda: self._grpc.add_insecure_port(address))
         self._grpc.start()
-        self._rest = Rest(("127.0.0.1", self.rest_port), Handler)
+        self._rest = _bound(lambda: Rest(("127.0.0.1", self.rest_port), Handler))
         self._rest.model, self._rest.limit = self.model, self.limit
         self.rest_port = self._rest.server_port
         threading.Thread(target=self._rest.serve_forever, args=(0.05,), daemon=True).start()
@@ -89,6 +92,15 @@ class LoopbackServer:
 
     def __exit__(self, *_):
         self.stop()
+
+
+def _bound(bind):
+    """What `bind` returns, tried again where another program has the port for a moment."""
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(RuntimeError, OSError):
+            return bind()
+        time.sleep(0.1)
+    return bind()
 
 
 def _aborting(method):
