@@ -19,7 +19,6 @@ from inversenet_tf.paper.tables import TABLES
 from inversenet_tf.paper.trainings import Conditions, Training
 
 pytestmark = pytest.mark.usefixtures("untraced")
-SLOW = pytest.mark.slow
 FOLDERS = (
     "cub/train",
     "cub/val",
@@ -123,11 +122,13 @@ def test_every_column_has_its_rows_and_trainings_that_can_begin(table, condition
         assert all(training.config().training.steps == 2 for training in column.trainings.values())
 
 
-# What the others do is done by these, too.
-END_TO_END = [t if t in ("1", "sr", "denoiser") else pytest.param(t, marks=SLOW) for t in TABLES]
+SHOWN_QUICKLY = ("1", "sr", "denoiser")  # sizes of the set's own and others, and several seeds
 
 
-@pytest.mark.parametrize("table", END_TO_END)
+@pytest.mark.parametrize(
+    "table",
+    [pytest.param(t, marks=[] if t in SHOWN_QUICKLY else pytest.mark.slow) for t in TABLES],
+)
 def test_a_table_holds_its_rows_its_figures_and_how_it_was_made(table, conditions):
     names = SETS.get(table, ["cub"])
     text = reproduce(table, names, conditions)

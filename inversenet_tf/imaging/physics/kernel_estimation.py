@@ -134,6 +134,11 @@ class _Seen:
 
     @classmethod
     def of(cls, images, circular):
+        """What is seen of images as light.
+
+        Raises:
+            ValueError: circular images of several sizes.
+        """
         lumas = [image[..., 0] if image.shape[-1] == 1 else image @ LUMA for image in images]
         if circular and len({luma.shape for luma in lumas}) > 1:
             raise ValueError("Expected circular images of one size. Received: several sizes")
