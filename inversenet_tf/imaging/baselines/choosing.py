@@ -1,4 +1,4 @@
-"""The constant of a baseline that restores given images best."""
+"""Choosing the constant of a baseline on training images."""
 
 import numpy as np
 
@@ -6,11 +6,11 @@ from inversenet_tf.imaging.metrics import MetricProfile, psnr
 
 
 def best_of(values, restored_at, pairs):
-    """The one of some values whose restorations have the highest mean PSNR.
+    """Returns the value whose restorations have the highest mean PSNR.
 
     Args:
         values: numbers to try.
-        restored_at: function (measurements, values) -> the images restored at each, in turn.
+        restored_at: function (measurements, values) -> the images restored with each value.
         pairs: batches of (measurements, images), [batch, height, width, channels] in [0, 1], of
             training images.
     """

@@ -1,4 +1,4 @@
-"""Fourier transforms of batches of images, for filters that take the boundary as circular."""
+"""Fourier transforms of batches of images, for filters with a circular boundary."""
 
 import numpy as np
 import scipy.fft
@@ -12,15 +12,15 @@ def spectrum_of(images):
 
 
 def images_of(spectrum, sides):
-    """The images of (height, width) that have a spectrum."""
+    """The images with a given spectrum; `sides` is their (height, width)."""
     return scipy.fft.irfft2(spectrum, sides, axes=SIDES)
 
 
 def transfer_of(kernel, sides):
-    """Spectrum of a kernel on images of (height, width): [height, width // 2 + 1, channels or 1].
+    """Spectrum of a kernel on images of (height, width): [height, width // 2 + 1, 1 or channels].
 
     Raises:
-        ValueError: it is larger than the images.
+        ValueError: the kernel is larger than the images.
     """
     kernel = np.asarray(kernel, np.float32)
     kernel = kernel if kernel.ndim == 3 else kernel[..., None]

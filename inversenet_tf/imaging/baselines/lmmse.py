@@ -1,4 +1,4 @@
-"""The linear optimum: the estimate of least mean square error, told kernel, noise and spectrum."""
+"""The linear minimum mean square error estimate, given the kernel, noise and spectrum."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ from inversenet_tf.imaging.physics.solvers import ASSUMED_NOISE, solve, solve_wi
 from inversenet_tf.imaging.physics.spectra import Spectrum
 
 TRIED = (0.3, 1.0, 3.0, 10.0, 30.0)  # noise factors to choose from
-EXTENSION = 64  # pixels of the image, by which a smaller measurement goes on into the other side
+EXTENSION = 64  # image pixels by which a smaller measurement is extended to become periodic
 
 
 def lmmse(
@@ -25,20 +25,21 @@ def lmmse(
     phase: int = 0,
     to_gray: bool = False,
 ) -> np.ndarray:
-    """The linear restoration that no other linear one of the same spectrum can beat on average.
+    """The linear restoration with the least mean square error for images of a given spectrum.
 
     Args:
         measurements: [batch, height, width, channels] in [0, 1].
         kernel: [height, width] or [height, width, channels] point spread function.
-        noise_sigma: standard deviation of the sensor's noise; that of rounding to 8 bits is added.
+        noise_sigma: standard deviation of the sensor's noise, to which that of rounding to 8 bits
+            is added.
         spectrum: of the training images; None for that of natural images.
-        noise_factor: what the noise's variance is multiplied by, as images are not quite as their
-            spectrum says; one of `TRIED` may be chosen on training images.
-        boundary: "circular", or "reflect", where nothing is taken for known beyond the frame.
+        noise_factor: multiplies the noise variance, as no image follows its spectrum exactly; one
+            of `TRIED` may be chosen on training images.
+        boundary: "circular", or "reflect" if nothing is known beyond the frame.
         scale, phase, to_gray: as for `solvers.solve`.
 
     Returns:
-        float32 images [batch, height * scale, width * scale, channels], clipped to [0, 1].
+        float32 images [batch, height * scale, width * scale, image channels], clipped to [0, 1].
     """
     measurements = as_batch(measurements, "measurements")
     variance = noise_factor * (ROUNDING_VARIANCE + noise_sigma**2)
@@ -46,7 +47,7 @@ def lmmse(
     if boundary == "circular" or scale > 1:
         settings = {"scale": scale, "phase": phase, "to_gray": to_gray}
         height, width = measurements.shape[1:3]
-        if boundary != "circular":  # else the opposite border would ring through the image
+        if boundary != "circular":  # or the opposite border would ring into the image
             margin = EXTENSION // scale
             measurements = extended_periodically(measurements, (margin, margin))
         estimates = solve(measurements, kernel, variance, spectrum, **settings)

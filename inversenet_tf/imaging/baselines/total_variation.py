@@ -1,7 +1,7 @@
-"""Deconvolution that outliers and a slightly wrong kernel do not upset: TV-l1.
+"""TV-l1 deconvolution, which is robust to outliers and to a slightly wrong kernel.
 
-Reference: Xu and Jia, "Two-phase kernel estimation for robust motion deblurring", ECCV 2010, whose
-last step this is.
+It is the last step of Xu and Jia, "Two-phase kernel estimation for robust motion deblurring",
+ECCV 2010.
 """
 
 import numpy as np
@@ -10,42 +10,43 @@ from inversenet_tf.imaging.arrays import as_batch
 from inversenet_tf.imaging.baselines.fourier import SIDES, images_of, spectrum_of, transfer_of
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 
-# What the shrinkage thresholds fall from and to, in units of [0, 1]; see `tv_l1`.
+# The first and last shrinkage threshold, in units of [0, 1]; see `tv_l1`.
 THRESHOLDS = (0.1, 0.001)
-# On 12 training images of CelebA and 12 of Tiny ImageNet, 64 x 64, moved by 9 pixels, 3 to 4 were
-# best at noise of 0, 0.01 and 0.03 alike, and 2 or 6 lost 0.2 to 0.7 dB.
+# On 12 training images of CelebA and 12 of Tiny ImageNet, 64 x 64, with a motion blur of 9 pixels,
+# 3 to 4 were best at noise of 0, 0.01 and 0.03 alike, and 2 or 6 lost 0.2 to 0.7 dB.
 WEIGHT_PER_NOISE = 3.5
 
 
 def default_weight(noise_sigma=0.0):
-    """The weight of `tv_l1` for a sensor's noise of that standard deviation, and rounding."""
+    """The weight of `tv_l1` for sensor noise of a standard deviation and rounding to 8 bits."""
     return WEIGHT_PER_NOISE * float(np.sqrt(ROUNDING_VARIANCE + noise_sigma**2))
 
 
 def tv_l1(measurements, kernel, weight=None, iterations=50):
-    """argmin_x ||k * x - y||_1 + weight TV(x), the kernel known and the boundary circular.
+    """argmin_x ||k * x - y||_1 + weight TV(x) for a known kernel and a circular boundary.
 
-    TV is isotropic and of each channel by itself. Half-quadratic splitting puts v for k * x - y
-    and w for the gradients of x and minimises
+    TV is isotropic and computed per channel. Half-quadratic splitting replaces k * x - y by v and
+    the gradients of x by w, and minimises
 
         ||v||_1 + ||k * x - y - v||^2 / (2 t) + weight (||w|| + ||grad x - w||^2 / (2 t))
 
-    by turns: v and w by shrinkage with the threshold t, x in Fourier space. From one iteration to
-    the next t falls geometrically. (The paper gives v and w a t each, one falling in a loop inside
-    the other's; one for both gets by with fewer iterations.)
+    alternately: over v and w by shrinkage with the threshold t, over x in the Fourier domain. From
+    one iteration to the next t falls geometrically. (The paper has a separate t for v and for w,
+    falling in nested loops; a common t needs fewer iterations.)
 
     Args:
         measurements: [batch, height, width, channels] in [0, 1].
         kernel: [height, width] or [height, width, channels] point spread function of sum 1, no
             larger than the images; its centre is at (height // 2, width // 2).
         weight: of the total variation; None: `default_weight()`, for rounding to 8 bits alone.
-        iterations: alternations.
+        iterations: number of alternations.
 
     Returns:
         float32 images of the same shape, clipped to [0, 1].
 
     Raises:
-        ValueError: a weight that is not positive, no iterations, or a kernel that does not fit.
+        ValueError: a weight that is not positive, fewer than one iteration, or a kernel larger than
+            the images.
     """
     measurements = np.asarray(as_batch(measurements, "measurements"))
     weight = np.float32(default_weight() if weight is None else weight)
@@ -78,7 +79,7 @@ def _gradient_power(sides):
 
 
 def _gradient(images):
-    """Differences to the next row and the next column: [2, batch, height, width, channels]."""
+    """Differences to the next row and to the next column: [2, batch, height, width, channels]."""
     return np.stack([np.roll(images, -1, axis) - images for axis in SIDES])
 
 
@@ -87,6 +88,6 @@ def _gradient_adjoint(gradients):
 
 
 def _shrunk(gradients, threshold):
-    """Gradients shorter by `threshold`, none in the other direction."""
+    """Shortens each gradient vector by `threshold`, but not below zero."""
     length = np.sqrt(np.sum(gradients**2, axis=0))
     return gradients * (np.maximum(length - threshold, 0.0) / np.maximum(length, 1e-12))

@@ -1,4 +1,4 @@
-"""Wiener-Hunt deconvolution, which is told the kernel."""
+"""Wiener-Hunt deconvolution with a known kernel."""
 
 import numpy as np
 
@@ -7,24 +7,24 @@ from inversenet_tf.imaging.baselines.choosing import best_of
 from inversenet_tf.imaging.baselines.fourier import images_of, spectrum_of, transfer_of
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 
-# Of a natural image in [0, 1]: the median is 0.017 over the photographs that `photos` trains on.
+# Of natural images in [0, 1]: the median over the training photographs of `photos` is 0.017.
 LAPLACIAN_VARIANCE = 2e-2
 LAPLACIAN = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]], np.float32)
-# Multiples of the default balance that `best_balance` tries, three to a decade.
+# Multiples of the default balance that `best_balance` tries, three per decade.
 TRIED = np.geomspace(1e-3, 1e3, 19)
 
 
 def default_balance(noise_sigma=0.0):
-    """The weight of the regulariser where there are no images to choose it on.
+    """The weight of the regulariser if there are no images to choose it on.
 
-    It is the ratio of the noise's variance, rounding to 8 bits included, to the variance of a
-    natural image's Laplacian, which is the optimum for Gaussian signals.
+    It is the ratio of the noise variance, including that of rounding to 8 bits, to the variance of
+    a natural image's Laplacian: the optimum for Gaussian signals.
     """
     return (ROUNDING_VARIANCE + noise_sigma**2) / LAPLACIAN_VARIANCE
 
 
 def best_balance(pairs, kernel, noise_sigma=0.0):
-    """The balance that restores given images best, to a third of a decade.
+    """Finds the balance that restores given images best, to a third of a decade.
 
     Args:
         pairs: batches of (measurements, images), [batch, height, width, channels] in [0, 1], of
@@ -39,7 +39,7 @@ def best_balance(pairs, kernel, noise_sigma=0.0):
 
 
 def wiener(measurements, kernel, noise_sigma=0.0, balance=None):
-    """Wiener-Hunt deconvolution with the kernel known and the boundary taken as circular.
+    """Wiener-Hunt deconvolution with a known kernel and a circular boundary.
 
     Args:
         measurements: [batch, height, width, channels] in [0, 1].
@@ -56,7 +56,7 @@ def wiener(measurements, kernel, noise_sigma=0.0, balance=None):
 
 
 def _restored_at(measurements, kernel, balances):
-    """conj(h) y / (|h|^2 + balance |l|^2) for one balance after the other, l the Laplacian."""
+    """Yields conj(h) y / (|h|^2 + balance |l|^2), l the Laplacian, for each balance."""
     measurements = np.asarray(measurements)
     sides = measurements.shape[1:3]
     transfer, roughness = transfer_of(kernel, sides), transfer_of(LAPLACIAN, sides)
