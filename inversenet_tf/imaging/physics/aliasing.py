@@ -1,7 +1,7 @@
-"""Eq. 3 in closed form where the measurement is smaller than the image, or gray.
+"""Eq. 3 in closed form for measurements that are smaller than the image, or gray.
 
-A frequency of a measurement that is smaller by d along each side is the sum of d^2 frequencies of
-the image, which are its aliases; the gray measurement adds up the channels, too.
+Each frequency of a measurement downsampled by d is the sum of d^2 frequencies of the image, its
+aliases; a gray measurement also sums the channels.
 """
 
 import numpy as np
@@ -21,13 +21,13 @@ def estimate(
     phase: int,
     to_gray: bool,
 ) -> tf.Tensor:
-    """S A^T (A S A^T + sigma^2)^-1 (y - A mu): by frequency, S h* / power of what y holds of it.
+    """S A^T (A S A^T + sigma^2)^-1 (y - A mu), a gain of S h* / (power of y) at each frequency.
 
     Args:
         residual: y - A mu, [batch, height, width, 1 or channels].
         kernels: [1 or batch, kernel height, kernel width, 1 or channels].
-        noise: its variance, [1 or batch, 1, 1, 1].
-        spectrum: of as many channels as the images.
+        noise: variance of the noise, [1 or batch, 1, 1, 1].
+        spectrum: with as many channels as the images.
         scale, phase, to_gray: as for `solvers.solve`.
 
     Returns:
@@ -52,9 +52,9 @@ def expected_error(
     phase: int,
     to_gray: bool,
 ) -> tf.Tensor:
-    """The root of the mean posterior variance of images of a size: [1 or batch].
+    """The root of the mean posterior variance of images: [1 or batch].
 
-    The arguments are those of `estimate`.
+    `size` is the [height, width] of the images; the other arguments are as for `estimate`.
     """
     terms = _gray_terms if to_gray else _upsampled_terms
     seen, prior, power = terms(kernels, noise, spectrum, size, scale, phase)
@@ -65,7 +65,7 @@ def expected_error(
 
 
 def _upsampled_terms(kernels, noise, spectrum, size, scale, phase):
-    """A = S H, each channel by itself.
+    """A = S H, with the channels independent.
 
     Returns:
         (h*, [1 or batch, 1 or channels, height * scale, width * scale]; S at these frequencies; the
@@ -80,10 +80,10 @@ def _upsampled_terms(kernels, noise, spectrum, size, scale, phase):
 
 
 def _gray_terms(kernels, noise, spectrum, size, scale, phase):
-    """A = L S H: what a channel gets, its covariances with the others say.
+    """A = L S H: the estimate of a channel depends on its covariances with the others.
 
     Returns:
-        The same, with R h* for h*, where R is the covariance between the channels.
+        As `_upsampled_terms`, but R h* in place of h*, R being the covariance of the channels.
     """
     covariance = np.asarray(spectrum.covariance, np.float32)
     channels = len(covariance)
@@ -92,20 +92,20 @@ def _gray_terms(kernels, noise, spectrum, size, scale, phase):
         transfer, tf.concat([tf.shape(transfer)[:1], [channels], tf.shape(transfer)[2:]], 0)
     )
     prior = spectrum.full_power(size[0], size[1])
-    # What the measurement says of each channel.
+    # What the measurement tells about each channel.
     seen = tf.einsum("ck,bkij->bcij", tf.cast(covariance, tf.complex64), tf.math.conj(transfer))
     power = tf.math.real(tf.reduce_sum(transfer * seen, axis=1, keepdims=True)) * prior
     return seen, prior, _sum_of_aliases(power, size, scale) + noise / scale**2
 
 
 def _sampled_transfer(kernels, size, scale, phase):
-    """h(f) exp(2 pi i f phase) / d^2: what a frequency of the image adds to one of y."""
+    """h(f) exp(2 pi i f phase) / d^2: how much of an image frequency appears in its alias in y."""
     shifted = tf.roll(centred(kernels, size), [-phase, -phase], axis=(2, 3))
     return tf.signal.fft2d(tf.cast(shifted, tf.complex64)) / scale**2
 
 
 def _sum_of_aliases(values, size, scale):
-    """[batch, channels, height, width] -> the sum over the frequencies that y cannot tell apart."""
+    """Sums [batch, channels, height, width] over the frequencies that y cannot tell apart."""
     if scale == 1:
         return values
     height, width = size[0] // scale, size[1] // scale

@@ -1,8 +1,8 @@
-"""What the search for a kernel knows of blurred images: their sparse gradients, and their noise.
+"""The model of blurred images in the search for a kernel: sparse gradients and noise.
 
 A measurement's gradients are y = k * x + n, x being the gradients of the sharp image. All images
-are [batch, height, width] and periodic: a camera's are extended so that they are, and a window
-that fades towards the frame says how much a gradient counts.
+are [batch, height, width] and periodic: a camera's are extended to be so, and a window that fades
+towards the border of the frame weights the gradients.
 """
 
 import dataclasses
@@ -17,8 +17,8 @@ LUMA_NOISE = 0.45  # share of the pixels' noise variance in a luma, 0.299^2 + 0.
 MARGIN = 24  # pixels by which a camera's image is extended
 LEAST_SCALED_SIDE = 8  # pixels of an image at the coarsest scale
 PENALTY_GROWTH, LARGEST_PENALTY = 2.0, 2.0  # of the splitting in `sparse_estimate`
-SCREENING_SIDE = 96  # of the square of pixels that a great many kernels are tried on
-QUIET_SHARE = 0.05  # of the frequencies, that the noise is seen in
+SCREENING_SIDE = 96  # side in pixels of the square that a great many kernels are tried on
+QUIET_SHARE = 0.05  # share of the frequencies that the noise is measured at
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,8 +27,8 @@ class Measured:
 
     Attributes:
         images: float32 [batch, height, width], periodic.
-        window: [height, width] in [0, 1], how much a gradient at each place counts.
-        noise: standard deviation in the luma.
+        window: [height, width] in [0, 1], the weight of the gradients at each place.
+        noise: standard deviation of the noise in the luma.
     """
 
     images: np.ndarray
@@ -37,7 +37,7 @@ class Measured:
 
     @classmethod
     def of(cls, lumas: np.ndarray, circular: bool, noise: float) -> "Measured":
-        """Of lumas [batch, height, width], circular or of a camera, with noise in the luma."""
+        """Prepares lumas [batch, height, width], circular or a camera's, with a given noise."""
         if circular:
             return cls(lumas.astype(np.float32), np.ones(lumas.shape[1:], np.float32), noise)
         height, width = lumas.shape[1:]
@@ -47,7 +47,7 @@ class Measured:
 
     @classmethod
     def a_few(cls, lumas: np.ndarray, circular: bool, noise: float) -> "Measured":
-        """The same of so few pixels that many kernels can be tried on them."""
+        """The same with so few pixels that many kernels can be tried on them."""
         if not circular:
             side = min(SCREENING_SIDE, *lumas.shape[1:])
             top, left = ((extent - side) // 2 for extent in lumas.shape[1:])
@@ -62,16 +62,16 @@ class Measured:
 
     @functools.cached_property
     def gradient_spectra(self) -> np.ndarray:
-        """Those of the windowed gradients, [2, batch, height, width // 2 + 1]."""
+        """Fourier transforms of the windowed gradients, [2, batch, height, width // 2 + 1]."""
         return scipy.fft.rfft2(gradients_of(self.images) * self.window)
 
     @functools.cached_property
     def _scales(self):
-        """What `scaled` has made: several searches go through the same scales."""
+        """A cache for `scaled`, as several searches go through the same scales."""
         return {}
 
     def scaled(self, fraction: float) -> "Measured":
-        """The same at a smaller scale, by leaving the high frequencies out."""
+        """The same at a smaller scale, without the high frequencies."""
         if fraction >= 1:
             return self
         if fraction not in self._scales:
@@ -88,7 +88,7 @@ class Measured:
 
 
 def _window(height, width, extended):
-    """One inside of the frame, falling to zero at its border and beyond."""
+    """A window that is 1 inside the frame and falls to zero at its border and beyond."""
     window = np.zeros(extended, np.float32)
     profiles = []
     for side in (height, width):
@@ -109,9 +109,9 @@ def _low_frequencies(images, height, width):
 
 
 def transfer_of(kernel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The Fourier transform of a kernel, or of [..., side, side], on images of a shape.
+    """The Fourier transform of kernels [..., side, side] on images of a shape.
 
-    It is as of `scipy.fft.rfft2`.
+    Its layout is that of `scipy.fft.rfft2`.
     """
     side = kernel.shape[-1]
     padded = np.zeros((*kernel.shape[:-2], *shape), np.float32)
@@ -121,12 +121,12 @@ def transfer_of(kernel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _places(side):
-    """Of a kernel's rows, with zero at its middle."""
+    """Positions of a kernel's rows, with zero in the middle."""
     return np.arange(side) - side // 2
 
 
 def gradients_of(images: np.ndarray) -> np.ndarray:
-    """Differences to the next column and the next row: [2, batch, height, width]."""
+    """Differences to the next column and to the next row: [2, batch, height, width]."""
     gradients = np.empty((2, *images.shape), images.dtype)
     along_columns, along_rows = gradients
     np.subtract(images[..., 1:], images[..., :-1], out=along_columns[..., :-1])
@@ -137,7 +137,7 @@ def gradients_of(images: np.ndarray) -> np.ndarray:
 
 
 def adjoint_of_gradients(gradients):
-    """[2, batch, height, width] -> [batch, height, width]."""
+    """The adjoint of `gradients_of`: [2, batch, height, width] -> [batch, height, width]."""
     along_columns, along_rows = gradients
     images = -along_columns - along_rows
     images[..., 1:] += along_columns[..., :-1]
@@ -149,7 +149,7 @@ def adjoint_of_gradients(gradients):
 
 @functools.lru_cache(maxsize=64)
 def difference_power(shape):
-    """The squares of the transfers of `gradients_of`, summed."""
+    """The sum of the squared transfers of `gradients_of`."""
     rows, columns = scipy.fft.fftfreq(shape[0]), scipy.fft.rfftfreq(shape[1])
     squares = (4 * np.sin(np.pi * frequencies) ** 2 for frequencies in (rows, columns))
     return np.add.outer(*squares).astype(np.float32)
@@ -161,10 +161,10 @@ def squared(spectrum: np.ndarray) -> np.ndarray:
 
 
 def sparse_estimate(measured: Measured, kernel: np.ndarray, sparsity: float) -> np.ndarray:
-    """The gradients of argmin |k * x - y|^2 + sparsity |number of gradients that are not zero|.
+    """The gradients of argmin |k * x - y|^2 + sparsity * (number of nonzero gradients).
 
     By half-quadratic splitting: gradients too small to pay for themselves become zero, and the
-    image is pulled towards the others, ever harder.
+    image is pulled towards the others, harder each time.
 
     Returns:
         [2, batch, height, width], most of them zero.
@@ -190,11 +190,11 @@ def sparse_estimate(measured: Measured, kernel: np.ndarray, sparsity: float) -> 
 def correlations(
     measured: Measured, gradients: np.ndarray, side: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The least squares |gradients of y - k * gradients|^2 for a kernel, over all images.
+    """The normal equations M k = t of least squares |gradients of y - k * gradients|^2 over images.
 
-    Its normal equations are M k = t. M is the gradients' correlation with themselves at the
-    distance of two pixels of the kernel, t that with the measured ones. The window is applied to
-    both, as it is smooth on the scale of a kernel.
+    M is the autocorrelation of the gradients at the distance of two pixels of the kernel, t their
+    correlation with the measured ones. The window is applied to both, which is possible because
+    it is smooth on the scale of a kernel.
 
     Returns:
         (autocorrelation [2 side - 1, 2 side - 1] by distance, t [side, side]).
@@ -213,15 +213,15 @@ def _around_zero(periodic, side):
 
 
 def noise_beside_blur(measured: Measured, kernel: np.ndarray, highest: float = np.inf) -> float:
-    """The noise, seen in the frequencies that a blur leaves least of the image in.
+    """The noise, measured at the frequencies where a blur leaves least of the image.
 
     Args:
         measured: the images.
         kernel: [side, side].
-        highest: of the frequencies that are looked at, in cycles a pixel.
+        highest: frequency that is looked at, in cycles per pixel.
 
     Returns:
-        Its standard deviation in the luma.
+        The standard deviation of the noise in the luma.
     """
     height, width = measured.window.shape
     rows, columns = scipy.fft.fftfreq(height)[:, np.newaxis], scipy.fft.rfftfreq(width)

@@ -1,4 +1,4 @@
-"""The border of a frame: how an image goes on beyond it, and which light falls there."""
+"""The border of a frame: how an image is continued beyond it, and how much light is lost there."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,13 +8,14 @@ from inversenet_tf.imaging.physics.operators import folded
 
 
 def extended_periodically(measurements: tf.Tensor, margins: tf.Tensor) -> tf.Tensor:
-    """Goes on below and to the right with the mirrored image, which fades into that of the start.
+    """Extends images below and to the right so that they become periodic without a jump.
 
-    So the images become periodic without a jump. The mirror folds as often as a small image needs.
+    The extension is the image mirrored at its end, fading into the image mirrored at its start. A
+    small image is mirrored as often as needed.
 
     Args:
         measurements: [batch, height, width, channels].
-        margins: by how many pixels, along the rows and along the columns.
+        margins: pixels added to the height and to the width.
     """
     for axis in (1, 2):
         margin = margins[axis - 1]
@@ -31,7 +32,7 @@ def extended_periodically(measurements: tf.Tensor, margins: tf.Tensor) -> tf.Ten
 
 
 def with_frame(padded: tf.Tensor, frame: tf.Tensor) -> tf.Tensor:
-    """The padded images with the frame, which is known, put back into their upper left.
+    """Puts the frame, which is known, back into the upper left of padded images.
 
     Both are [batch, channels, height, width].
     """
@@ -41,7 +42,7 @@ def with_frame(padded: tf.Tensor, frame: tf.Tensor) -> tf.Tensor:
 
 
 def unseen(kernels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """The share of each pixel's light that a blur takes beyond the frame, 1 - A^T 1.
+    """The share of each pixel's light that a blur carries beyond the frame, 1 - A^T 1.
 
     Args:
         kernels: as for `solvers.solve`, each of sum 1.
@@ -57,6 +58,6 @@ def unseen(kernels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
 
 def _within(size, side):
-    """Which of a kernel's taps fall into the frame, by the pixel: [size, side], 0 or 1."""
+    """Which of a kernel's taps fall into the frame for each pixel: [size, side], 0 or 1."""
     places = tf.range(size)[:, tf.newaxis] + tf.range(side) - side // 2
     return tf.cast((places >= 0) & (places < size), tf.float32)

@@ -1,8 +1,8 @@
 """Paths of a camera during an exposure, and the blur kernels that they draw.
 
 A path is a sum of cosines of time for the rows and another for the columns, [2, COSINES], in pixels
-from the middle of the kernel. Smooth paths need few of them: a kernel has far fewer unknowns so
-than it has pixels, and stays a line of one piece.
+from the middle of the kernel. As a smooth path needs few cosines, the kernel has far fewer unknowns
+than pixels, and stays a connected line.
 """
 
 import numpy as np
@@ -11,13 +11,13 @@ COSINES = 14
 POINTS = 128  # of the exposure, at which the path is drawn
 TIMES = np.pi * (np.arange(POINTS) + 0.5) / POINTS
 WAVES = np.cos(np.arange(COSINES)[:, np.newaxis] * TIMES)
-ROUGHNESS = (1.2, 3.0)  # powers by which the cosines of random paths fall with their frequency
-LEAST_REACH = 1.5  # pixels from the middle of a random path's extent to its farthest point
-STRETCHES = (0.25, 0.5, 1.0, 2.0)  # of a perturbation's scale: some are small, some large
+ROUGHNESS = (1.2, 3.0)  # powers with which the cosines of random paths fall with frequency
+LEAST_REACH = 1.5  # half the extent of the smallest random path, in pixels
+STRETCHES = (0.25, 0.5, 1.0, 2.0)  # factors on a perturbation's scale: some small, some large
 
 
 def random_paths(count: int, side: int, generator: np.random.Generator) -> np.ndarray:
-    """Paths of all sizes that fit into a kernel of that side, in its middle.
+    """Random paths of all sizes that fit into a kernel of that side, centred in it.
 
     Returns:
         [count, 2, COSINES].
@@ -57,7 +57,7 @@ def drawn(paths: np.ndarray, side: int) -> np.ndarray:
 
 
 def gradient_by_path(path: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """The gradient by a path [2, COSINES] of what has a gradient [side, side] by its kernel."""
+    """The gradient with respect to a path [2, COSINES], given that with respect to its kernel."""
     (corners,), (fractions,) = _pixels(path[np.newaxis], len(gradient))
     (row, column), (down, right) = corners, fractions
     upper_left, upper_right = gradient[row, column], gradient[row, column + 1]
@@ -68,7 +68,7 @@ def gradient_by_path(path: np.ndarray, gradient: np.ndarray) -> np.ndarray:
 
 
 def _pixels(paths, side):
-    """Of each point the upper left of its four pixels, and how far it is from there."""
+    """The upper left of the four pixels around each point, and the point's offset from it."""
     points = np.clip(paths @ WAVES + side // 2, 0, side - 1.001)
     corners = np.floor(points).astype(int)
     return corners, points - corners

@@ -1,8 +1,8 @@
-"""How likely a kernel makes measurements of a class of images, the sharp ones integrated out.
+"""The likelihood of a kernel for measurements of a class, with the sharp images integrated out.
 
-With the Gaussian distribution of an `ImageModel` measurements y = k * x + n are Gaussian, too, with
-the mean k * mean and a covariance of low rank beside a spectrum. By Fisher's identity the gradient
-of their likelihood only needs the posterior mean and variance of the sharp images.
+Given the Gaussian distribution of an `ImageModel`, measurements y = k * x + n are Gaussian, too:
+their mean is k * mean, their covariance a spectrum plus a matrix of low rank. By Fisher's identity
+the gradient of the likelihood needs only the posterior mean and variance of the sharp images.
 """
 
 import dataclasses
@@ -18,14 +18,14 @@ from inversenet_tf.imaging.physics.image_model import ImageModel, multiplicities
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ClassPrior:
-    """What an image model says of the lowest frequencies of its images.
+    """An image model, restricted to the lowest frequencies.
 
     Attributes:
         shape: (height, width) of the images.
-        low: (height, width) of images that have these frequencies only.
-        means, powers: of each colour's model, [frequencies].
-        factors: of each colour's model [2 * frequencies, components], real parts above imaginary
-            ones, weighted so that their products are those of the full transforms.
+        low: (height, width) of images that have only these frequencies.
+        means, powers: [frequencies] for each colour.
+        factors: [2 * frequencies, components] for each colour, real parts above imaginary ones,
+            weighted so that their products are those of the full transforms.
     """
 
     shape: tuple[int, int]
@@ -38,16 +38,16 @@ class ClassPrior:
     def of(
         cls, model: ImageModel, fraction: float = 1.0, most: tuple[int, int] | None = None
     ) -> "ClassPrior":
-        """Of the sharp images of a model.
+        """Restricts an image model.
 
         Args:
             model: of sharp images.
-            fraction: of the frequencies along each axis, the lowest, that are looked at.
-            most: components of the first colour, and of each of the others, that are kept. What
-                the others contribute counts as if it had no direction, which is much faster.
+            fraction: of the frequencies along each axis that is kept, the lowest.
+            most: numbers of components kept of the first colour and of each other one; None for
+                all. The rest add to the power spectrum only, which is much faster.
         """
         shape = model.shape[:2]
-        # An odd number of frequencies has no highest one, which would stand for two.
+        # An odd number of frequencies avoids the Nyquist frequency, which would stand for two.
         low = shape if fraction == 1 else tuple(2 * round(n * fraction / 2) + 1 for n in shape)
         weights = multiplicities(*low).ravel()
         means, powers, factors = [], [], []
@@ -63,15 +63,15 @@ class ClassPrior:
 
     @functools.cached_property
     def weights(self) -> np.ndarray:
-        """How often each frequency stands in the full transform, flat."""
+        """How often each frequency occurs in the full transform, flat."""
         return multiplicities(*self.low).ravel()
 
     def transfers(self, kernels: np.ndarray) -> np.ndarray:
-        """Of kernels [..., side, side], side odd: complex [..., frequencies]."""
+        """Transfers of kernels [..., side, side], side odd: complex [..., frequencies]."""
         return _flat(_lowest(transfer_of(kernels, self.shape), self.low))
 
     def lowest(self, spectra: list[np.ndarray]) -> list[np.ndarray]:
-        """Of spectra as `ImageModel.spectra_of` has them: of each colour [batch, frequencies]."""
+        """Restricts those of `ImageModel.spectra_of`: [batch, frequencies] for each colour."""
         return [_flat(_lowest(spectrum, self.low)) for spectrum in spectra]
 
 
@@ -80,8 +80,8 @@ class Observed:
     """The lowest frequencies of measurements of a class of images.
 
     Attributes:
-        prior: what is known of the sharp images.
-        spectra: of each colour [batch, frequencies], flat.
+        prior: of the sharp images.
+        spectra: [batch, frequencies] for each colour.
         noise: standard deviation.
     """
 
@@ -98,7 +98,7 @@ class Observed:
         fraction: float = 1.0,
         most: tuple[int, int] | None = None,
     ) -> "Observed":
-        """Of circular images.
+        """Transforms measurements with a circular boundary.
 
         Args:
             model, fraction, most: as for `ClassPrior.of`.
@@ -114,20 +114,20 @@ def _flat(spectra):
 
 
 def _rows(height, low_height):
-    """Those of the lowest frequencies."""
+    """The rows of the lowest frequencies."""
     upper = (low_height + 1) // 2
     return np.r_[:upper, height - low_height + upper : height]
 
 
 def _lowest(spectra, low):
-    """Of [..., height, width // 2 + 1] the frequencies that a smaller image has."""
+    """The frequencies in [..., height, width // 2 + 1] that a smaller image has."""
     return spectra[..., _rows(spectra.shape[-2], low[0]), : low[1] // 2 + 1]
 
 
 def cost_and_gradient(observed: Observed, kernel: np.ndarray) -> tuple[float, np.ndarray]:
-    """Minus twice the log likelihood of the measurements, and its gradient by the kernel.
+    """Minus twice the log likelihood of the measurements, and its gradient in the kernel.
 
-    A constant is left out that depends on their number only.
+    A constant that depends only on the number of measurements is left out.
 
     Args:
         observed: the measurements.
@@ -153,17 +153,17 @@ def cost_and_gradient(observed: Observed, kernel: np.ndarray) -> tuple[float, np
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ColourInverse:
-    """What inverts the measurements of one colour that share a kernel, whatever they show.
+    """The inverse covariance of measurements of one colour that share a kernel.
 
-    The covariance of the measurements is D + K B B' K', D diagonal: the matrix inversion lemma
-    leaves a matrix of the components' number.
+    The covariance is D + K B B' K', D diagonal: by the matrix inversion lemma only a matrix of
+    [components, components] needs to be inverted.
 
     Attributes:
         mean, power: of the colour's model, [frequencies].
-        factors: of it, as in `ClassPrior`.
+        factors: of the colour's model, as in `ClassPrior`.
         weights, transfer, diagonal: [frequencies], the last being D.
         noise: variance.
-        root: [components, components], lower Cholesky factor of the matrix that is left.
+        root: [components, components], lower Cholesky factor of the matrix to be inverted.
     """
 
     mean: np.ndarray
@@ -179,7 +179,7 @@ class ColourInverse:
     def of(
         cls, prior: ClassPrior, colour: int, transfer: np.ndarray, noise: float
     ) -> "ColourInverse":
-        """Of a colour by its number, a transfer [frequencies], and the noise's deviation."""
+        """For a colour's index, a transfer [frequencies], and the noise's standard deviation."""
         power, factors = prior.powers[colour], prior.factors[colour]
         passed = np.square(np.abs(transfer))
         diagonal = passed * power + noise**2
@@ -200,7 +200,7 @@ class ColourInverse:
         )
 
     def cost_and_mean(self, spectra: np.ndarray) -> tuple[float, np.ndarray]:
-        """Minus twice the log likelihood of measurements, and the mean of what is behind them.
+        """Minus twice the log likelihood of measurements, and the posterior mean.
 
         Args:
             spectra: of the measurements, [batch, frequencies].
@@ -238,11 +238,11 @@ class PosteriorMean:
     """The linear estimate of least mean square error of the images behind circular measurements.
 
     It is z = mu + S A' (A S A' + noise^2)^-1 (y - A mu), Eq. 3 in closed form, with the mean and
-    the covariance of the class. What does not depend on the measurements is worked out once.
+    the covariance of the class. What does not depend on the measurements is computed only once.
 
     Args:
         model: of sharp images framed as the measurements are.
-        prior: of all its frequencies.
+        prior: of the model, at all frequencies.
         kernel: [side, side], side odd.
         noise: standard deviation, above zero.
     """

@@ -1,11 +1,11 @@
-"""Deconvolution by a known kernel in the Fourier domain, which the closed forms share."""
+"""Deconvolution with a known kernel in the Fourier domain, shared by the closed forms."""
 
 import itertools
 
 import numpy as np
 import tensorflow as tf
 
-# Of a Fourier transform that costs little: even, and products of 2, 3 and 5.
+# Sizes of fast Fourier transforms: even products of 2, 3 and 5.
 LARGEST_SIDE = 2**20
 GOOD_SIZES = np.array(
     sorted(
@@ -18,13 +18,13 @@ GOOD_SIZES = np.array(
 
 
 def good_size(least):
-    """The smallest of `GOOD_SIZES` that is at least so large."""
+    """The smallest of `GOOD_SIZES` that is at least `least`."""
     sizes = tf.constant(GOOD_SIZES)
     return tf.reduce_min(tf.where(sizes >= least, sizes, LARGEST_SIDE))
 
 
 def kernels_as_batch(kernels):
-    """Kernels of any form that `solvers.solve` takes, as [1 or batch, height, width, channels]."""
+    """Kernels in any form that `solvers.solve` takes, as [1 or batch, height, width, channels]."""
     kernels = tf.convert_to_tensor(kernels, tf.float32)
     if len(kernels.shape) == 2:
         return kernels[tf.newaxis, ..., tf.newaxis]
@@ -32,7 +32,7 @@ def kernels_as_batch(kernels):
 
 
 def centred(kernels, size):
-    """Kernels on images of zeros, their centre at the corner: [batch, channels, height, width]."""
+    """Zero-pads kernels to a size, centred at the corner: [batch, channels, height, width]."""
     sides = tf.shape(kernels)[1:3]
     missing = size - sides
     padded = tf.pad(kernels, [[0, 0], [0, missing[0]], [0, missing[1]], [0, 0]])
@@ -41,7 +41,7 @@ def centred(kernels, size):
 
 
 def channels_first(images):
-    """[batch, height, width, channels] -> [batch, channels, height, width], to be transformed."""
+    """[batch, height, width, channels] -> [batch, channels, height, width], for transforms."""
     return tf.transpose(images, [0, 3, 1, 2])
 
 
@@ -51,14 +51,14 @@ def channels_last(images):
 
 
 class Deconvolution:
-    """A = H: the estimate is a product of spectra, those of `tf.signal.rfft2d`.
+    """A = H: the estimate is a product of spectra, in the layout of `tf.signal.rfft2d`.
 
-    Where all channels share a kernel, they are turned so that they are uncorrelated; else each
-    is taken by itself.
+    If all channels share a kernel, they are rotated to be uncorrelated; otherwise each is
+    restored independently.
 
     Args:
         kernels: [1 or batch, kernel height, kernel width, 1 or channels].
-        spectrum: of as many channels as the images.
+        spectrum: with as many channels as the images.
         size: [height, width] of the period.
     """
 
@@ -77,18 +77,18 @@ class Deconvolution:
         self._power = self._prior * squared
 
     def turned(self, residual):
-        """[batch, height, width, channels] -> [batch, channels, height, width]."""
+        """[batch, height, width, channels] -> rotated [batch, channels, height, width]."""
         return _mixed(channels_first(residual), self._axes.T)
 
     def estimate(self, measured, noise):
-        """The spectrum of the estimate, for that of the turned measurement."""
+        """The spectrum of the estimate, given that of the rotated measurement."""
         gain = self._prior / (self._power + noise)
         return self._adjoint * measured * tf.cast(gain, tf.complex64)
 
     def expected_error(self, noise):
         """The root of the mean posterior variance: [1 or batch]."""
         variance = self._prior / (self._power + noise) * noise
-        # A column of `rfft2d` stands for two, but for the first and, of an even width, the last.
+        # Each column of `rfft2d` stands for two, except the first and, for an even width, the last.
         columns = tf.range(self._size[1] // 2 + 1)
         single = (columns == 0) | (2 * columns == self._size[1])
         weights = tf.where(single, 1.0, 2.0)
@@ -96,20 +96,20 @@ class Deconvolution:
         return tf.sqrt(tf.reduce_mean(over_columns, axis=(1, 2)))
 
     def measured_again(self, measured, noise):
-        """What the blur makes of an estimate: [batch, channels, height, width], turned."""
+        """The blur of the estimate: [batch, channels, height, width], rotated."""
         ratio = self._power / (self._power + noise)
         return tf.signal.irfft2d(measured * tf.cast(ratio, tf.complex64), self._size)
 
     def images(self, estimate, frame):
-        """The images of a spectrum, the upper left [height, width] of them."""
+        """The images with a spectrum, cropped to their upper left [height, width]."""
         turned = tf.signal.irfft2d(estimate, self._size)[..., : frame[0], : frame[1]]
         return channels_last(_mixed(turned, self._axes))
 
 
 def _mixed(planes, matrix):
-    """The channels of [batch, channels, height, width], multiplied by a matrix from the left.
+    """Multiplies the channels of [batch, channels, height, width] by a matrix from the left.
 
-    Whole planes are added up, which is several times as fast as to do it pixel by pixel.
+    Summing whole planes is several times as fast as working pixel by pixel.
     """
     rows = tf.reshape(planes, tf.concat([tf.shape(planes)[:2], [-1]], axis=0))
     return tf.reshape(tf.matmul(matrix, rows), tf.shape(planes))

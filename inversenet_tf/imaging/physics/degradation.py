@@ -1,4 +1,4 @@
-"""What is known of how measurements came about, y = N(A(x)), and whether a measurement fits it."""
+"""How measurements are assumed to come about, y = N(A(x)), and whether a measurement fits."""
 
 import dataclasses
 import itertools
@@ -14,15 +14,15 @@ from inversenet_tf.imaging.physics.fine_detail import FineDetail, fine_detail
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 
 # What A(restored) may miss of a measurement that fits, as a fraction of its contrast. On the
-# photographs for training the closed form misses 0.03 to 0.14 of measurements that fit, 0.10 to
-# 0.34 where they were stored as JPEG of quality 90, and 1.0 to 5 where the blur was another.
+# training photographs the closed form misses 0.03 to 0.14 of measurements that fit, 0.10 to
+# 0.34 if they were stored as JPEG of quality 90, and 1.0 to 5 if the blur was another.
 UNEXPLAINED = 0.6
 UNEXPLAINED_SCORE = "unexplained"  # its name among the scores of a checkpoint
-TILE = 96  # pixels of a measurement, the side of the parts that are looked at
+TILE = 96  # side, in measurement pixels, of the parts that are looked at
 MOST_TILES = 4
-CANDIDATES = 8  # places of a tile, along each side of a photograph
-LEAST_SIDE = 16  # of what remains without the border, so that it tells something
-# Beyond these a sensor has cut off the light, of which no operator knows.
+CANDIDATES = 8  # places of a tile along each side of a photograph
+LEAST_SIDE = 16  # pixels that must remain inside the border for a part to be informative
+# Beyond these the sensor has clipped the light, which the operator does not model.
 BLACK, WHITE_LEVEL = 1.0 / WHITE, 1.0 - 1.0 / WHITE
 
 
@@ -31,9 +31,9 @@ class Degradation:
     """The operator A, a blur, then downsampling, then the mean of the channels, and the noise.
 
     Attributes:
-        kernel: rows of the kernel, of numbers or of one a channel; [[1.0]] where nothing is
-            blurred. None where it is told with each measurement.
-        scale: image pixels, along each side, to one of the measurement.
+        kernel: rows of numbers, or of lists of one per channel; [[1.0]] without blur. None if it is
+            given with each measurement.
+        scale: image pixels per measurement pixel along each side.
         to_gray: whether a measurement is the mean of the channels.
         noise_sigma: standard deviation of the sensor's noise.
         unexplained: what A(restored) misses of measurements that fit, as a fraction of their
@@ -54,13 +54,13 @@ class Degradation:
         kernel: np.ndarray | None,
         unexplained: float = 0.0,
     ) -> "Degradation":
-        """That of the sections of a config.
+        """The degradation that sections of a config describe.
 
         Args:
             operator, noise: the sections.
-            kernel: of the operator; None where it has none.
+            kernel: of the operator; None if it has none.
             unexplained: what a model was found to miss of measurements that fit; twice as much is
-                allowed, and never less than `UNEXPLAINED`.
+                allowed, or `UNEXPLAINED` if that is more.
         """
         if not operator.is_varied:
             kernel = [[1.0]] if kernel is None else np.asarray(kernel, np.float64).tolist()
@@ -74,17 +74,17 @@ class Degradation:
 
     @classmethod
     def from_dict(cls, fields: dict) -> "Degradation":
-        """What `dataclasses.asdict` made of one, out of a file.
+        """The inverse of `dataclasses.asdict`, with checks for fields that come from a file.
 
         Raises:
-            ValueError: other fields, or values that no degradation has.
+            ValueError: other fields, or invalid values.
         """
         degradation = config_from_dict(cls, fields)
         try:
             kernel = np.asarray(
                 [[1.0]] if degradation.kernel is None else degradation.kernel, np.float64
             )
-        except (TypeError, OverflowError) as error:  # of what is no number, or none of a float
+        except (TypeError, OverflowError) as error:  # not numbers, or beyond a float
             raise ValueError(f"Expected numbers as kernel. Received: {error}") from error
         is_kernel = kernel.ndim == 2 or kernel.shape[2:] == (3,)
         if not (is_kernel and kernel.size and np.isfinite(kernel).all()):
@@ -95,22 +95,23 @@ class Degradation:
         return degradation
 
     def told(self, kernel: np.ndarray, noise_sigma: float) -> "Degradation":
-        """The same with the kernel and the noise that are told."""
+        """The same with the given kernel and noise."""
         return dataclasses.replace(self, kernel=kernel.tolist(), noise_sigma=noise_sigma)
 
     def fit(self, measured: np.ndarray, restored: np.ndarray) -> "Fit | None":
-        """How well a measurement fits: A(restored) beside it, in a few parts of high contrast.
+        """How well a measurement fits, by comparing A(restored) to it in parts of high contrast.
 
-        The border, which hangs on what is beyond the frame, and what is black or white count for
-        nothing. Where measurements are smaller than images, `fine_detail` is looked at, too.
+        The border, which depends on what is beyond the frame, and black or white pixels do not
+        count. If measurements are smaller than images and all channels share the kernel,
+        `fine_detail` is compared, too.
 
         Args:
             measured: [height, width, channels], integers or in [0, 1].
-            restored: its restoration, [height * scale, width * scale, channels], of such values.
+            restored: its restoration, [height * scale, width * scale, channels], likewise.
 
         Returns:
-            None where too little remains of an image to tell, no kernel is known, or its channels
-            are not those of the images.
+            The `Fit`; None if too little of the image remains to tell, no kernel is known, or the
+            channels do not match.
 
         Raises:
             ValueError: arrays of another rank or type, or of sizes that do not belong together.
@@ -141,7 +142,7 @@ class Degradation:
         return dataclasses.replace(fit, detail=detail)
 
     def _is_known_of(self, measured_channels, channels):
-        """Whether there is a kernel, and it makes such measurements of images of such channels."""
+        """Whether a kernel is known and fits these numbers of channels."""
         if self.kernel is None:
             return False
         of_channels = np.shape(self.kernel)[2:]  # () where all channels share the kernel
@@ -149,7 +150,7 @@ class Degradation:
         return is_for_images and measured_channels == (1 if self.to_gray else channels)
 
     def degraded(self, images: np.ndarray) -> np.ndarray:
-        """A(images), the border going round: what the operators of `operators.py` give, at once.
+        """A(images) with a circular boundary, like the operators of `operators.py`, in one step.
 
         Args:
             images: [batch, height * scale, width * scale, channels].
@@ -179,12 +180,12 @@ class Degradation:
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """How far A(restored) is from a measurement, root mean squares, of white as 1.
+    """How far A(restored) is from a measurement, as root mean squares with white as 1.
 
     Attributes:
         residual: the distance.
-        explained: how large noise, rounding and what a restorer leaves may make it.
-        detail: of a measurement that is smaller than the image, how much fine detail it has.
+        explained: the distance that noise, rounding and the errors of a restorer may cause.
+        detail: how much fine detail the measurement has, if it is smaller than the image.
     """
 
     residual: float
@@ -193,12 +194,12 @@ class Fit:
 
     @property
     def fits(self) -> bool:
-        """Whether the measurement came about as it was taken to."""
+        """Whether the measurement came about as assumed."""
         return self.distance <= 1.0
 
     @property
     def distance(self) -> float:
-        """How far the measurement is from what it was taken for; beyond 1 it does not fit."""
+        """How far the measurement is from what is assumed; beyond 1 it does not fit."""
         return max(self._residual_distance, self.detail.distance if self.detail else 0.0)
 
     @property
@@ -215,7 +216,7 @@ class Fit:
 
 
 def unexplained_of(measured: np.ndarray, fit: Fit) -> float:
-    """What a fit leaves of a measurement, as a fraction of its contrast."""
+    """The residual of a fit as a fraction of the measurement's contrast."""
     return fit.residual / max(_contrast(as_floats(measured)[np.newaxis]), 1.0 / WHITE)
 
 
@@ -229,12 +230,12 @@ def _contrast(parts):
 
 
 def _scaled(place, scale):
-    """Where a part of a measurement is in the image."""
+    """The slices of the image that correspond to a part of the measurement."""
     return tuple(slice(scale * side.start, scale * side.stop) for side in place)
 
 
 def _places(measured, border):
-    """(rows, columns) of the parts to look at, those of most contrast; none of a small image."""
+    """(rows, columns) of the parts of most contrast; empty for a small image."""
     side = min(TILE, *(size - 2 * border for size in measured.shape[:2]))
     if side < LEAST_SIDE:
         return []

@@ -1,9 +1,9 @@
-"""What sharp images of one class look like, all framed alike: aligned faces, for example.
+"""A model of sharp images of one class that are all framed alike, such as aligned faces.
 
-Such images are described by a Gaussian distribution: their mean, the directions in which they
-differ most (principal components), and the power spectrum of what the components leave. A class
-is known far better by it than photographs are by their sparse gradients, so that a single small
-image of the class tells its blur.
+It is a Gaussian distribution: the mean, the directions in which the images differ most (principal
+components), and the power spectrum of what the components leave. As a prior this is far stronger
+than the sparse gradients of photographs, so that a single small image of the class reveals its
+blur.
 """
 
 import dataclasses
@@ -17,19 +17,19 @@ COMPONENTS = (200, 60)  # of the colour that varies most, and of each of the oth
 LEAST_IMAGES = 20  # that a model can be fitted to
 LEAST_SIDE = 8  # pixels: smaller images have no frequencies between those of `ANCHOR`
 PASSES, SPARE = 2, 20  # of the randomised principal components (Halko et al. 2011)
-SLOPE = 2.2  # of natural images' power with the frequency (Field 1987)
-ANCHOR = (0.15, 0.25)  # cycles a pixel, where even images that were enlarged have their power
+SLOPE = 2.2  # natural images' power falls with the frequency to this power (Field 1987)
+ANCHOR = (0.15, 0.25)  # cycles per pixel, where even enlarged images keep their power
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ColourModel:
-    """The Gaussian distribution of one colour, its spectra divided by sqrt(height * width).
+    """The Gaussian distribution of one colour, with spectra divided by sqrt(height * width).
 
     Attributes:
         mean: [height, width // 2 + 1], Fourier transform of the mean image.
         components: [components, height, width // 2 + 1], Fourier transforms of the principal
             components, each scaled to its standard deviation.
-        power: [height, width // 2 + 1], variance of what they leave.
+        power: [height, width // 2 + 1], variance of what the components leave.
     """
 
     mean: np.ndarray
@@ -43,7 +43,7 @@ class ImageModel:
 
     Example:
         ```python
-        faces = inversenet_tf.ImageModel.fit(sharp_faces)  # none of them need be the blurred ones
+        faces = inversenet_tf.ImageModel.fit(sharp_faces)  # need not include the blurred ones
         estimate = inversenet_tf.estimate_kernel(blurred, "circular", image_model=faces)
         ```
 
@@ -59,14 +59,14 @@ class ImageModel:
 
     @classmethod
     def fit(cls, images: np.ndarray | list[np.ndarray]) -> "ImageModel":
-        """The model of sharp images.
+        """Fits the model to sharp images.
 
         Args:
             images: [batch, height, width, channels] or a list, in [0, 1] or integers, of one size
-                and framed alike, as aligned faces. Hundreds are needed, thousands are better.
+                and framed alike, like aligned faces. Hundreds are needed, thousands are better.
 
         Raises:
-            ValueError: fewer than 20 images, of several sizes, or of fewer than 8 pixels a side.
+            ValueError: fewer than 20 images, several sizes, or fewer than 8 pixels a side.
         """
         images = images_of(images)
         shapes = {image.shape for image in images}
@@ -92,7 +92,7 @@ class ImageModel:
         return cls(images.shape[1:], rotation, tuple(colours))
 
     def check_measurements(self, images: list[np.ndarray], boundary: str) -> None:
-        """Raises ValueError for images that are not framed as those of the model."""
+        """Raises ValueError unless the boundary is circular and the images are of `shape`."""
         check_boundary(boundary)
         shapes = sorted({image.shape for image in images})
         if shapes != [self.shape]:
@@ -102,23 +102,23 @@ class ImageModel:
             )
 
     def spectra_of(self, images: np.ndarray) -> list[np.ndarray]:
-        """Fourier transforms of images as the model has them.
+        """Fourier transforms of images in the form of the model's.
 
         Args:
             images: [batch, height, width, channels] in [0, 1].
 
         Returns:
-            For each colour [batch, height, width // 2 + 1].
+            [batch, height, width // 2 + 1] for each colour.
         """
         height, width, _ = self.shape
         rotated = np.moveaxis(images @ self.rotation.T, -1, 0)
         return [scipy.fft.rfft2(colour) / np.sqrt(height * width) for colour in rotated]
 
     def images_of(self, spectra: list[np.ndarray]) -> np.ndarray:
-        """The images [batch, height, width, channels] of spectra as `spectra_of` has them.
+        """The inverse of `spectra_of`: images [batch, height, width, channels].
 
         Args:
-            spectra: of each colour [batch, height * (width // 2 + 1)].
+            spectra: [batch, height * (width // 2 + 1)] for each colour.
         """
         height, width, _ = self.shape
         full = np.stack(spectra, axis=1).reshape(len(spectra[0]), -1, height, width // 2 + 1)
@@ -127,7 +127,7 @@ class ImageModel:
 
 
 def check_is_model(image_model: object) -> None:
-    """Raises ValueError for what is no `ImageModel`, such as the sharp images themselves."""
+    """Raises ValueError for anything but an `ImageModel`, such as the sharp images themselves."""
     if not isinstance(image_model, ImageModel):
         raise ValueError(
             "Expected an ImageModel as image_model, as ImageModel.fit makes it of sharp images. "
@@ -136,7 +136,7 @@ def check_is_model(image_model: object) -> None:
 
 
 def check_boundary(boundary: str) -> None:
-    """Raises ValueError for a boundary with which an image model is of no use."""
+    """Raises ValueError for any boundary but "circular", the only one an image model fits."""
     if boundary != "circular":
         raise ValueError(
             "Expected the boundary circular with an image model, which knows whole images. "
@@ -145,7 +145,7 @@ def check_boundary(boundary: str) -> None:
 
 
 def _uncorrelated_colours(images):
-    """The principal axes of the pixels' colours, the one that varies most first."""
+    """The principal axes of the pixels' colours, in order of decreasing variance."""
     pixels = images.reshape(-1, images.shape[-1])[::7].astype(np.float64)
     covariance = np.cov(pixels, rowvar=False).reshape(images.shape[-1], -1)
     return np.linalg.eigh(covariance)[1].T[::-1].copy()
@@ -163,8 +163,8 @@ def _fit_colour(images, count):
     power = np.square(np.abs(scipy.fft.rfft2(left) / scale)).mean(axis=0)
     power = np.maximum(power, _natural_power(power, height, width))
     spectra = scipy.fft.rfft2(axes.T.reshape(-1, height, width)) / scale
-    # What is left has its power in all directions, that of the components included: they have
-    # only as much as is missing.
+    # The power of the remainder counts in all directions, including those of the components,
+    # which therefore keep only the rest of their variance.
     weights = multiplicities(height, width)
     shared = np.square(np.abs(spectra)).reshape(len(spectra), -1) @ (power * weights).ravel()
     deviations = np.sqrt(np.maximum(variances - shared, 0.0))
@@ -176,7 +176,7 @@ def _fit_colour(images, count):
 
 
 def _principal_components(centred, count):
-    """(variances [count], axes [pixels, count]), the largest first."""
+    """(variances [count], axes [pixels, count]), the largest variance first."""
     start = np.random.default_rng(0).standard_normal((centred.shape[1], count + SPARE))
     axes = np.linalg.qr(centred.T @ (centred @ start.astype(np.float32)))[0]
     for _ in range(PASSES):
@@ -187,10 +187,10 @@ def _principal_components(centred, count):
 
 
 def _natural_power(power, height, width):
-    """What the power of natural images falls to from that in the middle frequencies.
+    """The power law of natural images, extrapolated from the middle to the high frequencies.
 
-    Images that were enlarged or compressed have less, and would let the finest details of a
-    measurement count for noise.
+    Images that were enlarged or compressed have less power there; by their model the finest
+    details of a measurement would count as noise.
     """
     rows, columns = scipy.fft.fftfreq(height)[:, np.newaxis], scipy.fft.rfftfreq(width)
     frequency = np.hypot(rows, columns)
@@ -200,7 +200,7 @@ def _natural_power(power, height, width):
 
 
 def multiplicities(height: int, width: int) -> np.ndarray:
-    """How often each value of a `scipy.fft.rfft2` stands in the full transform."""
+    """How often each value of a `scipy.fft.rfft2` occurs in the full transform."""
     counts = np.full((height, width // 2 + 1), 2.0)
     counts[:, 0] = 1.0
     if width % 2 == 0:

@@ -1,14 +1,14 @@
-"""The kernel that explains measurements best, given what sharp images of their class look like.
+"""The search for the kernel of measurements, given a model of the sharp images of their class.
 
 The likelihood of `class_likelihood` is maximised over the kernel. It has many maxima, so the search
-begins with thousands of random paths of a camera, see `kernel_screening`, from two independent
+begins by screening thousands of random camera paths, see `kernel_screening`, from two independent
 seeds. The likeliest are improved as paths on the low frequencies. Then every pixel of their kernels
-is free, and of the likeliest Gaussian, which no path draws; a prior prefers kernels of few pixels.
+is optimised, and of the likeliest Gaussian, which no path draws; a prior prefers kernels of few
+pixels.
 
-How far to trust the result is told by the other kernels that were found on the way. Their weights
-beside it are those of their likelihoods to a power far below 1, as no class is a Gaussian
-distribution: the power, and how often a kernel is right that has no other beside it, were chosen
-on images whose kernels were known.
+How far to trust the result depends on the other kernels found on the way. They are weighted by
+their likelihoods to a power far below 1, as no class is exactly Gaussian. That power, and how often
+a kernel without such rivals is right, were chosen on images with known kernels.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,42 +30,42 @@ from inversenet_tf.imaging.physics.kernel_shape import (
 )
 from inversenet_tf.imaging.physics.kernels import gaussian
 
-# Fractions of the frequencies and, where not all are kept, the model's components of the first
+# Fraction of the frequencies, and the number of the model's components that are kept of the first
 # colour and of each other one.
 SCREENED = 0.35, (40, 15)
 COARSE = 0.4, (60, 20)
 MIDDLE = 0.7, (120, 40)
-PATHS = 24, 8  # of each seed that are improved as paths, and of these whose kernels are freed
+PATHS = 24, 8  # of each seed: improved as paths, and of those the kernels whose pixels are freed
 STEPS = 30  # of each improvement, at most
 SEEDS = 0, 1  # of independent screenings, whose agreement is reported
-FULL_EFFORT = 3  # images that share the blur: of more, FEWER_PATHS suffice
+FULL_EFFORT = 3  # images sharing the blur; if there are more, FEWER_PATHS suffice
 FEWER_PATHS = 2, 1
-SCREENED_IMAGES = 2  # of several that share the blur, by half as many paths each
+SCREENED_IMAGES = 2  # at most, of several sharing the blur; with two, half as many paths are drawn
 SPARSITY = 20.0  # weight of the prior, sum sqrt(kernel + OFFSET)
 KEPT = 3  # kernels that are improved on all frequencies
-ALIKE = 0.9  # similarity of kernels of which one is kept
-LAST_STEPS = 40  # when only pixels beside those of the kernel may join it
+ALIKE = 0.9  # similarity from which on only the likelier of two kernels is kept
+LAST_STEPS = 40  # when only the kernel's pixels and their neighbours are free
 LARGEST_SHIFT = 2  # pixels
 NEGLIGIBLE = 0.05, 0.02  # of the greatest value: before and after the last improvement
-SOFTENING = 0.5  # pixels, of a path's kernel, so that the pixels beside it can join
+SOFTENING = 0.5  # pixels, blur of a path's kernel, so that the pixels beside it can join
 GAUSSIANS = (1.5, 2.5, 4.0, 6.0)  # standard deviations, in pixels, of kernels that no path draws
 OFFSET = 1e-3
-SUM_WEIGHT = 1e3  # that keeps the sum of a kernel at 1, on which nothing else depends
+SUM_WEIGHT = 1e3  # of the penalty that keeps a kernel's sum at 1, on which nothing else depends
 MEMORY = 20  # steps that the optimiser remembers
 DISTINCT = 0.85  # similarity below which kernels count as different answers
-TEMPERATURE = 10.0  # that differences of log likelihood are divided by, for the answers' weights
-# How often a single image's kernel was right that had no other answer beside it: of 28 faces, see
-# docs/unknown_blur.md. Several images tell more.
+TEMPERATURE = 10.0  # divides differences of log likelihood in the weights of the answers
+# How often the kernel of a single image was right if it was the only answer: of 28 faces, see
+# docs/unknown_blur.md. Several images are more certain.
 MOST_TRUSTED = 0.84
 
 
 def improved_path(observed: Observed, path: np.ndarray, side: int) -> tuple[np.ndarray, float]:
-    """A path of a camera whose kernel explains the measurements better.
+    """Improves a camera path so that its kernel explains the measurements better.
 
     Args:
         observed: the measurements.
-        path: [2, COSINES], to begin with.
-        side: odd, of the kernel.
+        path: [2, COSINES], to start from.
+        side: odd side of the kernel.
 
     Returns:
         (path, the cost of its kernel).
@@ -89,16 +89,16 @@ def improved_path(observed: Observed, path: np.ndarray, side: int) -> tuple[np.n
 def improved(
     observed: Observed, kernel: np.ndarray, steps: int, allowed: np.ndarray | None = None
 ) -> tuple[np.ndarray, float]:
-    """A kernel that explains the measurements better.
+    """Improves a kernel, pixel by pixel, so that it explains the measurements better.
 
     Args:
         observed: the measurements.
-        kernel: [side, side], to begin with.
-        steps: at most.
-        allowed: bool [side, side], the pixels that may be other than zero; None for all.
+        kernel: [side, side], to start from.
+        steps: greatest number of steps.
+        allowed: bool [side, side], the pixels that may be nonzero; None for all.
 
     Returns:
-        (kernel, its cost with that of the prior).
+        (kernel, its cost including that of the prior).
     """
     if allowed is None:
         allowed = np.ones(kernel.shape, bool)
@@ -131,7 +131,7 @@ def improved(
     return better / better.sum(), float(end.fun)
 
 
-# The matrices are small: beside other work, two threads of BLAS took ten times as long as one.
+# The matrices are small: on a busy machine two threads of BLAS took ten times as long as one.
 @threadpoolctl.threadpool_limits.wrap(1, "blas")
 def search_with_model(
     model: ImageModel,
@@ -142,20 +142,20 @@ def search_with_model(
     proposals: Sequence[np.ndarray] = (),
     told: Callable[[float], None] = lambda fraction: None,
 ) -> tuple[np.ndarray, float, float, float]:
-    """The kernel that explains circular images best, by an image model.
+    """Finds the kernel that explains circular images best, given an image model.
 
     Args:
         model: of sharp images framed as these are.
         images: [batch, height, width, channels] in [0, 1], which share the blur.
-        noise: its standard deviation, of white as 1.
-        size: odd, of the kernel.
+        noise: standard deviation of the noise, with white as 1.
+        size: odd side of the kernel.
         proposals: kernels [side, side], side odd, that were found otherwise.
         told: called with the fraction of the work that is done.
 
     Returns:
-        (kernel [side, side]; its gain over no blur in log likelihood a value of the images; how
-        similar the kernels became that two independent screenings led to, 1 for the same; its share
-        among all answers, from 0 to 1).
+        (kernel [side, side]; its gain over no blur in log likelihood per value of the images; the
+        similarity of the kernels from two independent screenings, 1 for the same; its share among
+        all answers, from 0 to 1).
     """
     middle = Observed.of(model, images, noise, *MIDDLE)
     freed = _freed(model, images, middle, size=size, told=told)
@@ -163,10 +163,11 @@ def search_with_model(
     observed = Observed.of(model, images, noise)
     finer = [improved(observed, kernel, STEPS) for kernel in _likeliest(sum(freed, []))]
     own, _ = min(finer, key=itemgetter(1))
-    # Other searches do not know the place of their kernel; but this one's own may be a poor one.
+    # Other searches cannot tell the position of their kernel, so it is also tried at that of this
+    # search's own, which may itself be poor.
     places = [*proposals, *(_moved_upon(own, proposal) for proposal in proposals)]
     placed = [_best_placed(middle, proposal) for proposal in places]
-    # Proposals, as they may be wide, are not cleaned before.
+    # Proposals are not cleaned first, as they may be wide.
     finals = [_finished(observed, kernel) for kernel in (cleaned(own, NEGLIGIBLE[0]), *placed)]
     costs = [cost_and_gradient(observed, kernel)[0] for kernel in finals]
     likeliest = int(np.argmin(costs))
@@ -179,11 +180,11 @@ def search_with_model(
 
 
 def _weight_of(kernel, pairs):
-    """The share of the answers' weights that those have which are like a kernel.
+    """The share that the answers like a kernel have in the weights of all answers.
 
     Args:
         kernel: [side, side].
-        pairs: (kernel, cost) that the search has come by; of similar ones the likeliest counts.
+        pairs: (kernel, cost) found by the search; of similar ones only the likeliest counts.
     """
     answers = _different(pairs, DISTINCT)
     costs = np.array([cost for _, cost in answers])
@@ -194,11 +195,11 @@ def _weight_of(kernel, pairs):
 
 
 def _freed(model, images, middle, *, size, told):
-    """The likeliest kernels when every pixel is free: of each seed's paths, and of Gaussians.
+    """Optimises every pixel of the kernels of each seed's best paths, and of the best Gaussian.
 
     Returns:
-        For each seed, and for the Gaussians, of which only the likeliest is taken, [(kernel, its
-        cost)] on the middle frequencies, the likeliest first.
+        For each seed, and last for the Gaussian, [(kernel, its cost)] on the middle frequencies,
+        the likeliest first.
     """
     few = images[:SCREENED_IMAGES]
     screened = Observed.of(model, few, middle.noise, *SCREENED)
@@ -217,17 +218,17 @@ def _freed(model, images, middle, *, size, told):
 
 
 def _sorted(pairs):
-    """(kernel or path, cost), the likeliest first."""
+    """Pairs (kernel or path, cost), the likeliest first."""
     return sorted(pairs, key=itemgetter(1))
 
 
 def _likeliest(pairs):
-    """A few kernels of (kernel, cost), no two of them alike."""
+    """The few likeliest kernels of pairs (kernel, cost), no two of them alike."""
     return [kernel for kernel, _ in _different(pairs, ALIKE)[:KEPT]]
 
 
 def _different(pairs, alike):
-    """(kernel, cost), the likeliest first, without those that are like a likelier one."""
+    """Pairs (kernel, cost), the likeliest first, without those like a likelier one."""
     kept = []
     for kernel, cost in _sorted(pairs):
         if all(similarity(kernel, other) < alike for other, _ in kept):
@@ -236,18 +237,18 @@ def _different(pairs, alike):
 
 
 def _of_one_size(*kernels):
-    """Kernels with zeros around the smaller ones."""
+    """Kernels, the smaller ones padded with zeros to the size of the largest."""
     side = max(len(kernel) for kernel in kernels)
     return [np.pad(kernel, (side - len(kernel)) // 2) for kernel in kernels]
 
 
 def _moved_upon(kernel, proposal):
-    """A proposal at the place of a kernel."""
+    """A proposal moved to where it correlates most with a kernel."""
     return upon_the_first(_of_one_size(kernel, proposal))[1]
 
 
 def _finished(observed, kernel):
-    """A kernel, improved where it is and right beside it."""
+    """A kernel, improved in its own pixels and their neighbours."""
     beside = binary_dilation(kernel > 0, np.ones((3, 3)))
     kernel, _ = improved(observed, kernel, LAST_STEPS, beside)
     return cleaned(kernel, NEGLIGIBLE[1])

@@ -1,4 +1,4 @@
-"""Which parts of photographs tell most of a blur."""
+"""Finds the parts of photographs that reveal most about a blur."""
 
 import math
 
@@ -11,41 +11,42 @@ from inversenet_tf.imaging.physics.blur_model import MARGIN
 PATCH = 192  # side in pixels: with a margin of 24, 216, which suits a Fourier transform
 PIXELS = 4 * PATCH**2  # at most, of all patches together
 SATURATED = 0.995  # from which a pixel counts as white
-MOST_SATURATED = 0.02  # share of such pixels in a patch
-LEAST_CONTRAST = 3.0  # of a patch's edges to its noise
+MOST_SATURATED = 0.02  # greatest share of such pixels in a patch
+LEAST_CONTRAST = 3.0  # energy of a patch's gradients relative to that of its noise
 
 
 def informative_patches(lumas: list[np.ndarray], noise: float) -> np.ndarray:
     """The patches of photographs in which a blur shows best.
 
-    What counts is the weaker of the two directions of a patch's gradients, as edges of one
-    direction say nothing of a blur along them; white areas, where the sensor has cut off the light,
-    are avoided.
+    What counts is the weaker direction of a patch's gradients, as edges in a single direction tell
+    nothing about a blur along them. White areas, where the sensor has clipped the light, are
+    avoided.
 
     Args:
         lumas: each [height, width], of any size.
-        noise: standard deviation of the luma.
+        noise: standard deviation of the noise in the luma.
 
     Returns:
-        [patches, side, side], four of 192 pixels a side at most; none where all is flat or white.
+        [patches, side, side]: at most four of 192 pixels a side, or more smaller ones if an image
+        is smaller; none if everything is flat or white.
     """
     side = min(PATCH, *(extent for luma in lumas for extent in luma.shape))
     return _most_informative(lumas, (side, side), noise)
 
 
 def informative_part(luma: np.ndarray, noise: float, least: float) -> np.ndarray:
-    """The one part of a photograph in which a blur shows best, of as many pixels as four patches.
+    """The one part of a photograph in which a blur shows best, no larger than four patches.
 
-    Of a small photograph it is the whole, but for some rows and columns at the border that would
+    In a small photograph it is the whole, without a few rows and columns at the border that would
     make Fourier transforms slow.
 
     Args:
         luma: [height, width].
-        noise: standard deviation of the luma.
-        least: pixels that it must have to be worth its while.
+        noise: standard deviation of the noise in the luma.
+        least: pixels that the part must have to be worthwhile.
 
     Returns:
-        [1, height, width]; none where it would be smaller, or all is flat or white.
+        [1, height, width]; none if the part would be smaller, or everything is flat or white.
     """
     height, width = luma.shape
     height = min(height, max(math.isqrt(PIXELS), PIXELS // width))
@@ -56,13 +57,13 @@ def informative_part(luma: np.ndarray, noise: float, least: float) -> np.ndarray
 
 
 def _quickly_transformed(side):
-    """The largest side, up to this one, that has no large prime factor with a margin."""
+    """The largest side up to this one that, with `MARGIN` added, has no large prime factor."""
     sides = range(side, 0, -1)
     return next(s for s in sides if scipy.fft.next_fast_len(s + MARGIN) == s + MARGIN)
 
 
 def _most_informative(lumas, shape, noise):
-    """[patches, *shape], as many as have `PIXELS` together, the best first, none upon another."""
+    """[patches, *shape] without overlap, of `PIXELS` pixels at most together, the best first."""
     height, width = shape
     scores = {
         (i, top, left): score
@@ -80,7 +81,7 @@ def _most_informative(lumas, shape, noise):
 
 
 def _starts(extent, side):
-    """Where patches begin: a third of a side apart, the last at the border."""
+    """Where patches begin: a third of a side apart, with the last one at the border."""
     return sorted({*range(0, extent - side, max(side // 3, 1)), extent - side})
 
 
@@ -91,9 +92,9 @@ def _overlap(place, other, shape):
 
 
 def _scores(strip, width, noise):
-    """(left, score) of the patches of a width in a strip of their height.
+    """Yields (left, score) of the patches of a width in a strip of their height.
 
-    The score is the weaker direction's energy of gradients, or 0 where a patch is of no use.
+    The score is the energy of the gradients in the weaker direction, or 0 if a patch is of no use.
     """
     rows, columns = np.gradient(scipy.ndimage.gaussian_filter(strip, 1.0))
     products = np.stack([rows * rows, rows * columns, columns * columns, strip > SATURATED])

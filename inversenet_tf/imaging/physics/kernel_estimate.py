@@ -1,4 +1,4 @@
-"""What a search for the blur of images has found."""
+"""The result of a search for the blur of images."""
 
 import dataclasses
 
@@ -7,16 +7,16 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class KernelEstimate:
-    """What was found.
+    """An estimated blur kernel, the noise, and how certain they are.
 
     Attributes:
-        kernel: float32 [size, size], odd, non-negative, of sum 1, its centre of mass at the middle;
-            [[1.]] where there is no blur or none that can be trusted.
-        noise: standard deviation of the noise, of white as 1.
+        kernel: float32 [size, size], odd, non-negative, of sum 1; its centre of mass is at the
+            middle unless an image model placed it. [[1.]] if no blur, or none to trust, was found.
+        noise: standard deviation of the noise, with white as 1.
         confidence: from 0, no better than no blur, to 1.
-        reason: why the kernel is a single point, as a sentence; empty where it is not.
+        reason: why the kernel is a single point, as a sentence; empty if it is not.
         plausible: float32 [number, side, side], kernels that explain the images nearly as well,
-            each moved to lie on the first, which is `kernel`: how uncertain it is.
+            each moved to lie on the first, which is `kernel`; side >= size.
     """
 
     kernel: np.ndarray
@@ -34,9 +34,9 @@ class KernelEstimate:
 
     @property
     def spread(self) -> float:
-        """How far the plausible kernels are from the estimate, relative to its own size.
+        """How far the plausible kernels are from the estimate, relative to its norm.
 
-        It is the root mean square of their distances: 0 where there is no other.
+        It is the root mean square of their distances; 0 if there is no other kernel.
         """
         first, others = self.plausible[0], self.plausible[1:]
         if len(others) == 0:

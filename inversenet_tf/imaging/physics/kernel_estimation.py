@@ -1,4 +1,4 @@
-"""The blur of photographs, found from themselves: kernel, noise, and how far to trust both."""
+"""Blind estimation of the blur of images: its kernel, the noise, and how far to trust them."""
 
 import dataclasses
 from collections.abc import Callable
@@ -38,11 +38,13 @@ from inversenet_tf.imaging.physics.noise import ROUNDING_SIGMA
 from inversenet_tf.imaging.physics.second_opinion import second_opinion
 
 BOUNDARIES = ("camera", "reflect", "circular")
-NOISE_SIDE = 1024  # pixels a side of the middle that the noise is estimated in
-LEAST_SIDE = 32  # pixels of an image that a kernel can be sought in
-CLASS_SIZE = 31  # side of the kernels sought with an image model
-HIGHEST_IN_JPEG, MOST_HIDDEN = 0.35, 4.0  # frequency; noise, of what the finest details tell
-SEARCH_SHARE = 0.6  # of the time, beside the second opinion
+NOISE_SIDE = 1024  # side in pixels of the central part that the noise is estimated from
+LEAST_SIDE = 32  # pixels of the smallest image that a kernel is sought in
+CLASS_SIZE = 31  # largest side of the kernels sought with an image model
+# Of the noise of a possible JPEG: the highest frequency that it is measured at, and the greatest
+# multiple of the noise in the finest details that it may be.
+HIGHEST_IN_JPEG, MOST_HIDDEN = 0.35, 4.0
+SEARCH_SHARE = 0.6  # of the time; the rest is for the second opinion
 LARGER = 1.5  # times the patches' pixels, from which a part of a photograph is searched once more
 
 
@@ -57,8 +59,8 @@ def estimate_kernel(
 ) -> KernelEstimate:
     """Finds the blur that an image has, or that several images share.
 
-    Of photographs the patches that tell most are looked at, see `informative_patches`, and of
-    colours only the luma. With an image model all pixels and colours are.
+    In photographs it looks at the luma of the most informative patches only, see
+    `informative_patches`; with an image model, at all pixels and colours.
 
     Example:
         ```python
@@ -70,22 +72,22 @@ def estimate_kernel(
     Args:
         images: [height, width], [height, width, channels], [batch, height, width, channels], or a
             list of images of any sizes; in [0, 1], or integers of 8 or 16 bits.
-        boundary: "camera" (or "reflect", the same) where nothing is known beyond the frame;
+        boundary: "camera" (or "reflect", the same) if nothing is known beyond the frame;
             "circular" for simulations, whose images must be of one size.
-        largest: side in pixels of the largest kernel that is sought.
-        gamma: of the images' encoding: light is their value to that power, and it is light that is
-            blurred. About 2.2 for most cameras' files; 1 takes the values for light, as
+        largest: greatest side in pixels that the kernel may have.
+        gamma: of the images' encoding: light, which is what gets blurred, is their value to that
+            power. About 2.2 for most cameras' files; 1 takes the values for light, as
             simulations do. The noise that is found is that of the light.
         progress: called with the fraction of the work that is done.
-        image_model: what sharp images of this class look like, framed as these are, such as
-            aligned faces; for the boundary "circular". It tells the shift of the blur, too, so
-            that the kernel's centre of mass stays where it was found. Gray images count as
-            colour ones where the model's are.
+        image_model: a model of sharp images of this class, framed as these are, such as aligned
+            faces; for the boundary "circular". It reveals the shift of the blur, too, so the
+            kernel's centre of mass stays where it was found. Gray images count as colour ones if
+            the model's are.
 
     Raises:
-        ValueError: another boundary, rank or range, a gamma that is not positive, a largest
-            kernel of fewer than 3 pixels a side, images of fewer than 32 pixels a side, or of
-            another shape than the image model's.
+        ValueError: another boundary, rank or range, a gamma that is not positive, `largest` below
+            3, images of fewer than 32 pixels a side, circular ones of several sizes, or of another
+            shape than the image model's.
     """
     images = _checked(images, boundary, largest, gamma, image_model)
     seen = _Seen.of(images, circular=boundary == "circular")
@@ -113,15 +115,16 @@ def estimate_kernel(
 
 @dataclasses.dataclass(frozen=True)
 class _Seen:
-    """What a kernel is sought in.
+    """The images that a kernel is sought in, prepared for the search.
 
     Attributes:
         images: list of the images as light, [height, width, channels].
         lumas: list of their lumas, [height, width].
-        circular: whether the blur goes round the border.
+        circular: whether the boundary is circular.
         noise: standard deviation of the images' noise.
-        patches: of the lumas, [patches, height, width]; none where nothing shows the blur.
-        measured, few: `Measured` of all patches and, for what is done often, of a few; or None.
+        patches: of the lumas, [patches, height, width]; empty if nothing shows the blur.
+        measured, few: `Measured` of all patches and, for the screening of many kernels, of a few
+            pixels; None without patches.
     """
 
     images: list[np.ndarray]
@@ -134,7 +137,7 @@ class _Seen:
 
     @classmethod
     def of(cls, images, circular):
-        """What is seen of images as light.
+        """Prepares images, given as light.
 
         Raises:
             ValueError: circular images of several sizes.
@@ -152,16 +155,16 @@ class _Seen:
 
 
 def _search_periods(seen, largest, told):
-    """(`Answer` for images whose blur goes round the border, why there is no blur or nothing)."""
+    """(`Answer` for images with a circular boundary, why it finds no blur or "")."""
     answer = search_kernel(seen.measured, seen.few, largest, told)
     return answer, why_it_finds_no_blur(answer)
 
 
 def _search_twice(seen, largest, told):
-    """(`Answer` for a camera's photographs, why there is no blur or nothing).
+    """(`Answer` for a camera's photographs, why it finds no blur or "").
 
-    Few patches fit into a small photograph, and leave much of it out. There the kernels are
-    compared on all of it, and sought once more: the more is seen, the less noise is in a kernel.
+    Few patches fit into a small photograph, and they leave much of it out. So the kernels are
+    compared on a larger part, and sought there once more: more pixels make a kernel less noisy.
     """
     first = search_kernel(seen.measured, seen.few, largest, lambda s: told(SEARCH_SHARE * s))
     measured, proposals = seen.measured, first.candidates
@@ -177,7 +180,7 @@ def _search_twice(seen, largest, told):
 
 
 def _checked(images, boundary, largest, gamma, image_model):
-    """The images as light, where a kernel can be sought in them.
+    """The images as light, checked to be fit for the search for a kernel.
 
     Raises:
         ValueError: as `estimate_kernel` does.
@@ -200,15 +203,15 @@ def _checked(images, boundary, largest, gamma, image_model):
 
 
 def _with_channels(image, channels):
-    """The image, its gray repeated where more channels are wanted."""
+    """The image, with a single channel repeated if more are wanted."""
     return image.repeat(channels, axis=-1) if image.shape[-1] == 1 else image
 
 
 def _search_class(model, seen, largest, told):
-    """(`Answer` for images of a class that a model knows, why there is no blur or nothing)."""
+    """(`Answer` for images of the class of a model, why it finds no blur or "")."""
     size = odd(min(largest, CLASS_SIZE, min(model.shape[:2]) // 2))
     proposals = []
-    if len(seen.images) > 1:  # the sparse gradients of several tell a kernel well, of one hardly
+    if len(seen.images) > 1:  # sparse gradients need several images to give a good kernel
         other = search_kernel(seen.measured, seen.few, largest, lambda s: told(s / 2))
         proposals = other.kernels[:1]
     kernel, gain, agreement, share = search_with_model(
@@ -225,7 +228,7 @@ def _search_class(model, seen, largest, told):
 
 
 def _noise_of(images):
-    """By the finest details of a wavelet, where a blur leaves only noise (Donoho 1994)."""
+    """The noise in the finest wavelet details, where a blur leaves nothing else (Donoho 1994)."""
     sigmas = [
         skimage.restoration.estimate_sigma(_middle(image), channel_axis=-1, average_sigmas=True)
         for image in images
@@ -234,15 +237,15 @@ def _noise_of(images):
 
 
 def _middle(image):
-    """At most a megapixel of a photograph."""
+    """The central part of a photograph, of a megapixel at most."""
     tops = [max(extent - NOISE_SIDE, 0) // 2 for extent in image.shape[:2]]
     return image[tops[0] : tops[0] + NOISE_SIDE, tops[1] : tops[1] + NOISE_SIDE]
 
 
 def _noise_in_jpeg(measured, kernel):
-    """The noise of the luma, of a photograph that may have been stored as JPEG.
+    """The noise of the luma of a photograph that may have been stored as JPEG.
 
-    JPEG takes the noise out of the highest frequencies, and of no others.
+    JPEG removes the noise of the highest frequencies only.
     """
     left = noise_beside_blur(measured, kernel, HIGHEST_IN_JPEG)
     return min(left, MOST_HIDDEN * measured.noise)

@@ -1,20 +1,20 @@
-"""The least squares of a kernel that is nowhere negative."""
+"""Non-negative least squares for a kernel."""
 
 import numpy as np
 import scipy.fft
 
-LARGEST_MATRIX = 27  # side of a kernel whose least squares are solved with a matrix
+LARGEST_MATRIX = 27  # side of the largest kernel for which M is formed
 
 
 def non_negative_least_squares(autocorrelation, target, start, steps=60):
     """argmin 1/2 k'Mk - t'k with k >= 0, by accelerated projected gradients (Nesterov 1983).
 
-    M k is a convolution with the autocorrelation.
+    M k is the convolution of k with the autocorrelation, t the target.
     """
     times = _product_with(autocorrelation, len(target))
     target, start = target.astype(np.float32).ravel(), start.astype(np.float32).ravel()
     direction = np.ones_like(target)
-    for _ in range(15):  # the largest eigenvalue
+    for _ in range(15):  # power iteration for the largest eigenvalue
         direction = times(direction / np.linalg.norm(direction))
     rate = 1 / (1.05 * np.linalg.norm(direction))
     kernel, ahead, momentum = start, start, 1.0
@@ -27,7 +27,7 @@ def non_negative_least_squares(autocorrelation, target, start, steps=60):
 
 
 def _product_with(autocorrelation, side):
-    """k -> M k, both flat: a matrix of a small kernel, whose transforms would take longer."""
+    """The function k -> M k, both flat: by a matrix if k is small, as that is faster there."""
     autocorrelation = autocorrelation.astype(np.float32)
     if side <= LARGEST_MATRIX:
         windows = np.lib.stride_tricks.sliding_window_view(autocorrelation, (side, side))

@@ -1,8 +1,8 @@
-"""Great numbers of random kernels, of which those are kept that explain measurements best.
+"""Screening of thousands of random kernels for those that explain measurements best.
 
 The likelihood has many maxima, and most kernels are far from the right one. So thousands of random
-paths of a camera are scored at once, on the lowest frequencies, with the image model's first
-components only; the likeliest are perturbed, ever less, and scored again, as in evolution
+camera paths are scored at once, on the lowest frequencies and with the image model's first
+components only; the likeliest are perturbed, less each time, and scored again, as in evolution
 strategies.
 """
 
@@ -16,28 +16,28 @@ from inversenet_tf.imaging.physics.camera_paths import drawn, perturbed, random_
 from inversenet_tf.imaging.physics.class_likelihood import Observed
 
 DRAWN = 4000  # random paths to begin with
-PARENTS, CHILDREN = 100, 10  # kept of each generation, and perturbations of each
-SCALES = (2.0, 1.5, 1.2, 1.0, 0.7, 0.5)  # pixels of the perturbations, generation by generation
-AT_ONCE = 500  # kernels that are scored together, for the sake of memory
-SHIFTS = np.arange(-6, 7, 2)  # pixels along each axis, of which each kernel's best is found
+PARENTS, CHILDREN = 100, 10  # paths kept of each generation, and perturbations of each
+SCALES = (2.0, 1.5, 1.2, 1.0, 0.7, 0.5)  # of the perturbations in each generation, in pixels
+AT_ONCE = 500  # kernels that are scored together, to limit the memory
+SHIFTS = np.arange(-6, 7, 2)  # pixels along each axis at which each kernel is tried
 SMOOTHING = 1.0  # pixels, before kernels are compared
-ALIKE = 0.9  # correlation of kernels of which one is kept
+ALIKE = 0.9  # correlation from which on only the likelier of two kernels is kept
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Screening:
-    """The likelihood of many kernels, each at the shift that is best for it.
+    """The likelihood of many kernels, each at its best shift.
 
-    A shift changes the phase of a transfer only, so that most of the work serves all shifts.
+    A shift changes only the phase of a transfer, so most of the work serves all shifts.
 
     Attributes:
-        observed: the measurements, their lowest frequencies, with few components.
+        observed: the lowest frequencies of the measurements, with few components.
     """
 
     observed: Observed
 
     def __call__(self, kernels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of kernels [number, side, side] the least costs [number] and their shifts [number, 2]."""
+        """Least costs [number] of kernels [number, side, side], and their shifts [number, 2]."""
         parts = np.split(kernels, range(AT_ONCE, len(kernels), AT_ONCE))
         costs = np.concatenate([self._costs(part) for part in parts])
         best = costs.argmin(axis=1)
@@ -49,7 +49,7 @@ class Screening:
 
     @functools.cached_property
     def _phases(self):
-        """By which the measurements turn when a kernel is shifted: [shifts, frequencies]."""
+        """What the shifts multiply the measurements' spectra by: [shifts, frequencies]."""
         prior = self.observed.prior
         (height, width), (low_height, low_width) = prior.shape, prior.low
         rows = np.fft.fftfreq(low_height, 1 / low_height) / height
@@ -60,7 +60,7 @@ class Screening:
 
     @functools.cached_property
     def _turned_factors(self):
-        """Of each colour the components at each shift: [components * shifts, 2 * frequencies]."""
+        """Each colour's components at each shift: [components * shifts, 2 * frequencies]."""
         turned = []
         for factors in self.observed.prior.factors:
             real, imaginary = np.split(factors.T, 2, axis=1)
@@ -71,7 +71,7 @@ class Screening:
 
     @functools.cached_property
     def _pairs(self):
-        """Of each colour the products of any two components: [frequencies, components ** 2]."""
+        """Each colour's products of any two components: [frequencies, components ** 2]."""
         pairs = []
         for factors in self.observed.prior.factors:
             products = factors[:, :, np.newaxis] * factors[:, np.newaxis]
@@ -79,7 +79,7 @@ class Screening:
         return pairs
 
     def _costs(self, kernels):
-        """Of kernels, at each shift: [number, shifts]. Constants are left out."""
+        """The costs of kernels at each shift, up to a constant: [number, shifts]."""
         transfers = self.observed.prior.transfers(kernels)
         return sum(
             self._costs_of(colour, transfers, spectrum)
@@ -88,13 +88,13 @@ class Screening:
         )
 
     def _costs_of(self, colour, transfers, spectrum):
-        """Of one colour of one image, as `class_likelihood` has it for a single kernel."""
+        """The costs for one colour of one image, as `class_likelihood` has them for one kernel."""
         prior, weights = self.observed.prior, self.observed.prior.weights
         mean, factors = prior.means[colour], prior.factors[colour]
         passed = np.square(np.abs(transfers))
         diagonal = passed * prior.powers[colour] + self.observed.noise**2
         shares = (passed / diagonal).astype(np.float32)
-        # Without components: the measurement y is turned instead of shifting the kernel.
+        # Without components: the phases of the measurement turn instead of the kernel shifting.
         squares = np.square(np.abs(spectrum)) + passed * np.square(np.abs(mean))
         fixed = (np.log(diagonal) + squares / diagonal) @ weights
         filtered = transfers.conj() / diagonal * spectrum
@@ -117,17 +117,17 @@ class Screening:
 def likeliest_paths(
     observed: Observed, side: int, count: int, seed: int, share: float = 1.0
 ) -> np.ndarray:
-    """Paths of a camera whose kernels explain the measurements best.
+    """Searches for camera paths whose kernels explain the measurements best.
 
     Args:
-        observed: the measurements, their lowest frequencies, with few components.
-        side: odd, of the kernels.
-        count: how many paths, at most; no two of them draw nearly the same kernel.
+        observed: the lowest frequencies of the measurements, with few components.
+        side: odd side of the kernels.
+        count: greatest number of paths; no two of them draw nearly the same kernel.
         seed: of the random numbers.
         share: of the usual number of paths, to save time.
 
     Returns:
-        [count, 2, COSINES], the likeliest first.
+        [at most count, 2, COSINES], the likeliest first.
     """
     generator, screening = np.random.default_rng(seed), Screening(observed)
     paths = random_paths(round(share * DRAWN), side, generator)
@@ -138,7 +138,7 @@ def likeliest_paths(
 
 
 def _survivors(screening, paths, side, count):
-    """The likeliest paths, moved to where they are likeliest, of similar ones only one."""
+    """The likeliest paths, each at its best shift, without those like a likelier one."""
     kernels = drawn(paths, side)
     costs, shifts = screening(kernels)
     order = np.argsort(costs)

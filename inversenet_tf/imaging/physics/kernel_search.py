@@ -1,12 +1,12 @@
 """The search for the kernel of blurred images of which nothing else is known.
 
-Two searches work together. Maximum a posteriori with sparse gradients, from coarse to fine (Xu,
-Zheng and Jia 2013), proposes kernels: the image and the kernel are improved in turns, and one
-kernel serves all images. It depends on how sparse the gradients are taken to be, so it is run for
-several answers. The marginal likelihood of the gradients under a sparse prior, whose uncertainty
-is taken into account (Wipf and Zhang 2014), then says which proposal explains the images best, "no
-blur" being one of them. It needs no truth, and unlike the first it does not prefer to explain a
-blurred image by a blurred scene.
+Two methods work together. Maximum a posteriori estimation with sparse gradients, from coarse to
+fine (Xu, Zheng and Jia 2013), proposes kernels: the image and the kernel are improved alternately,
+and one kernel serves all images. As it depends on how sparse the gradients are assumed to be, it is
+run with several settings. The marginal likelihood of the gradients under a sparse prior, which
+accounts for their uncertainty (Wipf and Zhang 2014), then decides which proposal explains the
+images best, "no blur" being one of them. It needs no ground truth, and unlike the first method it
+does not favour explaining a blurred image by a blurred scene.
 """
 
 import concurrent.futures
@@ -37,45 +37,47 @@ from inversenet_tf.imaging.physics.marginal_likelihood import marginal_cost, mar
 from inversenet_tf.imaging.physics.noise import ROUNDING_SIGMA
 from inversenet_tf.imaging.physics.threads import a_thread_for_each_core
 
-SIZES = (27, 43)  # sides of the kernels sought: the second where the first was too small
+SIZES = (27, 43)  # sides of the kernels sought: the second if the first was too small
 SMALLEST_SIZE = 5  # side of the kernel at the coarsest scale
-ROUNDS = 5  # of image and kernel by turns, at a scale
-LAST_ROUNDS = 8  # at the finest
-# Starting weights of the number of gradients that are not zero: the larger, the stronger an edge
-# must be at first; and the step from one scale to the next coarser one. Which is best depends on
-# the images: they are all tried.
+ROUNDS = 5  # alternations of image and kernel at each scale
+LAST_ROUNDS = 8  # at the finest scale
+# Initial weights of the number of nonzero gradients (the larger, the stronger an edge must be at
+# first), and the factors from one scale to the next coarser one. Which are best depends on the
+# images, so all are tried.
 SEARCHES = ((0.004, 0.7), (0.01, 0.7), (0.02, 0.7), (0.04, 0.7), (0.01, 0.6), (0.02, 0.6))
 SPARSITY_DECAY = 1.1  # from round to round
 REFINEMENT = np.geomspace(1e-3, 1e-5, 16)  # weights of the last rounds, for the best proposal
-RIDGE = 1e-3  # of the kernel's least squares, of the gradients' energy
+RIDGE = 1e-3  # of the kernel's least squares, relative to the gradients' energy
 LEAST_ENERGY = 1e-6  # of the gradients within the frame, below which they tell nothing
-NEGLIGIBLE = 0.05, 0.02  # of a kernel's greatest value: of proposals, and of the refined kernel
+NEGLIGIBLE = 0.05, 0.02  # of a kernel's greatest value: for proposals, and for refined kernels
 GAUSSIANS = (0.5, 0.8, 1.2, 1.8, 2.6, 3.6, 5.0)  # standard deviations
 DISKS = (1.5, 2.5, 4.0, 6.0, 9.0)  # radii
 LINES = (5, 9, 14, 20, 26)  # lengths
 ANGLES = np.arange(12) * np.pi / 12
 SHAPES_KEPT = 3
 FAVOURITES = 2  # proposals that are refined
-# A kernel is plausible beside the best where it loses at most that part of the best one's gain in
-# likelihood over no blur. The likelihood alone would leave the best one only, as it takes
-# neighbouring pixels for independent.
+# A kernel is plausible beside the best if it loses at most this part of the best one's gain in
+# likelihood over no blur. The likelihood itself would leave only the best one, as it treats
+# neighbouring pixels as independent.
 PLAUSIBLE_LOSS = 0.1
-LUMA_ROUNDING = ROUNDING_SIGMA * np.sqrt(LUMA_NOISE)  # of storage in 8 bits
+LUMA_ROUNDING = ROUNDING_SIGMA * np.sqrt(LUMA_NOISE)  # noise of storage in 8 bits
 
 
 class Answer(NamedTuple):
-    """What a search says.
+    """The result of a search.
 
     Attributes:
         kernels: the plausible ones, [side, side], the best first.
-        gain: of the best one over no blur, in log likelihood a pixel.
-        agreement: from 0 to 1, how similar to the best one independent searches are.
-        noise: standard deviation of the luma's.
+        gain: of the best one over no blur, in log likelihood per pixel, or per value by an image
+            model.
+        agreement: from 0 to 1, similarity of independent searches to the best one; by an image
+            model, to each other.
+        noise: standard deviation of the noise in the luma.
         candidates: the refined kernels and the likeliest shape.
-        searches: what each independent search ended at.
-        share: from 0 to 1, of the best one among all answers that explain the images, where that is
-            known.
-        local_gain: as the gain, but by `local_likelihood`; infinite where that was not asked.
+        searches: the result of each independent search.
+        share: from 0 to 1, of the best one among all answers that explain the images, if known.
+        local_gain: the gain in `local_cost`, which is twice the log likelihood per pixel; infinite
+            if not computed.
     """
 
     kernels: list[np.ndarray]
@@ -91,12 +93,12 @@ class Answer(NamedTuple):
 def search_kernel(
     measured: Measured, few: Measured, largest: int, told: Callable[[float], None]
 ) -> Answer:
-    """The kernel that explains blurred images best, of the first size that it does not fill.
+    """Finds the kernel that explains blurred images best, of the first size that it does not fill.
 
     Args:
         measured: the images.
-        few: so few pixels of them that a great many kernels can be tried.
-        largest: side in pixels of the largest kernel that is sought.
+        few: so few of their pixels that a great many kernels can be tried.
+        largest: greatest side in pixels that the kernel may have.
         told: called with the fraction of the work that is done.
     """
     most = min(largest, min(measured.images.shape[1:]) // 2)  # a larger blur leaves too little
@@ -110,16 +112,16 @@ def search_kernel(
 
 
 def independent_searches(measured: Measured, size: int) -> list[np.ndarray]:
-    """What searches that know nothing of each other end at: [size, size] for each of `SEARCHES`."""
+    """The results of independent searches: [size, size] for each of `SEARCHES`."""
     with a_thread_for_each_core() as pool:
         return list(pool.map(lambda search: _propose(measured, size, *search), SEARCHES))
 
 
 def _search(measured, few, size, told):
-    """The best kernels of a size."""
+    """The `Answer` for kernels of a size."""
     point = np.zeros((size, size))
     point[size // 2, size // 2] = 1.0
-    with a_thread_for_each_core() as pool:  # the searches know nothing of each other
+    with a_thread_for_each_core() as pool:
         searches = [pool.submit(_propose, measured, size, *search) for search in SEARCHES]
         shapes = pool.submit(_likeliest_shapes, few, size)
         for i, _ in enumerate(concurrent.futures.as_completed(searches)):
@@ -131,9 +133,8 @@ def _search(measured, few, size, told):
         if best == 0:
             found = {"candidates": shapes[:1], "searches": searches}
             return Answer([point], gain=0.0, agreement=0.0, noise=measured.noise, **found)
-        # The noise was estimated before anything was known of the blur, and is rather too high
-        # where it is weak: now it is what stands in the frequencies that the blur leaves nothing
-        # else in.
+        # The noise was estimated before the blur was known, and rather too high if it is weak: now
+        # it is measured at the frequencies where the blur leaves nothing else.
         order = [i for i in np.argsort(costs) if i > 0]
         favourites = [proposals[i] for i in order[:FAVOURITES] if costs[i] < costs[0]]
         others = [proposals[i] for i in order[len(favourites) :] if _is_near(costs, i)]
@@ -156,10 +157,10 @@ def _search(measured, few, size, told):
 
 
 def _agreement(kernel, shapes, searches):
-    """How similar to a kernel the second nearest of the independent searches is.
+    """The similarity of a kernel to the second nearest of the independent searches.
 
-    Where it is the nearest to a shape of a formula, which the searches easily miss, the shapes
-    beside it count as well.
+    If the kernel is nearest to a parametric shape, which the searches easily miss, the other shapes
+    count as well.
     """
     of_searches, of_shapes = (
         sorted(similarity(kernel, other) for other in others) for others in (searches, shapes)
@@ -170,18 +171,18 @@ def _agreement(kernel, shapes, searches):
 
 
 def _is_near(costs, place, best=None):
-    """Whether a kernel gains nearly as much over no blur, the first, as the best one."""
+    """Whether a kernel gains nearly as much over no blur, which is the first, as the best one."""
     gains = costs[0] - np.array(costs)
     return gains[place] >= (1 - PLAUSIBLE_LOSS) * (gains.max() if best is None else gains[best])
 
 
 def _costs_of(pool, measured, kernels):
-    """The marginal cost of each."""
+    """The marginal cost of each kernel."""
     return list(pool.map(lambda kernel: marginal_cost(measured, kernel), kernels))
 
 
 def _likeliest_shapes(measured, size):
-    """The best few of blurs that have a formula: Gaussians, disks and lines."""
+    """The best few parametric kernels: Gaussians, disks and lines."""
     shapes = [gaussian(size, sigma) for sigma in GAUSSIANS if sigma < size / 5]
     shapes += [disk(size, radius) for radius in DISKS if radius < size / 2]
     lengths = [length for length in LINES if length < size]
@@ -191,7 +192,7 @@ def _likeliest_shapes(measured, size):
 
 
 def _propose(measured, size, sparsity, step):
-    """Kernel and image by turns, from coarse to fine."""
+    """Improves kernel and image alternately, from coarse to fine."""
     sizes = [size]
     while sizes[-1] > SMALLEST_SIZE:
         sizes.append(odd(int(np.ceil(sizes[-1] * step))))
@@ -206,14 +207,14 @@ def _propose(measured, size, sparsity, step):
 
 
 def _refine(measured, kernel):
-    """More rounds at the full size, with ever weaker edges."""
+    """Improves a kernel by more rounds at the full size, with weaker and weaker edges."""
     for sparsity in REFINEMENT:
         kernel = _improved(measured, kernel, sparsity, NEGLIGIBLE[1])
     return kernel
 
 
 def _improved(measured, kernel, sparsity, negligible):
-    """One round: the image for the kernel, then the kernel for the image's gradients."""
+    """One round: estimates the image given the kernel, then the kernel given the gradients."""
     gradients = sparse_estimate(measured, kernel, sparsity)
     autocorrelation, target = correlations(measured, gradients, len(kernel))
     middle = len(kernel) - 1

@@ -1,4 +1,4 @@
-"""What a kernel looks like and how it is brought into shape: [side, side], side odd."""
+"""Measures and transforms the shape of kernels [side, side], side odd."""
 
 import numpy as np
 import scipy.fft
@@ -6,12 +6,12 @@ import scipy.ndimage
 
 
 def odd(side):
-    """The greatest odd number that is no greater."""
+    """The greatest odd number that is not greater than `side`."""
     return side - 1 + side % 2
 
 
 def cleaned(kernel, negligible):
-    """Without its negligible values and small islands, of sum 1."""
+    """A kernel without its negligible values and small islands, scaled to sum 1."""
     kernel = np.where(kernel < negligible * kernel.max(), 0.0, kernel)
     islands, count = scipy.ndimage.label(kernel > 0, np.ones((3, 3)))
     masses = scipy.ndimage.sum(kernel, islands, range(count + 1))
@@ -22,36 +22,36 @@ def cleaned(kernel, negligible):
 
 
 def _centre_of_mass(kernel):
-    """Its distance from the middle, in pixels."""
+    """The centre of mass (row, column), in pixels from the middle."""
     return np.array(scipy.ndimage.center_of_mass(kernel)) - np.array(kernel.shape) // 2
 
 
 def centred(kernel):
-    """Moved by whole pixels, which keep it sharp, so that its centre of mass is at the middle."""
+    """A kernel with its centre of mass at the middle, moved by whole pixels to stay sharp."""
     distance = np.rint(_centre_of_mass(kernel)).astype(int)
     return np.roll(kernel, -distance, axis=(0, 1))
 
 
 def resized(kernel, side):
-    """A kernel scaled to another side."""
+    """A kernel resampled to another side."""
     scaled = np.maximum(scipy.ndimage.zoom(kernel, side / len(kernel), order=1), 0.0)
     return scaled / scaled.sum()
 
 
 def radius_of(kernel):
-    """The root mean square distance of a kernel's mass from its centre, in pixels."""
+    """The root mean square distance of a kernel's mass from its middle pixel, in pixels."""
     squares = (np.arange(len(kernel)) - len(kernel) // 2) ** 2
     return float(np.sqrt((kernel * np.add.outer(squares, squares)).sum() / kernel.sum()))
 
 
 def reaches_border(kernel):
-    """Whether a kernel is likely cut off by its size."""
+    """Whether a kernel is likely to be cut off by its size."""
     inner = kernel[1:-1, 1:-1]
     return kernel.sum() - inner.sum() > 0.02
 
 
 def trimmed(kernel):
-    """The smallest odd square around the middle that holds all of the kernel."""
+    """The smallest odd square around the middle that contains the whole kernel."""
     return _within(kernel, _reach(kernel))
 
 
@@ -74,7 +74,7 @@ def similarity(first, second):
 
 
 def upon_the_first(kernels):
-    """Each moved by whole pixels to where it correlates most with the first, and trimmed alike."""
+    """Kernels moved by whole pixels to correlate most with the first, and trimmed to one size."""
     first = kernels[0]
     spectrum, moved = scipy.fft.fft2(first), []
     for kernel in kernels:

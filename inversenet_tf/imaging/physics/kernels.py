@@ -1,9 +1,9 @@
-"""Convolution kernels: parametric, seeded, or from a file, float32.
+"""float32 convolution kernels: parametric, seeded, or from a file.
 
-Blur kernels are non-negative and of sum 1; the edge kernel is signed and of sum 0.
+Blur kernels are non-negative and sum to 1; the edge kernel is signed and sums to 0.
 
-The paper shows its kernels as pictures only (Figs. 11-13), so the parametric ones stand in for
-them; `from_file` takes any other.
+The paper shows its kernels only as pictures (Figs. 11-13), so the parametric ones stand in for
+them; `from_file` reads any other.
 """
 
 import re
@@ -28,10 +28,10 @@ def normalised(kernel):
 
 
 def draw_path(points, size):
-    """The kernel of a path: unit mass at each point, shared bilinearly by its four neighbours.
+    """The kernel of a path: equal mass at each point, shared bilinearly by its four neighbours.
 
     Args:
-        points: [number, 2] of (row, column), inside of [0, size - 1].
+        points: [number, 2] of (row, column), within [0, size - 1].
         size: side of the kernel in pixels.
     """
     kernel = np.zeros((size + 1, size + 1))
@@ -62,7 +62,7 @@ def linear_motion(size=9, angle=45.0):
 
 
 def camera_shake(size=9, seed=0):
-    """A smooth random trajectory, as a hand-held exposure draws it.
+    """A smooth random trajectory, like that of a hand-held exposure.
 
     Args:
         size: side in pixels.
@@ -80,11 +80,11 @@ def camera_shake(size=9, seed=0):
 
 
 def draw_trajectory(path, reach, size):
-    """The kernel of a trajectory that is centred and scaled first.
+    """The kernel of a trajectory after centring and scaling it.
 
     Args:
         path: [number, 2] of (row, column), in any units.
-        reach: pixels from the centre to its farthest row or column.
+        reach: pixels from the centre to the trajectory's farthest row or column.
         size: side of the kernel in pixels.
     """
     path = path - (path.max(axis=0) + path.min(axis=0)) / 2
@@ -100,13 +100,13 @@ def gaussian(size=9, sigma=2.0):
 
 
 def disk(size, radius):
-    """What a lens out of focus makes of a point: [size, size]."""
+    """The blur of a lens out of focus, a disk of `radius` pixels: [size, size]."""
     rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
     return normalised(np.clip(radius + 0.5 - np.hypot(rows, columns), 0.0, 1.0))
 
 
 def line(size, length, angle):
-    """Uniform motion over `length` pixels, at most size - 1, in any direction: [size, size].
+    """Uniform motion over `length` pixels (at most size - 1) in any direction: [size, size].
 
     Args:
         angle: radians, counter-clockwise from the horizontal.
@@ -117,7 +117,7 @@ def line(size, length, angle):
 
 
 def chromatic(size=9, sigma=2.0):
-    """One Gaussian a channel, sharpest in red, widest in blue: [size, size, 3], each of sum 1.
+    """One Gaussian per channel, narrowest in red, widest in blue: [size, size, 3], each of sum 1.
 
     It stands in for the three kernels of Fig. 13, which differ between the channels.
     """
@@ -125,17 +125,17 @@ def chromatic(size=9, sigma=2.0):
 
 
 def flat(size=7):
-    """A box: every one of its size x size values the same."""
+    """A box: all size x size values are equal."""
     return normalised(np.ones((size, size)))
 
 
 def sobel():
-    """The 3 x 3 kernel of vertical edges that blind inversion is tested on (its Section 3.1)."""
+    """The 3 x 3 kernel for vertical edges that blind inversion is tested on (its Section 3.1)."""
     return np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]], np.float32)
 
 
 def mismatched(kernel, degrees=10.0):
-    """What a user who reads a motion's direction wrongly takes a kernel for: it, turned."""
+    """A kernel turned by `degrees`, as assumed by a user who misreads the direction of a motion."""
     import scipy.ndimage  # slow to import, and needed for few kernels
 
     turned = scipy.ndimage.rotate(kernel, degrees, reshape=False, order=1)
@@ -145,10 +145,10 @@ def mismatched(kernel, degrees=10.0):
 def from_file(path, index=0):
     """A kernel from `.png` (or any image), `.npy` or `.mat` (v5 and v7.3), scaled to sum 1.
 
-    Of the variables of a `.mat` those that can be no kernel are passed over, and where some are
-    named as one (`kernel`, `psf`, `k1`, `f`, ...) all others, too.
+    In a `.mat`, variables that cannot be a kernel are skipped; if some have the name of a kernel
+    (`kernel`, `psf`, `k1`, `f`, ...), only those count.
 
-    An array of [height, width, 3] is one kernel a channel, each scaled to sum 1.
+    An array [height, width, 3] is one kernel per channel, each scaled to sum 1.
 
     Args:
         path: the file.
@@ -158,7 +158,7 @@ def from_file(path, index=0):
         [height, width] or [height, width, 3] kernel.
 
     Raises:
-        ValueError: no such file or kernel, or values that make no blur kernel.
+        ValueError: no such file or kernel, or values that cannot be a blur kernel.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -170,7 +170,7 @@ def from_file(path, index=0):
             kernels = _mat_kernels(path)
         else:
             kernels = [read_image(path, channels=1)[..., 0]]
-    except Exception as error:  # each format's reader has its own kinds
+    except Exception as error:  # each format's reader raises its own types
         raise ValueError(f"Expected a kernel in {path}. Received: {error}") from error
     if not 0 <= index < len(kernels):
         raise ValueError(f"{path} holds {len(kernels)} kernels. Received: index={index}.")
@@ -178,14 +178,14 @@ def from_file(path, index=0):
 
 
 def blur_kernel(values, where=""):
-    """An array as a blur kernel: float32, scaled to sum 1.
+    """Makes a blur kernel of an array: float32, scaled to sum 1.
 
     Args:
-        values: [height, width], or [height, width, 3] for one kernel a channel.
-        where: words of the message that say where the values stand.
+        values: [height, width], or [height, width, 3] for one kernel per channel.
+        where: words for the error message that say where the values come from.
 
     Raises:
-        ValueError: values of another shape, that are negative or not finite, or only zeros.
+        ValueError: values of another shape, complex, negative, not finite, or only zeros.
     """
     try:
         is_complex = np.iscomplexobj(values)
@@ -206,16 +206,16 @@ def blur_kernel(values, where=""):
 
 
 def _is_kernel(kernel):
-    """Whether it is a matrix, or three, that can be scaled to sum 1."""
+    """Whether an array is a matrix, or three, that can be scaled to sum 1."""
     if not kernel.size or not (kernel.ndim == 2 or kernel.shape[2:] == (3,)):
         return False
     return np.isfinite(kernel).all() and kernel.min() >= 0 and np.all(kernel.sum((0, 1)) > 0)
 
 
 def _mat_kernels(path):
-    """What can be a kernel among the matrices of a MATLAB file, in the file's order.
+    """The matrices of a MATLAB file that can be kernels, in the file's order.
 
-    Where some of its variables are named as kernels are, only they are taken.
+    If some of its variables have the name of a kernel, only those are taken.
     """
     variables = variables_of(path)
     kernels_of = {}
@@ -233,15 +233,15 @@ def _mat_kernels(path):
 
 
 def bicubic(scale):
-    """What scaling down by `scale` with an anti-aliased bicubic filter makes of the pixels around.
+    """The anti-aliased bicubic filter for scaling down by `scale`, as a kernel.
 
-    It is Keys' cubic (a = -1/2), stretched by the scale, as MATLAB's `imresize` and Pillow have it.
-    A new pixel is centred on its block, so of an even scale the first row and column are zero.
+    It is Keys' cubic (a = -1/2), stretched by the scale, as in MATLAB's `imresize` and Pillow. A
+    new pixel is centred on its block, so for an even scale the first row and column are zero.
 
     Returns:
         [4 * scale + 1, 4 * scale + 1] kernel of sum 1, some of whose values are negative.
     """
-    places = scale // 2 + 2 * scale - np.arange(4 * scale + 1)  # of a convolution, hence backwards
+    places = scale // 2 + 2 * scale - np.arange(4 * scale + 1)  # reversed, as for a convolution
     profile = cubic((places - (scale - 1) / 2) / scale)
     return normalised(np.outer(profile, profile))
 

@@ -1,9 +1,9 @@
-"""How well a kernel explains photographs whose gradients are strong in some places, weak in others.
+"""How well a kernel explains photographs whose gradients vary in strength from place to place.
 
-Around each pixel the sharp image is taken for Gaussian, with the spectrum v / |frequency|^2 of
-natural images and a strength v of its own. Unlike `marginal_likelihood`, which takes the noise of
-the gradients for white and their posterior for independent between pixels, this knows the noise as
-it is, white in the pixels, and what a blur leaves uncertain at each frequency.
+Around each pixel the sharp image is assumed Gaussian, with the spectrum v / |frequency|^2 of
+natural images and its own strength v. Unlike `marginal_likelihood`, which assumes white noise in
+the gradients and a posterior that is independent between pixels, this models the noise as it is,
+white in the pixels, and the uncertainty that a blur leaves at each frequency.
 """
 
 import numpy as np
@@ -19,30 +19,30 @@ from inversenet_tf.imaging.physics.blur_model import (
     transfer_of,
 )
 
-ROUNDS, CONJUGATE_STEPS = 8, 5  # of strengths and image by turns, and of the image in each
+ROUNDS, CONJUGATE_STEPS = 8, 5  # alternations of strengths and image; steps on the image in each
 NEIGHBOURHOOD = 3  # pixels a side that share a strength
-LEAST_START, LEAST_STRENGTH = 1e-5, 1e-8  # of the first round, and of the others
-LEVELS = 24  # of the strength, between which what depends on it is interpolated
-EVERY = 2  # which frequencies along each axis means over them are taken of
+LEAST_START, LEAST_STRENGTH = 1e-5, 1e-8  # least strength at the start and after each round
+LEVELS = 24  # of the strength, between which functions of it are interpolated
+EVERY = 2  # means over frequencies take every second one along each axis
 TINY = np.float32(1e-9)
 
 
 def local_cost(measured: Measured, kernel: np.ndarray) -> float:
     """How badly a kernel explains the images.
 
-    It is twice the negative logarithm of the likelihood of y with the sharp image x integrated out,
-    whose strengths v are found with it:
+    The cost is twice the negative log likelihood of y with the sharp image x integrated out; the
+    strengths v are estimated along with x:
 
         |y - k * x|^2 / s + sum |gradient of x|^2 / v + sum mean log(s + v |K|^2 / |D|^2),
 
-    the mean over the frequencies, at which K is the kernel's transfer and D the gradient's.
+    with the mean over the frequencies, K the kernel's transfer and D the gradient's.
 
     Args:
         measured: the images.
         kernel: [side, side], side odd.
 
     Returns:
-        The cost a pixel; differences between kernels are what it is good for.
+        The cost per pixel; only differences between kernels are meaningful.
     """
     shape, noise = measured.window.shape, np.float32(measured.noise**2)
     transfer = transfer_of(np.asarray(kernel, np.float32), shape)
@@ -63,18 +63,18 @@ def local_cost(measured: Measured, kernel: np.ndarray) -> float:
 
 
 class _OverFrequencies:
-    """What is averaged over the frequencies, for each strength."""
+    """Means over the frequencies, as functions of the strength."""
 
     def __init__(self, power, differences, noise):
         self._power, self._differences, self._noise = power, differences, noise
 
     def uncertainty(self, strengths):
-        """The posterior variance of a gradient, the mean of both directions."""
+        """The posterior variance of a gradient, averaged over both directions."""
         ratio = self._power / self._noise / self._differences
         return self._of(strengths, lambda v: (1 / (ratio + 1 / v)).mean() / 2)
 
     def determinant(self, strengths):
-        """The logarithm of the measurements' variance."""
+        """The mean log variance of the measurements."""
         ratio = self._power / self._differences
         return self._of(strengths, lambda v: np.log(self._noise + v * ratio).mean())
 
@@ -86,7 +86,7 @@ class _OverFrequencies:
 
 
 def _energies(images):
-    """Half of the squared gradients: the mean of both directions."""
+    """The squared gradients, averaged over both directions."""
     return np.square(gradients_of(images)).sum(axis=0) / 2
 
 
@@ -96,7 +96,7 @@ def _smoothed(strengths, least):
 
 
 def _posterior_mean(start, target, power, mass, weights):
-    """Solves (K'K + D' weights D) x = target by conjugate gradients, preconditioned diagonally."""
+    """Solves (K'K + D' weights D) x = target by conjugate gradients, diagonally preconditioned."""
     shape = start.shape[-2:]
     diagonal = mass + 2 * weights + np.roll(weights, 1, -1) + np.roll(weights, 1, -2)
 

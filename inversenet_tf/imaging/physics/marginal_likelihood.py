@@ -1,4 +1,4 @@
-"""How well a kernel explains blurred images whose sharp gradients are left open."""
+"""How well a kernel explains blurred images, with the sharp gradients integrated out."""
 
 from collections.abc import Sequence
 
@@ -7,17 +7,17 @@ import scipy.fft
 
 from inversenet_tf.imaging.physics.blur_model import Measured, gradients_of, squared, transfer_of
 
-EVIDENCE_PIXELS = 2**15  # of the images, that are looked at
+EVIDENCE_PIXELS = 2**15  # as many whole images are looked at, but at least one
 EVIDENCE_ROUNDS, CONJUGATE_STEPS = 6, 5
-VALUES_AT_ONCE = 2**18  # of gradients that kernels are compared on together: what a cache holds
+VALUES_AT_ONCE = 2**18  # gradients times kernels that are evaluated together: what a cache holds
 
 
 def marginal_cost(measured: Measured, kernel: np.ndarray) -> float:
-    """How badly a kernel explains the images, the sharp image being left open.
+    """How badly a kernel explains the images, whatever the sharp image.
 
-    Each gradient x has a variance v of its own, found with it. The cost is twice the negative
-    logarithm of the likelihood of y with x integrated out, its posterior taken for independent
-    between pixels (Wipf and Zhang 2014, Eq. 8):
+    Each gradient x has its own variance v, estimated along with it. The cost is twice the negative
+    log likelihood of y with x integrated out, with a posterior that is assumed independent between
+    pixels (Wipf and Zhang 2014, Eq. 8):
 
         |y - k * x|^2 / s + sum x^2 / v + sum log(s + v |k|^2).
 
@@ -26,13 +26,13 @@ def marginal_cost(measured: Measured, kernel: np.ndarray) -> float:
         kernel: [side, side].
 
     Returns:
-        The cost a gradient; differences between kernels are what it is good for.
+        The cost per gradient; only differences between kernels are meaningful.
     """
     return marginal_costs(measured, [kernel])[0]
 
 
 def marginal_costs(measured: Measured, kernels: Sequence[np.ndarray]) -> list[float]:
-    """The same for several kernels of one size, as many at a time as a cache holds."""
+    """`marginal_cost` of several kernels of one size, evaluated in groups that fit the cache."""
     shape = measured.window.shape
     count = max(1, EVIDENCE_PIXELS // measured.window.size)
     gradients = gradients_of(measured.images[:count]).reshape(-1, *shape)
@@ -63,7 +63,7 @@ def _masses(kernels):
 
 
 def _posterior(measured, gradients, kernels):
-    """Of the gradients, for each of some kernels: (mean, prior variances, misfit).
+    """(mean, prior variances, misfit) of the gradients for each kernel.
 
     Each is [kernels, gradients, height, width].
     """

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from inversenet_tf.imaging.files.pixels import WHITE
 
-ROUNDING_VARIANCE = 1.0 / 12.0 / WHITE**2  # of the error that storage in 8 bits leaves
+ROUNDING_VARIANCE = 1.0 / 12.0 / WHITE**2  # of the error of storage in 8 bits
 ROUNDING_SIGMA = ROUNDING_VARIANCE**0.5
 
 
@@ -18,9 +18,9 @@ def add_gaussian_noise(measurements, sigma, seed):
 
     Args:
         measurements: float32 in [0, 1].
-        sigma: standard deviation, in the units of [0, 1]; or [batch], one for each image.
-        seed: int tensor of shape [2]; the same seed gives the same noise. Or one of
-            [batch, 2]: each image then has the noise it would have alone.
+        sigma: standard deviation, in units of [0, 1]; or [batch], one for each image.
+        seed: int tensor of shape [2]; the same seed gives the same noise. Or [batch, 2], which
+            gives each image the noise it would have alone.
     """
 
     def noise(seed, shape):

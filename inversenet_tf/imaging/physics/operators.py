@@ -1,7 +1,7 @@
 """Forward operators: measurements = A(images), each with its adjoint.
 
-Images and measurements are float32 [batch, height, width, channels]. Operators are linear, made
-of stateless TensorFlow ops and so run eagerly, in `tf.data` and in a training step alike.
+Images and measurements are float32 [batch, height, width, channels]. Operators are linear and made
+of stateless TensorFlow ops, so they run eagerly, in `tf.data` and in a training step alike.
 """
 
 import numpy as np
@@ -20,12 +20,12 @@ class Operator:
     declares `scale` or overrides `measurement_shape`.
 
     Attributes:
-        scale: how many image pixels, along each side, one measurement pixel stands for.
-        phase: measurement pixel i is what the kernel makes of image pixel i * scale + phase.
-        shift: how far from there the light is centred that it measures; see `OperatorConfig`.
+        scale: image pixels per measurement pixel along each side.
+        phase: measurement pixel i is the blurred image at pixel i * scale + phase.
+        shift: how far from that pixel the measured light is centred; see `OperatorConfig`.
         kernel: the [height, width(, channels)] point spread function, or None.
-        is_varied: whether each image has a kernel and a noise of its own, see `VariedBlur`. Where
-            there is a `kernel`, too, the network is told none, see `UncertainBlur`.
+        is_varied: whether each image has its own kernel and noise, see `VariedBlur`. If there is a
+            `kernel`, too, the network is given none with an image, see `UncertainBlur`.
     """
 
     scale = 1
@@ -49,9 +49,9 @@ class Operator:
         return (height // self.scale, width // self.scale, channels)
 
     def adjoint(self, measurements, image_shape):
-        """Returns A^T(measurements), of the given (height, width, channels).
+        """Returns A^T(measurements), images of the given (height, width, channels).
 
-        For a linear A the vector-Jacobian product is the adjoint, wherever it is taken.
+        As A is linear, its vector-Jacobian product is the adjoint at any point.
         """
         zeros = tf.zeros([tf.shape(measurements)[0], *image_shape])
         with tf.GradientTape() as tape:
@@ -60,7 +60,7 @@ class Operator:
         return tape.gradient(measured, zeros, output_gradients=measurements)
 
     def validate(self, image_shape):
-        """Raises ValueError where images of (height, width, channels) cannot be measured."""
+        """Raises ValueError if images of (height, width, channels) cannot be measured."""
 
 
 class Identity(Operator):
@@ -106,7 +106,7 @@ class Blur(Operator):
         return tf.nn.depthwise_conv2d(padded, kernel[..., None], [1, 1, 1, 1], "VALID")
 
     def validate(self, image_shape):
-        """Raises ValueError where the kernel is larger than an image, or of other channels."""
+        """Raises ValueError if the kernel is larger than the image or has other channels."""
         height, width, channels = image_shape
         if self.kernel.shape[0] > height or self.kernel.shape[1] > width:
             raise ValueError(
@@ -138,7 +138,7 @@ class Downsampling(Operator):
         return as_batch(images)[:, self.phase :: self.scale, self.phase :: self.scale]
 
     def adjoint(self, measurements, image_shape):
-        """Every measurement at its place in the image, zeros around it."""
+        """Puts every measurement at its place in the image, surrounded by zeros."""
         around = [self.phase, self.scale - 1 - self.phase]
         blocks = tf.pad(
             measurements[:, :, None, :, None], [[0, 0], [0, 0], around, [0, 0], around, [0, 0]]
@@ -167,7 +167,7 @@ class SpectralMean(Operator):
 
 
 class Compose(Operator):
-    """Operators applied one after the other, the first one first.
+    """Operators applied one after the other, in the given order.
 
     Its `kernel` is that of the first part that has one.
     """
@@ -198,7 +198,7 @@ class Compose(Operator):
             part.validate(shape)
 
     def _shapes(self, image_shape):
-        """(height, width, channels) of the image and of what each part makes of it."""
+        """(height, width, channels) of the image and of the output of each part."""
         shapes = [tuple(image_shape)]
         for part in self.operators:
             shapes.append(part.measurement_shape(shapes[-1]))
@@ -206,10 +206,11 @@ class Compose(Operator):
 
 
 def pad(images, before, after, boundary):
-    """Extends height and width by `before` and `after` pixels, wrapped around or mirrored.
+    """Pads height and width by `before` and `after` pixels, wrapped around or mirrored.
 
     Args:
-        images: [batch, height, width, channels], at least as large as what is added to a side.
+        images: [batch, height, width, channels], no smaller than what is added to a side, and for
+            "reflect" larger.
         before, after: (pixels of the height, pixels of the width).
         boundary: one of `BOUNDARIES`.
     """
@@ -217,7 +218,7 @@ def pad(images, before, after, boundary):
     if boundary == "reflect":
         paddings = [[0, 0], [before[0], after[0]], [before[1], after[1]], [0, 0]]
         return tf.pad(images, paddings, "REFLECT")
-    # Slices rather than one gather, whose gradient is a slow scatter on CPUs.
+    # Slices rather than one gather, as its gradient is a scatter, which is slow on CPUs.
     top, bottom = images[:, tf.shape(images)[1] - before[0] :], images[:, : after[0]]
     images = tf.concat([top, images, bottom], axis=1)
     left, right = images[:, :, tf.shape(images)[2] - before[1] :], images[:, :, : after[1]]
@@ -225,33 +226,33 @@ def pad(images, before, after, boundary):
 
 
 def folded(positions, size, boundary):
-    """Which of an axis' pixels stand at positions that may be beyond it, however far.
+    """Maps positions, which may be any distance beyond an axis, to its pixels.
 
     Args:
         positions: int tensor.
-        size: of the axis, an int or a scalar tensor.
+        size: of the axis, an int or scalar tensor.
         boundary: one of `BOUNDARIES`.
     """
     check_choice("boundary", boundary, BOUNDARIES)
-    # No remainder of a negative number is taken: converters to other formats truncate it.
+    # No remainder of negative numbers is taken, as converters to other formats truncate it.
     distances = tf.abs(positions)
     if boundary == "circular":
         behind = size - 1 - tf.abs(positions + 1) % size  # for positions before the first
         return tf.where(positions < 0, behind, distances % size)
-    period = tf.maximum(2 * size - 2, 1)  # there and back; the border pixel stands once
+    period = tf.maximum(2 * size - 2, 1)  # there and back; border pixels occur once
     places = distances % period
     return tf.minimum(places, period - places)
 
 
 def within_frame(kernel: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What a camera sees of a scene through a blur: what lies beyond the frame is mixed into it.
+    """Blurs a scene as a camera does, with light from beyond the frame mixed in.
 
     Args:
         kernel: [kernel height, kernel width] of the blur.
         image: [height, width, channels], the scene.
 
     Returns:
-        (blurred, sharp), both without the border of half a kernel, so that no boundary is assumed.
+        (blurred, sharp), both cropped by half a kernel at each border, so no boundary is assumed.
     """
     down, across = (side // 2 for side in kernel.shape)
     frame = slice(down, image.shape[0] - down), slice(across, image.shape[1] - across)
@@ -261,7 +262,7 @@ def within_frame(kernel: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, np.
 def blur(config):
     """The `Blur`, `VariedBlur` or `UncertainBlur` that an `OperatorConfig` describes."""
     if config.kernel == VARIED:
-        from inversenet_tf.imaging.physics.varied import VariedBlur  # which builds on this module
+        from inversenet_tf.imaging.physics.varied import VariedBlur  # it builds on this module
 
         return VariedBlur(config.kernel_size, config.boundary)
     if config.kernel == UNCERTAIN:

@@ -1,9 +1,9 @@
 """A second judgement of the kernels that a search proposes for photographs.
 
-The search compares its kernels by the marginal likelihood of the gradients, which often takes a
-kernel with holes in it for likelier than the true one. The local likelihood takes more time and
-does so less. Besides the kernels themselves it compares means of the likeliest that are alike: what
-is noise in a kernel differs from search to search, and the mean has less of it.
+The search compares its kernels by the marginal likelihood of the gradients, which often prefers a
+kernel with holes to the true one. The local likelihood takes more time but does so less often.
+Besides the kernels themselves, means of the likeliest similar ones are compared: the noise in a
+kernel differs from search to search, and averaging reduces it.
 """
 
 import dataclasses
@@ -17,20 +17,20 @@ from inversenet_tf.imaging.physics.local_likelihood import local_cost
 from inversenet_tf.imaging.physics.threads import a_thread_for_each_core
 
 ALIKE = 0.8  # similarity to the likeliest kernel from which others join the mean
-SAME = 0.999  # above which two kernels are one
-AVERAGED = (2, 3, 5)  # kernels, the likeliest, that means are taken of
+SAME = 0.999  # similarity from which two kernels count as one
+AVERAGED = (2, 3, 5)  # numbers of the likeliest kernels that are averaged
 
 
 def second_opinion(measured: Measured, answer: Answer) -> Answer:
-    """The answer of a search with the kernel that the local likelihood prefers.
+    """Revises the answer of a search by the local likelihood.
 
     Args:
         measured: the photographs.
         answer: of the search.
 
     Returns:
-        The answer, the preferred kernel the first of its kernels, with `local_gain`. Where that is
-        another kernel than before, so is the agreement, and only what is like it stays plausible.
+        The answer with its `local_gain` and the preferred kernel as the first of its kernels. If
+        that is a new one, the agreement is recomputed, and only kernels like it stay plausible.
     """
     measured = dataclasses.replace(measured, noise=answer.noise)
     first = answer.kernels[0]
@@ -56,7 +56,7 @@ def second_opinion(measured: Measured, answer: Answer) -> Answer:
 
 
 def _means(kernels):
-    """Of the first few that are like the first, of its side."""
+    """Means of the first few kernels that are like the first, each of its side."""
     first, *others = kernels
     alike = [first, *(kernel for kernel in others if similarity(first, kernel) >= ALIKE)]
     counts = [count for count in AVERAGED if count <= len(alike)]

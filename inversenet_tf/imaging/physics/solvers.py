@@ -1,11 +1,11 @@
 """Eq. 3 in closed form: the linear estimate of least mean square error for a known operator.
 
-For images with mean mu and covariance S, and white noise of variance sigma^2,
+For images with mean mu and covariance S, and white noise of variance sigma^2, it is
 
     z = mu + S A^T (A S A^T + sigma^2)^-1 (y - A mu).
 
-With a circular boundary a blur is diagonal in the Fourier domain, its downsampling by d adds d^2
-aliases, and the mean over the channels adds channels; so the inverse is a division.
+With a circular boundary a blur is diagonal in the Fourier domain, downsampling by d sums d^2
+aliases, and the mean over the channels sums channels; so the inverse is a division.
 """
 
 import tensorflow as tf
@@ -15,8 +15,8 @@ from inversenet_tf.imaging.physics.borders import extended_periodically, with_fr
 from inversenet_tf.imaging.physics.deconvolution import Deconvolution, good_size, kernels_as_batch
 from inversenet_tf.imaging.physics.spectra import Spectrum
 
-# What to multiply a noise variance by: images are no Gaussian process, and on the photographs that
-# the package trains on 3 is better than 1 (32.90 dB instead of 32.76; 1 to 40 were tried).
+# What to multiply a noise variance by: images are not a Gaussian process, and on the package's
+# training photographs 3 is better than 1 (32.90 dB instead of 32.76; 1 to 40 were tried).
 ASSUMED_NOISE = 3.0
 # Noise variances, as multiples of the true one, through which the border is filled in.
 LADDER = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
@@ -32,7 +32,7 @@ def solve(
     phase: int = 0,
     to_gray: bool = False,
 ) -> tf.Tensor:
-    """The linear estimate of images from their measurements, the boundary being circular.
+    """The linear estimate of images from their measurements, for a circular boundary.
 
     Args:
         measurements: float32 [batch, height, width, channels], of any height and width.
@@ -40,9 +40,9 @@ def solve(
             [batch, kernel height, kernel width, 1 or channels]; centred at (height // 2,
             width // 2), and no larger than the image.
         noise_variance: a scalar, or [batch].
-        spectrum: of the images; of their number of channels, or of one.
-        scale: image pixels, along each side, to a measurement pixel.
-        phase: the first of the pixels that downsampling keeps, see `Downsampling`.
+        spectrum: of the images, with as many channels as they have or with one.
+        scale: image pixels per measurement pixel along each side.
+        phase: index of the first pixel that downsampling keeps, see `Downsampling`.
         to_gray: whether the measurement is the mean over three channels.
 
     Returns:
@@ -65,11 +65,11 @@ def solve_at(
 ) -> list[tf.Tensor]:
     """The estimates of `solve` for several multiples of the noise variance.
 
-    Of a blur alone, what does not depend on the noise, as the transforms of kernels and
-    measurements, is computed once.
+    For a blur alone, what does not depend on the noise, such as the transforms of kernels and
+    measurements, is computed only once.
 
     Args:
-        factors: of the noise variance; the other arguments are those of `solve`.
+        factors: multiples of the noise variance; the other arguments are those of `solve`.
 
     Returns:
         An estimate for each factor.
@@ -90,7 +90,7 @@ def solve_at(
 
 
 def _on_a_circle(measurements, kernels, noise_variance, spectrum, factors):
-    """(the estimates of `solve_at` where the measurement is no smaller, the `Deconvolution`)."""
+    """(the estimates of `solve_at` for a blur alone, the `Deconvolution`)."""
     kernels, spectrum = kernels_as_batch(kernels), spectrum.for_channels(measurements.shape[-1])
     mean, noise = tf.constant(spectrum.mean, tf.float32), _as_noise(noise_variance)
     size = tf.shape(measurements)[1:3]
@@ -108,16 +108,16 @@ def solve_without_border(
     spectrum: Spectrum,
     factors: tuple[float, ...] = (1.0,),
 ) -> list[tf.Tensor]:
-    """The same for a camera's blur, where nothing is known of the image beyond the frame.
+    """The estimates for a camera's blur, where nothing is known of the image beyond the frame.
 
-    Where the circular form would see the opposite border right behind the last pixel, and let it
-    ring through the image, the measurement goes on into a margin. What stands there is at first
-    the mirrored image, and then, rung by rung of a ladder of falling noise variances, what the
-    estimate of the rung before would have measured there.
+    The circular form would take the opposite border for the continuation of the image and make it
+    ring. So the measurement is extended by a margin, which is first filled with the mirrored image
+    and then, for each of a series of falling noise variances, with the blur of the previous
+    estimate.
 
     Args:
-        measurements, kernels, noise_variance, spectrum: as for `solve`, of scale 1.
-        factors: of the noise variance, at which an estimate is asked for.
+        measurements, kernels, noise_variance, spectrum: as for `solve` with scale 1.
+        factors: multiples of the noise variance to return estimates for.
 
     Returns:
         An estimate for each factor, float32 of the shape of the measurements.
@@ -126,14 +126,14 @@ def solve_without_border(
 
 
 def period_of(kernels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """[height, width] of the period in which `solve_without_border` solves for images of a size."""
+    """[height, width] of the period that `solve_without_border` uses for images of a size."""
     side = tf.reduce_max(tf.shape(kernels_as_batch(kernels))[1:3])
     least = 2 * (side + side % 2) + 16
     return tf.stack([good_size(size[axis] + least) for axis in (0, 1)])
 
 
 def _without_border(measurements, kernels, noise_variance, spectrum, factors):
-    """(what `solve_without_border` gives, the `Deconvolution`)."""
+    """(the estimates of `solve_without_border`, the `Deconvolution`)."""
     kernels = kernels_as_batch(kernels)
     spectrum = spectrum.for_channels(measurements.shape[-1])
     mean, noise = tf.constant(spectrum.mean, tf.float32), _as_noise(noise_variance)
@@ -168,15 +168,16 @@ def estimates_and_error(
     phase: int = 0,
     to_gray: bool = False,
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
-    """What `solve_at` or `solve_without_border` gives, and how far the first is expected to be off.
+    """The estimates of `solve_at` or `solve_without_border`, and the expected error of the first.
 
     Args:
         measurements, kernels, noise_variance, spectrum, factors, scale, phase, to_gray: as there.
-        boundary: "circular" for the first of them, "reflect" for the second, of a blur alone.
+        boundary: "circular" for `solve_at`, "reflect" for `solve_without_border`; it is used for a
+            blur alone, anything else is solved by `solve_at`.
 
     Returns:
-        (an estimate for each factor, the `expected_error` of the first one, of a blur for the
-        period in which it was found).
+        (an estimate for each factor, the `expected_error` of the first one; for a blur alone, over
+        the period in which it was found).
     """
     arguments = measurements, kernels, noise_variance, spectrum, factors
     noise = factors[0] * _as_noise(noise_variance)
@@ -201,15 +202,15 @@ def expected_error(
     phase: int = 0,
     to_gray: bool = False,
 ) -> tf.Tensor:
-    """The error that the estimate of `solve` leaves of images that are as the spectrum says.
+    """The expected error of the estimate of `solve` on images that follow the spectrum.
 
-    It is the posterior standard deviation, of a blur the root of the mean over frequencies f and
-    channels of S(f) sigma^2 / (|h(f)|^2 S(f) + sigma^2). It depends on the operator and the noise
-    alone.
+    It is the posterior standard deviation: for a blur alone, the root of the mean over frequencies
+    f and channels of S(f) sigma^2 / (|h(f)|^2 S(f) + sigma^2). It does not depend on the
+    measurements.
 
     Args:
         kernels, noise_variance, scale, phase, to_gray: as for `solve`.
-        spectrum: of as many channels as the images; of a blur one may do.
+        spectrum: with as many channels as the images; for a blur alone, one may do.
         size: [height, width] of the image, or of the period.
 
     Returns:
@@ -223,7 +224,7 @@ def expected_error(
 
 
 def _measured_mean(mean, kernels, to_gray=False):
-    """A mu: [1 or batch, 1, 1, channels]."""
+    """A mu: [1 or batch, 1, 1, 1 or channels]."""
     measured = mean * tf.reduce_sum(kernels, axis=(1, 2), keepdims=True)
     return tf.reduce_mean(measured, axis=-1, keepdims=True) if to_gray else measured
 

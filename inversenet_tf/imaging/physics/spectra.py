@@ -1,7 +1,7 @@
-"""The power spectrum of images: what the closed forms of `solvers.py` take for their prior.
+"""The power spectrum of images, the prior of the closed forms in `solvers.py`.
 
-Natural images have a spectrum that falls with the frequency like a power law (Field 1987), and
-channels that are strongly correlated. Both are described by a few numbers, fitted to images.
+The power of natural images falls with the frequency like a power law (Field 1987), and their
+channels are strongly correlated. Both are described by a few numbers, fitted to images.
 """
 
 import dataclasses
@@ -13,9 +13,9 @@ import tensorflow as tf
 from inversenet_tf.imaging.checks import check_at_least, check_choice, check_positive
 
 KNEE = 0.003  # cycles per pixel below which the power law levels off
-BINS = 24  # rings of frequencies, which a fit weighs alike
-STEEPEST = 20.0  # of what is taken for a spectrum, the exponent
-LEAST_SIDE = 16  # pixels of an image that a spectrum can be fitted to
+BINS = 24  # rings of frequencies, with equal weight in a fit
+STEEPEST = 20.0  # largest absolute exponent of a valid spectrum
+LEAST_SIDE = 16  # pixels of the smallest image that a spectrum can be fitted to
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Spectrum:
         amplitude, exponent: power(f) = amplitude / (f^2 + KNEE^2)^exponent per pixel, f in cycles
             per pixel.
         mean: of each channel.
-        covariance: between the channels, scaled to a mean diagonal of 1.
+        covariance: of the channels, scaled to a mean diagonal of 1.
     """
 
     amplitude: float = 3e-4
@@ -35,9 +35,9 @@ class Spectrum:
     covariance: tuple[tuple[float, ...], ...] = ((1.0,),)
 
     def validate(self) -> None:
-        """Raises ValueError for what is no spectrum of images of one or three channels."""
+        """Raises ValueError unless this is a spectrum of images of one or three channels."""
         check_positive("amplitude", self.amplitude)
-        check_at_least("exponent", self.exponent, -STEEPEST)  # that of noise may be below zero
+        check_at_least("exponent", self.exponent, -STEEPEST)  # noise may have one below zero
         check_at_least("-exponent", -self.exponent, -STEEPEST)
         channels = len(self.mean)
         check_choice("the number of channels of mean", channels, (1, 3))
@@ -58,7 +58,7 @@ class Spectrum:
             for size in (height, width)
         )
         upper = self._of(vertical[:, tf.newaxis] ** 2 + horizontal**2)
-        # The frequencies below are the same, but for their signs.
+        # The frequencies of the lower rows are the same except for their signs.
         return tf.concat([upper, upper[1 : height - height // 2][::-1]], axis=0)
 
     def full_power(self, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
@@ -69,10 +69,10 @@ class Spectrum:
         return self.amplitude / (squared_frequency + KNEE**2) ** self.exponent
 
     def for_channels(self, channels: int) -> "Spectrum":
-        """The same for so many channels; a spectrum of one channel takes them for uncorrelated.
+        """The same for a number of channels, uncorrelated if this spectrum has only one.
 
         Raises:
-            ValueError: it is of another number of channels, and not of one.
+            ValueError: the spectrum has several channels, and not as many.
         """
         if len(self.mean) == channels:
             return self
@@ -85,7 +85,7 @@ class Spectrum:
 
 
 def _frequencies(size):
-    """Those of `tf.signal.fft`, in cycles per pixel."""
+    """The frequencies of `tf.signal.fft`, in cycles per pixel."""
     places = tf.range(size, dtype=tf.int32)
     places = tf.where(places > (size - 1) // 2, places - size, places)
     return tf.cast(places, tf.float32) / tf.cast(size, tf.float32)
@@ -95,15 +95,16 @@ def fit_spectrum(images: Iterable[np.ndarray]) -> Spectrum:
     """Fits a `Spectrum` to images.
 
     The periodograms, under a Hann window that keeps the borders out, are averaged over rings of
-    frequencies, and the power law is fitted to their logarithms by least squares.
+    frequencies, and the power law is fitted to their logarithms by robust least squares.
 
     Args:
-        images: each [height, width, channels] in [0, 1], of any size from 16 pixels on.
+        images: each [height, width, channels] in [0, 1], of any size; those of fewer than 16 pixels
+            a side are skipped.
 
     Raises:
-        ValueError: no image is large enough, or all are of one colour.
+        ValueError: no image is large enough, or each is of a single colour.
     """
-    import scipy.optimize  # half a second, which restoring does without
+    import scipy.optimize  # takes half a second, and restoring does not need it
 
     centres = np.geomspace(0.01, 0.5, BINS + 1)
     sums, counts = np.zeros(BINS), np.zeros(BINS)
@@ -143,7 +144,7 @@ def fit_spectrum(images: Iterable[np.ndarray]) -> Spectrum:
 
 
 def _covariance(pixels):
-    """Between the channels of an image's fine detail, where a restoration is decided."""
+    """The covariance of the channels in the fine detail, on which a restoration depends."""
     detail = np.diff(pixels, axis=1).reshape(-1, pixels.shape[-1])
     return detail.T @ detail / len(detail)
 

@@ -1,4 +1,4 @@
-"""Kernels that are tried side by side, a thread for each core."""
+"""A thread pool for trying kernels in parallel, with a thread for each core."""
 
 import contextlib
 import os
@@ -10,6 +10,6 @@ import threadpoolctl
 
 @contextlib.contextmanager
 def a_thread_for_each_core() -> Iterator[ThreadPoolExecutor]:
-    """Threads that BLAS, which would otherwise make its own within each, adds none to."""
+    """A thread pool within which BLAS, limited to one thread, starts no threads of its own."""
     with threadpoolctl.threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
         yield pool

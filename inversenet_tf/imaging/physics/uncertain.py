@@ -1,7 +1,7 @@
-"""A blur that was estimated: its kernel, and the kernels that it may be in truth.
+"""A blur with an estimated kernel, and the other kernels that may be the true one.
 
-A network that has the estimate for its kernel, and is trained on measurements by the others, too,
-learns how far the closed form with the estimate can be trusted.
+A network that is given the estimate but also trained on measurements with the others learns how
+far to trust the closed form with the estimate.
 """
 
 from pathlib import Path
@@ -17,18 +17,18 @@ from inversenet_tf.imaging.physics.varied import (
     VariedBlur,
 )
 
-SHARE_OF_THE_ESTIMATE = 0.5  # of the images, which are blurred by the estimate itself
+SHARE_OF_THE_ESTIMATE = 0.5  # of images that are blurred with the estimate itself
 
 
 class UncertainBlur(VariedBlur):
-    """A blur by an estimated kernel, or by one on the way from it to another plausible one.
+    """A blur with an estimated kernel, or with one between it and another plausible one.
 
-    Each image has one of its own, and nobody is told which: `kernel`, the estimate, is all that is
+    Each image has its own kernel, which the network is not given: only `kernel`, the estimate, is
     known. The noise is the same for all.
 
     Args:
-        kernels: [number, side, side], side odd, non-negative, of sum 1: the estimate, and those
-            that it may be in truth.
+        kernels: [number, side, side], side odd, non-negative, of sum 1: the estimate, then the
+            others that may be the true one.
         boundary: one of `BOUNDARIES`.
     """
 
@@ -43,7 +43,7 @@ class UncertainBlur(VariedBlur):
         return self._drawn([HELD_OUT_STREAM, position % HELD_OUT_KERNELS])
 
     def _drawn(self, seeds):
-        """(kernel, fraction of the noise), which is always all of it."""
+        """(kernel, fraction of the noise); the fraction is always 1."""
         generator = np.random.default_rng(seeds)
         if len(self._others) == 0 or generator.uniform() < SHARE_OF_THE_ESTIMATE:
             return self.kernel, np.float32(1.0)
@@ -53,7 +53,7 @@ class UncertainBlur(VariedBlur):
 
 
 def kernels_from(path: str | Path) -> np.ndarray:
-    """The kernels in a file, as `UncertainBlur` takes them.
+    """Reads the kernels of an `UncertainBlur` from a file.
 
     Raises:
         ValueError: no such file, or no kernels in it.

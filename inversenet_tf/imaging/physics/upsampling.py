@@ -6,7 +6,7 @@ import tensorflow as tf
 from inversenet_tf.imaging.physics.kernels import cubic
 from inversenet_tf.imaging.physics.operators import folded
 
-BICUBIC_REACH = 2  # measurement pixels that the interpolation takes in on either side
+BICUBIC_REACH = 2  # measurement pixels on either side that the interpolation depends on
 
 
 def bicubic(measurements, scale, phase=None, boundary=None, clip=True):
@@ -14,10 +14,10 @@ def bicubic(measurements, scale, phase=None, boundary=None, clip=True):
 
     Args:
         measurements: [batch, height, width, channels] of any size.
-        scale: image pixels, along each side, to a measurement pixel.
-        phase: measurement pixel i stands at image pixel i * scale + phase, as an operator's `phase`
-            says. None: at the centre of its block, as `tf.image.resize` has it.
-        boundary: how the image goes on beyond its borders, one of `BOUNDARIES`. None: not at all.
+        scale: image pixels per measurement pixel along each side.
+        phase: measurement pixel i is at image pixel i * scale + phase, like an operator's `phase`.
+            None: at the centre of its block, as in `tf.image.resize`.
+        boundary: how the image continues beyond its borders, one of `BOUNDARIES`. None: not at all.
         clip: whether the result, which overshoots at edges, is clipped to [0, 1].
 
     Returns:
@@ -37,7 +37,7 @@ def bicubic(measurements, scale, phase=None, boundary=None, clip=True):
 
 
 def _interpolated(measurements, scale, phase):
-    """By TensorFlow's operation, which leaves out what is beyond the borders."""
+    """Interpolates by TensorFlow's operation, which leaves out what is beyond the borders."""
     return tf.raw_ops.ScaleAndTranslate(
         images=measurements,
         size=scale * tf.shape(measurements)[1:3],
@@ -50,9 +50,9 @@ def _interpolated(measurements, scale, phase):
 
 
 def _interpolated_beyond(measurements, scale, phase, boundary):
-    """The same of an image that goes on: one kernel for each of the new pixels of an old one.
+    """The same with a boundary: a convolution with one kernel for each new pixel of an old one.
 
-    A convolution is what LiteRT has, too, and on CPUs it takes half of the operation's time.
+    LiteRT has convolutions, too, and on CPUs one takes half the time of TensorFlow's operation.
     """
     channels = measurements.shape[-1]
     for axis in (1, 2):
@@ -67,6 +67,6 @@ def _interpolated_beyond(measurements, scale, phase, boundary):
 
 
 def _cubic_taps(scale, phase):
-    """Keys' kernel, a = -1/2: [scale, 2 * BICUBIC_REACH + 1], for each new pixel of an old one."""
+    """Keys' kernel (a = -1/2) for each new pixel of an old one: [scale, 2 * BICUBIC_REACH + 1]."""
     offsets = (np.arange(scale)[:, np.newaxis] - phase) / scale
     return cubic(offsets - np.arange(-BICUBIC_REACH, BICUBIC_REACH + 1))

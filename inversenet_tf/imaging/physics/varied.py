@@ -1,6 +1,6 @@
-"""Another blur for each image: kernels of a whole family, and noise of a range, from seeds.
+"""A different blur for each image: seeded random kernels of several families, and noise levels.
 
-A network that is trained on them, and told each, restores any blur of the family.
+A network that is trained on them, given each kernel and noise, restores any such blur.
 """
 
 import numpy as np
@@ -11,13 +11,13 @@ from inversenet_tf.imaging.physics.deconvolution import centred
 from inversenet_tf.imaging.physics.kernels import disk, draw_trajectory, line, normalised
 from inversenet_tf.imaging.physics.operators import Operator, pad
 
-HELD_OUT_KERNELS = 10  # which validation takes by turns
-HELD_OUT_STREAM, TRAINING_STREAM = 0, 1  # of random numbers: training never draws what is held out
+HELD_OUT_KERNELS = 10  # that validation cycles through
+HELD_OUT_STREAM, TRAINING_STREAM = 0, 1  # of random numbers, so that held-out draws stay unseen
 SHARE_WITHOUT_NOISE = 0.2  # of the images, which are only rounded
 
 
 def _line(generator, size):
-    """A uniform motion of any length and direction."""
+    """Uniform motion of random length and direction."""
     return line(size, generator.uniform(1.0, size - 1.0), generator.uniform(0.0, np.pi))
 
 
@@ -33,7 +33,7 @@ def _shake(generator, size):
 
 
 def _gaussian(generator, size):
-    """A Gaussian, wider along one direction than across it."""
+    """An anisotropic Gaussian of random widths and direction."""
     along = generator.uniform(0.5, size / 5.0)
     across, angle = along * generator.uniform(0.3, 1.0), generator.uniform(0.0, np.pi)
     rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
@@ -43,7 +43,7 @@ def _gaussian(generator, size):
 
 
 def _disk(generator, size):
-    """A lens out of focus."""
+    """The blur of a lens out of focus."""
     return disk(size, generator.uniform(0.5, size / 4))
 
 
@@ -58,11 +58,11 @@ FAMILIES = {_shake: 0.45, _line: 0.2, _gaussian: 0.2, _disk: 0.1, _point: 0.05}
 
 
 def draw_kernel(generator: np.random.Generator, size: int) -> np.ndarray:
-    """A kernel of a random family: camera shakes, lines, Gaussians, disks and none.
+    """Draws a kernel of a random family: camera shake, line, Gaussian, disk or no blur.
 
     Args:
-        generator: which the draw is taken from.
-        size: odd side in pixels, which no kernel reaches beyond.
+        generator: of the random numbers.
+        size: odd side in pixels.
 
     Returns:
         float32 [size, size], non-negative, of sum 1.
@@ -72,7 +72,7 @@ def draw_kernel(generator: np.random.Generator, size: int) -> np.ndarray:
 
 
 class VariedBlur(Operator):
-    """A blur of its own for each image, and noise of its own strength.
+    """A blur with a different kernel and noise level for each image.
 
     Args:
         size: odd side in pixels of the largest kernel.
@@ -95,16 +95,16 @@ class VariedBlur(Operator):
         return blur_each(as_batch(images), kernels, self.boundary)
 
     def training_draw(self, seed: int, position: int) -> tuple[np.ndarray, np.float32]:
-        """What the image at a position of the training is measured with.
+        """Draws what the image at a position of the training is measured with.
 
         Returns:
-            (kernel, fraction): float32 [size, size], and how much there is of the strongest noise,
-            in [0, 1]; weak noise is the more frequent.
+            (kernel, fraction): float32 [size, size], and the noise as a fraction of the strongest,
+            in [0, 1]; weak noise is more frequent.
         """
         return self._draw([TRAINING_STREAM, seed, position])
 
     def held_out_draw(self, position: int) -> tuple[np.ndarray, np.float32]:
-        """The same at a position of a validation or evaluation: one of a few, which are fixed."""
+        """The same for a position of a validation or evaluation: one of a few fixed draws."""
         return self._draw([HELD_OUT_STREAM, position % HELD_OUT_KERNELS])
 
     def _draw(self, seeds):
@@ -122,7 +122,7 @@ class VariedBlur(Operator):
 
 
 def blur_each(images: tf.Tensor, kernels: tf.Tensor, boundary: str = "circular") -> tf.Tensor:
-    """The convolution of each image of a batch with a kernel of its own.
+    """Convolves each image of a batch with its own kernel.
 
     Args:
         images: float32 [batch, height, width, channels], no smaller than the kernels.
@@ -132,7 +132,7 @@ def blur_each(images: tf.Tensor, kernels: tf.Tensor, boundary: str = "circular")
     height, width = tf.shape(images)[1], tf.shape(images)[2]
     padded, reach = images, (0, 0)
     if boundary == "reflect":
-        sides = tf.shape(kernels)[1:3]  # in an export they are not known before
+        sides = tf.shape(kernels)[1:3]  # unknown until run time in an export
         reach = (sides[0] // 2, sides[1] // 2)
         padded = pad(images, reach, reach, boundary)
     size = tf.shape(padded)[1:3]
