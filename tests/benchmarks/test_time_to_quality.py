@@ -7,6 +7,8 @@ import pytest
 import tensorflow as tf
 from benchmarks import time_to_quality
 
+from inversenet_tf.models import build
+
 KERNEL = np.full((3, 3), 1 / 9, np.float32)
 SIDE = 16
 needs_deepinv = pytest.mark.skipif(
@@ -53,6 +55,7 @@ class FewPixels:
     """`time_to_quality.Data` of one small image."""
 
     kernel = KERNEL
+    spectrum = "that of the training images"
 
     def __init__(self, config):
         images = tf.random.stateless_uniform((2, SIDE, SIDE, 3), (0, 0))
@@ -71,3 +74,18 @@ def test_a_turn_trains_for_its_seconds_and_then_restores(monkeypatch):
     assert first["seconds"] >= 0.05 and second["seconds"] >= first["seconds"] + 0.05
     assert second["steps"] > first["steps"] > 0
     assert second["restored"].shape == (2, SIDE, SIDE, 3)
+
+
+def test_ours_begins_with_the_spectrum_that_a_training_fits(monkeypatch):
+    class Built(Exception):
+        pass
+
+    def solvers_of(config, kernel=None, spectrum=None):
+        raise Built(kernel, spectrum)
+
+    monkeypatch.setattr(time_to_quality, "Data", FewPixels)
+    monkeypatch.setattr(build, "solvers_of", solvers_of)
+    with pytest.raises(Built) as built:
+        time_to_quality.ours("quickstart", slice_=0.05, smaller={})
+    kernel, spectrum = built.value.args
+    assert kernel is KERNEL and spectrum == FewPixels.spectrum

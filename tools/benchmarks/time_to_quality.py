@@ -56,7 +56,7 @@ def _comparison(seen, cases, budget, slice_):
     return Comparison(
         f"PSNR of two held-out photographs, {seen}, {budget:g} s of training each",
         cases,
-        "bfloat16",
+        precision_of_the_machine(),
         settings={"data": "photos", "operator": "motion blur of 9 pixels"},
         rounds=max(1, round(budget / slice_)),
         warm_up=0,
@@ -64,15 +64,23 @@ def _comparison(seen, cases, budget, slice_):
     )
 
 
+def precision_of_the_machine():
+    """What all networks compute in: "bfloat16" where it is the faster one here, or "float32"."""
+    from inversenet_tf.imaging.processor import fast_precision
+
+    return fast_precision().removeprefix("mixed_")
+
+
 def config_of(recipe, size=0, width=0):
     """The `Config` of quickstart, or the paper's constants on the same photographs."""
     from inversenet_tf import recipes
+    from inversenet_tf.imaging.processor import fast_precision
 
     config = recipes.quickstart()
     if recipe == "paper":
         config = recipes.motion_deblur()
         recipes.on_embedded_photographs(config)
-    config.training.precision = "mixed_bfloat16"
+    config.training.precision = fast_precision()
     config.data.size = size or config.data.size
     config.network.discriminator_width = width or config.network.discriminator_width
     return config
@@ -84,15 +92,17 @@ class Data:
     Attributes:
         batches: tf.data.Dataset of (measurements, images).
         kernel: [height, width], of the blur.
+        spectrum: of the training images, which a training fits before it builds its networks.
     """
 
     def __init__(self, config):
-        from inversenet_tf.data import open_data
+        from inversenet_tf.data import open_data, spectrum_of
         from inversenet_tf.imaging.data.pairs import evaluation_pairs, training_pairs
         from inversenet_tf.imaging.metrics import psnr
 
         operator, images, held_out = open_data(config)
         self.kernel = operator.kernel
+        self.spectrum = spectrum_of(images, config.data)
         shared = {"seed": config.training.seed}
         shared["batch_size"] = config.training.batch_size
         self.batches = training_pairs(images, operator, config.noise, config.data, **shared)
@@ -138,13 +148,13 @@ def ours(recipe, slice_, smaller):
 
     from inversenet_tf.engine.training_loop import TrainStep
     from inversenet_tf.engine.workdir import fix_randomness
-    from inversenet_tf.models.build import build_model
+    from inversenet_tf.models.build import build_model, solvers_of
     from inversenet_tf.models.compiling import compile_model
 
     config = config_of(recipe, **smaller)
     fix_randomness(config.training)
     data = Data(config)
-    model = build_model(config)
+    model = build_model(config, solvers=solvers_of(config, data.kernel, data.spectrum))
     compile_model(model, config)
     strategy = tf.distribute.get_strategy()
     train_step = TrainStep(model, strategy)
@@ -171,8 +181,9 @@ def baseline(slice_, smaller):
     torch.manual_seed(0)
     settings = Settings(**settings_of(config))
     networks = build_networks(settings)
-    train_step = TrainingStep(networks, settings, autocast=True)
-    restoration = InverseNet(networks["inverter"], networks["denoiser"], autocast=True)
+    autocast = precision_of_the_machine() == "bfloat16"
+    train_step = TrainingStep(networks, settings, autocast=autocast)
+    restoration = InverseNet(networks["inverter"], networks["denoiser"], autocast=autocast)
 
     def restore(measurements):
         restoration.eval()
@@ -189,7 +200,8 @@ def deepinv(name, learning_rate, budget, slice_, smaller):
     from pytorch_baselines.deepinv_networks import Restoration
 
     data = Data(config_of("quickstart", **smaller))
-    restoration = Restoration(name, data.kernel, learning_rate, autocast=True)
+    autocast = precision_of_the_machine() == "bfloat16"
+    restoration = Restoration(name, data.kernel, learning_rate, autocast)
 
     def step(batch, seconds):
         restoration.train_step(*batch, seconds / budget)
