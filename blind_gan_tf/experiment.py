@@ -113,7 +113,7 @@ def _run_inversion(config, workdir, measurements):
 
 
 def _check_scoring(config, prior, classifier, problem):
-    """Raises early what would otherwise fail only after all searches, or exhaust the memory."""
+    """Raises ValueError for what would otherwise fail after all searches, or exhaust the memory."""
     height, width, channels = prior.image_shape
     least = min(height, width) - 2 * config.metrics.crop
     check_at_least("the image's side less twice metrics.crop", least, metrics.SSIM_WINDOW)

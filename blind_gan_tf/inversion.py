@@ -28,8 +28,8 @@ class Inversion:
         estimates: F-hat(G(z*)), [N, height, width, measured channels].
         residuals: [N], the l1 distance between estimate and measurement, summed over pixels.
         operators: one for each group of measurements: the surrogate, a Keras model from stacked
-            images to measurements, or the known operator. A surrogate that is a linear convolution
-            has a `kernel`.
+            images to measurements, or the known operator. The surrogate of a linear convolution has
+            a `kernel`.
         start: [groups], the start that the operator comes from; the identity starts come last.
         history: list of dicts, one for each round.
         screening: the history of the screening that chose among the starts, where there was one.

@@ -72,7 +72,7 @@ def simulated(config: InversionConfig, prior: Prior) -> Problem:
 
     Args:
         config: an `InversionConfig`.
-        prior: the `Prior` of the search, which determines the size and channels of the images.
+        prior: the `Prior` of the search; the images are made as those of its training were.
 
     Raises:
         ValueError: too few images, or an operator that does not fit them.

@@ -95,7 +95,7 @@ class RestoringClient:
             ) from error
 
     def close(self) -> None:
-        """Closes the connections and stops all waiting; calls under way fail."""
+        """Ends retries and, over gRPC, the connection with all calls under way on it."""
         self._closed.set()
         self._transport.close()
 

@@ -22,7 +22,7 @@ class Served:
         model: its name on the server.
         version: a number, or None for the server's choice, the latest.
         protocol: "rest" or "grpc"; also determines the port if none is given.
-        ca_certificate: a PEM file with the authority that certifies the server; None for the usual
+        ca_certificate: a PEM file of the authority that certifies the server; None for the usual
             authorities.
 
     Raises:

@@ -128,5 +128,5 @@ class ServedRestorer(Restorer):
         return restored, self.fit(to_channels(photograph.pixels, channels), restored)
 
     def close(self):
-        """Closes the connections and stops all waiting; calls under way fail."""
+        """Closes the client, see `RestoringClient.close`."""
         self._client.close()

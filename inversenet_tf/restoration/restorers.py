@@ -185,7 +185,7 @@ class Restorer(abc.ABC):
         return as_gray_as(photograph.pixels, restored, measured.shape[-1]), fit
 
     def close(self) -> None:  # noqa: B027 (most kinds have nothing open)
-        """Closes the connections to a server; does nothing for other restorers."""
+        """Closes the client of a server; does nothing for other restorers."""
 
     def __enter__(self) -> "Restorer":
         return self

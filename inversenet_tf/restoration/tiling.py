@@ -4,8 +4,8 @@ The border of a tile lacks neighbours that the image has, and this affects the n
 tiles overlap by at least `OVERLAP`: the outer part at each side is discarded, and the rest fades
 from one tile into the next. Tiles start at multiples of the networks' downsampling factor, and the
 image is padded as the networks themselves would pad it, so that a tile differs from the whole only
-by what lies beyond the overlap. One difference remains: networks that continue an image circularly
-continue a tile at the image's border with the tile's other side.
+by the influence of distant pixels. One difference remains: networks that continue an image
+circularly continue a tile at the image's border with the tile's other side.
 """
 
 import dataclasses
