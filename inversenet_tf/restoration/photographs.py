@@ -38,10 +38,10 @@ def restore_files(
 ) -> tuple[list[Path], dict[str, str]]:
     """Restores an image file, or all below a directory, into files of the same names.
 
-    By default each image is read, restored and written before the next. Images that cannot be read,
-    or not be restored in the available memory, are skipped with a warning. A final warning counts
-    the images that do not fit the degradation which the restorer undoes, see `Restorer.fit`, and
-    names the worst.
+    By default each image is read, restored and written before the next. Images that cannot be read
+    or restored, as for lack of memory, are skipped with a warning. A final warning counts the
+    images that do not fit the degradation which the restorer undoes, see `Restorer.fit`, and names
+    the worst.
 
     Args:
         restorer: a `Restorer` of any kind.
