@@ -1,6 +1,6 @@
 """Blind inversion with a GAN prior: images and the unknown operator from measurements alone.
 
-What a user needs is here, whatever the modules behind it:
+Everything a user needs can be imported from here:
 
     import blind_gan_tf as blind
 
@@ -8,7 +8,7 @@ What a user needs is here, whatever the modules behind it:
     result = blind.invert(measurements, prior, blind.LinearConvolution(kernel_size=11))
     result.images, result.operators[0].kernel, result.residuals
 
-Everything is imported when it is first used, so that `import blind_gan_tf` takes no time.
+Each name is imported on first use, so that `import blind_gan_tf` itself takes no time.
 """
 
 from inversenet_tf.lazy import lazily

@@ -1,4 +1,4 @@
-"""What happens around a prior's training step: sample grids, an alarm, the prior's file."""
+"""Callbacks of a prior's training: sample grids, an alarm, and the prior's file."""
 
 import keras
 import numpy as np
@@ -10,12 +10,12 @@ from inversenet_tf.imaging.files.grids import image_grid
 from inversenet_tf.imaging.files.images import write_image
 
 SAMPLES_FILE = "samples.png"
-# A generator whose samples vary this much less than real images has collapsed.
+# A generator whose samples vary less than this fraction of how much real images do has collapsed.
 LEAST_DIVERSITY = 0.3
 
 
 class PriorSaver(keras.callbacks.Callback):
-    """Keeps the prior as it would be used."""
+    """Writes the prior, as it would be used, after every epoch."""
 
     def __init__(self, path):
         super().__init__()
@@ -26,12 +26,12 @@ class PriorSaver(keras.callbacks.Callback):
 
 
 class PriorLog(keras.callbacks.Callback):
-    """Scalars and a grid of samples of fixed latents, by training step; alarms.
+    """Logs scalars and a grid of samples from fixed latents by training step; warns of collapse.
 
     Args:
-        workdir: where the newest grid is written to, `samples.png`.
+        workdir: where the latest grid is written, as `samples.png`.
         directory: of the event files.
-        images: real images in [0, 1] that samples are held against; as many are drawn.
+        images: real images in [0, 1] that the samples, equal in number, are compared with.
         seed: of the fixed latents.
     """
 
@@ -48,7 +48,7 @@ class PriorLog(keras.callbacks.Callback):
         self._sample = tf.function(lambda: self.model.in_use("generator")(latents, training=False))
 
     def on_epoch_end(self, epoch, logs=None):
-        """Writes the epoch's means and a picture of samples, and says how diverse they are."""
+        """Writes the epoch's means, a grid of samples and their diversity."""
         samples = (self._sample().numpy() + 1.0) / 2.0
         diversity = spread(samples) / spread(self._images)
         grid = sample_grid(samples)
@@ -73,12 +73,12 @@ class PriorLog(keras.callbacks.Callback):
 
 
 def spread(images):
-    """Root mean square distance of images from their mean, per value: how much they differ."""
+    """How much images differ: the root mean square distance from their mean, per value."""
     return float(np.sqrt(np.mean(np.var(images, axis=0))))
 
 
 def sample_grid(samples):
-    """Samples [count, ...] as the square grid they nearly fill."""
+    """The largest square grid that samples [count, ...] can fill."""
     side = int(np.sqrt(len(samples)))
     rows = samples[: side * side].reshape(side, side, *samples.shape[1:])
     return image_grid(list(rows.transpose(1, 0, 2, 3, 4)))

@@ -1,4 +1,4 @@
-"""A classifier that says whether a separated digit can still be read."""
+"""A classifier that tells whether a separated digit can still be read."""
 
 from pathlib import Path
 
@@ -28,11 +28,11 @@ def lenet() -> keras.Model:
 
 
 def load_classifier(path: str | Path) -> keras.Model:
-    """A classifier of images in [0, 1] from a file.
+    """Loads a classifier of images in [0, 1] from a file.
 
     Args:
         path: of a Keras model (`.keras`) that returns class probabilities, or of an `.npz` with
-            LeNet-5's weights, as PyTorch lays them out and names them (`convnet.c1.weight`, ...).
+            LeNet-5's weights in PyTorch's layout and under its names (`convnet.c1.weight`, ...).
 
     Raises:
         ValueError: the file is missing or holds something else.
@@ -61,6 +61,6 @@ def _lenet_from_npz(path):
 
 
 def read_digits(classifier: keras.Model, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(classes, probabilities), both [batch], of the class a classifier finds most probable."""
+    """The most probable class of each image: (classes, probabilities), both [batch]."""
     probabilities = classifier.predict(images, batch_size=512, verbose=0)
     return probabilities.argmax(-1), probabilities.max(-1)

@@ -1,4 +1,4 @@
-"""The schemas of the experiments; a file of `configs/blind_gan/` returns one of them."""
+"""The configuration classes of the experiments; each file of `configs/blind_gan/` returns one."""
 
 import dataclasses
 
@@ -21,8 +21,8 @@ from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.metrics import MetricProfile
 from inversenet_tf.imaging.renamed import Renamed
 
-# The names that a config may use; what they stand for is in `networks.NETWORKS` and
-# `methods.METHODS`, which reading a config does not import.
+# The names that a config may use. What they stand for is defined in `networks.NETWORKS` and
+# `methods.METHODS`, which need not be imported to read a config.
 IMAGE_SIDES = {"dcgan": 64, "digits": 32}  # of the images of each prior network, in pixels
 METHODS = (
     *("degraded", "random", "pgd", "wiener", "pgd_known", "naive", "ica", "range"),
@@ -30,13 +30,13 @@ METHODS = (
 )
 NONLINEARITIES = ("abs", "none")
 TASKS = ("restoration", "separation")
-ESTIMATED = "auto"  # a kernel, instead of a file's name
+ESTIMATED = "auto"  # instead of a file's name: the kernel is estimated
 SURROGATES = ("linear_convolution", "relu_convolution", "shared_kernel", "mixing")
 
 
 @dataclasses.dataclass(slots=True)
 class PriorNetworkConfig:
-    """Generator and discriminator."""
+    """The generator and the discriminator."""
 
     name: str = "dcgan"  # one of IMAGE_SIDES
     generator_width: int = 64  # features next to the image
@@ -45,7 +45,7 @@ class PriorNetworkConfig:
 
 @dataclasses.dataclass(slots=True)
 class PriorTrainingConfig:
-    """DCGAN's hyper-parameters (Radford et al. 2016), and how long."""
+    """DCGAN's hyper-parameters (Radford et al. 2016) and the length of the training."""
 
     learning_rate: float = 2e-4  # of both Adams
     beta_1: float = 0.5
@@ -54,14 +54,14 @@ class PriorTrainingConfig:
     average: float = 0.0  # decay of the generator's moving average, 0 for none. Paper: none
     batch_size: int = 128  # over all replicas
     steps: int = 10_000
-    # Between checkpoints, sample grids and checks; the last epoch may be shorter.
+    # Steps between checkpoints, sample grids and checks; the last epoch may be shorter.
     steps_per_epoch: int = 250
     seed: int = 0
-    # A prior, as `load_prior` takes it, whose two networks the training begins with; "": random
+    # A prior, as `load_prior` takes it, from whose two networks the training starts; "": random
     # weights.
     initial_weights: str = ""
     precision: str = "float32"  # one of PRECISIONS
-    deterministic: bool = False  # the same bits on every run of one machine, more slowly
+    deterministic: bool = False  # bit-identical runs on one machine, more slowly
 
 
 @dataclasses.dataclass(slots=True)
@@ -75,7 +75,7 @@ class PriorConfig:
     runtime: RuntimeConfig = dataclasses.field(default_factory=RuntimeConfig)
 
     def validate(self):
-        """Raises ValueError, naming the field, for any value that cannot be trained with."""
+        """Raises ValueError, naming the field, for any value that training cannot use."""
         config_from_dict(PriorConfig, dataclasses.asdict(self))  # checks the types
         self.data.validate()
         if self.data.test:
@@ -106,20 +106,21 @@ class PriorConfig:
 
 @dataclasses.dataclass(slots=True)
 class SurrogateConfig:
-    """F-hat (Sections 3.1 and 3.2)."""
+    """The surrogate F-hat (Sections 3.1 and 3.2)."""
 
     # "linear_convolution"; "relu_convolution", with a ReLU between its two layers, which the paper
     # also tried; "mixing"; or, beyond the paper, "shared_kernel": one blur kernel for all channels.
     name: str = "linear_convolution"
-    filters: int = 16  # of the first layer of both kinds of convolutions
-    kernel_size: int = 5  # of both layers, together 2 * kernel_size - 1; of shared_kernel its own
+    filters: int = 16  # linear_convolution, relu_convolution: of the first layer
+    kernel_size: int = 5  # of each layer, together 2 * kernel_size - 1; or of the shared kernel
     boundary: str = "circular"  # of convolutions. Paper: not said
-    # shared_kernel: a kernel's file to begin with; "auto": the one that is estimated from the
-    # measurements; "": at random.
+    # shared_kernel: a file with the initial kernel; "auto": the kernel that is estimated from the
+    # measurements; "": a random one.
     initial_kernel: str = ""
     units: int = 16  # mixing: of its first layer
-    # Of the random weights, times Glorot's. What no image of the prior shows of an operator, its
-    # highest frequencies, stays as it began: a small beginning leaves less of it.
+    # Of the random weights, relative to Glorot's. The operator's highest frequencies, which no
+    # image of the prior shows, are never learned: they stay at their initial values, and a small
+    # scale keeps these small.
     initial_scale: float = 1.0
 
     def validate(self):
@@ -140,28 +141,28 @@ class SurrogateConfig:
 
 @dataclasses.dataclass(slots=True)
 class SearchConfig:
-    """Algorithm 1: how long, how fast, and from where."""
+    """Algorithm 1: its length, learning rates and starts."""
 
     rounds: int = 100  # T
     surrogate_steps: int = 50  # T1 of every round
     latent_steps: int = 50  # T2 of every round
     surrogate_learning_rate: float = 4e-3  # lambda_1, of Adam
     latent_learning_rate: float = 3e-4  # lambda_2, of Adam
-    schedule: str = "constant"  # of both rates; or "cosine": down to zero at the last round
+    schedule: str = "constant"  # of both rates; or "cosine", which falls to zero at the last round
     perceptual_weight: float = 1e-4  # alpha
     random_starts: int = 1  # surrogates with random weights
-    # Beyond the paper: starts whose latents first fit the measurements themselves, as if F were
-    # the identity, while the surrogate learns.
+    # Beyond the paper: starts whose latents are first fitted to the measurements themselves, as if
+    # F were the identity, while the surrogate learns.
     identity_starts: int = 0
     identity_rounds: int = 3
-    patience: int = 0  # rounds without progress of any start to stop after; 0: never
-    least_progress: float = 1e-3  # of the residual, relative, to count as progress
-    # Beyond the paper, blind_gan_tf/random_candidates.py:
+    patience: int = 0  # rounds without progress of any start before the search stops; 0: never
+    least_progress: float = 1e-3  # relative decrease of the residual that counts as progress
+    # Beyond the paper, see blind_gan_tf/random_candidates.py:
     screening_rounds: int = 0  # rounds of the screening of all starts, without latent steps
     survivors: int = 1  # starts of each operator that go on after the screening
-    random_candidates: int = 500  # random latents that a screening tries for each measurement
+    random_candidates: int = 500  # random latents that are tried for each measurement
     candidates: int = 1  # latents that are followed for each measurement under one surrogate
-    renew_every: int = 0  # rounds after which all candidates but the best begin anew; 0: never
+    renew_every: int = 0  # rounds after which all candidates but the best are redrawn; 0: never
     surrogate_rate = Renamed("surrogate_learning_rate")
     latent_rate = Renamed("latent_learning_rate")
     trial_rounds = Renamed("screening_rounds")
@@ -170,7 +171,7 @@ class SearchConfig:
 
     @property
     def starts(self):
-        """Surrogates for each operator."""
+        """The number of surrogates for each operator."""
         return self.random_starts + self.identity_starts
 
     def validate(self):
@@ -208,13 +209,13 @@ class SearchConfig:
 
 @dataclasses.dataclass(slots=True)
 class RefinementConfig:
-    """`blind_refined`, beyond the paper: images that may leave the prior's range, after the search.
+    """`blind_refined`, beyond the paper: after the search, images may leave the prior's range.
 
     The weights are relative to that of the squared distance to the measurements.
     """
 
-    closeness: float = 1e-2  # of the squared distance to G(z)
-    total_variation: float = 1e-3
+    closeness: float = 1e-2  # weight of the squared distance to G(z)
+    total_variation: float = 1e-3  # weight
     learning_rate: float = 1e-2  # of Adam, along a cosine to zero
     steps: int = 300
 
@@ -228,10 +229,10 @@ class RefinementConfig:
 
 @dataclasses.dataclass(slots=True)
 class MixingConfig:
-    """Y = |M^T X| (Section 3.2)."""
+    """The mixing operator, Y = |M^T X| (Section 3.2)."""
 
     mixtures: int = 1  # N, columns of M
-    mean: float = -0.5
+    mean: float = -0.5  # of M's entries
     stddev: float = 0.5
     nonlinearity: str = "abs"  # or "none"
     signed: bool = True  # X in [-1, 1]; else in [0, 1]
@@ -245,12 +246,12 @@ class MixingConfig:
 
 @dataclasses.dataclass(slots=True)
 class ProblemConfig:
-    """Which images were measured, and how; of the search's own, only what it is told."""
+    """Which images are measured, and how."""
 
-    task: str = "restoration"  # through `operator`; or "separation" of what `mixing` mixed
-    images: str = ""  # a source of images to measure; "": the held-out ones of the prior
+    task: str = "restoration"  # undoes `operator`; or "separation", which undoes `mixing`
+    images: str = ""  # a source of images to measure; "": the prior's held-out ones
     number: int = 25  # measurements
-    group_size: int = 0  # measurements that share one operator; 0: all. 1: one operator each
+    group_size: int = 0  # measurements that share one operator; 0: all, 1: one operator each
     sources: int = 1  # S, images in one measurement
     operator: OperatorConfig = dataclasses.field(default_factory=OperatorConfig)
     mixing: MixingConfig = dataclasses.field(default_factory=MixingConfig)
@@ -306,7 +307,7 @@ class ProblemConfig:
 
 @dataclasses.dataclass(slots=True)
 class InversionConfig:
-    """A blind inversion, with the baselines it is held against."""
+    """A blind inversion and the baselines it is compared with."""
 
     prior: str = ""  # a preset, a `prior.keras`, or the work directory of its training
     precision: str = "float32"  # of the prior's hidden layers; or "mixed_bfloat16"
@@ -314,14 +315,14 @@ class InversionConfig:
     surrogate: SurrogateConfig = dataclasses.field(default_factory=SurrogateConfig)
     search: SearchConfig = dataclasses.field(default_factory=SearchConfig)
     refinement: RefinementConfig = dataclasses.field(default_factory=RefinementConfig)
-    methods: tuple = METHODS  # of those, the ones that the problem admits
-    classifier: str = ""  # a classifier that says which separated digits can be read; "": none
+    methods: tuple = METHODS  # those that the problem does not admit are left out
+    classifier: str = ""  # a classifier that tells which separated digits can be read; "": none
     metrics: MetricProfile = dataclasses.field(default_factory=MetricProfile)
     seed: int = 0  # of the search
     judge = Renamed("classifier")
 
     def validate(self):
-        """Raises ValueError, naming the field, for any value that cannot be searched with."""
+        """Raises ValueError, naming the field, for any value that an inversion cannot use."""
         config_from_dict(InversionConfig, dataclasses.asdict(self))  # checks the types
         self.problem.validate()
         self.surrogate.validate()

@@ -26,7 +26,7 @@ from inversenet_tf.imaging.files.json import read_json, write_json
 from inversenet_tf.imaging.files.locks import held
 from inversenet_tf.imaging.files.paths import check_outside, check_utf8
 
-# What may change between two calls for one work directory: no search depends on it.
+# What may change between two calls with one work directory, since no search depends on it.
 SCORING_FIELDS = ("methods", "classifier", "metrics", "refinement")
 INPUTS_FILE = "inputs.json"
 MEASUREMENTS_FILE = "measurements.npy"
@@ -35,15 +35,16 @@ MEASUREMENTS_FILE = "measurements.npy"
 def run_inversion(
     config: InversionConfig, workdir: str | Path, measurements: str | Path | None = None
 ) -> dict:
-    """Recovers images and operators, holds them against the baselines, and writes what it found.
+    """Recovers images and operators, compares them with the baselines, and writes the results.
 
-    The same call goes on where an earlier one was interrupted.
+    The same call resumes where an earlier one was interrupted.
 
     Args:
         config: an `InversionConfig`.
         workdir: of the experiment: `results.json`, `recovered/`, `operator/`, `surrogate/`,
             `figure.png`, `measurements.npy`, `logs/` and `checkpoints/`.
-        measurements: a directory with a user's own; None: simulated ones, whose truth is known.
+        measurements: a directory with the user's own measurements; None for simulated ones, whose
+            truth is known.
 
     Returns:
         The content of `results.json`.
@@ -52,7 +53,8 @@ def run_inversion(
         ValueError: a config, prior, measurements or work directory that cannot be used; raised
             before anything is written.
         InUse: another process works in the directory.
-        SearchDiverged: a residual became NaN. The checkpoint of the round before stands.
+        SearchDiverged: a loss or a residual became NaN or infinite. The checkpoint of the round
+            before is kept.
     """
     config.validate()
     workdir = check_utf8(workdir)
@@ -63,7 +65,7 @@ def run_inversion(
 
 
 def _run_inversion(config, workdir, measurements):
-    """What `run_inversion` does in a work directory that is its own."""
+    """Does the work of `run_inversion` once the work directory is locked."""
     prior = load_prior(config.prior, config.precision)
     classifier = load_classifier(config.classifier) if config.classifier else None
     if measurements is None:
@@ -111,7 +113,7 @@ def _run_inversion(config, workdir, measurements):
 
 
 def _check_scoring(config, prior, classifier, problem):
-    """What would else come to light only when all searches have ended, or take all memory."""
+    """Raises ValueError for what would otherwise fail after all searches, or exhaust the memory."""
     height, width, channels = prior.image_shape
     least = min(height, width) - 2 * config.metrics.crop
     check_at_least("the image's side less twice metrics.crop", least, metrics.SSIM_WINDOW)
@@ -156,7 +158,7 @@ def _keep_inputs(workdir, inputs, problem):
 
 
 def _of_the_search(problem, inversion, workdir):
-    """What the search says of itself and of the operators, which are written, too."""
+    """The search's part of the results; also writes the operators."""
     groups = range(len(problem.groups))
     return {
         "residual_per_value": float(inversion.residuals.mean() / problem.measurements[0].size),
@@ -168,7 +170,7 @@ def _of_the_search(problem, inversion, workdir):
 
 
 def _of_an_operator(problem, inversion, index, workdir):
-    """What is known of the operator of a group, beside its truth where that is known; writes it."""
+    """Writes a group's operator, and describes it, compared with the true one where known."""
     group, surrogate = problem.groups[index], inversion.operators[index]
     side, channels = problem.measurements.shape[1], surrogate.input_shape[-1]
     response, truth = operator_report.responses(surrogate, channels, side), None
@@ -183,7 +185,7 @@ def _of_an_operator(problem, inversion, index, workdir):
             inversion.estimates[group],
         ),
     }
-    # A surrogate of mixtures has an order of the sources of its own: no comparison.
+    # A surrogate of mixtures orders the sources in its own way, so it cannot be compared.
     if problem.operators is not None and len(inversion.images[0]) == 1:
         operator = problem.operators[index]
         truth = operator_report.responses(operator, channels, side)

@@ -1,4 +1,4 @@
-"""A prior's generator, and an estimated operator, as SavedModels for TF Serving."""
+"""Exports a prior's generator, or an estimated operator, as a SavedModel for TF Serving."""
 
 import dataclasses
 from pathlib import Path
@@ -35,20 +35,20 @@ def export_prior(
 
     Signatures: `serving_default`, `latents`, float32 [batch, T] -> `images`, [batch, height, width,
     channels] in [0, 1]; `generate_bytes`, the same -> `image_bytes`, string [batch], PNGs. The
-    metadata says which distribution the latents are of.
+    metadata names the distribution of the latents.
 
     Args:
-        workdir: of a prior's training.
+        workdir: of a prior's training, or whatever else `load_prior` takes.
         output: the model's directory; the version becomes `output/1`, or the next number.
         precision: of the hidden layers in the export.
         verified: whether the export is compared with the model before it appears in its place.
-        python: an interpreter with TensorFlow to load it in for that; None for this one.
+        python: an interpreter with TensorFlow in which it is loaded for that; None for this one.
 
     Returns:
         The version's path.
 
     Raises:
-        ValueError: no trained prior, or an output that is no directory of versions.
+        ValueError: no trained prior, or an output that cannot hold versions.
         VerificationFailed: the export differs from the model; nothing was written.
     """
     new_version(output)  # raises before the work
@@ -98,19 +98,20 @@ def export_surrogate(
     """Writes an operator that a blind inversion estimated as the next version of a served model.
 
     Signature `serving_default`: `images`, float32 [batch, height, width, sources * channels] in
-    [0, 1], the sources of a mixture stacked in the last axis -> `measurements`, [batch, height,
-    width, measured channels], in float32 of whatever range the operator has.
+    [0, 1], the sources of a mixture stacked along the last axis -> `measurements`, [batch, height,
+    width, measured channels], float32 of whatever range the operator has.
 
     Args:
         workdir: of a blind inversion that has ended.
-        group: of the measurements, whose operator it is; needed where there are several.
+        group: number of the group of measurements whose operator is exported; required where there
+            are several.
         output, verified, python: as for `export_prior`.
 
     Returns:
         The version's path.
 
     Raises:
-        ValueError: no ended inversion, no such group, or an output that cannot hold versions.
+        ValueError: no finished inversion, no such group, or an output that cannot hold versions.
         VerificationFailed: the export differs from the model; nothing was written.
     """
     new_version(output)
@@ -152,7 +153,7 @@ def _check(function, requests, precision, python):
 
 
 def _surrogate_file(workdir, group):
-    """The Keras file of one group's surrogate."""
+    """The Keras file of a group's surrogate."""
     files = sorted((Path(workdir).expanduser() / SURROGATES).glob("*.keras"))
     if not files:
         raise ValueError(
@@ -171,7 +172,7 @@ def _surrogate_file(workdir, group):
 
 
 def _recovered(workdir, sources, channels):
-    """What the inversion found behind the first measurement: [1, height, width, channels]."""
+    """The images recovered from the first measurement: [1, height, width, channels]."""
     paths = list_images(Path(workdir).expanduser() / RECOVERED)[:sources]
     images = [read_image(path, channels // sources) for path in paths]
     return np.concatenate(images, axis=-1)[np.newaxis]

@@ -9,13 +9,13 @@ EXAMPLES = 6
 
 
 def shown(measurements):
-    """Measurements as a picture in [0, 1]: signed ones around middle gray, others by their peak.
+    """Maps measurements to [0, 1] for display: signed ones around mid-gray, others by their peak.
 
     Args:
         measurements: [n, height, width, channels] of any range.
 
     Returns:
-        The same shape; what lies in [0, 1] is left as it is.
+        The same shape; measurements within [0, 1] are left unchanged.
     """
     least, most = measurements.min(), measurements.max()
     if least < 0:
@@ -24,14 +24,14 @@ def shown(measurements):
 
 
 def restoration_figure(path, problem, outputs, *, estimates, scores, footer):
-    """Fig. 1: one column an image, one row what was observed, estimated or recovered.
+    """Fig. 1: a column for each image, with rows for what was observed, estimated and recovered.
 
     Args:
         path: of the PNG file.
         problem: a `Problem`.
         outputs: dict from method to images [N, 1, height, width, channels].
-        estimates: F-hat(G(z*)), [N, height, width, measured channels]; None where there is none.
-        scores: dict from method to a list of one dict an image, with `psnr`; or None.
+        estimates: F-hat(G(z*)), [N, height, width, measured channels], or None.
+        scores: dict from method to a list of one dict for each image, with `psnr`; or None.
         footer: how the figure was made.
     """
     columns = range(min(EXAMPLES, len(problem.measurements)))
@@ -54,13 +54,13 @@ def restoration_figure(path, problem, outputs, *, estimates, scores, footer):
 
 
 def separation_figure(path, problem, outputs, *, estimates, footer):
-    """Fig. 2: one row a set of mixtures; then, normalised, the sources and what was recovered.
+    """Fig. 2: a row for each set of mixtures, with its sources and recovered images, normalised.
 
     Args:
         path, problem, footer: as for `restoration_figure`.
         outputs: dict from method to images [N, S, height, width, channels], matched to the
             sources where these are known.
-        estimates: [N, height, width, mixtures]; None where there are none.
+        estimates: [N, height, width, mixtures], or None.
     """
     measured = {"observed": problem.measurements}
     if estimates is not None:
@@ -80,7 +80,7 @@ def separation_figure(path, problem, outputs, *, estimates, footer):
 
 
 def _same_channels(rows):
-    """Gray pictures among colour ones get three channels."""
+    """Gives gray pictures among colour ones three channels."""
     most = max(image.shape[-1] for row in rows for image, _ in row)
     return [
         [(np.repeat(image, most // image.shape[-1], -1), caption) for image, caption in row]
@@ -89,7 +89,7 @@ def _same_channels(rows):
 
 
 def operator_figure(path, estimated, true, footer):
-    """Responses to one bright pixel, estimated and true, each channel to itself.
+    """Estimated and true responses of each channel to one bright pixel in the same channel.
 
     Args:
         path: of the PNG file.

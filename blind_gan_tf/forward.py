@@ -1,4 +1,4 @@
-"""What stands for F in a search: a bank of surrogates to be trained, or a known operator."""
+"""The operator F of a search: a bank of surrogates to be trained, or a known operator."""
 
 import keras
 import numpy as np
@@ -8,13 +8,14 @@ from blind_gan_tf.stacked import stacked
 
 
 class SurrogateBank:
-    """Several surrogates of one architecture, each applied to images of its own.
+    """Several surrogates of one architecture, each applied to its own images.
 
-    Their weights are stacked, so that one optimizer step serves them all.
+    Their weights are stacked, so that one optimizer step updates them all.
 
     Args:
-        models: built Keras models alike: of the first group all starts, then of the second...
-        starts: of each group.
+        models: built Keras models of one architecture: all starts of the first group, then those
+            of the second, and so on.
+        starts: number of starts of each group.
     """
 
     def __init__(self, models, starts=1):
@@ -33,12 +34,12 @@ class SurrogateBank:
         return self.seeing(images)()
 
     def now(self):
-        """The surrogates of the present weights: `__call__` without what depends on them alone."""
+        """`__call__` with the present weights, whose part of the work is done only once."""
         prepared = self._prepared()
         return lambda images: self._stacked.apply(prepared, self._stacked.arranged(images))
 
     def seeing(self, images):
-        """`__call__` of these images with whatever weights there are when it is called."""
+        """`__call__` of fixed images, whose part of the work is done once; weights may change."""
         arranged = self._stacked.arranged(images)
         return lambda: self._stacked.apply(self._prepared(), arranged)
 
@@ -47,7 +48,7 @@ class SurrogateBank:
         return self._stacked.prepared(weights)
 
     def model(self, group, start):
-        """The surrogate of one start of a group as a Keras model of its own."""
+        """The surrogate of one start of a group as a separate Keras model."""
         model = self._template.__class__.from_config(self._template.get_config())
         if not model.built:
             model.build(self._template.input_shape)
@@ -57,13 +58,13 @@ class SurrogateBank:
         return model
 
     def kept(self, chosen):
-        """A bank of some starts only: `chosen` is [groups, starts to keep]."""
+        """A bank with the `chosen` starts alone, [groups, starts to keep]."""
         models = [self.model(group, s) for group, starts in enumerate(chosen) for s in starts]
         return SurrogateBank(models, len(chosen[0]))
 
 
 class FixedOperator:
-    """A known F in the place of the surrogates: nothing of it is trained.
+    """A known F instead of surrogates: nothing is trained.
 
     Args:
         operators: callables from stacked images [batch, height, width, s * channels] to
@@ -77,7 +78,7 @@ class FixedOperator:
 
     def __call__(self, images):  # [c, batch, height, width, s * channels]
         measured = []
-        # The copies of a group, its starts, stand side by side.
+        # The copies of a group, one for each start, are adjacent.
         parts = tf.split(images, len(self._operators))
         for operator, part in zip(self._operators, parts, strict=True):
             flat = operator(tf.reshape(part, [-1, *part.shape[2:]]))
@@ -85,13 +86,13 @@ class FixedOperator:
         return tf.concat(measured, axis=0)
 
     def now(self):
-        """Itself: it does not change."""
+        """Returns itself, since it does not change."""
         return self
 
     def model(self, group, start):
-        """The operator of a group, whichever start asks for it."""
+        """The operator of a group, which is the same for all starts."""
         return self._operators[group % len(self._operators)]
 
     def kept(self, chosen):
-        """Itself: whichever starts go on, the operators are the same."""
+        """Returns itself, since the operators are the same for all starts."""
         return self

@@ -1,4 +1,4 @@
-"""Blind inversion: an unknown operator and the images behind its measurements (Algorithm 1)."""
+"""Blind inversion: finds an unknown operator and the images that it measured (Algorithm 1)."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -28,10 +28,11 @@ class Inversion:
         estimates: F-hat(G(z*)), [N, height, width, measured channels].
         residuals: [N], the l1 distance between estimate and measurement, summed over pixels.
         operators: one for each group of measurements: the surrogate, a Keras model from stacked
-            images to measurements, or the known operator. That of a convolution has a `kernel`.
-        start: [groups], which start the operator is of; the identity starts come last.
-        history: list of dicts, one a round.
-        screening: the same of the screening that chose among the starts, where there was one.
+            images to measurements, or the known operator. The surrogate of a linear convolution has
+            a `kernel`.
+        start: [groups], the start that the operator comes from; the identity starts come last.
+        history: list of dicts, one for each round.
+        screening: the history of the screening that chose among the starts, where there was one.
     """
 
     latents: np.ndarray
@@ -47,11 +48,11 @@ class Inversion:
         """Writes the images, the operators and the numbers into a directory.
 
         Args:
-            directory: made where it is missing. It gets `recovered/`, the images as PNG;
-                `surrogate/`, each estimated operator as a Keras model; `operator/`, the answer of
+            directory: created if it is missing. It receives `recovered/`, the images as PNG;
+                `surrogate/`, each estimated operator as a Keras model; `operator/`, the response of
                 each operator to one bright pixel (`.npy`), for a convolution its kernel; and
-                `inversion.npz` with latents, images, estimates and residuals without loss.
-            names: of the measurements, which name the files of the images; by default numbers.
+                `inversion.npz`, the latents, images, estimates and residuals without loss.
+            names: of the measurements, used to name the image files; by default numbers.
         """
         save_inversion(self, directory, names)
 
@@ -69,37 +70,37 @@ def invert(
     on_start: Callable | None = None,
     on_round: Callable | None = None,
 ) -> Inversion:
-    """Algorithm 1: recovers images, and the operator they were measured with, from measurements.
+    """Algorithm 1: recovers images and their unknown operator from measurements.
 
     Args:
         measurements: float32 [N, height, width, measured channels].
         prior: a `Prior`, or a `FrozenPrior` of networks from elsewhere.
         surrogate: callable from an int seed to a new Keras model, the surrogate of one start; or
-            a built Keras model, with whose weights all starts begin and which is left as it is
-            (so a surrogate may begin with a kernel that was estimated before); or a sequence of
+            a built Keras model from whose weights all starts begin, and which is left unchanged (so
+            that a surrogate can begin with a kernel that was estimated before); or a sequence of
             these, one for each group of measurements. By default the paper's: a
-            `LinearConvolution`, or of several sources a `MixingNetwork`.
-        operator: where it is known, a callable from stacked images [batch, height, width,
-            sources * channels] to measurements, or a sequence of them, one for each group. It
-            takes the place of the surrogates, and of identity starts random ones are made.
-        search: how long, how fast and from where; by default `SearchConfig()`, the paper's
-            constants. `blind_gan_tf.recipes` has faster ones.
-        sources: S, images behind one measurement.
+            `LinearConvolution`, or for several sources a `MixingNetwork`.
+        operator: the operator, if it is known: a callable from stacked images [batch, height,
+            width, sources * channels] to measurements, or a sequence of them, one for each group.
+            It replaces the surrogates, and identity starts become random ones.
+        search: length, learning rates and starts of the search; by default `SearchConfig()`, the
+            paper's constants. `blind_gan_tf.recipes` has faster ones.
+        sources: S, the number of images in one measurement.
         group_size: how many consecutive measurements share one operator; 0: all of them.
-        seed: of the surrogates' and the latents' first values; fixes the result.
-        on_start: callable of (`Search`, stage), before the first round of a stage: a place to
-            resume from; returns the history so far. Stages are "screening" and "search".
-        on_round: callable of (`Search`, history, stage) after every round.
+        seed: of the initial surrogates and latents; determines the result.
+        on_start: callable of (`Search`, stage), called before the first round of a stage, where the
+            search may be resumed; returns the history so far. Stages are "screening" and "search".
+        on_round: callable of (`Search`, history, stage), called after every round.
 
     Returns:
-        An `Inversion`. Of several starts the surrogate is kept for each group of measurements, the
-        one whose residual, mean over the group, is least: the operator is the group's, and no
-        single measurement may choose another. Under that surrogate, the latents are kept for each
-        measurement, of whatever start.
+        An `Inversion`. For each group of measurements the surrogate of one start is kept, the one
+        with the least residual averaged over the group: the group shares one operator, and no
+        single measurement may choose another. Under that surrogate, each measurement keeps its best
+        latents, from whichever start.
 
     Raises:
         ValueError: arguments that do not fit each other.
-        SearchDiverged: a residual became NaN.
+        SearchDiverged: a loss or a residual became NaN or infinite.
 
     Example:
 
@@ -140,7 +141,7 @@ def invert(
 
 @dataclasses.dataclass
 class Stages:
-    """Builds and runs the searches of an inversion, which have all of this in common.
+    """Builds and runs the searches of an inversion, which share these attributes.
 
     Attributes:
         measurements: [groups, n, height, width, measured channels].
@@ -157,11 +158,11 @@ class Stages:
     on_round: Callable | None
 
     def screening(self, forward, identity):
-        """The search that tells good starts from bad ones."""
+        """Builds the screening, which tells good starts from bad ones."""
         return self._build(Screening, forward, identity, candidates=1)
 
     def search(self, forward, identity):
-        """The search itself."""
+        """Builds the search itself."""
         kind = RenewingSearch if self.config.candidates > 1 else Search
         return self._build(kind, forward, identity, self.config.candidates)
 
@@ -179,7 +180,7 @@ class Stages:
         )
 
     def run(self, search, stage, rounds):
-        """Runs the rounds of a stage that are left; returns the history of all."""
+        """Runs the remaining rounds of a stage; returns the history of all its rounds."""
         history = self.on_start(search, stage) if self.on_start else []
         while len(history) < rounds and not has_stalled(history, self.config):
             history.append(search.run_round())
@@ -189,13 +190,13 @@ class Stages:
 
 
 def search_all(stages, forward, identity):
-    """All starts are followed to the end."""
+    """Follows all starts to the end."""
     search = stages.search(forward, identity)
     return conclude(search, stages.run(search, "search", stages.config.rounds))
 
 
 def search_the_best(stages, forward, identity):
-    """A screening of all starts chooses, for each group, those that are followed to the end."""
+    """Screens all starts, and follows each group's survivors to the end."""
     config = stages.config
     screening = stages.screening(forward, identity)
     first = stages.run(screening, "screening", config.screening_rounds)
@@ -248,13 +249,13 @@ def check_fit(measurements, *, prior, config, sources, group_size):
 
 
 def papers_surrogate(image_channels, channels, sources):
-    """Callable from a seed to the surrogate that the paper takes for that many sources."""
+    """A callable from a seed to the surrogate that the paper uses for this number of sources."""
     kind = LinearConvolution if sources == 1 else MixingNetwork
     return lambda seed: kind(image_channels, channels, seed=seed)
 
 
 def first_surrogates(surrogate, *, config, groups, seed, channels):
-    """The bank of all groups' surrogates: of each group the random starts, then the identities."""
+    """The surrogates of all groups: for each, the random starts and then the identity starts."""
     of_groups = surrogate if isinstance(surrogate, Sequence) else [surrogate] * groups
     if len(of_groups) != groups:
         raise ValueError(
@@ -285,10 +286,10 @@ def has_stalled(history, config):
 
 
 def conclude(search, history, screening=(), survivors=None):
-    """Keeps of each group the best surrogate, and of each measurement the best latents under it."""
+    """Keeps the best surrogate of each group, and each measurement's best latents under it."""
     best = search.mean_residuals().argmin(1)
     outcomes = [search.outcome(group, start) for group, start in enumerate(best)]
-    if survivors is not None:  # a place among them -> the start it was
+    if survivors is not None:  # from places among the survivors to numbers of starts
         best = survivors[np.arange(len(best)), best]
     operators, *rest = zip(*outcomes, strict=True)
     arrays = (np.concatenate(parts) for parts in rest)

@@ -1,4 +1,4 @@
-"""What an inversion leaves in a directory: images, operators, numbers."""
+"""Writes the results of an inversion to a directory: images, operators and numbers."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.images import write_image
 
 RECOVERED = "recovered"  # directory of the images
-SURROGATES = "surrogate"  # directory of the estimated operators, one Keras file a group
-RESPONSES = "operator"  # directory of their answers to one bright pixel
+SURROGATES = "surrogate"  # directory of the estimated operators, one Keras file for each group
+RESPONSES = "operator"  # directory of their responses to one bright pixel
 NUMBERS_FILE = "inversion.npz"
 
 
 def save_inversion(inversion, directory, names=None):
-    """Writes an `Inversion`, as its method `save` says."""
+    """Writes an `Inversion`, as described in `Inversion.save`."""
     directory = Path(directory).expanduser()
     images = inversion.images
     names = names or [f"{index:03d}" for index in range(len(images))]
@@ -43,7 +43,7 @@ def write_recovered(images, directory, names, folder=RECOVERED):
 
 
 def write_operator(operator, response, directory, group):
-    """Writes a group's operator, where it is a Keras model, and its response."""
+    """Writes a group's operator, if it is a Keras model, and its response."""
     if isinstance(operator, keras.Model):
         with written_aside(directory / SURROGATES / f"{group:03d}.keras") as partial:
             operator.save(partial)

@@ -1,4 +1,4 @@
-"""The distribution of a prior's latent vectors, and the set a search is kept in."""
+"""The distribution of a prior's latent vectors, and the set that a search is confined to."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ NORMAL_BOUND = 3.0  # standard deviations
 
 @dataclasses.dataclass(slots=True)
 class Latents:
-    """U(-1, 1)^size, the papers', or N(0, 1)^size for generators that were trained on it."""
+    """U(-1, 1)^size, as in the papers, or N(0, 1)^size for generators that were trained on it."""
 
     size: int = 100  # T
     distribution: str = "uniform"
@@ -24,16 +24,16 @@ class Latents:
 
     @property
     def bound(self):
-        """The latents' largest absolute value in a search."""
+        """The largest absolute value that a latent may have in a search."""
         return 1.0 if self.distribution == "uniform" else NORMAL_BOUND
 
     def draw(self, shape: tuple, seed) -> tf.Tensor:
-        """Random latents [*shape, size]; `seed`, an int tensor of shape [2], fixes them."""
+        """Draws latents [*shape, size], determined by `seed`, an int tensor of shape [2]."""
         shape = (*shape, self.size)
         if self.distribution == "uniform":
             return tf.random.stateless_uniform(shape, seed, -1.0, 1.0)
         return tf.random.stateless_normal(shape, seed)
 
     def project(self, latents: tf.Tensor) -> tf.Tensor:
-        """P of Algorithm 1: clips to [-1, 1] (to three standard deviations where normal)."""
+        """P of Algorithm 1: clips to [-1, 1], or normal latents to three standard deviations."""
         return tf.clip_by_value(latents, -self.bound, self.bound)

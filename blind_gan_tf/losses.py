@@ -1,4 +1,4 @@
-"""The losses of the prior's training and of Algorithm 1: functions of tensors."""
+"""The losses of the prior's training and of Algorithm 1."""
 
 import tensorflow as tf
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 def discriminator_loss(
     real_logits: tf.Tensor, generated_logits: tf.Tensor, real_label: float = 1.0
 ) -> tf.Tensor:
-    """-l log D(x) - (1 - l) log(1 - D(x)) - log(1 - D(G(z))), means over the batch.
+    """-l log D(x) - (1 - l) log(1 - D(x)) - log(1 - D(G(z))), averaged over the batch.
 
     Args:
         real_logits, generated_logits: [batch] float32; D is their sigmoid.
@@ -18,12 +18,12 @@ def discriminator_loss(
 
 
 def generator_loss(generated_logits: tf.Tensor) -> tf.Tensor:
-    """-log D(G(z)), the loss DCGAN's generator is trained with, mean over the batch."""
+    """-log D(G(z)), the loss of DCGAN's generator, averaged over the batch."""
     return tf.reduce_mean(tf.nn.softplus(-generated_logits))
 
 
 def perceptual_loss(generated_logits: tf.Tensor) -> tf.Tensor:
-    """L_per of Section 2: log(1 - D(G(z))) of each image, not reduced.
+    """L_per of Section 2: log(1 - D(G(z))) for each image.
 
     Since D is a sigmoid, log(1 - D) = -softplus(logit), which never becomes log 0.
     """

@@ -1,7 +1,7 @@
-"""Separated images in the order of their sources, where all mixtures of a group share one mixing.
+"""Matches separated images to their sources, where all mixtures of a group share one mixing.
 
-`metrics.matched_to_sources` lets every mixture choose an order of its own. But the order belongs
-to the operator: a method that has understood it has one order for all of its mixtures.
+`metrics.matched_to_sources` lets every mixture choose its own order. But the order belongs to the
+operator: a method that has identified it finds the same order in all of its mixtures.
 """
 
 import numpy as np
@@ -11,27 +11,27 @@ from inversenet_tf.imaging.metrics import intensity_normalised, psnr
 
 
 def unmatched(estimates: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Estimates and sources as they come, only their intensities normalised to [0, 1]."""
+    """Estimates and sources in their present order, with intensities normalised to [0, 1]."""
     return intensity_normalised(estimates), intensity_normalised(sources)
 
 
 def matched_in_groups(
     estimates: np.ndarray, sources: np.ndarray, *, profile, groups: list[slice]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Puts separated images into one order for each group, of greatest mean PSNR.
+    """Puts the separated images of each group into one order, that of greatest mean PSNR.
 
-    Every estimate of a group that takes a source's place has the same sign, too. Intensities are
-    normalised image by image.
+    All estimates that a group assigns to one source also share one sign. Intensities are normalised
+    image by image.
 
     Args:
         estimates: [N, M, height, width, channels], of any range; M >= S.
         sources: [N, S, height, width, channels].
         profile: a `MetricProfile`.
-        groups: which of the N share one mixing.
+        groups: slices of the N that share one mixing.
 
     Returns:
-        (matched, normalised), both [N, S, ...] in [0, 1]: estimates in the order of the sources,
-        and those.
+        (matched, normalised), both [N, S, ...] in [0, 1]: the estimates in the order of the
+        sources, and the sources.
     """
     estimates, wanted = unmatched(estimates, sources)
     both_signs = np.stack([estimates, 1.0 - estimates], axis=1)  # [N, 2, M, ...]
@@ -45,7 +45,7 @@ def matched_in_groups(
 
 
 def _mean_scores(both_signs, wanted, profile):
-    """PSNR of [n, 2, M, ...] against [n, S, ...], mean over the n: [S, 2, M]."""
+    """PSNR of [n, 2, M, ...] against [n, S, ...], averaged over the n: [S, 2, M]."""
     shape = both_signs.shape
     images = both_signs.reshape(-1, *shape[3:])
     scores = []

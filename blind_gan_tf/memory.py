@@ -1,20 +1,20 @@
-"""What memory the numbers of an experiment ask for, at least: known before anything is built.
+"""Lower bounds of the memory that an experiment's config requires, before anything is built.
 
-As for an InverseNet, whose `models/memory.py` says why, all that is counted is a lower bound.
+The reasons are those of `models/memory.py`, which does the same for an InverseNet.
 """
 
 import math
 
 from inversenet_tf.imaging.files.memory import check_floats_fit
 
-TRAINED = 4  # floats for each weight that is trained: itself, its gradient, two moments of Adam
-# Widths of the layers of each prior network, beginning at the latents, in those of its images.
+TRAINED = 4  # floats for each trained weight: itself, its gradient and Adam's two moments
+# Widths of each prior network's layers, from the latents on, relative to the layer next to images.
 LAYERS = {"dcgan": (8, 4, 2, 1), "digits": (4, 4, 2, 2, 1)}
 SIDE_OF_KERNELS = 4
 
 
 def check_prior_fits(config) -> None:
-    """Checks that the training of a prior can be held: both networks, and a batch of images.
+    """Checks that the training of a prior fits into memory: both networks and a batch of images.
 
     Args:
         config: a valid `PriorConfig`.
@@ -43,11 +43,11 @@ def check_prior_fits(config) -> None:
 
 
 def check_problem_fits(problem, data) -> None:
-    """Checks that what is measured can be held: all images, and the mixtures of them.
+    """Checks that a problem fits into memory: all images and, where they are mixed, the mixtures.
 
     Args:
         problem: a valid `ProblemConfig`.
-        data: the valid `DataConfig` that makes the images; their black border is looked at, too.
+        data: the valid `DataConfig` that makes the images; their black border is counted as well.
 
     Raises:
         ValueError: they take more memory than is free.
@@ -66,11 +66,12 @@ def check_problem_fits(problem, data) -> None:
 def check_search_fits(
     search, *, measurements: int, groups: int, sources: int, image_shape: tuple[int, int, int]
 ) -> None:
-    """Checks that the images of a search can be held, all of which it makes at once.
+    """Checks that the images of a search, all of which it generates at once, fit into memory.
 
     Args:
         search: a valid `SearchConfig`.
-        measurements, groups, sources: their numbers; of sources, in each measurement.
+        measurements, groups: their numbers.
+        sources: their number in each measurement.
         image_shape: (height, width, channels) of the prior's images.
 
     Raises:
@@ -93,12 +94,12 @@ def check_search_fits(
 
 
 def check_surrogates_fit(surrogate, *, copies: int, channels: int) -> None:
-    """Checks that the surrogates of a search can be held.
+    """Checks that the surrogates of a search fit into memory.
 
     Args:
         surrogate: a valid `SurrogateConfig`.
-        copies: of them.
-        channels: of the images and, at least, of the measurements.
+        copies: number of surrogates.
+        channels: of the stacked images; measurements are taken to have one, at least.
 
     Raises:
         ValueError: they take more memory than is free.

@@ -1,4 +1,4 @@
-"""The blind inversion and its baselines by name: setting -> recovered images (Section 3)."""
+"""The blind inversion and its baselines by name: from a setting to recovered images (Section 3)."""
 
 import dataclasses
 import functools
@@ -24,14 +24,14 @@ ICA_ITERATIONS = 1000
 
 @dataclasses.dataclass
 class Setting:
-    """What a method is given.
+    """The inputs of a method.
 
     Attributes:
-        problem: a `Problem`; a method looks at what it says it is told of the truth.
+        problem: a `Problem`; of its truth, a method uses only what its docstring says.
         prior: a `Prior`.
         config: an `InversionConfig`.
         watch: the `SearchLog` of the method's search.
-        outputs: what the methods before it returned, by name.
+        outputs: what the methods that ran before returned, by name.
     """
 
     problem: Problem
@@ -42,7 +42,7 @@ class Setting:
 
 
 def degraded(setting):
-    """The measurement itself; where sources were mixed, each mixture as a guess at a source."""
+    """The measurements themselves; each mixture is taken as an estimate of one source."""
     measurements, problem = setting.problem.measurements, setting.config.problem
     if problem.task == "restoration":
         return measurements[:, None]
@@ -52,14 +52,14 @@ def degraded(setting):
 
 
 def random_images(setting):
-    """Random samples of the prior: what no look at the measurements gives."""
+    """Random samples of the prior, which ignore the measurements."""
     shape = (len(setting.problem.measurements), setting.config.problem.sources)
     samples = setting.prior.sample(int(np.prod(shape)), seed=setting.config.seed).numpy()
     return samples.reshape(*shape, *samples.shape[1:])
 
 
 def wiener(setting):
-    """Deconvolution with the kernel and the noise known, no prior of images."""
+    """Wiener deconvolution: kernel and noise level known, without the GAN prior."""
     problem = setting.problem
     sigma = setting.config.problem.noise.gaussian_sigma
     restored = [
@@ -82,9 +82,9 @@ def ica(setting):
 
 
 def pgd(setting):
-    """Projected gradient descent on the latents with no operator: G(z) fits the measurement.
+    """Projected gradient descent on the latents without an operator: G(z) fits the measurement.
 
-    Signed measurements are compared with G's own output in [-1, 1], as in the paper.
+    Signed measurements are compared with the generator's output in [-1, 1], as in the paper.
     """
     signed = setting.config.problem.signed
     return _search(setting, operator=in_signed_range if signed else tf.identity)
@@ -101,13 +101,13 @@ def pgd_known(setting):
 
 
 def naive(setting):
-    """Projected gradient descent on the latents, the mixture taken for the plain sum."""
+    """Projected gradient descent on the latents, taking each mixture for a plain sum of sources."""
     mixtures = setting.problem.measurements.shape[-1]
     return _search(setting, operator=additive(mixtures, setting.config.problem.mixing.signed))
 
 
 def nearest_in_range(setting):
-    """The nearest G(z) to each true image: what keeps every search in the prior's range."""
+    """The G(z) nearest to each true image: a bound for all searches within the prior's range."""
     images = setting.problem.images
     nearest = _search(
         setting,
@@ -120,7 +120,7 @@ def nearest_in_range(setting):
 
 
 def images_alone(problem):
-    """The true images of all measurements, one after the other: [N * S, height, width, c]."""
+    """The true images of all measurements in one batch: [N * S, height, width, c]."""
     return problem.images.reshape(-1, *problem.images.shape[2:])
 
 
@@ -144,9 +144,9 @@ def _surrogate(setting, kernel, seed):
 
 
 def initial_kernels(setting):
-    """The kernel that the surrogates of each group begin with, or None for a random one.
+    """The initial kernel of each group's surrogates, or None for a random one.
 
-    With `surrogate.initial_kernel` "auto" it is estimated from the group's own measurements.
+    With `surrogate.initial_kernel` "auto", it is estimated from the group's own measurements.
     """
     problem, config = setting.problem, setting.config.surrogate
     if config.initial_kernel == ESTIMATED:
@@ -156,11 +156,11 @@ def initial_kernels(setting):
 
 
 def estimated_kernel(measurements, config):
-    """The kernel of the blur that measurements [n, height, width, channels] share.
+    """Estimates the blur kernel that measurements share.
 
     Args:
-        measurements: in [0, 1].
-        config: a `SurrogateConfig`, for size and boundary of the kernel.
+        measurements: [n, height, width, channels] in [0, 1].
+        config: a `SurrogateConfig`, for the kernel's largest size and its boundary condition.
     """
     estimate = estimate_kernel(measurements, config.boundary, largest=config.kernel_size)
     return estimate.kernel
@@ -178,7 +178,7 @@ def kernel_to_begin_with(config):
 
 
 def blind_refined(setting):
-    """Images near those of `blind`, which no longer have to be in the prior's range."""
+    """Images near those of `blind` that may leave the prior's range."""
     problem, inversion = setting.problem, setting.outputs["blind"]
     images = stacked(inversion.images)
     refined = [
@@ -194,7 +194,7 @@ def blind_refined(setting):
 
 
 def _search(setting, **options):
-    """Algorithm 1 with a `surrogate`, or with an `operator` and as many starts of the latents."""
+    """Algorithm 1 with a `surrogate`, or with an `operator` and the same number of starts."""
     problem, config = setting.problem, setting.config
     shared = {
         "measurements": problem.measurements,
@@ -223,12 +223,12 @@ METHODS = {
 
 
 def fitted(method, problem):
-    """What the search of a method fits: the measurements, of `range` the images themselves."""
+    """What the search of a method fits: the measurements, or for `range` the images themselves."""
     return images_alone(problem) if method == "range" else problem.measurements
 
 
 def admitted(problem, prior, config):
-    """Which of the config's methods a problem admits, in the order of `METHODS`."""
+    """Those of the config's methods that a problem admits, in the order of `METHODS`."""
     channels = problem.measurements.shape[-1]
     restoring = config.problem.task == "restoration"
     same_channels = channels == prior.image_shape[-1]

@@ -9,13 +9,13 @@ from blind_gan_tf.config import MixingConfig
 
 
 class Mixing:
-    """Adds sources with weights, pixel by pixel, and takes the absolute value.
+    """Weighted sums of the sources, pixel by pixel, followed by the absolute value.
 
     Args:
         matrix: M, [sources, mixtures].
         nonlinearity: "abs", the paper's, or "none".
-        signed: whether X, as in the paper, is in the range [-1, 1] of a generator's tanh; else it
-            is in [0, 1], where black adds nothing.
+        signed: whether X is in [-1, 1], the range of a generator's tanh, as in the paper; otherwise
+            it is in [0, 1], where black adds nothing.
     """
 
     def __init__(self, matrix: np.ndarray, nonlinearity: str = "abs", signed: bool = True):
@@ -32,14 +32,14 @@ class Mixing:
 
 
 def draw_mixing(config: MixingConfig, sources: int, seed) -> Mixing:
-    """A `Mixing` with M ~ N(mean, stddev), independent entries, as a `MixingConfig` says."""
+    """Draws a `Mixing` whose matrix has independent entries, N(mean, stddev) of the config."""
     generator = np.random.default_rng(seed)
     matrix = generator.normal(config.mean, config.stddev, (sources, config.mixtures))
     return Mixing(matrix, config.nonlinearity, config.signed)
 
 
 def additive(mixtures: int, signed: bool) -> Callable:
-    """The naive model: every mixture is the plain sum of the sources."""
+    """The naive operator: every mixture is the plain sum of the sources."""
 
     def add(images):
         images = images * 2.0 - 1.0 if signed else images

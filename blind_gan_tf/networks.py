@@ -6,11 +6,11 @@ from inversenet_tf.engine.layers import BatchNorm, convolution
 
 
 class PriorNetwork(keras.Model):
-    """What the four networks share: the arguments they are rebuilt from.
+    """Base of the four networks: keeps the arguments from which they are rebuilt.
 
     Args:
         channels: of the images, 1 or 3.
-        width: features next to the images, doubled at every halving of the resolution.
+        width: features of the layer next to the images; other layers have multiples of it.
         latent_size: T, entries of one latent vector.
         dtype: Keras dtype or policy of the hidden layers; inputs and outputs are float32.
     """
@@ -118,7 +118,7 @@ class DCGANDiscriminator(PriorNetwork):
 
 @keras.saving.register_keras_serializable("blind_gan_tf")
 class DigitGenerator(PriorNetwork):
-    """A generator of six layers, as Section 3.2 asks for; the paper gives no more of it.
+    """A generator of six layers, which is all that Section 3.2 of the paper specifies.
 
     Input: latents [batch, latent_size]. Output: [batch, 32, 32, channels] in [-1, 1].
     """
@@ -167,7 +167,7 @@ class DigitDiscriminator(PriorNetwork):
         )
 
 
-# name: (generator, discriminator, side of the images in pixels)
+# name: (generator, discriminator)
 NETWORKS = {
     "dcgan": (DCGANGenerator, DCGANDiscriminator),
     "digits": (DigitGenerator, DigitDiscriminator),

@@ -1,4 +1,4 @@
-"""What a search has learned of the unknown operator, and whether its surrogate could hold it."""
+"""What a search has learned about the unknown operator, and whether its surrogate can hold it."""
 
 import math
 from collections.abc import Callable
@@ -10,17 +10,19 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 # The paper's 25 measurements for the 2,400 weights of its surrogate (Section 3.1).
 WEIGHTS_PER_MEASUREMENT = 100
-WIDER_BY = 8  # pixels that are looked at beyond the receptive field
+WIDER_BY = 8  # pixels by which the wider window exceeds the receptive field
 TOLD_FRACTION = 0.1  # of the residual's variance that pixels beyond the receptive field may explain
-SAMPLES = 20_000  # pixels that the regression looks at
+SAMPLES = 20_000  # pixels that the regression uses
 
 
 def responses(operator: Callable, channels: int, side: int) -> np.ndarray:
-    """What an operator answers to one bright pixel in each channel of a black image.
+    """An operator's responses to one bright pixel in each channel of a black image.
+
+    The response to the black image itself is subtracted.
 
     Args:
         operator: callable from images [batch, side, side, channels] to measurements; for a linear
-            one the answers are its kernels.
+            one the responses are its kernels.
         channels: of the images.
         side: of the images in pixels.
 
@@ -35,7 +37,7 @@ def responses(operator: Callable, channels: int, side: int) -> np.ndarray:
 
 
 def receptive_field(surrogate: keras.Model, side: int = 64, seed: int = 0) -> tuple[int, int]:
-    """(height, width) in pixels of what one measured pixel depends on, in images of `side`."""
+    """(height, width), in pixels, of what one measured pixel depends on, in images of `side`."""
     images = tf.random.stateless_uniform((1, side, side, surrogate.input_shape[-1]), [seed, 0])
     with tf.GradientTape() as tape:
         tape.watch(images)
@@ -48,11 +50,11 @@ def receptive_field(surrogate: keras.Model, side: int = 64, seed: int = 0) -> tu
 
 
 def distance(estimate: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """How far estimated responses are from the true ones.
+    """The distance of estimated responses from the true ones.
 
     Returns:
         dict: `relative_error`, the norm of the difference over that of the truth; `correlation`,
-        the cosine of their angle, which no scale changes.
+        the cosine of their angle, which does not depend on scale.
     """
     norm = np.linalg.norm(truth)
     cosine = np.vdot(estimate, truth) / max(norm * np.linalg.norm(estimate), 1e-12)
@@ -63,17 +65,18 @@ def distance(estimate: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 def distance_on_images(
     surrogate: Callable, operator: Callable, images: np.ndarray
 ) -> dict[str, float]:
-    """How far a surrogate is from the operator where it matters, on images.
+    """The distance of a surrogate from the operator where it matters, on images.
 
-    A prior of smooth images leaves a kernel's high frequencies open, which `distance` counts.
+    A prior of smooth images leaves a kernel's high frequencies undetermined, and `distance` counts
+    them.
 
     Args:
         surrogate, operator: callables from stacked images to measurements.
         images: [n, height, width, channels].
 
     Returns:
-        dict: `relative_error_on_images` and `correlation_on_images` of what the two measure, each
-        measurement's mean taken off.
+        dict: `relative_error_on_images` and `correlation_on_images` of the two measurements of
+        each image, after subtracting the mean of each channel.
     """
     estimate, truth = (np.asarray(measure(images)) for measure in (surrogate, operator))
     centred = (x - x.mean((1, 2), keepdims=True) for x in (estimate, truth))
@@ -81,7 +84,7 @@ def distance_on_images(
 
 
 def least_error(truth: np.ndarray, field: tuple[int, int]) -> float:
-    """The relative error that no kernel of a (height, width) receptive field can go below."""
+    """The least relative error of any kernel with a (height, width) receptive field."""
     side = truth.shape[1]
     rows, columns = (
         slice(side // 2 - reach // 2, side // 2 - reach // 2 + reach) for reach in field
@@ -92,25 +95,25 @@ def least_error(truth: np.ndarray, field: tuple[int, int]) -> float:
 
 
 def measurements_needed(surrogate: keras.Model) -> int:
-    """How many measurements of one operator a surrogate's weights ask for, by the paper's count."""
+    """How many measurements of one operator a surrogate needs, by the paper's number per weight."""
     return math.ceil(surrogate.count_params() / WEIGHTS_PER_MEASUREMENT)
 
 
 def told_beyond(surrogate, images, measurements, estimates, *, seed=0) -> float:
-    """The share of the residual that pixels beyond a surrogate's receptive field explain.
+    """The fraction of the residual that pixels beyond a surrogate's receptive field explain.
 
     The residual is regressed on windows of the images, averaged over their channels, once as wide
     as the receptive field and once `WIDER_BY` pixels wider. A surrogate that can hold the operator
-    leaves nothing that the wider one explains better.
+    leaves nothing that the wider window explains better.
 
     Args:
         surrogate: Keras model.
-        images: stacked, [n, height, width, channels], as it was given them.
+        images: its inputs, stacked, [n, height, width, channels].
         measurements, estimates: [n, height, width, measured channels].
-        seed: of the pixels that are looked at.
+        seed: of the choice of pixels.
 
     Returns:
-        difference of the two explained shares of variance, on pixels left out of the regression.
+        The difference of the two explained fractions of variance, on held-out pixels.
     """
     height, width = images.shape[1:3]
     field = min(max(receptive_field(surrogate, min(height, width))), min(height, width) - 1)
@@ -146,7 +149,7 @@ def _explained(features, targets):
 
 
 def warnings_of(surrogate, images, measurements, estimates) -> list[str]:
-    """What a user should know of a surrogate after a search, in a line each."""
+    """Warnings to the user about a surrogate after a search, one line each."""
     warnings = []
     needed = measurements_needed(surrogate)
     if len(measurements) < needed:

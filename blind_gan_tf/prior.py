@@ -28,8 +28,8 @@ class Prior(AdversarialModel):
         generator: network from latents [batch, T] to images in [-1, 1].
         discriminator: network from such images to one logit each.
         latents: a `Latents`.
-        training: dict of the `step` the networks are of and the `config` of their training; None
-            where they come from elsewhere.
+        training: dict with the training `step` of the networks and the `config` of their training;
+            None where they come from elsewhere.
 
     Input: latents [batch, T]. Output: images [batch, height, width, channels] in [0, 1].
     """
@@ -59,10 +59,10 @@ class Prior(AdversarialModel):
         return tuple(self.generator.output_shape[1:])
 
     def training_data(self) -> DataConfig | None:
-        """How the images of the training were made; None where that is not known.
+        """The config that the training images were made with; None where it is not known.
 
         Raises:
-            ValueError: the prior, whose file may have been edited, tells nothing that could be.
+            ValueError: the prior, whose file may have been edited, holds no valid config.
         """
         if self.training is None:
             return None
@@ -97,7 +97,7 @@ class Prior(AdversarialModel):
 
     @property
     def networks(self):
-        """The two by name."""
+        """The two networks by name."""
         return {"discriminator": self.discriminator, "generator": self.generator}
 
     def compile(
@@ -114,11 +114,11 @@ class Prior(AdversarialModel):
 
         Args:
             optimizers, learning_rate_factor: as for `AdversarialModel.compile`.
-            real_label: of real images, below 1 for one-sided label smoothing.
+            real_label: label of real images, below 1 for one-sided label smoothing.
             average: decay of the exponential moving average of the generator's weights, 0 for
                 none.
-            seed: of the latents, which are a function of it and of the step.
-            config: dict of what the training is known by.
+            seed: of the latents, which depend on it and on the step alone.
+            config: dict of the training's config, kept in the trained prior.
         """
         super().compile(
             optimizers=optimizers,
@@ -141,7 +141,7 @@ class Prior(AdversarialModel):
             generated_logits = self.discriminator(tf.stop_gradient(generated), training=True)
             critic_loss = discriminator_loss(real_logits, generated_logits, self.real_label)
         logs = self.update("discriminator", tape, critic_loss)
-        # The tape goes on recording, now that the discriminator is the updated one.
+        # The tape resumes recording here, so that the loss is that of the updated discriminator.
         with generator_tape:
             loss = generator_loss(self.discriminator(generated, training=True))
         logs |= self.update("generator", generator_tape, loss)
@@ -153,7 +153,7 @@ class Prior(AdversarialModel):
         }
 
     def _draw_for_step(self, count):
-        """This replica's part of the step's latents, which do not depend on how many there are."""
+        """This replica's share of the latents of a step, the same for any number of replicas."""
         context = tf.distribute.get_replica_context()
         first = context.replica_id_in_sync_group * count
         stream = tf.stack([tf.constant(self.seed, tf.int64), self.steps_taken])
@@ -161,12 +161,12 @@ class Prior(AdversarialModel):
         return latents[first : first + count]
 
     def test_step(self, images):
-        """The discriminator's mean score of held-out images."""
+        """The discriminator's mean score on held-out images."""
         logits = self.discriminator(images * 2.0 - 1.0, training=False)
         return {"real_score": tf.reduce_mean(tf.sigmoid(logits))}
 
     def trained(self):
-        """The prior to use: the averaged generator with the discriminator."""
+        """The prior to use: the generator, averaged if an average is kept, and discriminator."""
         training = {"step": self.step, "config": self.config}
         return Prior(self.in_use("generator"), self.discriminator, self.latents, training)
 
@@ -201,7 +201,7 @@ def load_prior(path: str | Path, dtype: str = "float32") -> Prior:
         dtype: Keras dtype or policy of the hidden layers, whatever they were trained in.
 
     Raises:
-        ValueError: there is none, or it is no prior.
+        ValueError: the file does not exist, cannot be read, or holds no prior.
     """
     path = prior_file(path)
     try:
@@ -217,7 +217,7 @@ def load_prior(path: str | Path, dtype: str = "float32") -> Prior:
 
 
 def prior_file(path: str | Path) -> Path:
-    """The `.keras` file of a prior, given itself or its work directory.
+    """The `.keras` file of a prior, given as for `load_prior`.
 
     Raises:
         ValueError: it does not exist.

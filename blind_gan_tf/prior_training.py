@@ -1,4 +1,4 @@
-"""Training a prior: config -> images -> GAN -> checkpoints, logs and the prior's file."""
+"""Trains a prior: config -> images -> GAN -> checkpoints, logs and the prior's file."""
 
 import dataclasses
 import shlex
@@ -35,7 +35,7 @@ EXAMPLES = 64  # images in a grid
 
 
 def build_prior(config):
-    """The untrained prior of a `PriorConfig`."""
+    """Builds the untrained prior of a `PriorConfig`."""
     generator, discriminator = NETWORKS[config.network.name]
     shared = {
         "channels": config.data.channels,
@@ -50,7 +50,7 @@ def build_prior(config):
 
 
 def train_prior(config, workdir, extend=False):
-    """Trains a prior, or goes on with it where an earlier call was interrupted.
+    """Trains a prior, or resumes where an earlier call was interrupted.
 
     Args:
         config: a `PriorConfig`.
@@ -66,8 +66,8 @@ def train_prior(config, workdir, extend=False):
             anything is written.
         OSError: none of the checkpoints can be read.
         InUse: another process trains in the work directory.
-        Interrupted: SIGTERM came and the state is saved, or another worker is gone.
-        TrainingDiverged: a loss or gradient was not finite, and once more at a lower rate.
+        Interrupted: SIGTERM arrived and the state was saved, or another worker is gone.
+        TrainingDiverged: a loss or gradient was not finite, even at a lower learning rate.
     """
     config.validate()
     check_prior_fits(config)
@@ -79,7 +79,7 @@ def train_prior(config, workdir, extend=False):
 
 
 def _train(config, workdir, strategy, extend):
-    """What `train_prior` does in a work directory that is its own."""
+    """Does the work of `train_prior` once the work directory is locked."""
     source, held_out = _open_data(config)
     fix_randomness(config.training)
     check_agreement(strategy, config=learned_from(config), images=source.names)
@@ -104,7 +104,7 @@ def _train(config, workdir, strategy, extend):
 
 
 def what_next(workdir):
-    """What there is to look at after a training, and the command that may follow."""
+    """A message about what to look at after a training, and which command may follow."""
     prior = f"--config.prior={shlex.quote(str(workdir))}"
     return (
         f"Look at {Path(workdir) / SAMPLES_FILE}. What may follow:\n"
@@ -113,10 +113,10 @@ def what_next(workdir):
 
 
 def initial_weights(config):
-    """The weights of the prior that a training begins with: fine-tuning.
+    """The weights of the prior from which a training starts, for fine-tuning.
 
-    The generator's are the averaged ones where that prior's training kept an average. The
-    optimizers begin anew.
+    The generator's are the averaged ones if that prior's training kept an average. The optimizers
+    start afresh.
 
     Args:
         config: a `PriorConfig` that names a prior in `training.initial_weights`.
@@ -125,7 +125,7 @@ def initial_weights(config):
         {name of a network: list of arrays, as its `set_weights` takes them}.
 
     Raises:
-        ValueError: it is none, or its networks are others than the config's.
+        ValueError: it is no prior, or its networks differ from those of the config.
     """
     where = config.training.initial_weights
     begun = load_prior(where)
@@ -142,7 +142,7 @@ def initial_weights(config):
 
 
 def compile_prior(prior, config):
-    """Gives a prior its optimizers; call it in the strategy's scope."""
+    """Compiles a prior with its optimizers; call it in the strategy's scope."""
     training, factor = config.training, new_learning_rate_factor()
 
     def adam():
@@ -165,7 +165,7 @@ def compile_prior(prior, config):
 
 
 def _open_data(config):
-    """The training images and the held-out ones of a config."""
+    """The sources of the training images and of the held-out ones."""
     data = config.data
     source = open_source(data.train, TRAINING, data.channels, data.minimum_side)
     if config.runtime.cache:
@@ -176,7 +176,7 @@ def _open_data(config):
 
 
 def _train_on(prior, strategy, config, source, held_out, workdir):
-    """From the prior's step to the config's last, with all that is watched."""
+    """Trains from the prior's step to the config's last, with all callbacks."""
     data, training = config.data, config.training
     batch_size = training.batch_size
 

@@ -1,4 +1,4 @@
-"""What is to be inverted: simulated measurements with their truth, or a user's own."""
+"""The measurements to be inverted: simulated ones with their truth, or a user's own."""
 
 import dataclasses
 from pathlib import Path
@@ -29,12 +29,12 @@ class Problem:
     Attributes:
         measurements: float32 [N, height, width, channels].
         names: N strings, fit to name files.
-        contents: the names of each measurement's images, N lists of S strings.
-        group_size: consecutive measurements that share one operator.
+        group_size: number of consecutive measurements that share one operator.
         source: where the images or the measurements come from.
+        contents: the names of each measurement's images, N lists of S strings, or None.
         images: float32 [N, S, height, width, image channels] in [0, 1], or None.
         labels: int [N, S], the classes of the images, or None.
-        operators: one callable a group, from stacked images to measurements, or None.
+        operators: one callable for each group, from stacked images to measurements, or None.
     """
 
     measurements: np.ndarray
@@ -68,11 +68,11 @@ def unstacked(images: np.ndarray, sources: int) -> np.ndarray:
 
 
 def simulated(config: InversionConfig, prior: Prior) -> Problem:
-    """Draws held-out images and measures them as `config.problem` says.
+    """Draws held-out images and measures them as `config.problem` specifies.
 
     Args:
         config: an `InversionConfig`.
-        prior: the `Prior` of the search, which says what its images look like.
+        prior: the `Prior` of the search; the images are made as those of its training were.
 
     Raises:
         ValueError: too few images, or an operator that does not fit them.
@@ -87,7 +87,7 @@ def simulated(config: InversionConfig, prior: Prior) -> Problem:
             "Expected problem.number to be a multiple of problem.group_size. Received: "
             f"{problem.number} and {problem.group_size}"
         )
-    if spec.startswith("folder:") and spec == data.train:  # other sources keep a part held out
+    if spec.startswith("folder:") and spec == data.train:  # other sources have a held-out part
         logging.warning("The prior was trained on these images: %s", spec)
     if len(source) < count:
         raise ValueError(
@@ -120,10 +120,10 @@ def simulated(config: InversionConfig, prior: Prior) -> Problem:
 
 
 def prior_data(prior):
-    """The `DataConfig` that made the images a prior was trained on, as far as it is known.
+    """The `DataConfig` of the images that a prior was trained on, as far as it is known.
 
     Raises:
-        ValueError: it is one of other images than the prior's.
+        ValueError: its images differ in size or channels from those of the prior.
     """
     height, _, channels = prior.image_shape
     data = prior.training_data()
@@ -140,8 +140,8 @@ def prior_data(prior):
 def build_operators(problem):
     """One operator for every group of a `ProblemConfig`.
 
-    Groups differ where a seed makes them, in mixings and camera shakes; other kernels are the same
-    for all.
+    Mixings and camera shakes, which are drawn from a seed, differ between groups; other kernels
+    are the same for all.
     """
     count = problem.number // problem.resolved_group_size
     if problem.task == "separation":
@@ -157,18 +157,19 @@ def build_operators(problem):
 
 
 def measured(directory: str | Path, config: InversionConfig, prior_channels: int) -> Problem:
-    """A user's own measurements: every image and every `.npy` array below a directory.
+    """Reads a user's own measurements: every image and every `.npy` array below a directory.
+
+    Images are in [0, 1]. Arrays [height, width(, channels)] may leave [0, 1] if
+    `config.problem.signed`: edge maps are signed, and mixtures have no bound.
 
     Args:
-        directory: of the measurements; those of one group follow each other by name.
+        directory: of the measurements; those of one group are consecutive when sorted by name.
         config: an `InversionConfig`.
-        prior_channels: of the prior's images, and so of restorations' measurements.
-
-    Images are in [0, 1]. An array [height, width(, channels)] is taken as it is, and may leave
-    [0, 1] where `config.problem.signed` says so: edge maps are signed, and mixtures have no bound.
+        prior_channels: channels of the prior's images, and hence of measurements to be restored.
 
     Raises:
-        ValueError: no measurements, measurements of several shapes, or values out of range.
+        ValueError: no measurements, measurements of several shapes, values out of range, or a
+            number of measurements that is no multiple of the group size.
     """
     directory = Path(directory).expanduser()
     if not directory.is_dir():
@@ -196,7 +197,7 @@ def measured(directory: str | Path, config: InversionConfig, prior_channels: int
 
 
 def _check_values(paths, arrays, signed):
-    """Raises ValueError for measurements of several shapes, or out of [0, 1] unless signed."""
+    """Raises ValueError for measurements of different shapes, or outside [0, 1] unless signed."""
     for path, array in zip(paths, arrays, strict=True):
         if array.shape != arrays[0].shape:
             raise ValueError(
@@ -218,7 +219,7 @@ def _check_values(paths, arrays, signed):
 
 
 def _names_of(paths, directory):
-    """A name for each path, which tells it from the others and is fit to name a file."""
+    """A unique name for each path, fit to name a file."""
     names = ["-".join(path.relative_to(directory).with_suffix("").parts) for path in paths]
     if len(set(names)) < len(names):  # as of photo.png beside photo.jpg
         names = ["-".join(path.relative_to(directory).parts) for path in paths]

@@ -1,26 +1,26 @@
-"""Beyond the paper: a search that also looks through random samples of the prior.
+"""Beyond the paper: a search that also tries random samples of the prior.
 
 Gradients do not lead from one digit to another, nor from one face to a very different one: a
-start that is far from the truth stays far. A set of random latents, drawn anew every round, gets
-there in one step. Adam keeps its moments when a latent is replaced; they fade in a few steps.
+start that is far from the truth stays far. A set of random latents, drawn anew for every round,
+gets there in one step. Adam keeps its moments when a latent is replaced; they fade in a few steps.
 """
 
 import tensorflow as tf
 
 from blind_gan_tf.search import Search, best_candidates
 
-SWEEPS = 3  # over all sources, for candidates that begin anew
+SWEEPS = 3  # over all sources, for candidates that were redrawn
 
 
 class RandomCandidateSearch(Search):
-    """A search that can also put random latents in the place of present ones."""
+    """A search that can also replace its latents by random ones."""
 
     @tf.function
     def search_random_candidates(self):
-        """Puts random latents in the place of present ones wherever they fit better.
+        """Replaces latents by random candidates wherever these fit better.
 
-        For each source in turn, with the others as they are, the random candidate that fits the
-        measurement best under the present surrogate takes its place.
+        For each source in turn, with the others held fixed, the random candidate that fits the
+        measurement best under the present surrogate takes its place if it fits better.
         """
         seed = tf.stack([tf.constant(self._seed, tf.int64), 1 + self.round.value])
         drawn = self._prior.latents.draw((self._config.random_candidates,), seed)  # [l, T]
@@ -36,7 +36,7 @@ class RandomCandidateSearch(Search):
             self.latents.assign(tf.stack(sources, axis=3))
 
     def _best_on_shelf(self, shelf, images, source):
-        """What fits best in the place of one source: (distances, indices), each [c, n, p]."""
+        """The candidates that fit best in place of one source: (distances, indices), [c, n, p]."""
         channels = shelf.shape[-1]
         first = source * channels
         before, after = images[..., :first], images[..., first + channels :]
@@ -60,7 +60,7 @@ class RandomCandidateSearch(Search):
 
 
 class Screening(RandomCandidateSearch):
-    """Algorithm 1 with a look through a set of random candidates in the place of its latent steps.
+    """Algorithm 1 with a search through random candidates instead of its latent steps.
 
     It tells good starts from bad ones in a fraction of the time.
     """
@@ -73,14 +73,14 @@ class Screening(RandomCandidateSearch):
 class RenewingSearch(RandomCandidateSearch):
     """Algorithm 1 with several candidates for each measurement.
 
-    At the first round, and every `config.renew_every` rounds from then on while as many are left,
-    all candidates but the best begin anew from the random candidates.
+    At the first round, and every `config.renew_every` rounds after that while at least as many
+    rounds remain, all candidates but the best are redrawn and improved by random candidates.
     """
 
     def latent_phase(self):
-        """As of the search, from new candidates every `renew_every` rounds."""
+        """Same as in `Search`, but with redrawn candidates every `renew_every` rounds."""
         done, every = int(self.round), self._config.renew_every
-        # Not so late that new candidates could not settle.
+        # Not so late that new candidates could not converge.
         if done == 0 or (every and done % every == 0 and self._config.rounds - done >= every):
             self.renew_candidates()
             for _ in range(SWEEPS):
@@ -89,7 +89,7 @@ class RenewingSearch(RandomCandidateSearch):
 
     @tf.function
     def renew_candidates(self):
-        """Draws all candidates anew but the best of each measurement, which comes first."""
+        """Redraws all candidates except the best of each measurement, which is put first."""
         latents = tf.convert_to_tensor(self.latents.value)
         images, _ = self.generate(latents)
         best = best_candidates(latents, self.distances(images))

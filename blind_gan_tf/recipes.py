@@ -1,6 +1,6 @@
-"""What the configs of faces and of digits share, each for more than one task.
+"""The settings that the configs for faces, and those for digits, have in common.
 
-The searches depart from `InversionConfig`, the paper's constants, where they say so.
+Where a search departs from `InversionConfig`, the paper's constants, a comment says so.
 """
 
 from blind_gan_tf.config import InversionConfig
@@ -8,29 +8,30 @@ from inversenet_tf.imaging.processor import fast_precision
 
 
 def restore_faces() -> InversionConfig:
-    """Blur, edge maps or another convolution of faces; the config adds the operator."""
+    """Faces from blur, edge maps or another convolution; the config adds the operator."""
     config = InversionConfig(prior="runs/prior_celeba")
-    # Paper: 5 and Glorot's own; here: 21 pixels together, which hold the blur, from a small start.
+    # Paper: 5 and Glorot's own; here: a joint kernel of 21 pixels, which holds the blur, and small
+    # initial weights.
     config.surrogate.kernel_size = 11
     config.surrogate.initial_scale = 0.1
     config.search.surrogate_learning_rate = 1e-3  # Paper: 4e-3, too much for kernels of this size
     config.search.latent_learning_rate = 3e-2  # Paper: 3e-4
     config.search.schedule = "cosine"
     config.search.rounds = 14  # Paper: 100, at constant rates
-    # Beyond the paper: two kinds of starts side by side, and a screening of them.
+    # Beyond the paper: starts of two kinds, and a screening of them.
     config.search.random_starts = 1
     config.search.identity_starts = 1
     config.search.identity_rounds = 1
     config.search.screening_rounds = 5
     config.search.survivors = 2
     config.search.random_candidates = 100
-    config.refinement.closeness = 1e-3  # best on 16 faces for training, of 1e-2 to 1e-4
+    config.refinement.closeness = 1e-3  # best of 1e-2 to 1e-4 on 16 faces for training
     config.precision = fast_precision()
     return config
 
 
 def find_one_kernel() -> InversionConfig:
-    """The search of `restore_faces`, told that the operator is a blur, one for all channels."""
+    """The search of `restore_faces` for an operator known to be one blur of all channels."""
     config = restore_faces()
     config.surrogate.name = "shared_kernel"
     config.surrogate.kernel_size = 21
@@ -42,7 +43,7 @@ def mixed_digits(mixtures: int) -> InversionConfig:
     """Mixtures of three digits, and the search with the paper's own constants."""
     config = InversionConfig(prior="runs/prior_mnist")
     config.problem.task = "separation"
-    # Five mixing matrices, for the scores depend on them; each of twenty sets of digits.
+    # Five mixing matrices, since the scores depend on them, each for twenty sets of digits.
     config.problem.number = 100
     config.problem.group_size = 20
     config.problem.sources = 3
@@ -55,12 +56,12 @@ def mixed_digits(mixtures: int) -> InversionConfig:
 
 
 def separate_digits(mixtures: int) -> InversionConfig:
-    """Three digits from a number of mixtures of them, in minutes."""
+    """Separates three digits from `mixtures` mixtures of them, in minutes."""
     config = mixed_digits(mixtures)
     config.search.latent_learning_rate = 3e-2  # Paper: 3e-4
-    config.search.perceptual_weight = 0.0  # Paper: 1e-4; here: left out, for time
-    # Beyond the paper: gradients do not turn one digit into another. A screening of several starts
-    # chooses a surrogate, and a second candidate for each mixture begins anew from time to time.
+    config.search.perceptual_weight = 0.0  # Paper: 1e-4; here: left out to save time
+    # Beyond the paper, since gradients do not turn one digit into another: a screening of several
+    # starts chooses a surrogate, and each mixture's second candidate is redrawn now and then.
     config.search.rounds = 32  # Paper: 100
     config.search.random_starts = 6
     config.search.screening_rounds = 6

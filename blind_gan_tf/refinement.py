@@ -1,8 +1,8 @@
-"""After a search: images near the generator's, no longer in its range.
+"""Refines the images that a search found, letting them leave the generator's range.
 
-Asim, Shamshad and Ahmed, "Blind Image Deconvolution using Deep Generative Priors" (2020), let an
-image leave the range of the generator in their second algorithm, held near it and smooth by its
-total variation. Here the operator and G(z) are what the search has left, and only the image moves:
+In the second algorithm of Asim, Shamshad and Ahmed, "Blind Image Deconvolution using Deep
+Generative Priors" (2020), an image may leave the generator's range, but is kept near it, and smooth
+by its total variation. Here the search's operator and G(z) stay fixed, and only the image moves:
 
     x = argmin ||F-hat(x) - y||^2 + closeness ||x - G(z)||^2 + total_variation TV(x).
 """
@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from blind_gan_tf.config import RefinementConfig
 
-SMOOTHING = 1e-6  # under the root of TV, whose gradient would be infinite where an image is flat
+SMOOTHING = 1e-6  # under TV's square root, whose gradient is infinite where an image is flat
 
 
 def refine(
@@ -25,13 +25,14 @@ def refine(
     operator: Callable,
     config: RefinementConfig | None = None,
 ) -> np.ndarray:
-    """Moves images towards their measurements, not far from where they are.
+    """Moves images towards their measurements, but not far from G(z).
 
     Args:
         images: G(z), stacked, [n, height, width, sources * channels] in [0, 1].
         measurements: [n, height, width, measured channels].
         operator: F-hat, from such images to measurements.
-        config: the weights of the three terms, and how long; by default `RefinementConfig()`.
+        config: the weights of the terms and the length of the descent; by default
+            `RefinementConfig()`.
 
     Returns:
         float32 images of the same shape in [0, 1].
@@ -59,7 +60,7 @@ def refine(
 
 
 def objective(images, generated, measurements, *, operator, config):
-    """The sum above, over all images."""
+    """The objective of the module's docstring, summed over all images."""
     return (
         tf.reduce_sum(tf.square(operator(images) - measurements))
         + config.closeness * tf.reduce_sum(tf.square(images - generated))
@@ -68,7 +69,7 @@ def objective(images, generated, measurements, *, operator, config):
 
 
 def total_variation(images):
-    """Isotropic, of each channel by itself and around the border: the sum over all images."""
+    """Isotropic total variation of each channel, with circular boundary, summed over all images."""
     down = tf.roll(images, -1, axis=1) - images
     right = tf.roll(images, -1, axis=2) - images
     return tf.reduce_sum(tf.sqrt(tf.square(down) + tf.square(right) + SMOOTHING))

@@ -1,4 +1,4 @@
-"""Recovered images against the true ones: PSNR, SSIM, digits that can be read; as a table."""
+"""Scores recovered images by PSNR, SSIM and digits that can be read, and tabulates the scores."""
 
 import functools
 
@@ -12,12 +12,12 @@ from blind_gan_tf.problems import Problem
 from inversenet_tf.imaging import metrics
 
 METRICS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "read": "read"}
-ORDERED = ("pgd_known", "range")  # methods that are told which source is which
+ORDERED = ("pgd_known", "range")  # methods that are given the order of the sources
 COLUMN = 16  # characters
 
 
 def stamp(config: InversionConfig) -> dict:
-    """What the results of an `InversionConfig` say of their metrics."""
+    """The description of the metrics that the results of an `InversionConfig` carry."""
     described = config.metrics.stamp()
     if config.problem.task == "separation":
         described["matching"] = (
@@ -34,20 +34,21 @@ def stamp(config: InversionConfig) -> dict:
 def score(
     problem: Problem, outputs: dict, config: InversionConfig, classifier: keras.Model | None
 ) -> dict:
-    """The scores of every method, {method: scores}; none where the truth is not known.
+    """The scores of every method, {method: scores}, empty where the truth is not known.
 
     Args:
         problem: a `Problem`.
         outputs: dict from method to images [N, S, height, width, channels]. Separated images are
-            put into the order of their sources in place, each mixture by itself.
+            replaced by those in the order of their sources, matched mixture by mixture.
         config: an `InversionConfig`.
         classifier: of digits, or None.
 
     Returns:
-        For each method a dict of the means `psnr`, `ssim` and, with a classifier, `read`, the
-        fraction of images that it classifies correctly; of `per_image`, the same of each; of
-        `spread` where there are several operators, the standard deviation of the means of each;
-        and of a separation `one_order`, means and spread as `stamp` describes them.
+        For each method a dict with the means `psnr`, `ssim` and, with a classifier, `read`, the
+        fraction of images that it classifies correctly; with `per_image`, the same for each
+        measurement; with `spread`, where there are several operators, the standard deviation of
+        the operators' means; and, for a separation, with `one_order`, means and spread as `stamp`
+        describes them.
     """
     if problem.images is None:
         return {name: {} for name in outputs}
@@ -75,7 +76,7 @@ def _in_one_order(name, problem, images, profile):
 
 
 def _compare(problem, images, truth, *, config, classifier):
-    """{metric: [N], the mean over the sources}."""
+    """{metric: scores [N], averaged over the sources}."""
     per_source = {
         metric.__name__: np.reshape(
             metric(_flat(images), _flat(truth), config.metrics), truth.shape[:2]
@@ -107,7 +108,7 @@ def _flat(images):
 
 
 def format_table(methods: dict) -> str:
-    """The scores of `results.json` as lines of text."""
+    """The scores of `results.json` as a table in plain text."""
     some = next(iter(methods.values()))
     columns = [(metric, heading, False) for metric, heading in METRICS.items() if metric in some]
     if "one_order" in some:

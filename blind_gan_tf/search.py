@@ -1,7 +1,8 @@
 """The state of Algorithm 1, and its phases, each compiled as one loop.
 
-A search follows several starts at once. A start is a surrogate with latents of its own for every
-measurement; all of them go through the generator in one batch. Letters in shape comments:
+A search follows several starts at once. A start is a surrogate together with its own latents for
+every measurement; the latents of all starts go through the generator in one batch. Letters in shape
+comments:
 
     c  copies: surrogates, groups x starts               n  measurements in a group
     p  candidates: latents tried for one measurement     s  sources in one measurement
@@ -20,16 +21,16 @@ from inversenet_tf.engine.frozen import frozen
 
 
 class SearchDiverged(FloatingPointError):
-    """The residual is no longer a number."""
+    """A loss or a residual is no longer finite."""
 
 
 @dataclasses.dataclass
 class FrozenPrior:
-    """What a search uses of a GAN, also of one from elsewhere.
+    """The parts of a GAN that a search uses; the GAN may also come from elsewhere.
 
     Attributes:
         generator: network from latents [batch, T] to images in [-1, 1].
-        discriminator: network from such images to one logit each; None where alpha is 0.
+        discriminator: network from such images to one logit each; may be None if alpha is 0.
         latents: a `Latents`.
     """
 
@@ -39,12 +40,12 @@ class FrozenPrior:
 
     @classmethod
     def of(cls, prior):
-        """The same of a `Prior`, or of another `FrozenPrior`."""
+        """Takes the parts of a `Prior`, or of another `FrozenPrior`."""
         return cls(prior.generator, prior.discriminator, prior.latents)
 
 
 class Search:
-    """Algorithm 1 as the paper has it.
+    """Algorithm 1, as in the paper.
 
     Args:
         measurements: [groups, n, height, width, measured channels].
@@ -52,9 +53,9 @@ class Search:
         forward: `SurrogateBank` of groups x starts surrogates, or `FixedOperator`.
         config: a `SearchConfig`.
         sources: S.
-        seed: of the first latents.
-        starts: of each group.
-        candidates: latents for each measurement of each start.
+        seed: of the initial latents.
+        starts: number of starts of each group.
+        candidates: number of latents for each measurement of each start.
         identity: bool [starts], which starts fit their latents to the measurements themselves
             for the first `config.identity_rounds` rounds, as if F were the identity.
     """
@@ -89,7 +90,7 @@ class Search:
 
     @property
     def state(self):
-        """What a checkpoint holds, by name."""
+        """The state that a checkpoint holds, by name."""
         surrogates = {f"surrogate_{i}": v for i, v in enumerate(self.forward.variables)}
         return surrogates | {
             "latents": self.latents,
@@ -99,11 +100,11 @@ class Search:
         }
 
     def generate(self, latents):
-        """G(z) for [c, n, p, s, T], sources stacked as channels, and the generator's own output.
+        """G(z) for latents [c, n, p, s, T], with stacked sources and as the generator returns it.
 
         Returns:
-            ([c, n, p, height, width, s * channels] in [0, 1], [c * n * p * s, height, width,
-            channels] in [-1, 1]).
+            (images [c, n, p, height, width, s * channels] in [0, 1], the generator's output
+            [c * n * p * s, height, width, channels] in [-1, 1]).
         """
         copies, per_group, candidates, sources, size = latents.shape
         signed = self._generator(tf.reshape(latents, [-1, size]))
@@ -118,8 +119,8 @@ class Search:
 
         Args:
             images: [c, n, p, height, width, s * channels].
-            measurements: [c, n, height, width, measured channels]; None: those of the search.
-            forward: F-hat of [c, n * p, ...] images; None: the search's.
+            measurements: [c, n, height, width, measured channels]; None for those of the search.
+            forward: F-hat of [c, n * p, ...] images; None for that of the search.
         """
         measurements = self._measurements if measurements is None else measurements
         measured = (forward or self.forward)(flat(images))
@@ -127,7 +128,7 @@ class Search:
         return measurement_distance(measured, measurements[:, :, None])
 
     def latent_distances(self, images, measurements=None, forward=None):
-        """As `distances`, but with F-hat(x) = x for identity starts in their first rounds."""
+        """Same as `distances`, but with F-hat(x) = x for identity starts in their first rounds."""
         distances = self.distances(images, measurements, forward)
         if not self._has_identity:
             return distances
@@ -146,8 +147,8 @@ class Search:
     def train_surrogates(self):
         """T1 steps on the surrogates' weights with the latents fixed; returns the last loss.
 
-        G(z*) does not change meanwhile, and is computed once. Of several candidates a surrogate
-        learns from the one that fits its measurement best.
+        G(z*) stays the same during these steps and is computed only once. Where a measurement has
+        several candidates, a surrogate learns from the one that fits best.
         """
         images, _ = self.generate(tf.convert_to_tensor(self.latents.value))
         images = best_candidates(images, self.distances(images))
@@ -186,7 +187,7 @@ class Search:
         """The loss, sum_j ||F-hat(G(z_j)) - Y_j||_1 + alpha L_per, and its gradient by z.
 
         Args:
-            forward: as `SurrogateBank.now` returns it; None: the search's.
+            forward: as `SurrogateBank.now` returns it; None for that of the search.
         """
         with tf.GradientTape() as tape:
             images, signed = self.generate(tf.convert_to_tensor(self.latents.value))
@@ -197,20 +198,21 @@ class Search:
         return loss, tape.gradient(loss, self.latents.value)
 
     def latent_phase(self):
-        """What a round does to the latents; returns the last loss."""
+        """Updates the latents in a round; returns the last loss."""
         return self.train_latents()
 
     def mean_residuals(self):
-        """The distances of the best candidates, mean over the measurements: [groups, starts]."""
+        """The mean distance of the best candidates over the measurements: [groups, starts]."""
         means = tf.reduce_mean(tf.reduce_min(self.residuals(), 2), 1)
         return means.numpy().reshape(-1, self.starts)
 
     def run_round(self):
-        """One turn of Algorithm 1's outer loop.
+        """Runs one iteration of Algorithm 1's outer loop.
 
         Returns:
-            dict of the last loss of either phase, and of `residual`, a list: for every copy the
-            distance between estimate and measurement, mean over its measurements.
+            dict with the last loss of each phase (`surrogate_loss` only where surrogates were
+            trained, and `latent_loss`) and `residual`, a list: for every copy the distance between
+            estimate and measurement, averaged over its measurements.
 
         Raises:
             SearchDiverged: a loss or a residual is not finite.
@@ -232,7 +234,7 @@ class Search:
         self.latents.assign(present)
 
     def latents_of(self, chosen):
-        """The best latents of some starts, `chosen` [groups, starts to keep]: [c', n, s, T]."""
+        """The best latents of the `chosen` starts, [groups, starts to keep]: [c', n, s, T]."""
         residuals = self.residuals().numpy()
         copies, per_group, _ = np.ogrid[: residuals.shape[0], : residuals.shape[1], :1]
         best = self.latents.numpy()[copies[..., 0], per_group[..., 0], residuals.argmin(2)]
@@ -240,7 +242,7 @@ class Search:
         return best[rows.ravel()]
 
     def outcome(self, group, start):
-        """The surrogate of a group's start and, under it, each measurement's best latents.
+        """The surrogate of one start of a group, and each measurement's best latents under it.
 
         Returns:
             (surrogate, latents [n, s, T], images [n, s, height, width, channels] in [0, 1],
@@ -259,14 +261,14 @@ class Search:
 
 
 def build_adam(rate, steps, config):
-    """Adam, its rate constant or a cosine that ends at zero after all rounds of `steps`."""
+    """Adam with a constant rate, or one that falls along a cosine to zero at the last round."""
     if config.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, max(1, config.rounds * steps))
     return keras.optimizers.Adam(rate)
 
 
 def finite(loss, place):
-    """The loss as a float; raises SearchDiverged where it is none."""
+    """The loss as a float; raises SearchDiverged if it is not finite."""
     if not np.isfinite(loss):
         raise SearchDiverged(
             f"The residual became {float(loss)} in the {place}; the state of the round before is "
@@ -277,7 +279,7 @@ def finite(loss, place):
 
 
 def side_by_side(latents):
-    """[starts, n, p, s, T] -> [1, n, starts * p, s, T]: what every start found, side by side."""
+    """[starts, n, p, s, T] -> [1, n, starts * p, s, T]: the candidates of all starts together."""
     starts, per_group, candidates, sources, size = latents.shape
     latents = tf.transpose(latents, [1, 0, 2, 3, 4])
     return tf.reshape(latents, [1, per_group, starts * candidates, sources, size])
@@ -290,6 +292,6 @@ def flat(images):
 
 
 def best_candidates(images, distances):
-    """The image of least distance of each p candidates: [c, n, p, ...] -> [c, n, 1, ...]."""
+    """The candidate of least distance for each measurement: [c, n, p, ...] -> [c, n, 1, ...]."""
     best = tf.argmin(distances, axis=2)[..., None]  # [c, n, 1]
     return tf.gather(images, best, axis=2, batch_dims=2)

@@ -1,4 +1,4 @@
-"""What happens around a round of a search: progress, TensorBoard, checkpoints."""
+"""Progress bar, TensorBoard logs and checkpoints of a search."""
 
 import numpy as np
 import tensorflow as tf
@@ -15,13 +15,13 @@ DESCRIPTION = "measurement, estimate, images"
 
 
 class SearchLog:
-    """Watches the search of one method, through both of its stages.
+    """Follows the search of one method through both of its stages.
 
     Args:
         workdir: of the experiment.
         method: its name.
         config: a `SearchConfig`.
-        measurements: what the search fits, [N, height, width, channels]; the first are shown.
+        measurements: what the search fits, [N, height, width, channels]; the first few are shown.
     """
 
     def __init__(self, workdir, method, config, measurements):
@@ -35,7 +35,7 @@ class SearchLog:
         return self._method if stage == "search" else f"{self._method}_{stage}"
 
     def start(self, search, stage):
-        """Goes on with the checkpoint of an interrupted stage; returns its history."""
+        """Restores the checkpoint of an interrupted stage, if there is one; returns its history."""
         history, name = [], self._name(stage)
         last = checkpoints.restore(search.state, self._workdir / CHECKPOINTS / name)
         if last is not None:
@@ -46,7 +46,7 @@ class SearchLog:
         return history
 
     def round(self, search, history, stage):
-        """After a round: the checkpoint, the curves, now and then a picture, the bar."""
+        """Saves a round's checkpoint, logs its values and sometimes a picture; moves the bar."""
         done, record = len(history), history[-1]
         directory = self._workdir / CHECKPOINTS / self._name(stage)
         checkpoints.save(search.state, done, directory, {"history": history})
@@ -63,13 +63,13 @@ class SearchLog:
         self._bar.update()
 
     def close(self):
-        """Ends the bar and the event file of a stage, also of one that stopped early."""
+        """Closes the bar and the event file of a stage, even of one that stopped early."""
         if self._bar is not None:
             self._bar.close()
             self._writer.close()
 
     def _picture(self, search):
-        """The first measurements, their estimates and images by the best start."""
+        """The first measurements with their estimates and images from the best start."""
         best = int(search.mean_residuals()[0].argmin())
         _, _, images, estimates, _ = search.outcome(0, best)
         images, estimates = images[:EXAMPLES], estimates[:EXAMPLES]

@@ -1,7 +1,7 @@
-"""A surrogate that can be nothing but a blur: one non-negative kernel of sum one for all channels.
+"""A surrogate that can only blur, with one non-negative kernel of sum one for all channels.
 
 Beyond the paper. Its weights are the square roots of the kernel's values, up to a common factor:
-squares cannot be negative, and a weight of zero takes no longer to reach than any other.
+squares cannot be negative, and a weight of zero is as easily reached as any other.
 """
 
 import keras
@@ -11,8 +11,8 @@ import tensorflow as tf
 from inversenet_tf.imaging.physics.kernels import blur_kernel
 from inversenet_tf.imaging.physics.operators import pad
 
-SPREAD = 0.1  # of the first weights at random, around 1
-# Of a given kernel's mean value, added everywhere: the gradient of a weight of zero is zero.
+SPREAD = 0.1  # standard deviation of the random initial weights, around 1
+# Fraction of a given kernel's mean that is added everywhere: a weight of zero has no gradient.
 FLOOR = 0.01
 
 
@@ -20,16 +20,16 @@ FLOOR = 0.01
 class SharedKernel(keras.Model):
     """A convolution with one kernel for all channels, non-negative and of sum one.
 
-    It cannot mix channels, brighten or darken, and has `kernel_size`^2 weights. Adam moves them
-    well at a rate of 1e-2.
+    It cannot mix channels, brighten or darken, and has `kernel_size`^2 weights. A learning rate of
+    1e-2 suits Adam.
 
     Args:
         image_channels: of images and measurements alike.
         kernel_size: side of the kernel in pixels, odd.
-        boundary: how images go on beyond their border, "circular" or "reflect".
-        seed: of the first weights, a nearly flat kernel.
-        initial_kernel: [height, width] of non-negative values, such as an estimate; it is put
-            into the middle of `kernel_size` pixels, and cut where it is larger. None: at random.
+        boundary: how images continue beyond their border, "circular" or "reflect".
+        seed: of the initial weights, which give a nearly flat kernel.
+        initial_kernel: [height, width] of non-negative values, such as an estimate; it is centred
+            in `kernel_size` pixels, and cropped if it is larger. None for a random one.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class SharedKernel(keras.Model):
 class KernelConvolution(keras.layers.Layer):
     """Convolves every channel with the squares of its weights, scaled to sum one.
 
-    In Fourier space, where a wide kernel costs no more than a narrow one.
+    It does so in Fourier space, where a wide kernel costs no more than a narrow one.
     """
 
     def __init__(self, kernel_size, boundary, seed=0, **kwargs):
@@ -88,13 +88,13 @@ class KernelConvolution(keras.layers.Layer):
         )
 
     def kernel(self):
-        """[kernel_size, kernel_size]."""
+        """The kernel, [kernel_size, kernel_size], non-negative and of sum one."""
         squares = tf.square(tf.convert_to_tensor(self.roots))
         return squares / tf.reduce_sum(squares)
 
     def call(self, images):
         reach = (self.kernel_size // 2, self.kernel_size // 2)
-        # Around the border of a padded image it is wrong, and that is cut off again.
+        # The circular convolution is wrong near the padded image's border, which is cut off below.
         wide = images if self.boundary == "circular" else pad(images, reach, reach, self.boundary)
         measured = circular_convolution(wide, self.kernel())
         if self.boundary == "circular":
@@ -110,7 +110,7 @@ class KernelConvolution(keras.layers.Layer):
 
 
 def circular_convolution(images, kernel):
-    """[batch, height, width, channels] with [size, size], centred at (size // 2, size // 2)."""
+    """Convolves [batch, height, width, channels] with [size, size] values centred at size // 2."""
     sides = tf.shape(images)[1:3]
     size = kernel.shape[0]
     missing = sides - size
@@ -123,10 +123,10 @@ def circular_convolution(images, kernel):
 
 
 def placed(kernel, size):
-    """A blur kernel in the middle of size x size pixels, the centres at side // 2 of each.
+    """Centres a blur kernel in size x size pixels; the centre of each is at side // 2.
 
     Raises:
-        ValueError: values that are no [height, width] kernel.
+        ValueError: the values are not those of a [height, width] kernel.
     """
     kernel = blur_kernel(kernel)
     if kernel.ndim != 2:
@@ -138,13 +138,13 @@ def placed(kernel, size):
 
 
 def _overlap(size, side):
-    """Slices of `size` pixels and of `side` pixels that show the same, centre on centre."""
+    """Slices of `size` pixels and of `side` pixels that overlap when their centres coincide."""
     before = size // 2 - side // 2
     length = min(size - max(before, 0), side - max(-before, 0))
     return tuple(slice(start, start + length) for start in (max(before, 0), max(-before, 0)))
 
 
 def roots_of(kernel):
-    """The weights of mean square one that stand for a kernel [size, size], none of them zero."""
+    """The weights of mean square one, none of them zero, that represent a kernel [size, size]."""
     relative = kernel / kernel.mean()
     return np.sqrt((relative + FLOOR) / (1.0 + FLOOR))

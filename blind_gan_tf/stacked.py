@@ -1,8 +1,8 @@
-"""Several surrogates of one architecture at once, their weights stacked along a first axis.
+"""Applies several surrogates of one architecture at once, with their weights stacked.
 
-What depends on the weights only and what depends on the images only stand apart: the steps of a
-phase, which change but one of them, need the other only once. Letters in shape comments: c copies
-(surrogates), b images of each, k kernel size.
+What depends on the weights alone is computed separately from what depends on the images alone: the
+steps of a phase change only one of the two, so the other is computed once. Letters in shape
+comments: c copies (surrogates), b images of each, k kernel size.
 """
 
 import numpy as np
@@ -12,17 +12,17 @@ from blind_gan_tf.surrogate import LinearConvolution, MixingNetwork
 from inversenet_tf.imaging.physics.operators import pad
 
 AT_ONCE = 2**24  # values of a hidden layer: 64 MiB
-BLOCK = 4  # pixels: 4 x 4 of 3 channels are 48, of which processors make better use than of 3
+BLOCK = 4  # pixels: 4 x 4 of 3 channels are 48 channels, which processors use better than 3
 
 
 def stacked(template):
-    """How to apply many models like `template`: an object as `AnyModels` is one."""
+    """An object with the methods of `AnyModels` that applies many models like `template`."""
     kind = {LinearConvolution: LinearConvolutions, MixingNetwork: MixingNetworks}
     return kind.get(type(template), AnyModels)(template)
 
 
 class AnyModels:
-    """One model after another.
+    """Applies models of any architecture, one after another.
 
     Args:
         template: a built Keras model.
@@ -32,15 +32,15 @@ class AnyModels:
         self._template = template
 
     def prepared(self, weights):
-        """What the trainable weights, a list of tensors [c, ...], are needed for."""
+        """What is computed from the trainable weights alone, a list of tensors [c, ...]."""
         return weights
 
     def arranged(self, images):
-        """What the images [c, b, height, width, channels] are needed for."""
+        """What is computed from the images [c, b, height, width, channels] alone."""
         return images
 
     def apply(self, weights, images):
-        """[c, b, height, width, measured channels], of what the two methods above returned."""
+        """Measurements [c, b, height, width, measured channels] from the two methods' results."""
         fixed = [variable.value for variable in self._template.non_trainable_variables]
         return tf.stack(
             [
@@ -51,11 +51,11 @@ class AnyModels:
 
 
 class LinearConvolutions:
-    """`LinearConvolution`s, the two convolutions of each as one.
+    """Applies `LinearConvolution`s, with the two convolutions of each combined into one.
 
     One kernel of 2 k - 1 pixels has fewer weights than two of k with many channels between them,
-    and gives the same measurements. It is applied to blocks of pixels as if to pixels of many
-    channels.
+    and gives the same measurements. It is applied to blocks of pixels, as if each block were a
+    pixel with many channels.
     """
 
     def __init__(self, template):
@@ -72,7 +72,7 @@ class LinearConvolutions:
         second = tf.reshape(tf.transpose(second, [0, 3, 1, 2, 4]), [copies, filters, pairs[1]])
         products = tf.reshape(first, [copies, pairs[0], filters]) @ second
         products = tf.reshape(products, [copies, size, size, inputs, size, size, outputs])
-        # Rows of the first kernel and of the second to where in a block kernel they lead.
+        # Maps pairs of rows of the two kernels to their places in the block kernel.
         products = tf.transpose(products, [1, 4, 0, 2, 5, 3, 6])  # rows; c, columns, channels
         products = tf.reshape(products, [size * size, -1])
         placed = tf.reshape(self._paths @ products, [-1, copies, size * size, inputs * outputs])
@@ -87,12 +87,12 @@ class LinearConvolutions:
         return tf.reshape(placed, [copies, reach, reach, block * inputs, block * outputs])
 
     def arranged(self, images):
-        """Padded and in blocks: [c, b, rows, columns, channels]."""
+        """(padded images in blocks [c, b, rows, columns, channels], (height, width))."""
         copies, batch = images.shape[:2]
         flat = tf.reshape(images, [-1, *images.shape[2:]])
         reach = (self._size - 1, self._size - 1)
         wide = pad(flat, reach, reach, self._boundary)
-        # Whole blocks; what is beyond the image's end is cut off again.
+        # To whole blocks; `apply` cuts off what lies beyond the image.
         missing = [-side % BLOCK for side in wide.shape[1:3]]
         if any(missing):
             wide = tf.pad(wide, [[0, 0], [0, missing[0]], [0, missing[1]], [0, 0]])
@@ -110,7 +110,7 @@ class LinearConvolutions:
 
 
 def block_paths(size):
-    """Which rows a, b of two kernels lead from row p of some blocks to row q of one: p - q = a + b.
+    """Which rows a, b of two kernels connect row p of the input to row q of a block: p - q = a + b.
 
     Args:
         size: k.
@@ -124,18 +124,18 @@ def block_paths(size):
 
 
 class MixingNetworks:
-    """`MixingNetwork`s: batches of matrix products, one copy after another where they are large."""
+    """Applies `MixingNetwork`s by batched matrix products, or copy by copy where they are large."""
 
     def __init__(self, template):
         self._units = template.options["units"]
 
     def prepared(self, weights):
-        """The first layer with its biases as the weights of one source more."""
+        """The weights of both layers; the first layer's biases are those of one more source."""
         first, first_bias, second, second_bias = weights
         return tf.concat([first, first_bias[:, None]], 1), second, second_bias[:, None]
 
     def arranged(self, images):
-        """Pixels [c, b * height * width, s], and the shape they had."""
+        """(pixels [c, b * height * width, s], their original shape, whether all fit at once)."""
         pixels = tf.reshape(images, [images.shape[0], -1, images.shape[-1]])
         at_once = pixels.shape[0] * pixels.shape[1] * self._units <= AT_ONCE
         return with_white(pixels) if at_once else pixels, images.shape[1:4], at_once
@@ -156,7 +156,7 @@ class MixingNetworks:
 
 
 def with_white(pixels):
-    """[..., s] -> [..., s + 1]: one source more, that is 1 everywhere."""
+    """[..., s] -> [..., s + 1]: adds a source that is 1 everywhere."""
     return tf.concat([pixels, tf.ones_like(pixels[..., :1])], -1)
 
 

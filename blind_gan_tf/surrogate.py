@@ -1,8 +1,8 @@
 """Surrogates: shallow networks that stand in for the unknown operator F.
 
 A surrogate is any Keras model from images [batch, height, width, sources * channels] in [0, 1] to
-measurements [batch, height, width, measured channels]. The paper's are here, and one beyond it: a
-single blur kernel.
+measurements [batch, height, width, measured channels]. Those of the paper are defined here; the one
+beyond it, a single blur kernel, is `SharedKernel`.
 """
 
 import keras
@@ -14,14 +14,14 @@ from inversenet_tf.imaging.physics.operators import pad
 
 
 def glorot(seed, scale):
-    """Glorot's uniform initialisation, its values times `scale`."""
+    """Glorot's uniform initialisation, with all values multiplied by `scale`."""
     return keras.initializers.VarianceScaling(scale**2, "fan_avg", "uniform", seed)
 
 
 class TwoConvolutions(keras.Model):
     """Two convolutions without bias: 16 @ 5x5, then 3 @ 5x5 (Section 3.1).
 
-    Together they reach 9 x 9 pixels, and no further. Subclasses say what is between them.
+    Their joint receptive field is 9 x 9 pixels. Subclasses define what comes between them.
 
     Args:
         image_channels: of the images.
@@ -29,8 +29,8 @@ class TwoConvolutions(keras.Model):
         filters: of the first convolution.
         kernel_size: side of both kernels in pixels, odd.
         boundary: how images are padded, "circular" or "reflect". Paper: not said.
-        seed: of the first weights.
-        initial_scale: of the first weights, times Glorot's.
+        seed: of the initial weights.
+        initial_scale: of the initial weights, relative to Glorot's.
     """
 
     activation = None  # between the two
@@ -85,13 +85,13 @@ class TwoConvolutions(keras.Model):
 
 @keras.saving.register_keras_serializable("blind_gan_tf")
 class LinearConvolution(TwoConvolutions):
-    """The paper's surrogate: `TwoConvolutions` with nothing between them, so one convolution."""
+    """The paper's surrogate: `TwoConvolutions` without a nonlinearity, hence one convolution."""
 
     @property
     def kernel(self) -> np.ndarray:
-        """The kernels of both layers as one: [height, width, image channels, channels].
+        """Both layers combined into one kernel: [height, width, image channels, channels].
 
-        It is that of a convolution, as `Blur` has it; layers of Keras correlate.
+        It is a kernel of convolution, as in `Blur`, whereas Keras layers compute correlations.
         """
         first, second = self.get_weights()
         size = len(first)
@@ -105,7 +105,7 @@ class LinearConvolution(TwoConvolutions):
 
 @keras.saving.register_keras_serializable("blind_gan_tf")
 class ReLUConvolution(TwoConvolutions):
-    """`TwoConvolutions` with a ReLU between them, which the paper tried, too, and found slower."""
+    """`TwoConvolutions` with a ReLU in between, which the paper also tried and found slower."""
 
     activation = "relu"
 
@@ -129,14 +129,14 @@ class BoundaryPadding(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("blind_gan_tf")
 class MixingNetwork(keras.Model):
-    """S sources -> 16 units, ReLU -> N mixtures, in each pixel alike (Section 3.2).
+    """S sources -> 16 units, ReLU -> N mixtures, the same for each pixel (Section 3.2).
 
     Args:
         sources: S, channels of the stacked source images.
         mixtures: N, channels of the measurements.
         units: of the first layer.
-        seed: of the first weights.
-        initial_scale: of the first weights, times Glorot's.
+        seed: of the initial weights.
+        initial_scale: of the initial weights, relative to Glorot's.
     """
 
     def __init__(
@@ -174,14 +174,14 @@ def build_surrogate(
     seed: int,
     initial_kernel: np.ndarray | None = None,
 ) -> keras.Model:
-    """The surrogate that a `SurrogateConfig` describes, with random weights.
+    """Builds the surrogate that a `SurrogateConfig` describes, with its initial weights.
 
     Args:
         config: a `SurrogateConfig`.
         image_channels: of the stacked sources.
         channels: of the measurements.
         seed: of the weights.
-        initial_kernel: what a `SharedKernel` begins with; None: at random.
+        initial_kernel: the initial kernel of a `SharedKernel`; None for a random one.
     """
     if config.name == "mixing":
         return MixingNetwork(

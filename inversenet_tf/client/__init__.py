@@ -1,1 +1,1 @@
-"""The client of a TensorFlow Serving server that serves an export of this package."""
+"""A client for TensorFlow Serving servers that serve an export of this package."""

@@ -1,4 +1,4 @@
-"""From a server's address to a function that restores images."""
+"""Connects to a server that restores images."""
 
 from typing import TYPE_CHECKING
 
@@ -18,23 +18,23 @@ def connect(
     timeout: float = 60.0,
     ca_certificate: str | None = None,
 ) -> "RestoringClient":
-    """A client of one model on one server, without asking the server for anything yet.
+    """A client of one model on a server, to which it sends nothing yet.
 
     Args:
         server, model, version, protocol, ca_certificate: see `Served`.
-        timeout: seconds for one image, retries included.
+        timeout: seconds for one image, including retries.
 
     Returns:
-        A `RestoringClient`, to be closed, which a `with` does.
+        A `RestoringClient`, which must be closed, as a `with` statement does.
 
     Raises:
-        ValueError: an argument that cannot be, or a package that is not installed.
+        ValueError: an invalid argument, or a package that is not installed.
     """
     served = Served(
         server, model, version=version, protocol=protocol, ca_certificate=ca_certificate
     )
     check_positive("timeout", timeout)
-    try:  # they belong to an extra, which training does not need
+    try:  # packages of an extra, which training does not need
         from inversenet_tf.client.restoring import RestoringClient
 
         if protocol == "grpc":

@@ -1,10 +1,10 @@
-"""What a server's answers mean: try again, leave out this image, or give up."""
+"""What a server's errors mean: try again, skip this image, or give up."""
 
 MIB = 2**20
-LONGEST_TEXT = 300  # of a server's own words, which may repeat the whole request
+LONGEST_TEXT = 300  # characters of a server's message, which may repeat the whole request
 
-# What TensorFlow Serving's HTTP codes stand for, after its `ToHTTPStatusCode`; 413 and 502 come
-# from proxies in front of it.
+# Meanings of TensorFlow Serving's HTTP codes, after its `ToHTTPStatusCode`; 413 and 502 come from
+# proxies in front of it.
 MEANING_OF_HTTP = {
     400: "INVALID_ARGUMENT",
     404: "NOT_FOUND",
@@ -14,38 +14,38 @@ MEANING_OF_HTTP = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-# Over HTTP all three are 400.
+# All three are 400 over HTTP.
 REFUSALS = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE")
 
 
 class ServingError(OSError):
-    """The server restores no image at all: it is down, or has no such model."""
+    """The server cannot restore any image: it is down, or has no such model."""
 
 
 class TryAgain(ServingError):
-    """A state that passes: a server that starts, a model that loads, a full queue."""
+    """A temporary state: the server is starting, the model is loading, or the queue is full."""
 
 
 class NotServed(ServingError):
-    """The server found no such model or version; its model status knows why."""
+    """The server found no such model or version; its model status tells why."""
 
 
 class TooLate(ServingError):
-    """No answer in time."""
+    """The server did not answer in time."""
 
 
 class ImageRefused(ValueError):
-    """The server does not restore this image; it may restore others."""
+    """The server cannot restore this image, but may restore others."""
 
 
 def fault(code, text, sent, server):
-    """The exception for the refusal of one image.
+    """The exception for a request that the server refused.
 
     Args:
         code: the name of a gRPC status code, "TOO_LARGE", or any other word.
-        text: the server's own.
+        text: the server's message.
         sent: size of the request in bytes.
-        server: how messages call the server.
+        server: name of the server in messages.
     """
     text = one_line(text)
     if code == "TOO_LARGE" or (code == "RESOURCE_EXHAUSTED" and "larger than max" in text):
@@ -77,7 +77,7 @@ def fault(code, text, sent, server):
 
 
 def untrusted(server, text):
-    """The exception for a server whose TLS certificate nobody vouches for."""
+    """The exception for a server whose TLS certificate is not trusted."""
     return ServingError(
         f"Expected a TLS certificate of {server} that is trusted (--ca_certificate). "
         f"Received: {one_line(text)}"
@@ -85,7 +85,7 @@ def untrusted(server, text):
 
 
 def other_protocol(server, wanted):
-    """The exception for a port that answers something else."""
+    """The exception for a port that answers in another protocol."""
     return ServingError(
         f"Expected a server that speaks {wanted} at {server}; the usual port of REST is 8501, that "
         f"of gRPC 8500. Received: an answer of another protocol"
@@ -93,6 +93,6 @@ def other_protocol(server, wanted):
 
 
 def one_line(text):
-    """A server's words on one line of bearable length."""
+    """A server's message on one line, shortened if it is too long."""
     text = " ".join(text.split())
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"

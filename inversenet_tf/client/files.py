@@ -1,4 +1,4 @@
-"""Image files as a server takes them."""
+"""Image files in the form that a server accepts."""
 
 import io
 from pathlib import Path
@@ -25,17 +25,17 @@ def contents_of(path: str | Path) -> bytes:
 
 
 def sendable(contents: bytes, photograph: Photograph) -> bytes:
-    """An image as the server takes it, upright and without its profile, as PNG or JPEG.
+    """An image in the form that the server accepts: upright, as PNG or JPEG.
 
     Args:
-        contents: of the file, bytes; sent as they are where the server reads them rightly.
+        contents: of the file, bytes; returned unchanged if the server reads them correctly.
         photograph: the `Photograph` in it.
 
     Returns:
         The contents of a PNG or JPEG file, bytes.
     """
     with opened(io.BytesIO(contents), "to be sent") as image:
-        # Of gray that is stored as RGB, the server would take it for colours.
+        # The server would take gray that is stored as RGB for colours.
         if _is_taken(image) and not photograph.is_stored_as_rgb:
             return contents
     return png_bytes(photograph.pixels)

@@ -17,8 +17,8 @@ from inversenet_tf.client.served import VersionStatus
 
 OPTIONS = [
     ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),  # else an answer above 4 MiB would be refused
-    # The retries wait in their own rhythm; gRPC's default waits up to two minutes beside it.
+    ("grpc.max_receive_message_length", -1),  # otherwise answers above 4 MiB would be refused
+    # Retries have their own waits, to which gRPC by default would add up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 1000),
@@ -26,7 +26,7 @@ OPTIONS = [
 
 
 class GrpcTransport:
-    """Asks for restored images and for the model's status over gRPC, from any thread."""
+    """Requests restored images and the model's status over gRPC, from any thread."""
 
     def __init__(self, served):
         self._served = served
@@ -35,7 +35,7 @@ class GrpcTransport:
         self._models = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
     def predict(self, signature, inputs, names, timeout):
-        """The outputs of one signature; arguments and errors are those of `RestTransport`."""
+        """The outputs of one signature, as NumPy arrays; otherwise as in `RestTransport`."""
         request = predict_pb2.PredictRequest()
         self._name(request)
         request.model_spec.signature_name = signature
@@ -50,7 +50,7 @@ class GrpcTransport:
         return {name: tf.make_ndarray(answer.outputs[name]) for name in names}
 
     def signatures(self, timeout):
-        """As those of `RestTransport`."""
+        """See `RestTransport.signatures`."""
         request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
         self._name(request)
         answer = self._ask(self._predictions.GetModelMetadata, request, timeout)
@@ -66,7 +66,7 @@ class GrpcTransport:
         }
 
     def statuses(self, timeout):
-        """The list of `VersionStatus` of all versions, empty for an unknown model."""
+        """List of the `VersionStatus` of all versions, empty for an unknown model."""
         request = get_model_status_pb2.GetModelStatusRequest()
         request.model_spec.name = self._served.model
         try:
@@ -80,11 +80,11 @@ class GrpcTransport:
         ]
 
     def close(self):
-        """Ends the connection, and what is under way on it."""
+        """Closes the connection; requests under way fail."""
         self._channel.close()
 
     def _name(self, request):
-        """Says which model and version a request is for."""
+        """Sets the model and version of a request."""
         request.model_spec.name = self._served.model
         if self._served.version is not None:
             request.model_spec.version.value = self._served.version
@@ -95,7 +95,7 @@ class GrpcTransport:
         except grpc.RpcError as error:
             code, sent = error.code().name, request.ByteSize()
             raise fault(code, error.details() or "", sent, self._served.address) from error
-        except ValueError as error:  # of a channel that was closed meanwhile
+        except ValueError as error:  # the channel was closed meanwhile
             raise ServingError(f"Expected an open connection. Received: {error}") from error
 
 

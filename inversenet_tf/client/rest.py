@@ -22,7 +22,7 @@ from inversenet_tf.client.served import VersionStatus
 
 
 class RestTransport:
-    """Asks for restored images and for the model's status over HTTP."""
+    """Requests restored images and the model's status over HTTP, from any thread."""
 
     def __init__(self, served):
         self._served = served
@@ -30,7 +30,7 @@ class RestTransport:
         self._model = f"{scheme}://{served.address}/v1/models/{served.model}"
         version = "" if served.version is None else f"/versions/{served.version}"
         self._version = f"{self._model}{version}"
-        self._own = threading.local()  # a requests.Session is not made for several threads
+        self._own = threading.local()  # a requests.Session is not thread-safe
 
     def predict(self, signature, inputs, names, timeout):
         """The outputs of one signature.
@@ -45,7 +45,7 @@ class RestTransport:
             dict from name to a float32 array, or to a list of bytes.
 
         Raises:
-            ServingError, ImageRefused: see errors.py.
+            ServingError, ImageRefused: see `errors.py`.
         """
         encoded = {name: _encoded(values) for name, values in inputs.items()}
         body = json.dumps({"signature_name": signature, "inputs": encoded})
@@ -62,7 +62,7 @@ class RestTransport:
             raise self._unexpected(answer) from error
 
     def signatures(self, timeout):
-        """{signature: {input: number of channels, or -1}}, as the server tells of the model."""
+        """{signature: {input: size of its last axis, or -1}}, from the server's metadata."""
         answer = self._ask("GET", f"{self._version}/metadata", timeout)
         if not answer.ok:
             raise self._fault(answer, sent=0)
@@ -80,7 +80,7 @@ class RestTransport:
             raise self._unexpected(answer) from error
 
     def statuses(self, timeout):
-        """The list of `VersionStatus` of all versions, empty for an unknown model."""
+        """List of the `VersionStatus` of all versions, empty for an unknown model."""
         answer = self._ask("GET", self._model, timeout)
         if answer.status_code == 404:
             return []
@@ -99,7 +99,7 @@ class RestTransport:
             raise self._unexpected(answer) from error
 
     def close(self):
-        """Nothing: every thread's connections end with it."""
+        """Does nothing: the connections of each thread end with the thread."""
 
     def _ask(self, method, url, timeout, body=None):
         if not hasattr(self._own, "session"):
@@ -125,7 +125,7 @@ class RestTransport:
         code = MEANING_OF_HTTP.get(answer.status_code, f"HTTP {answer.status_code}")
         try:
             text = answer.json()["error"]
-        except (ValueError, KeyError, TypeError):  # not TensorFlow Serving's, a proxy's
+        except (ValueError, KeyError, TypeError):  # a proxy's, not TensorFlow Serving's
             text = answer.text or answer.reason
         return fault(code, text, sent, self._served.address)
 
@@ -137,21 +137,21 @@ class RestTransport:
 
 
 def _encoded(values):
-    """A tensor as JSON."""
+    """Encodes a tensor for JSON."""
     if isinstance(values, np.ndarray):
         return values.tolist()
     return [{"b64": base64.b64encode(content).decode()} for content in values]
 
 
 def _decoded(values):
-    """A tensor out of JSON."""
+    """Decodes a tensor from JSON."""
     if isinstance(values[0], dict):
         return [base64.b64decode(content["b64"]) for content in values]
     return np.asarray(values, np.float32)
 
 
 def _reason(error):
-    """What went wrong, out of the layers that requests and urllib3 wrap around it."""
+    """The cause of an error, without the layers that requests and urllib3 wrap around it."""
     text = str(error)
     reason = re.search(r"\[Errno -?\d+\] ([^'\")]+)", text) or re.search(r"'([^']+)'\)+$", text)
     return reason[1] if reason else one_line(text)

@@ -1,4 +1,4 @@
-"""One image restored by a server, however often it must be asked."""
+"""Restores images on a server, with retries."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ class RestoringClient:
     Args:
         served: the `Served` model.
         transport: `RestTransport` or `GrpcTransport`.
-        timeout: seconds for one image, all tries and the waits between them included.
+        timeout: seconds for one image, including all tries and the waits between them.
     """
 
     def __init__(self, served, transport, timeout):
@@ -33,15 +33,15 @@ class RestoringClient:
         """Restores one image.
 
         Args:
-            image_bytes: a PNG or JPEG file of any size. The server neither turns it as its EXIF
-                tag says nor keeps its alpha; see `files.sendable`.
+            image_bytes: a PNG or JPEG file of any size. The server ignores its EXIF orientation and
+                drops its alpha; see `files.sendable`.
 
         Returns:
-            The restored image, a PNG file, as bytes.
+            The bytes of the restored image, a PNG file.
 
         Raises:
-            ImageRefused: the server does not restore this image.
-            ServingError: the server restores none, or did not within the timeout.
+            ImageRefused: the server cannot restore this image.
+            ServingError: the server restores no images, or did not answer within the timeout.
         """
         answer = self.predict(SIGNATURE, {INPUT: [image_bytes]}, [OUTPUT])
         (restored,) = answer[OUTPUT]
@@ -60,23 +60,23 @@ class RestoringClient:
             names: of the outputs that are wanted.
 
         Returns:
-            dict from name to a float32 array, or to a list of bytes.
+            dict from name to a float32 array, or to a list or array of bytes.
 
         Raises:
-            ImageRefused, ServingError: as by `restore_bytes`.
+            ImageRefused, ServingError: as for `restore_bytes`.
         """
         return self._asked(lambda left: self._transport.predict(signature, inputs, names, left))
 
     def signatures(self) -> dict[str, dict[str, int]]:
-        """{signature: {input: number of channels, or -1}}, as the server tells of the model.
+        """{signature: {input: size of its last axis, or -1}}, from the server's metadata.
 
         Raises:
-            ServingError: it did not within the timeout.
+            ServingError: the server did not answer within the timeout.
         """
         return self._asked(self._transport.signatures)
 
     def _asked(self, ask):
-        """What `ask(seconds that are left)` returns, however often it must be asked."""
+        """Calls `ask(remaining seconds)`, with retries, and returns its result."""
         deadline = time.monotonic() + self._timeout
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TryAgain),
@@ -95,7 +95,7 @@ class RestoringClient:
             ) from error
 
     def close(self) -> None:
-        """Ends all waiting and the connections; calls under way fail."""
+        """Ends retries and, over gRPC, the connection with all calls under way on it."""
         self._closed.set()
         self._transport.close()
 
@@ -120,7 +120,7 @@ class RestoringClient:
             return TryAgain(str(error))
 
     def _why_too_late(self, late):
-        """The error of an answer that came too late: the image's, where the server is well."""
+        """The error for a late answer: `ImageRefused` if the server says the model is available."""
         try:
             statuses = self._transport.statuses(STATUS_TIMEOUT)
         except ServingError:
@@ -136,7 +136,7 @@ class RestoringClient:
         )
 
     def _tell(self, retry_state):
-        """Logs what is waited for, once, however many threads wait for it."""
+        """Logs the reason for a retry, unless it is the last one logged, by whichever thread."""
         reason = str(retry_state.outcome.exception())
         if reason != self._told:
             self._told = reason

@@ -1,4 +1,4 @@
-"""Which model of which server is meant, and what the server says about it."""
+"""The address of a model on a server, and the status that the server reports for it."""
 
 import dataclasses
 import re
@@ -9,7 +9,7 @@ from inversenet_tf.client.errors import ServingError, TryAgain, one_line
 from inversenet_tf.imaging.checks import check_at_least
 
 SIGNATURE, INPUT, OUTPUT = "restore_bytes", "image_bytes", "restored_bytes"
-PORTS = {"rest": 8501, "grpc": 8500}  # those of TensorFlow Serving's container
+PORTS = {"rest": 8501, "grpc": 8500}  # as in TensorFlow Serving's container
 SECURE_PORT = 443
 
 
@@ -18,14 +18,15 @@ class Served:
     """A model on a server.
 
     Args:
-        server: `host`, `host:port`, or either after `https://` (TLS) or `http://`.
-        model: its name there.
+        server: `host` or `host:port`, each optionally after `https://` (TLS) or `http://`.
+        model: its name on the server.
         version: a number, or None for the server's choice, the latest.
-        protocol: "rest" or "grpc", which decides the port where none is given.
-        ca_certificate: a PEM file of who vouches for the server, None for the usual ones.
+        protocol: "rest" or "grpc"; also determines the port if none is given.
+        ca_certificate: a PEM file of the authority that certifies the server; None for the usual
+            authorities.
 
     Raises:
-        ValueError: no server or model of that form.
+        ValueError: an argument of another form, or a certificate without TLS or without a file.
     """
 
     server: str
@@ -44,7 +45,7 @@ class Served:
         try:
             parts = self._parts()
             is_address = parts.hostname and parts.scheme in ("http", "https") and parts.port != 0
-        except ValueError:  # of a port that is none
+        except ValueError:  # an invalid port
             is_address = False
         if not is_address or parts.path.strip("/") or parts.query:
             raise ValueError(
@@ -64,7 +65,7 @@ class Served:
 
     @property
     def secure(self):
-        """Whether the server is spoken to over TLS."""
+        """Whether the connection uses TLS."""
         return self._parts().scheme == "https"
 
     @property
@@ -81,7 +82,7 @@ class Served:
 
 @dataclasses.dataclass(frozen=True)
 class VersionStatus:
-    """The state of one version: START, LOADING, AVAILABLE, UNLOADING or END, and its error."""
+    """The state of one version (START, LOADING, AVAILABLE, UNLOADING or END) and its error."""
 
     version: int
     state: str
@@ -89,10 +90,10 @@ class VersionStatus:
 
 
 def why_not_served(served, statuses):
-    """The exception for a model that the server did not find, from what it says of its versions.
+    """The exception for a model that the server did not find, derived from its versions' states.
 
     Args:
-        served: the `Served` that was asked for.
+        served: the `Served` that was requested.
         statuses: list of `VersionStatus`, empty for a model that the server does not know.
     """
     if not statuses:
@@ -109,7 +110,7 @@ def why_not_served(served, statuses):
     states = {status.state for status in asked}
     if states & {"START", "LOADING"}:
         return TryAgain(f"{served.address} is still loading {served}")
-    if "AVAILABLE" in states:  # since a moment ago
+    if "AVAILABLE" in states:  # it must have become so just now
         return TryAgain(f"{served.address} did not find {served}, but says that it is available")
     failed = [status for status in asked if status.error]
     if failed:

@@ -1,4 +1,4 @@
-"""A served model as a function of arrays and of photographs, like any other restorer."""
+"""A served model as a restorer of arrays and photographs, like any other."""
 
 import functools
 import io
@@ -22,16 +22,16 @@ from inversenet_tf.restoration.image_spec import ImageSpec
 from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.restoration.signature_names import DESCRIBE, INTERMEDIATE, WITH_KERNEL
 
-PROBE_SIDE = 16  # pixels of a gray image that the server is asked for its scale with
-# Memory that a value takes here while it is sent, or received, as JSON: a Python number and its
-# digits.
+PROBE_SIDE = 16  # pixels of a gray image, sent to the server to find out the scale
+# Memory that a value takes in this process while it is sent or received as JSON: a Python number
+# and its digits.
 BYTES_PER_VALUE = 60.0
 COLOURS = 3
-MALFORMED = (ValueError, TypeError, IndexError, RecursionError)  # of what is no description
+MALFORMED = (ValueError, TypeError, IndexError, RecursionError)  # raised for a bad description
 
 
 class ServedRestorer(Restorer):
-    """A model on a server. Arrays are sent as they are, photographs as files of 8 or 16 bits.
+    """A model on a server. It is sent arrays as they are, and photographs as image files.
 
     Args:
         client: a `RestoringClient`, closed by `close`.
@@ -46,7 +46,7 @@ class ServedRestorer(Restorer):
 
     @property
     def measured_channels(self):
-        """As the server tells it."""
+        """The number of channels of a measurement, from the server's metadata."""
         own = self._signatures.get(INTERMEDIATE) or self._signatures.get(WITH_KERNEL) or {}
         return max(own.get("measurements", COLOURS), 1)
 
@@ -58,9 +58,9 @@ class ServedRestorer(Restorer):
 
     @functools.cached_property
     def spec(self):
-        """The `ImageSpec` as far as it can be seen from here, by asking for a small gray image.
+        """The `ImageSpec` as far as a client can tell, by having a small gray image restored.
 
-        The server pads by itself, and the memory is that of this process.
+        The server itself does the padding, and the memory is that of this process.
         """
         measured = self.measured_channels
         gray = np.full((1, PROBE_SIDE, PROBE_SIDE, measured), 0.5, np.float32)
@@ -78,7 +78,7 @@ class ServedRestorer(Restorer):
         )
 
     def estimates(self, measurements, kernels=None, noise_sigmas=None):
-        """As of every `Restorer`, by one request."""
+        """Same as for every `Restorer`, by one request."""
         inputs = {"measurements": measurements}
         if kernels is not None:
             inputs["kernels"] = kernels
@@ -93,7 +93,7 @@ class ServedRestorer(Restorer):
 
     @functools.cached_property
     def degradation(self):
-        """As the server tells it; None where it does not, as of older exports."""
+        """As the server describes it; None if it does not, as for older exports."""
         try:
             if DESCRIBE not in self._signatures:
                 return None
@@ -110,12 +110,12 @@ class ServedRestorer(Restorer):
         max_memory: int | None = None,
         report: Callable[[float], None] | None = None,
     ) -> tuple[np.ndarray, Fit | None]:
-        """As any restorer's; the file is sent, as it is where the server reads it rightly.
+        """Same as for any restorer; the file is sent, unchanged if the server reads it correctly.
 
         Args:
-            photograph: what `path` holds.
-            path: of the image file.
-            max_memory, report: without effect, as the server restores the whole.
+            photograph: the content of `path`.
+            path: of the image file; required.
+            max_memory, report: have no effect, since the server restores the whole image.
         """
         answer = self._client.restore_bytes(sendable(contents_of(path), photograph))
         with opened(io.BytesIO(answer), f"that was answered for {path}") as image:
@@ -128,5 +128,5 @@ class ServedRestorer(Restorer):
         return restored, self.fit(to_channels(photograph.pixels, channels), restored)
 
     def close(self):
-        """Ends all waiting and the connections; calls under way fail."""
+        """Closes the client, see `RestoringClient.close`."""
         self._client.close()

@@ -1,1 +1,1 @@
-"""A trained InverseNet as a SavedModel or a LiteRT file, and the proof that it is the same."""
+"""Exports a trained InverseNet to SavedModel, LiteRT and ONNX, and verifies the results."""

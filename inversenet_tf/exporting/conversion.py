@@ -1,4 +1,4 @@
-"""What the conversions of an export to files of other runtimes share: checks before and after."""
+"""What conversions of an export for other runtimes have in common: checks before and after."""
 
 import contextlib
 import os
@@ -24,13 +24,14 @@ from inversenet_tf.imaging.metrics import MetricProfile, psnr
 from inversenet_tf.serving.fresh_process import VerificationFailed
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, read_metadata
 
-TOLERANCE = 1e-4  # of the largest difference of an exact file; sums of another order: 1e-5
-# Of the quantised file's output against the export's, in dB, on each image. What is right loses
-# little: 39 dB or more with four networks of two cores' minutes.
+# Largest difference of an exact file; sums in another order differ by 1e-5.
+TOLERANCE = 1e-4
+# Of a quantised file's output against the export's, in dB, on each image. Correct files lose
+# little: 39 dB or more with four networks trained for minutes on two cores.
 LEAST_PSNR = 30.0
-BATCH = 3  # of one of the comparisons; the others are of single images
+BATCH = 3  # size of the one batch that is compared; the other comparisons are of single images
 UNROUNDED = MetricProfile(rounding=False)
-# What a conversion reads of an export's metadata.
+# What a conversion reads from an export's metadata.
 READ = {
     **{"images": dict, "config": dict, "precision": str, "model": str, "task": str},
     **{"checkpoint": dict, "versions": dict},
@@ -38,7 +39,7 @@ READ = {
 
 
 def check_new(output, overwrite):
-    """Raises ValueError where a file exists that may not be replaced."""
+    """Raises ValueError if a file exists that may not be replaced."""
     if output.is_dir() or (output.exists() and not overwrite):
         raise ValueError(f"Expected a new file (or --overwrite). Received: {output}, which exists.")
 
@@ -47,7 +48,7 @@ def metadata_of_export(saved_model):
     """The metadata of an export that can be converted.
 
     Raises:
-        ValueError: it is of another kind of model, or of another precision than float32.
+        ValueError: it is of another kind of model, or of a precision other than float32.
     """
     metadata = read_metadata(saved_model)
     if not {"images", "config", "precision"} <= metadata.keys():
@@ -67,23 +68,23 @@ def metadata_of_export(saved_model):
 def check(restorer, saved_model, metadata, *, is_exact=True, data=None):
     """Compares a restorer of the converted file with the export, on held-out images.
 
-    That is on the examples as they are, on one of them mirrored or cropped to all of `SIZES`, and
-    on one batch. PSNR against the true images is the mean over the examples; None where the run was
-    trained with an operator of the caller's own.
+    The comparison uses the examples as they are, one of them mirrored or cropped to all of `SIZES`,
+    and one batch. PSNR against the true images is averaged over the examples; it is None where a
+    `StandIn` made the measurements.
 
     Args:
         restorer: a `Restorer`.
         saved_model: the directory of the export.
         metadata: of the export.
-        is_exact: whether the file is to differ by rounding alone; False where it was quantised.
+        is_exact: whether the file should differ by rounding alone; False if it was quantised.
         data: a source of images; by default the training's validation source.
 
     Returns:
-        A dict of what was compared and found.
+        A dict of what was compared, and the results.
 
     Raises:
         ValueError: images that cannot be used.
-        VerificationFailed: a difference above `TOLERANCE` where the file is to be exact; or an
+        VerificationFailed: a difference above `TOLERANCE` although the file should be exact; or an
             image of less than `LEAST_PSNR` against the export's.
     """
     config = valid_config(Config, metadata["config"], saved_model)
@@ -102,7 +103,7 @@ def check(restorer, saved_model, metadata, *, is_exact=True, data=None):
     compared = [[np.asarray(method(y)["restored"]) for method in both] for y in measurements]
     against_export = [psnr(*pair, UNROUNDED).numpy().min() for pair in compared]
     truths = [image[np.newaxis] for _, image in examples]
-    # An operator that no file holds leaves no measurements whose restoration could be scored.
+    # Restorations of a stand-in's measurements cannot be scored.
     is_known = source.paired or type(operator) is not StandIn
     result = {
         "largest_difference": max(float(np.abs(a - b).max()) for a, b in compared),
@@ -123,7 +124,7 @@ def check(restorer, saved_model, metadata, *, is_exact=True, data=None):
 
 
 def _of_all_sizes(examples, scale):
-    """Measurements [batch, height, width, channels]: one image of each size, and one batch."""
+    """Measurements [batch, height, width, channels]: one image of each size, then one batch."""
     measurements = [measurement for measurement, _ in examples]
     batches = [of_size(measurements[0], size, scale)[np.newaxis] for size in SIZES]
     several = [measurements[index % len(measurements)] for index in range(BATCH)]
@@ -131,7 +132,7 @@ def _of_all_sizes(examples, scale):
 
 
 def _mean_psnr(restored, truths, profile):
-    """Over the examples, which are the first of what was restored."""
+    """The mean PSNR over the examples, which come first among the restored images."""
     pairs = zip(restored, truths, strict=False)
     return float(np.mean([psnr(*pair, profile).numpy() for pair in pairs]))
 
@@ -151,18 +152,18 @@ def _check_differences(result, is_exact):
 
 
 def bytes_of(directory):
-    """The size of all files of a SavedModel that are needed to run it."""
+    """The total size of the files that are needed to run a SavedModel."""
     files = [directory / "saved_model.pb", *(directory / "variables").iterdir()]
     return sum(file.stat().st_size for file in files)
 
 
 def metadata_of_converted(saved_model, exported, **conversion):
-    """The metadata of a converted file: what the export tells of itself, and the conversion adds.
+    """The metadata of a converted file: those of the export, and those that the conversion adds.
 
     Args:
         saved_model: the directory of the export.
         exported: the metadata of the export.
-        **conversion: what is to be told of the conversion.
+        **conversion: what to add about the conversion.
     """
     kept = {name: exported[name] for name in ("model", "task", "images", "checkpoint")}
     return kept | {
@@ -175,7 +176,7 @@ def metadata_of_converted(saved_model, exported, **conversion):
 
 @contextlib.contextmanager
 def silenced():
-    """Keeps what C++ code writes to the standard error, past every logging level, from there."""
+    """Discards what C++ code writes to the standard error whatever the logging level."""
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""A trained InverseNet as a SavedModel for TF Serving: any batch, any size, tensors or files."""
+"""Exports a trained InverseNet as a SavedModel for TF Serving: any batch, any size."""
 
 import dataclasses
 import io
@@ -26,7 +26,7 @@ from inversenet_tf.restoration.signature_names import (
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, new_version, write_version
 from inversenet_tf.trained_run import kept_degradation, load_trained
 
-WARMUP_SIDES = (64, 256)  # of images; what a server has not seen yet takes it longer, once
+WARMUP_SIDES = (64, 256)  # of images; a server takes longer for its first request of a size
 
 
 def export_run(
@@ -83,14 +83,14 @@ def export_model(model, output, metadata=None, check=None):
     Args:
         model: an `InverseNet`.
         output, check: as for `write_version`.
-        metadata: dict of what is known of the model besides its images and the versions; its
-            "degradation" is what a `Degradation` says as a dict.
+        metadata: dict of what is known about the model besides its `ImageSpec` and the versions;
+            its "degradation" is a `Degradation` as a dict.
 
     Returns:
         The version's path.
 
     Raises:
-        ValueError: an output that cannot hold versions.
+        ValueError: an output that cannot hold versions, or a model for images of one size only.
     """
     spec = spec_of(model)
     described = {
@@ -105,7 +105,7 @@ def export_model(model, output, metadata=None, check=None):
 
 
 def _scores(workdir, step):
-    """What was measured of the same weights on the run's own images, the means, or None."""
+    """Mean scores of the same weights on the run's own images; None if they were not evaluated."""
     results = own_results(workdir, step)
     if results is None:
         return None
@@ -119,7 +119,7 @@ def _scores(workdir, step):
 
 
 def _warmup(spec):
-    """One request for each signature, size and kind of file, of gray images."""
+    """Requests with gray images of each size, as tensors and as a PNG and a JPEG file."""
     requests = []
     point = {"kernels": np.ones((1, 1, 1), np.float32), "noise_sigmas": np.zeros(1, np.float32)}
     told = point if spec.kernel == kernel_use.REQUIRED else {}

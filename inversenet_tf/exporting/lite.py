@@ -1,7 +1,7 @@
-"""An export as one LiteRT (TensorFlow Lite) file, for devices without TensorFlow.
+"""Converts an export to one LiteRT (TensorFlow Lite) file, for devices without TensorFlow.
 
-The file takes any batch and any size, as the export does, and carries what it was made of as a JSON
-inside, in the way of TensorFlow Lite's associated files: `unzip -p model.tflite metadata.json`.
+The file takes any batch size and image size, as the export does. It contains a JSON that tells what
+it was made from, like TensorFlow Lite's associated files: `unzip -p model.tflite metadata.json`.
 """
 
 import json
@@ -40,14 +40,14 @@ METADATA_FILE = "metadata.json"  # inside the .tflite
 
 
 class LiteRestorer(ConvertedFileRestorer):
-    """A `.tflite` file of `convert` in use, by the interpreter that comes with TensorFlow.
+    """A `.tflite` file of `convert`, run by the interpreter that comes with TensorFlow.
 
-    That one is of the converter's own version and needs no further package. On a device,
+    This interpreter has the converter's own version and needs no further package. On a device,
     `ai_edge_litert.interpreter.Interpreter` takes its place.
 
     Args:
         path: of the file.
-        threads: that the interpreter may use; None for its own choice.
+        threads: how many the interpreter may use; None for its own choice.
 
     Raises:
         ValueError: it is no such file.
@@ -60,7 +60,7 @@ class LiteRestorer(ConvertedFileRestorer):
             warnings.simplefilter("ignore", UserWarning)  # points to ai_edge_litert
             interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=threads)
             interpreter.allocate_tensors()
-            # A file that was converted by an older version has this output alone.
+            # A file that an older version converted has the signature `serving_default` alone.
             signatures = interpreter.get_signature_list()
             best = INTERMEDIATE if INTERMEDIATE in signatures else SERVING_DEFAULT
             self._signature = interpreter.get_signature_runner(best)
@@ -70,7 +70,7 @@ class LiteRestorer(ConvertedFileRestorer):
         return read_metadata_of(self._path)
 
     def _run(self, measurements):
-        """A file of an older version gives the restored images as both."""
+        """Runs the file; one of an older version returns the restored images as both estimates."""
         outputs = self._signature(measurements=measurements)
         return {"inverted": outputs["restored"]} | outputs
 
@@ -88,15 +88,15 @@ def convert(
 
     Args:
         directory: of an export of an InverseNet in float32, or of its versions.
-        output: the file, as `model.tflite`.
+        output: the file, such as `model.tflite`.
         quantize: "none"; "float16": weights of 16 bits, half the size; or "dynamic_range": weights
             of 8 bits, about a quarter of the size.
-        data: a source of images to compare with; by default the training's validation source.
-        overwrite: whether a file that exists may be replaced.
+        data: a source of images for the comparison; by default the training's validation source.
+        overwrite: whether an existing file may be replaced.
         trusted: whether the export's graphs may do more than compute, see `check_operations`.
 
     Returns:
-        What `read_metadata_of` gives: a dict, of which "check" holds the comparison.
+        The file's metadata, a dict whose "check" holds the comparison.
 
     Raises:
         ValueError: no such export, one whose operations LiteRT lacks, images that cannot be used,
@@ -130,15 +130,16 @@ def convert(
 
 
 def converted(saved_model, quantize=NONE):
-    """The content of a `.tflite` file for the signatures `serving_default` and, with both
-    estimates, `restore_with_intermediate`, which share their weights.
+    """The content of a `.tflite` file for an export.
 
-    Only LiteRT's builtin operations are used. Its Select TensorFlow operations would upsample a
-    device's interpreter by most of TensorFlow, and the one that comes with TensorFlow has none, so
-    that nothing could be compared.
+    Its signatures are `serving_default` and, if the model needs no kernel,
+    `restore_with_intermediate`, which returns both estimates; they share their weights. Only
+    LiteRT's builtin operations are used: Select TensorFlow operations would add most of TensorFlow
+    to a device's interpreter, and the interpreter that comes with TensorFlow lacks them, so that
+    nothing could be compared.
 
     Raises:
-        ValueError: LiteRT lacks operations of the network.
+        ValueError: LiteRT lacks some of the network's operations.
     """
     metadata = read_metadata(saved_model)
     restores = "images" in metadata and spec_from(metadata).kernel != kernel_use.REQUIRED
@@ -169,7 +170,7 @@ def _converted(saved_model, signatures, quantize):
 
 
 def _append_metadata(path, metadata):
-    """Adds it as a ZIP, which is read from a file's end; an interpreter stops at the model's."""
+    """Appends the metadata as a ZIP, which is read from a file's end; interpreters ignore it."""
     with tempfile.TemporaryDirectory() as directory:
         written = Path(directory) / METADATA_FILE
         write_json(written, metadata)
@@ -178,10 +179,10 @@ def _append_metadata(path, metadata):
 
 
 def read_metadata_of(path: str | Path) -> dict:
-    """What `convert` tells of a file: a dict.
+    """The metadata of a file of `convert`, a dict.
 
     Raises:
-        ValueError: the file was not written by it.
+        ValueError: `convert` did not write the file.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -1,8 +1,8 @@
-"""An export as one ONNX file, for ONNX Runtime, OpenVINO and whatever else reads that format.
+"""Converts an export to one ONNX file, for ONNX Runtime, OpenVINO and other runtimes.
 
-The file takes any batch and any size, as the export does: `measurements`, float32 [batch, height,
-width, channels] in [0, 1], -> `restored` and `inverted`. Its metadata tell, as a JSON, what it was
-made of.
+The file takes any batch size and image size, as the export does: `measurements`, float32 [batch,
+height, width, channels] in [0, 1], -> `restored` and `inverted`. Its metadata hold a JSON that
+tells what it was made from.
 """
 
 import json
@@ -27,19 +27,19 @@ from inversenet_tf.restoration.signature_names import INTERMEDIATE
 from inversenet_tf.serving.operations import check_operations, operations_of
 from inversenet_tf.serving.saved_models import latest_version
 
-OPSET = 17  # of the operators: those of ONNX 1.12, which every runtime of today knows
-METADATA = "inversenet_tf"  # the key of what the file tells of itself
+OPSET = 17  # the operator set of ONNX 1.12, which all current runtimes support
+METADATA = "inversenet_tf"  # the key of the JSON in the file's metadata
 IS_MISSING = 'Expected {}, for files of ONNX (pip install ".[onnx]" in the project). Received: none'
-# What the closed form and neural deblurring transform images with; the converter knows none.
+# Fourier transforms, used by the closed form and neural deblurring; the converter supports none.
 TRANSFORMS = {f"{kind}{rank}" for kind in ("FFT", "IFFT", "RFFT", "IRFFT") for rank in ("", "2D")}
 
 
 class OnnxRestorer(ConvertedFileRestorer):
-    """An `.onnx` file of `convert_to_onnx` in use, by ONNX Runtime.
+    """An `.onnx` file of `convert_to_onnx`, run by ONNX Runtime.
 
     Args:
         path: of the file.
-        threads: that the runtime may use; None for its own choice.
+        threads: how many the runtime may use; None for its own choice.
 
     Raises:
         ValueError: it is no such file, or ONNX Runtime is not installed.
@@ -84,17 +84,17 @@ def convert_to_onnx(
     overwrite: bool = False,
     trusted: bool = False,
 ) -> dict:
-    """Writes an export as a file of ONNX, whole or not at all, once it agrees with the export.
+    """Writes an export as an ONNX file, whole or not at all, once it agrees with the export.
 
     Args:
         directory: of an export of an InverseNet in float32, or of its versions.
-        output: the file, as `model.onnx`.
-        data: a source of images to compare with; by default the training's validation source.
-        overwrite: whether a file that exists may be replaced.
+        output: the file, such as `model.onnx`.
+        data: a source of images for the comparison; by default the training's validation source.
+        overwrite: whether an existing file may be replaced.
         trusted: whether the export's graphs may do more than compute, see `check_operations`.
 
     Returns:
-        What the file tells of itself: a dict, of which "check" holds the comparison.
+        The file's metadata, a dict whose "check" holds the comparison.
 
     Raises:
         ValueError: no such export, one with Fourier transforms, images that cannot be used, a file
@@ -126,7 +126,7 @@ def convert_to_onnx(
 
 
 def _check_convertible(saved_model):
-    """Raises ValueError for an export that is known not to convert, before any work."""
+    """Raises ValueError, before any work, for an export that is known not to convert."""
     if transforms := operations_of(saved_model) & TRANSFORMS:
         raise ValueError(
             "Expected a network without Fourier transforms, which do not convert to ONNX. "
@@ -139,7 +139,7 @@ def converted(saved_model):
     """An export's signature `restore_with_intermediate` as an `onnx.ModelProto`.
 
     Raises:
-        ValueError: tf2onnx is not installed, or the network has operations that it lacks.
+        ValueError: tf2onnx is not installed, or does not support all of the network's operations.
     """
     try:
         import tf2onnx
@@ -169,11 +169,11 @@ def converted(saved_model):
 
 
 def _bare_graph(signature):
-    """What a signature computes, without the checks of its input, which ONNX has no operators for.
+    """The graph of a signature without its input checks, for which ONNX has no operators.
 
     Returns:
-        (a `GraphDef` with its weights as constants and no functions, names of its inputs, and of
-        its outputs in the order of their names in the signature).
+        (a `GraphDef` with its weights as constants and no functions, the names of its inputs, and
+        those of its outputs in the order of their names in the signature).
     """
     frozen = convert_variables_to_constants_v2(signature)
     graph = frozen.graph.as_graph_def()
@@ -181,7 +181,7 @@ def _bare_graph(signature):
         needed = [name for name in node.input if not name.startswith("^")]
         del node.input[:]
         node.input.extend(needed)
-        if node.op == "PlaceholderWithDefault":  # of the checks, the default being the input
+        if node.op == "PlaceholderWithDefault":  # from the checks; its default is the input
             node.op = "Identity"
             node.attr["T"].CopyFrom(node.attr["dtype"])
             del node.attr["dtype"], node.attr["shape"]

@@ -1,7 +1,7 @@
-"""The signatures of an exported InverseNet: what a server can be asked, and what it answers.
+"""The signatures of an exported InverseNet: the requests that a server answers.
 
-Padding and bicubic upsampling are inside their graphs, which need nothing of this package, and so
-are the weights, as constants; see `InverseNet.frozen_restore`.
+Their graphs contain padding, bicubic upsampling and, as constants, the weights, so that they need
+nothing of this package; see `InverseNet.frozen_restore`.
 """
 
 import json
@@ -37,22 +37,22 @@ def signatures_of(
 
     - `serving_default`: `measurements`, float32 [batch, height, width, channels] in [0, 1] ->
       `restored`, [batch, height * scale, width * scale, image channels] of the same range;
-    - `restore_with_intermediate`: also `inverted`, the inverter's estimate z (where there is no
-      denoiser, the restored image once more);
+    - `restore_with_intermediate`: also `inverted`, the inverter's estimate z (without a denoiser,
+      the restored image once more);
     - `restore_bytes`: `image_bytes`, string [batch], each a PNG or JPEG of any size ->
       `restored_bytes`, string [batch], PNGs; see `image_bytes.restored_bytes`.
 
-    Of a model that can be told the kernel of a blur also
+    A model that accepts a blur kernel also has
 
     - `restore_with_kernel`: `measurements`, `kernels`, float32 [batch, kernel height, kernel width]
       of sum 1 and any size, and `noise_sigmas`, float32 [batch] -> `restored` and `inverted`;
     - `restore_bytes_with_kernel`: the same for `image_bytes`.
 
-    One that requires it has these two alone, and `serving_default`, which is the first of them.
+    A model that requires a kernel has only these two, of which the first is also `serving_default`.
 
-    Where the degradation is known that the model restores, as a dict, a client learns it from
+    If the degradation that the model restores is known, given as a dict, clients get it from
 
-    - `describe`: `asked_bytes`, string [batch], whatever they are -> `description_bytes`, string
+    - `describe`: `asked_bytes`, string [batch], of any content -> `description_bytes`, string
       [batch], the same JSON for each.
     """
     answers = _Answers(model)
@@ -79,7 +79,7 @@ def signatures_of(
 
 
 class _Answers:
-    """What a model answers to each signature; all share one graph of its networks."""
+    """The functions behind a model's signatures, which share one graph of its networks."""
 
     def __init__(self, model):
         self._channels, self._scale = model.measured_channels, model.scale
@@ -111,7 +111,7 @@ class _Answers:
         return {"restored_bytes": restored_bytes(image_bytes, restore_one, self._channels, told)}
 
     def _told(self, measurements, kernels, noise_sigmas):
-        """The measurements as the networks take them, with kernels that fit into the image."""
+        """The networks' inputs, after checking that the kernels fit into the image."""
         sides, greatest = tf.shape(kernels)[1:3], tf.shape(measurements)[1:3] * self._scale
         expected = "Expected kernels no larger than the image. Received: sides"
         fits = tf.debugging.Assert(tf.reduce_all(sides <= greatest), [expected, sides, greatest])

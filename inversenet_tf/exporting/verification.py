@@ -1,4 +1,4 @@
-"""Does an export do what the Python model does? Asked in a fresh process, on real images."""
+"""Verifies, in a fresh process and on real images, that an export does what the model does."""
 
 import io
 from pathlib import Path
@@ -31,18 +31,18 @@ from inversenet_tf.trained_run import kept_operator
 EXAMPLES = 5
 SIZES = ((37, 53), (64, 64), (255, 257), (512, 512))
 BATCHES = (1, 5)
-TOLD_NOISE = np.float32(0.01)  # to a model that takes a kernel
+TOLD_NOISE = np.float32(0.01)  # given to a model with a kernel
 HALF_A_LEVEL = 0.5 / WHITE  # what rounding to 8 bits may change
 
 
 class StandIn(Operator):
-    """In the place of an operator that no file holds: an image's pixels, fewer and maybe gray.
+    """Replaces an operator that no file holds by plain subsampling, and averaging of channels.
 
-    Two networks are compared on what it makes as well as on true measurements; no restoration of
-    it can be scored.
+    Its measurements serve as well as true ones for comparing two networks, but their restorations
+    cannot be scored.
 
     Args:
-        scale: of the operator it stands for.
+        scale: of the operator that it replaces.
         channels: of a measurement.
     """
 
@@ -62,14 +62,15 @@ class StandIn(Operator):
 
 
 def operator_for_examples(config: Config, workdir: str | Path | None = None) -> Operator:
-    """The operator to make examples for a comparison with.
+    """The operator that makes the examples for a comparison.
 
     Args:
         config: of the run.
-        workdir: of the run, where it is at hand.
+        workdir: of the run, if it is available.
 
     Returns:
-        The run's own operator, or a `StandIn` where it was the caller's and is not kept.
+        The run's own operator, or a `StandIn` if that was the caller's or its kernel is not
+        available.
     """
     operator = config.operator
     if operator.name != CUSTOM and workdir is not None:
@@ -90,11 +91,12 @@ def verify(
     data: str | None = None,
     python: str | None = None,
 ) -> dict:
-    """Compares every signature of an export with the model it was made of.
+    """Compares the signatures of an export that restore images with the model it was made from.
 
     Measurements of real images, mirrored or cropped to all of `SIZES` and in all of `BATCHES`, go
-    through both; so do a PNG, a JPEG and a gray PNG in one batch. Of a run with an operator of the
-    caller's own, which is not kept, the images themselves are the measurements.
+    through both; so do a PNG, a JPEG and a gray PNG in one batch. Where a model may do without a
+    kernel, files are compared without. If the run's operator was the caller's own, which is not
+    kept, a `StandIn` makes the measurements.
 
     Args:
         saved_model: the export's directory.
@@ -102,10 +104,10 @@ def verify(
         config, workdir: of its run.
         precision: of the model's hidden layers.
         data: a source of images; by default the config's validation source.
-        python: an interpreter with TensorFlow to load the export in; None for this one.
+        python: an interpreter with TensorFlow that loads the export; None for this one.
 
     Returns:
-        A dict that says what was compared, and the largest difference.
+        A dict of what was compared, and the largest difference.
 
     Raises:
         ValueError: images that cannot be used.
@@ -132,7 +134,7 @@ def verify(
 
 
 def measured_examples(source, operator, config):
-    """The first few of a source: list of (measurement, image), [height, width, channels] each."""
+    """The first few examples of a source: pairs (measurement, image), [height, width, channels]."""
     training = config.training
     pairs = evaluation_pairs(
         source,
@@ -151,7 +153,7 @@ def measured_examples(source, operator, config):
 
 
 def _requests(model, images, files):
-    """List of (signature, its inputs): of all sizes and batches, and the files last."""
+    """List of (signature, its inputs) for all sizes and batches, with the files last."""
     has_own = model.kernel_use != kernel_use.REQUIRED
     told = _told(model)
     tensors = [
@@ -173,7 +175,7 @@ def _requests(model, images, files):
 
 
 def _told(model):
-    """What has to be said of one measurement's blur."""
+    """The inputs besides one measurement that a model requires."""
     return _blur() if model.kernel_use == kernel_use.REQUIRED else {}
 
 
@@ -182,7 +184,7 @@ def _blur():
 
 
 def of_size(measurement, size, scale):
-    """Its upper left part, mirrored where it is too small, whose image has the size asked for."""
+    """The upper left part of a measurement, mirrored if too small, for an image of this size."""
     height, width = (max(side // scale, 1) for side in size)
     below, right = (
         max(wanted - present, 0)
@@ -193,7 +195,7 @@ def of_size(measurement, size, scale):
 
 
 def _files(images):
-    """A PNG, a JPEG and a gray PNG of three images, which may be the same one."""
+    """A PNG, a JPEG and a gray PNG of three images, which may be the same."""
     first, second, third = (images[index % len(images)] for index in range(3))
     return [_file(first, "PNG", "RGB"), _file(second, "JPEG", "RGB"), _file(third, "PNG", "L")]
 
@@ -206,19 +208,19 @@ def _file(image, kind, mode):
 
 
 def _repeated(told, count):
-    """What one image's model is told, for each of a batch."""
+    """Repeats the inputs besides one measurement for a batch of them."""
     return {name: np.repeat(values[np.newaxis], count, axis=0) for name, values in told.items()}
 
 
 def _difference(model, request, answer):
-    """The largest of any output of one request of tensors."""
+    """The largest difference of any output of one request of tensors."""
     expected = {name: images.numpy() for name, images in model.restore(request[1]).items()}
     expected.setdefault("inverted", expected["restored"])
     return max(float(np.abs(values - expected[name]).max()) for name, values in answer.items())
 
 
 def _difference_of_files(model, file, answer):
-    """The largest beyond what rounding to 8 bits changes."""
+    """The largest difference of one file beyond what rounding to 8 bits changes."""
     measurement = read_image(io.BytesIO(file), model.measured_channels)
     inputs = {"measurements": measurement[np.newaxis]} | _repeated(_told(model), 1)
     expected = model.restore(inputs)["restored"].numpy()[0]

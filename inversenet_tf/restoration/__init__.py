@@ -1,1 +1,1 @@
-"""A trained model or an export in use, on arrays and on photographs of any size."""
+"""Restoring arrays, and photographs of any size, with trained models, exports and closed forms."""

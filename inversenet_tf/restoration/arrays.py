@@ -1,4 +1,4 @@
-"""The arrays that users pass and get: checked, converted and brought to batches in one place."""
+"""Checks the arrays that users pass, and converts them to batches and back."""
 
 from collections.abc import Callable
 
@@ -9,16 +9,16 @@ from inversenet_tf.imaging.files.pixels import is_gray, to_channels, to_luma
 
 
 def to_batch(images: np.ndarray, channels: int) -> tuple[np.ndarray, Callable]:
-    """Brings one image or a batch of them to the form in which networks take measurements.
+    """Converts one image or a batch of them to the form in which networks take measurements.
 
     Args:
         images: [height, width] (gray), [height, width, channels] or [batch, height, width,
             channels]; floating-point values in [0, 1], or unsigned integers of 8 or 16 bits.
-        channels: of the network's measurements, 1 or 3. Gray images are repeated for three.
+        channels: of the network's measurements, 1 or 3. Gray images are repeated to get three.
 
     Returns:
-        (batch, undo): float32 [batch, height, width, channels], and a function that brings the
-        restored batch back to the rank of `images`, gray where they were gray.
+        (batch, undo): float32 [batch, height, width, channels], and a function that converts the
+        restored batch back to the rank of `images`, to gray if they were gray.
 
     Raises:
         ValueError: another rank, size, type or range, or values that are not finite.
@@ -56,9 +56,9 @@ def to_batch(images: np.ndarray, channels: int) -> tuple[np.ndarray, Callable]:
 
 
 def as_gray_as(pixels: np.ndarray, restored: np.ndarray, measured_channels: int) -> np.ndarray:
-    """The restored pixels, gray where a photograph is, unless the network is one that colours.
+    """The restored pixels, gray if the photograph is, unless the network colours its images.
 
-    What is gray but stored in colours stays so, without the faint colours of a network.
+    A gray photograph that is stored as RGB stays so, without the faint colours of a network.
     """
     channels = pixels.shape[-1]
     if channels < measured_channels:

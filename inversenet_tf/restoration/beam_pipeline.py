@@ -1,7 +1,7 @@
-"""Restoring all photographs of a folder by a pipeline of Apache Beam, on one machine or many.
+"""Restores all photographs of a folder by an Apache Beam pipeline, on one machine or many.
 
-Every worker loads the export once, and restores one photograph after another by the function that
-`restore_files` calls, too. All of them see the same disk.
+Every worker loads the export once, and restores one photograph after another with the same function
+as `restore_files`. All workers must see the same disk.
 """
 
 import contextlib
@@ -37,18 +37,19 @@ except ImportError as error:
     ) from error
 
 DIRECT = "direct"
-RUNNERS = {  # short names, beside those that Beam knows
+RUNNERS = {  # short names, in addition to those that Beam knows
     DIRECT: "DirectRunner",
     "dask": "apache_beam.runners.dask.dask_runner.DaskRunner",
 }
-# Defaults: the caller's options come later, and so they win.
+# Defaults: the caller's options come later and override them.
 DIRECT_OPTIONS = (
-    "--direct_running_mode=multi_processing",  # as several workers need it
-    # There are no triggers. Without it, Beam would download a program, Prism, and run that.
+    "--direct_running_mode=multi_processing",  # required by several workers
+    # There are no triggers. Without this option, Beam would download and run a program, Prism.
     "--allow_unsafe_triggers",
     "--default_sdk_harness_log_level=ERROR",
 )
-# Errors of a disk that takes no more results: the pipeline ends, instead of failing image by image.
+# Errors of a disk that takes no more results: they end the pipeline, which would otherwise fail
+# image by image.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 REPORT = "report.csv"  # in the directory of the results
@@ -56,18 +57,18 @@ COLUMNS = ["input", "outcome", "detail"]
 FAILED, MISFIT = "failed", "does not fit"
 LOST = "The runner lost it; --skip_existing tries it again"  # Dask's can, see `finish_bundle`
 
-# The fields of a `Job`; unpickled itself, it would import TensorFlow before that is made quiet.
+# The fields of a `Job`. Unpickling a `Job` itself would import TensorFlow before it is made quiet.
 Parts = tuple[Path, Path, Path | None]
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of one image.
+    """The outcome of one image.
 
     Attributes:
         path: of the image.
-        reason: why it could not be restored; None where it was.
-        fit: how well it fits what the restorer restores; None where that is not known.
+        reason: why it could not be restored; None if it was.
+        fit: how well it fits the degradation that the restorer undoes; None if that is not known.
     """
 
     path: Path
@@ -76,15 +77,15 @@ class Outcome:
 
 
 class RestorationHandler(ModelHandler[Parts, Outcome, Restorer]):
-    """The model of Beam's RunInference: a restorer, which writes each image that it restores.
+    """The model of Beam's RunInference: a restorer that writes each image after restoring it.
 
     Args:
-        restorer: one that can be pickled, as an `ExportedRestorer` and what is built around it.
-        output: the directory of the results, which this process holds now. Once another call
-            holds it, workers that have outlived this one's launcher do nothing more.
+        restorer: one that can be pickled, such as an `ExportedRestorer` or a wrapper of one.
+        output: the directory of the results, which this process has locked. Once another call has
+            locked it, workers that have outlived their launcher stop working.
         max_memory: as for `restore_files`.
-        overwrite: whether results that exist are made again. Otherwise a bundle that is tried
-            again leaves the images which it has done.
+        overwrite: whether existing results are made again. Otherwise a bundle that is retried skips
+            the images that it has already restored.
 
     Raises:
         ValueError: a restorer that cannot be sent to workers.
@@ -98,28 +99,28 @@ class RestorationHandler(ModelHandler[Parts, Outcome, Restorer]):
         overwrite: bool = False,
     ):
         super().__init__()
-        # As bytes: Beam unpickles the handler for every bundle, and the model is loaded once.
+        # As bytes: Beam unpickles the handler for every bundle, but the model is to be loaded once.
         self._pickled = _pickled(restorer)
         self._output, self._holder = output, word_of_holder(output)
         self._max_memory = max_memory
         self._overwrite = overwrite
 
     def load_model(self) -> Restorer:
-        """The restorer, which Beam keeps as long as the worker's process lasts."""
+        """Loads the restorer, which Beam keeps for the lifetime of the worker's process."""
         return pickle.loads(self._pickled)
 
     def run_inference(
         self, batch: Sequence[Parts], model: Restorer, inference_args: dict | None = None
     ) -> Iterable[Outcome]:
-        """Restores images from file to file, each a `Job` in its parts.
+        """Restores images from file to file, each given by the fields of a `Job`.
 
         Raises:
-            OSError: the disk takes no more results, or another call holds their directory now.
+            OSError: the disk takes no more results, or another call has locked their directory.
         """
         return [self._outcome(Job(*parts), model) for parts in batch]
 
     def should_skip_batching(self) -> bool:
-        """Whether Beam forms no batches: images differ in size, and come as lists of one."""
+        """True: images differ in size, so they come as lists of one and Beam forms no batches."""
         return True
 
     def _outcome(self, job, restorer):
@@ -132,7 +133,7 @@ class RestorationHandler(ModelHandler[Parts, Outcome, Restorer]):
             reason = restore_file(
                 restorer, job, self._max_memory, skip_existing=not self._overwrite, fits=fits
             )
-        except Exception as error:  # whatever it is, the other images have nothing to do with it
+        except Exception as error:  # whatever it is, the other images are not affected
             if isinstance(error, OSError) and error.errno in FULL:
                 raise
             reason = f"Cannot restore {job.path}: {type(error).__name__}: {error}"
@@ -152,26 +153,27 @@ def restore_files_by_beam(
     skip_existing: bool = False,
     format: str = SAME,
 ) -> tuple[list[Path], dict[str, str]]:
-    """As `restore_files`, by a pipeline whose workers have images under way at once.
+    """Does the same as `restore_files`, by a pipeline whose workers restore images in parallel.
 
-    Results have the same names and the same bytes. What could not be restored, and what does not
-    fit what the restorer restores, is a row of `output/report.csv`, which appears at the end.
+    Results have the same names and the same bytes. Images that could not be restored, and those
+    that do not fit the degradation which the restorer undoes, are listed in `output/report.csv`,
+    which is written at the end.
 
     Args:
-        restorer: an `ExportedRestorer`, or one around it, that each worker loads.
-        source, output, overwrite, compare, skip_existing, format: as for `restore_files`. A call
-            that was killed goes on with `skip_existing`.
+        restorer: an `ExportedRestorer`, or a wrapper of one, that each worker loads.
+        source, output, overwrite, compare, skip_existing, format: as for `restore_files`. With
+            `skip_existing`, a call resumes one that was killed.
         runner: "direct" for processes on this machine, "dask", or a name that Beam knows.
-        options: Beam's, such as "--direct_num_workers=4", and those of the runner.
-        max_memory: as for `restore_files`, for each image that is under way.
+        options: of Beam, such as "--direct_num_workers=4", and of the runner.
+        max_memory: as for `restore_files`, for each of the images restored at a time.
 
     Returns:
-        (restored, skipped), as `restore_files`; the paths are absolute.
+        (restored, skipped), as `restore_files` does; the paths are absolute.
 
     Raises:
-        ValueError: as for `restore_files`; another runner; a restorer that cannot be sent to
-            workers; a file of another kind where the report comes to lie.
-        OSError: the pipeline failed; results until then are kept.
+        ValueError: as for `restore_files`; an unknown runner or option; a restorer that cannot be
+            sent to workers; a file of another kind in place of the report.
+        OSError: the pipeline failed; earlier results are kept.
     """
     options = _pipeline_options(runner, options)
     _pickled(restorer)  # raises before any work
@@ -215,7 +217,7 @@ def _pipeline_options(runner, options):
         ) from error
     defaults = DIRECT_OPTIONS if runner == DIRECT else ()
     parsed = PipelineOptions([*defaults, *options, f"--runner={name}"])
-    # argparse ends the program, and tells at length of the options that there are.
+    # argparse would end the program and list all options that there are.
     with contextlib.redirect_stderr(io.StringIO()) as said:
         try:
             parsed.get_all_options()
@@ -244,7 +246,7 @@ def _pipeline(jobs, handler, report, options):
 
 
 def _run(pipeline, count):
-    """Runs a pipeline to its end; every runner has errors of its own for one that fails."""
+    """Runs a pipeline to its end; raises OSError if it fails, whatever error the runner has."""
     try:
         state = pipeline.run().wait_until_finish()
         reason = f"it ended as {state}"
@@ -259,13 +261,13 @@ def _run(pipeline, count):
 
 
 def _last_line(error):
-    """What happened, of an error that holds the whole traceback of a worker."""
+    """The last line of an error whose text holds the whole traceback of a worker."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip().rstrip(".") if lines else type(error).__name__
 
 
 def _write_report(path, images, outcomes):
-    """Writes a row for every image that was not restored, or does not fit."""
+    """Writes a row for every image that was not restored or does not fit."""
     outcomes = {outcome.path: outcome for outcome in outcomes}
     reasons = {image: outcomes[image].reason if image in outcomes else LOST for image in images}
     failed = [(image, FAILED, reason) for image, reason in reasons.items() if reason is not None]
@@ -281,7 +283,7 @@ def _write_report(path, images, outcomes):
 
 
 def _read_report(path):
-    """(dict of the failed images' paths, dict of those that do not fit), each to its detail."""
+    """Two dicts from an image's path to its detail: failed images, and those that do not fit."""
     with _opened(path) as file:
         rows = list(csv.reader(file))[1:]
     return tuple(
@@ -291,7 +293,7 @@ def _read_report(path):
 
 
 def _check_is_report(path):
-    """Raises ValueError where a file that is no report would be replaced by one."""
+    """Raises ValueError if a file that is no report would be replaced by one."""
     if path.exists():
         with _opened(path) as file:
             if next(csv.reader(file), None) != COLUMNS:
@@ -301,5 +303,5 @@ def _check_is_report(path):
 
 
 def _opened(path, mode="r"):
-    """A file of CSV; names of files may be no text at all, and are kept as they are."""
+    """Opens a CSV file; names of files that are not valid text are kept as they are."""
     return open(path, mode, newline="", encoding="utf-8", errors="surrogateescape")

@@ -1,4 +1,4 @@
-"""A restorer that needs no training: Eq. 3 solved for the blur that it is told."""
+"""A restorer that needs no training: solves Eq. 3 for a blur with known kernel."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,20 +10,21 @@ from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.image_spec import ImageSpec
 from inversenet_tf.restoration.restorers import Restorer
 
-NAME = "closed_form"  # by which `load` knows it
-# What a process grew by: 168 to 233 bytes for 0.26, 1 and 4 megapixels and a kernel of 27 pixels.
+NAME = "closed_form"  # under which `load` knows it
+# Measured growth of a process: 168 to 233 bytes for 0.26, 1 and 4 megapixels and a kernel of 27
+# pixels.
 BYTES_PER_PIXEL = 240.0
 
 
 class ClosedFormRestorer(Restorer):
     """The linear estimate of least mean square error under the spectrum of natural images.
 
-    It works at once on any photograph whose blur is told, or found by `estimate_kernel`. A trained
-    network for any blur begins with the same estimate and improves it.
+    It works without training on any photograph whose kernel is known, or estimated by
+    `estimate_kernel`. A trained network for any blur starts from the same estimate and improves it.
 
     Args:
         spectrum: of the images; None for that of natural images.
-        boundary: "reflect", where nothing is known beyond the frame; or "circular".
+        boundary: "reflect", if nothing is known beyond the frame; or "circular".
     """
 
     def __init__(self, spectrum: Spectrum | None = None, boundary: str = "reflect"):

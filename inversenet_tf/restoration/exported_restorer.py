@@ -1,4 +1,4 @@
-"""An export in use, which needs nothing of the training."""
+"""A restorer that runs an export."""
 
 from pathlib import Path
 
@@ -15,16 +15,17 @@ from inversenet_tf.serving.saved_models import latest_version, read_metadata
 
 
 class ExportedRestorer(Restorer):
-    """A SavedModel that `export` wrote; needs nothing of the training.
+    """A SavedModel that `export` wrote; it needs no file of the training.
 
-    It can be pickled: by its place, from where it is loaded again.
+    When pickled, it is stored as its path, from which it is loaded again.
 
     Args:
-        directory: a SavedModel, or a directory of versions, of which the latest is taken.
+        directory: a SavedModel, or a directory of versions, of which the latest is used.
         trusted: whether its graphs may do more than compute, see `check_operations`.
 
     Raises:
-        ValueError: there is none, it restores no images, or its graphs do more than compute.
+        ValueError: there is no SavedModel, it restores no images, or its graphs do more than
+            compute.
     """
 
     def __init__(self, directory: str | Path, trusted: bool = False):

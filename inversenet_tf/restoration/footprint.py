@@ -1,4 +1,4 @@
-"""How much memory a network's activations take, by its graph, and a process, by the system."""
+"""The memory of a network's activations, from its graph, and of a process, from the system."""
 
 import re
 from pathlib import Path
@@ -6,25 +6,25 @@ from pathlib import Path
 import psutil
 import tensorflow as tf
 
-# What a process grew by on two CPU cores, divided by the sum of the tensors alive: 1.0 to 2.4 for
-# this package's networks at 128 to 1536 pixels, and up to 2.7 for tile after tile, as what the
-# allocator gets back it does not return at once.
+# Growth of a process on two CPU cores, divided by the size of the live tensors: 1.0 to 2.4 for this
+# package's networks at 128 to 1536 pixels, and up to 2.7 for tile after tile, since the allocator
+# does not return freed memory at once.
 SCRATCH = 3.25
-TRACED_SIDE = 256  # large enough that what does not grow with the image is small beside it
+TRACED_SIDE = 256  # large enough for what does not grow with the image to be negligible
 
 
 def peak_bytes_per_pixel(function, channels, multiple=1):
-    """The most bytes of tensors that are alive at once, per pixel of the input.
+    """The largest number of bytes of tensors alive at a time, per pixel of the input.
 
-    Each tensor lives from the operation that makes it to the last one that reads it, the operations
-    running in the order of their creation. TensorFlow's scratch space and its allocator's reserve
-    are not in it: see `SCRATCH`.
+    Each tensor lives from the operation that makes it to the last one that reads it, with the
+    operations run in the order of their creation. TensorFlow's scratch space and its allocator's
+    reserve are not included, see `SCRATCH`.
 
     Args:
-        function: from float32 images [1, height, width, channels] to tensors; without loops and
+        function: from float32 images [1, height, width, channels] to tensors; without loops or
             branches.
         channels: of the images.
-        multiple: what their sides must be a multiple of.
+        multiple: of which their sides must be multiples.
     """
     side = -(-TRACED_SIDE // multiple) * multiple
     spec = tf.TensorSpec((1, side, side, channels), tf.float32)
@@ -51,14 +51,14 @@ def peak_bytes_per_pixel(function, channels, multiple=1):
 
 
 def _bytes(tensor):
-    """0 of what is no array of numbers, as a variable's handle."""
+    """The size of a tensor; 0 for one that is no array of numbers, such as a variable's handle."""
     known = tensor.shape.is_fully_defined() and tensor.dtype.is_numpy_compatible
     is_handle = tensor.dtype in (tf.resource, tf.variant, tf.string)
     return tensor.shape.num_elements() * tensor.dtype.size if known and not is_handle else 0
 
 
 def resident_bytes():
-    """(now, at most so far) that the process takes; the second is None where only Linux tells."""
+    """Bytes that the process takes: (now, at most so far); the latter is None except on Linux."""
     status = Path("/proc/self/status")
     peak = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.is_file() else None
     return psutil.Process().memory_info().rss, int(peak[1]) * 1024 if peak else None

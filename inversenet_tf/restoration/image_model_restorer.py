@@ -1,4 +1,4 @@
-"""A restorer of images of one class: Eq. 3 solved with what sharp ones of them look like."""
+"""A restorer of images of one class: solves Eq. 3 with the distribution of its sharp images."""
 
 import functools
 
@@ -11,20 +11,20 @@ from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.image_spec import ImageSpec
 from inversenet_tf.restoration.restorers import Restorer
 
-# Three copies of the factors of the likelihood: each value of an image has up to 200 components of
-# a real and an imaginary part, 4 bytes each.
+# Three copies of the likelihood's factors: each value of an image, of which a pixel has up to 3,
+# has up to 200 components with a real and an imaginary part of 4 bytes each.
 BYTES_PER_PIXEL = 3 * 4 * 200 * 2 * 3.0
 
 
 class ImageModelRestorer(Restorer):
     """The linear estimate of least mean square error under the distribution of a class of images.
 
-    The factors of the last kernel and noise are kept: measurements that share them are restored
-    about ten times as fast.
+    The factors of the last kernel and noise level are kept: measurements that share them are
+    restored about ten times as fast.
 
     Args:
-        image_model: of the class. Measurements must be framed as its images, and their blur go
-            round the border.
+        image_model: of the class. Measurements must be framed like its images, and their blur must
+            have a circular boundary.
 
     Raises:
         ValueError: no `ImageModel`.
@@ -73,7 +73,7 @@ class ImageModelRestorer(Restorer):
         return ClassPrior.of(self._image_model)
 
     def _estimate(self, kernel, noise):
-        """The `PosteriorMean` of a kernel and a noise: the last one, where it is the same."""
+        """The `PosteriorMean` of a kernel and a noise level, kept from the last call if it fits."""
         known = self._last
         if known is not None and noise == known[1] and np.array_equal(kernel, known[0]):
             return known[2]
@@ -83,7 +83,7 @@ class ImageModelRestorer(Restorer):
 
 
 def _alike(kernels, noises):
-    """Of a batch the numbers of those that share kernel and noise, as lists."""
+    """Lists of the numbers of those measurements of a batch that share kernel and noise level."""
     alike = {}
     for number, (kernel, noise) in enumerate(zip(kernels, noises, strict=True)):
         alike.setdefault((np.asarray(kernel).tobytes(), float(noise)), []).append(number)
@@ -91,7 +91,7 @@ def _alike(kernels, noises):
 
 
 def _square(kernel):
-    """A kernel [height, width] with zeros around it: as wide as high, its centre in the middle."""
+    """A kernel [height, width] padded with zeros to an odd square around its centre."""
     side = max(kernel.shape) // 2 * 2 + 1
     before = [side // 2 - extent // 2 for extent in kernel.shape]
     after = [side - extent - first for extent, first in zip(kernel.shape, before, strict=True)]

@@ -1,4 +1,4 @@
-"""What a model takes and gives, as the model itself or the metadata of an export tell it."""
+"""The inputs and outputs of a model, described by the model itself or by an export's metadata."""
 
 import dataclasses
 from typing import TYPE_CHECKING
@@ -14,23 +14,23 @@ from inversenet_tf.restoration.footprint import SCRATCH, peak_bytes_per_pixel
 if TYPE_CHECKING:
     from inversenet_tf.models.inversenet import InverseNet  # an export does without it
 
-# What the metadata of others may ask for: an image is padded to multiples, and enlarged, in memory.
+# Limits for untrusted metadata: an image is padded to multiples, and enlarged, in memory.
 LARGEST_SCALE, LARGEST_MULTIPLE = 2**8, 2**14
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageSpec:
-    """What a model takes and gives.
+    """The inputs and outputs of a model.
 
     Attributes:
         measured_channels: 1 or 3, of a measurement.
         image_channels: 1 or 3, of a restored image.
-        scale: how much larger the image is, along each side.
-        multiple: what a measurement's sides are padded to a multiple of.
-        boundary: how, one of `BOUNDARIES`.
-        bytes_per_pixel: memory that restoring takes, for each pixel of the measurement.
-        kernel: whether the kernel of the blur is "required" with each measurement, "optional" (the
-            model has one of its own), or "none": the model cannot be told one.
+        scale: how many times larger the restored image is, along each side.
+        multiple: a measurement's sides are padded to multiples of it.
+        boundary: how they are padded, one of `BOUNDARIES`.
+        bytes_per_pixel: memory that restoring takes for each pixel of the measurement.
+        kernel: whether a blur kernel is "required" with each measurement, "optional" (the model has
+            its own), or "none": the model accepts none.
     """
 
     measured_channels: int
@@ -47,8 +47,11 @@ def spec_of(model: "InverseNet", bytes_per_pixel: float | None = None) -> ImageS
 
     Args:
         model: the `InverseNet`.
-        bytes_per_pixel: as in the `ImageSpec`, where it is known already; None to work it out, for
-            which the model is traced.
+        bytes_per_pixel: as in the `ImageSpec`, if already known; None to determine it by tracing
+            the model.
+
+    Raises:
+        ValueError: the model takes images of one size only.
     """
     channels, multiple = model.measured_channels, model.multiple
     if model.fixed_size is not None:
@@ -78,10 +81,10 @@ def _bytes_per_pixel_of(model):
 
 
 def spec_from(metadata):
-    """The `ImageSpec` that an export's metadata, or a LiteRT file's, tell.
+    """The `ImageSpec` in the metadata of an export or of a converted file.
 
     Raises:
-        ValueError: they tell none that a model could have.
+        ValueError: it is not one that a model can have.
     """
     spec = config_from_dict(ImageSpec, metadata["images"])
     check_choice("kernel", spec.kernel, kernel_use.ALL)
@@ -95,10 +98,10 @@ def spec_from(metadata):
 
 
 def degradation_from(metadata: dict) -> Degradation | None:
-    """What the metadata of an export, or of a LiteRT file, tell of the operator and the noise.
+    """The degradation in the metadata of an export or of a converted file; None if it has none.
 
     Raises:
-        ValueError: something that no operator has.
+        ValueError: it is not one that an operator can have.
     """
     fields = metadata.get("degradation")
     if fields is None:

@@ -1,4 +1,4 @@
-"""Restoring in light: a camera blurs that, and then stores its power of one over gamma."""
+"""Restoring in linear light: a camera blurs light, and then stores its power of 1 / gamma."""
 
 from inversenet_tf.imaging.checks import check_positive
 from inversenet_tf.imaging.physics.light import from_light, to_light
@@ -7,11 +7,12 @@ from inversenet_tf.restoration.restorers_around import RestorerAround
 
 
 class LinearLightRestorer(RestorerAround):
-    """A restorer whose measurements are brought to light first, and its images back.
+    """A restorer that converts measurements to linear light, and restored images back.
 
     Args:
-        restorer: one of measurements in light. The noise that it is told is that of the light.
-        gamma: of the files: light is their value to that power.
+        restorer: one of measurements in linear light. The noise level given to it is that of the
+            light.
+        gamma: of the files' encoding: light is their values to that power.
 
     Raises:
         ValueError: a gamma that is not positive.

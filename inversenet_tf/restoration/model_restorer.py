@@ -1,4 +1,4 @@
-"""A trained model of this process in use, as out of a work directory."""
+"""A restorer that runs a trained model in this process, such as one from a work directory."""
 
 import functools
 import math
@@ -15,19 +15,19 @@ from inversenet_tf.restoration.restorers import Restorer
 if TYPE_CHECKING:
     from inversenet_tf.models.inversenet import InverseNet  # whoever has a model has imported it
 
-# Pixels of an image that is restored sooner than a graph for it is compiled.
+# Pixels of the largest image that is restored faster than a graph is compiled.
 SMALL = 2**16
 
 
 class ModelRestorer(Restorer):
-    """A trained `InverseNet`, with its present weights, as one compiled function for every size.
+    """A trained `InverseNet`, with its present weights, compiled once for all image sizes.
 
-    The first image, where it is small, is restored without compiling, which would take several
-    times as long as the restoration. The results differ by rounding alone.
+    The first image, if it is small, is restored without compilation, which would take several times
+    as long as the restoration. The results differ by rounding alone.
 
     Args:
         model: the `InverseNet`.
-        degradation: what it was trained for, where that is known.
+        degradation: the one it was trained for, if that is known.
         bytes_per_pixel: as for `spec_of`.
     """
 
@@ -41,7 +41,7 @@ class ModelRestorer(Restorer):
         self._plainly = model.frozen_restore()
         channels = model.measured_channels
         signature = [tf.TensorSpec((None, None, None, channels), tf.float32, "measurements")]
-        # Keras calls no layer through autograph, which takes as long as to trace the graph.
+        # Keras needs no autograph, which would take as long as tracing the graph.
         compiled = functools.partial(tf.function, self._plainly, autograph=False)
         self._restore = compiled(input_signature=signature)
         self._restore_told = compiled(reduce_retracing=True)
@@ -51,7 +51,7 @@ class ModelRestorer(Restorer):
 
     @property
     def measured_channels(self):
-        """The model knows its channels; to work out the whole `spec` would trace it once more."""
+        """That of the model, known without tracing it once more to determine the whole `spec`."""
         return self._model.measured_channels
 
     @property
@@ -64,7 +64,7 @@ class ModelRestorer(Restorer):
 
     @functools.cached_property
     def spec(self):
-        """The `ImageSpec`, worked out when it is first asked for."""
+        """The `ImageSpec`, determined on first use."""
         return spec_of(self._model, self._bytes_per_pixel)
 
     def estimates(self, measurements, kernels=None, noise_sigmas=None):

@@ -1,4 +1,4 @@
-"""Restoring one photograph from file to file, with all that it carries."""
+"""Restores one photograph from file to file, with the metadata that it carries."""
 
 import dataclasses
 from collections.abc import Callable
@@ -23,7 +23,7 @@ GAP = 8  # white pixels between the two halves of a comparison
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """An image file and what is to be made of it."""
+    """An image file, and the files to be made from it."""
 
     path: Path
     target: Path
@@ -43,16 +43,16 @@ def restore_file(
     report: Callable[[float], None] | None = None,
     fits: dict[Path, Fit] | None = None,
 ) -> str | None:
-    """Restores one image, and tells in the log what its results could not keep.
+    """Restores one image, and logs what its results could not preserve.
 
     Args:
         restorer, max_memory, skip_existing: as for `restore_files`.
         job: the image and its results.
-        report: called with the share of the image that is done, from time to time.
-        fits: takes, by its path, how well the image fits what the restorer restores.
+        report: called from time to time with the fraction of the image that is done.
+        fits: receives, under the image's path, how well it fits what the restorer restores.
 
     Returns:
-        None, or why it could not be restored.
+        None, or the reason why the image could not be restored.
     """
     try:
         try:
@@ -79,7 +79,7 @@ def restore_file(
 
 
 def _check_header(restorer, path, max_memory):
-    """Raises ValueError where an image cannot be restored in the memory, before it is decoded."""
+    """Raises ValueError, before decoding an image, if it cannot be restored in `max_memory`."""
     if max_memory is None:
         return
     with opened(path, path) as image:
@@ -90,7 +90,7 @@ def _check_header(restorer, path, max_memory):
 def _write(restorer, job, photograph, pixels, skip_existing):
     """Writes the results of one image; returns what their formats could not hold."""
     scale = len(pixels) // len(photograph.pixels)
-    # The comparison first: where the result stands, an interrupted call has done with the image.
+    # The comparison comes first, so that an image with a result is one that is done.
     if job.comparison is not None and not (skip_existing and job.comparison.exists()):
         measured = to_channels(photograph.pixels, restorer.measured_channels)
         plain = Photograph(
@@ -105,14 +105,14 @@ def _write(restorer, job, photograph, pixels, skip_existing):
 
 
 def side_by_side(measured, restored):
-    """The measurement, every pixel as a square, beside the restored image.
+    """The measurement, enlarged by nearest neighbour, beside the restored image.
 
     Args:
         measured: uint8 or uint16 [height, width, 1 or 3].
-        restored: the same of a multiple of its size.
+        restored: the same, of a multiple of that size.
 
     Returns:
-        uint8 [height * scale, 2 * width * scale + GAP, 1 or 3], in colour where either is.
+        uint8 [height * scale, 2 * width * scale + GAP, 1 or 3], in colour if either is.
     """
     channels = max(measured.shape[-1], restored.shape[-1])
     height, width = restored.shape[:2]

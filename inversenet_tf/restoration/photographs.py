@@ -1,4 +1,4 @@
-"""Restoring all photographs of a folder, or one file, with a trained model."""
+"""Restores all photographs of a folder, or one file."""
 
 import contextlib
 import dataclasses
@@ -38,33 +38,34 @@ def restore_files(
 ) -> tuple[list[Path], dict[str, str]]:
     """Restores an image file, or all below a directory, into files of the same names.
 
-    Each is read, restored and written before the next; what cannot be read, or restored in the
-    memory there is, is named in a warning and skipped. At the end, those are counted that do not
-    fit the degradation which the restorer undoes, see `Restorer.fit`, and the worst is named.
+    By default each image is read, restored and written before the next. Images that cannot be read
+    or restored, as for lack of memory, are skipped with a warning. A final warning counts the
+    images that do not fit the degradation which the restorer undoes, see `Restorer.fit`, and names
+    the worst.
 
     Args:
-        restorer: a `Restorer`, of whatever kind.
+        restorer: a `Restorer` of any kind.
         source: file or directory.
         output: directory for the results; subdirectories are kept.
-        overwrite: whether a result that exists may be replaced.
+        overwrite: whether existing results may be replaced.
         max_memory: bytes that restoring one image may take; larger images are restored in
-            tiles. None for no limit. A server's memory is its own.
-        compare: whether to write measurement and result side by side, too, into
+            tiles. None for no limit. It does not limit a server's memory.
+        compare: whether to write measurement and result side by side as well, into
             `output/comparisons`.
-        skip_existing: whether a result that exists stays, and only the others are made.
-        parallel: images that are under way at once, which helps where a server restores them.
-            Where one fails for all, the restorer is closed, so that the others do not wait.
-        format: of the results: "png", "jpeg", "tiff", or "same" as each input, where that is one
-            of these; PNG else. A JPEG gets the quality that its input has.
+        skip_existing: whether existing results are kept and only the missing ones made.
+        parallel: number of images restored at a time, which helps if a server restores them. An
+            error that ends the work closes the restorer, so that the other images do not wait.
+        format: of the results: "png", "jpeg", "tiff", or "same" for that of each input, if it is
+            one of these, and otherwise PNG. A JPEG gets the quality that its input has.
 
     Returns:
-        (restored, skipped): list of the images' paths that were written, and dict from each file
-        that could not be restored to the reason.
+        (restored, skipped): list of the paths of the images written, and dict from each file that
+        could not be restored to the reason.
 
     Raises:
-        ValueError: nothing to restore, a result that exists or would replace one of the images;
+        ValueError: nothing to restore, or a result that exists or would replace one of the images;
             raised before any work. Or: not one of the images could be restored.
-        OSError: a result cannot be written, or a server went away; results until then are kept.
+        OSError: a result cannot be written, or a server is gone; earlier results are kept.
     """
     check_at_least("parallel", parallel, 1)
     fits = {}
@@ -86,12 +87,12 @@ def restore_files(
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """What a call has to do.
+    """The work of one call.
 
     Attributes:
         source: the file or directory of the images.
         missing: the `Job`s to be done.
-        existing: the number of others, whose results exist and stay.
+        existing: the number of the others, whose existing results are kept.
     """
 
     source: Path
@@ -99,7 +100,7 @@ class Work:
     existing: int
 
     def check_some_restored(self, restored: list[Path], skipped: dict[str, str]) -> None:
-        """Raises ValueError where images were tried, and not one of the source has a result.
+        """Raises ValueError if images were tried, but none of the source has a result.
 
         Args:
             restored, skipped: as `restore_files` returns them.
@@ -120,7 +121,7 @@ def work_for(
     skip_existing: bool,
     format: str,
 ) -> Iterator[Work]:
-    """The `Work` of a call, and its output, which no other call changes while the block runs.
+    """Yields the `Work` of a call, with the output locked against other calls in the meantime.
 
     Args:
         source, output, overwrite, compare, skip_existing, format: as for `restore_files`.
@@ -133,7 +134,7 @@ def work_for(
     for path in (source, output):
         check_named(path)
     check_writable(output := Path(output).expanduser())
-    # Two calls for one output take turns, so that each sees what the other has made.
+    # Two calls with one output take turns, so that each sees the other's results.
     with held(output, wait=True):
         jobs = _jobs(source, output, overwrite or skip_existing, compare, format)
         missing = [job for job in jobs if not (skip_existing and job.is_done)]
@@ -144,7 +145,7 @@ def work_for(
 
 
 def misfits_of(fits: dict[Path, Fit]) -> dict[Path, Fit]:
-    """Those photographs that do not fit what the model restores, the worst first."""
+    """The photographs that do not fit the degradation which the model restores, worst first."""
     misfits = [path for path, fit in fits.items() if not fit.fits]
     return {path: fits[path] for path in sorted(misfits, key=lambda path: -fits[path].distance)}
 
@@ -153,8 +154,8 @@ def warn_of_misfits(misfits: Mapping[Path, object], compared: int) -> None:
     """Logs how many photographs do not fit, and the worst of them, in one line.
 
     Args:
-        misfits: how each of them does not, the worst first.
-        compared: the number of photographs, with those that fit.
+        misfits: how far each of them is from fitting, worst first.
+        compared: the number of all photographs, including those that fit.
     """
     if not misfits:
         return
@@ -171,10 +172,10 @@ def warn_of_misfits(misfits: Mapping[Path, object], compared: int) -> None:
 
 
 def _restore_jobs(attempt, jobs):
-    """(restored, skipped) of one image after another."""
+    """Restores one image after another; returns (restored, skipped)."""
     restored, skipped = [], {}
     sizes = [count_pixels(job.path) for job in jobs]
-    # Progress in pixels: photographs differ in size, and the time left should not.
+    # Progress in pixels, since photographs differ in size and the remaining time is shown.
     with tqdm(total=sum(sizes), desc="restoring", unit="pixel", unit_scale=True) as progress:
         for number, (job, size) in enumerate(zip(jobs, sizes, strict=True), 1):
             progress.set_postfix_str(f"image {number} of {len(jobs)}")
@@ -191,9 +192,10 @@ def _restore_jobs(attempt, jobs):
 
 
 def _restore_at_once(attempt, jobs, parallel, restorer):
-    """(restored, skipped) of several images at a time."""
+    """Restores several images at a time; returns (restored, skipped)."""
     restored, skipped = [], {}
-    # Threads that end with the program: one that waits for a silent server does not hold up Ctrl-C.
+    # Threads that end with the program, so that one waiting for a silent server does not delay
+    # Ctrl-C.
     with ThreadPool(parallel) as pool, _counted(restored, jobs):
         try:
             done = pool.imap_unordered(lambda job: (job, attempt(job)), jobs)
@@ -206,7 +208,7 @@ def _restore_at_once(attempt, jobs, parallel, restorer):
 
 
 def _sort_in(job, reason, restored, skipped):
-    """Puts an image that is done to the restored ones, or, with its reason, to the skipped."""
+    """Adds a finished image to the restored ones or, with the reason, to the skipped ones."""
     if reason is None:
         restored.append(job.target)
     else:
@@ -216,7 +218,7 @@ def _sort_in(job, reason, restored, skipped):
 
 @contextlib.contextmanager
 def _counted(restored, jobs):
-    """An error that ends the work says how far it came."""
+    """Adds to an error that ends the work how many images were restored before it."""
     try:
         yield
     except OSError as error:
@@ -229,7 +231,7 @@ def _counted(restored, jobs):
 
 
 def _jobs(source, output, may_exist, compare, format):
-    """All `Job`s, none of which would write over an image or over another's result."""
+    """All `Job`s, none of which may overwrite an image or the result of another."""
     source, output = Path(source).expanduser(), Path(output).expanduser()
     pairs = pair_with_targets(source, output, may_exist, format)
     if not compare:

@@ -1,4 +1,4 @@
-"""A trained model in use, from Python: what restorers of every kind have in common."""
+"""The interface that restorers of every kind have in common."""
 
 import abc
 import numbers
@@ -18,7 +18,7 @@ from inversenet_tf.restoration.tiling import restore_pixels
 
 
 class Restorer(abc.ABC):
-    """A trained model in use, as a function of arrays, wherever it comes from.
+    """A model as a function that restores arrays and photographs, wherever the model comes from.
 
     Example:
         ```python
@@ -26,12 +26,12 @@ class Restorer(abc.ABC):
         restored = restorer(inversenet_tf.read_image("blurred.jpg"))
         ```
 
-    Every kind has the same methods and gives the same: out of a work directory, an export, a LiteRT
-    file, or from a server.
+    All kinds have the same methods, whether the model is in a work directory, an export, a
+    converted file or on a server.
 
     Attributes:
         spec: the `ImageSpec`.
-        degradation: the `Degradation` that it restores; None where nothing is known of it.
+        degradation: the `Degradation` that it restores; None if it is not known.
     """
 
     spec: ImageSpec
@@ -45,12 +45,12 @@ class Restorer(abc.ABC):
 
     @property
     def scale(self) -> int:
-        """As `ImageSpec.scale`."""
+        """See `ImageSpec.scale`."""
         return self.spec.scale
 
     @property
     def kernel_use(self) -> str:
-        """As `ImageSpec.kernel`."""
+        """See `ImageSpec.kernel`."""
         return self.spec.kernel
 
     def __call__(
@@ -59,16 +59,16 @@ class Restorer(abc.ABC):
         """Restores one image or a batch.
 
         Args:
-            images: as `arrays.to_batch` takes them: one image or a batch, in [0, 1] or as integers
-                of 8 or 16 bits.
+            images: as for `arrays.to_batch`: one image or a batch, in [0, 1] or as integers of 8 or
+                16 bits.
             kernel, noise: of the blur and of the sensor, as for `told`; None for the model's own.
 
         Returns:
-            float32 in [0, 1] of the same rank, `spec.scale` times as high and wide; gray where the
+            float32 in [0, 1] of the same rank, `spec.scale` times as high and wide; gray if the
             images were gray and the model does not colour.
 
         Raises:
-            ValueError: images of another rank, size, type or range.
+            ValueError: images of an unsuitable rank, size, type or range; or as for `told`.
         """
         if kernel is not None or noise is not None:
             return self.told(kernel, noise)(images)
@@ -78,25 +78,26 @@ class Restorer(abc.ABC):
         return undo(restored)
 
     def fit(self, measured: np.ndarray, restored: np.ndarray) -> Fit | None:
-        """Whether a measurement came about as the restorer takes it to.
+        """Whether a measurement fits the degradation that the restorer assumes.
 
-        What is restored, degraded again, is the measurement but for noise, rounding and what the
-        restorer leaves. Where it is further away, the blur was another: the restoration is then
-        likely to be worse than the measurement.
+        The restored image, degraded again, should equal the measurement up to noise, rounding and
+        the restorer's own error. If it is further away, the blur was a different one, and the
+        restoration is likely to be worse than the measurement.
 
         Args:
             measured: [height, width, channels], in [0, 1] or as integers.
-            restored: what the restorer made of it.
+            restored: the restorer's result for it.
 
         Returns:
-            None where the restorer knows no operator, or the image is too small to tell.
+            The `Fit`; None if the restorer knows no operator, or the image shows too little to
+            tell.
         """
         if self.degradation is None:
             return None
         return self.degradation.fit(np.asarray(measured), np.asarray(restored))
 
     def _warn_of_misfits(self, fits):
-        """Logs the worst of some measurements that do not fit, once for each restorer."""
+        """Logs the worst of the measurements that do not fit, once for each restorer."""
         misfits = () if self._warned() else [fit for fit in fits if fit and not fit.fits]
         if misfits:
             self._set_warned()
@@ -115,19 +116,20 @@ class Restorer(abc.ABC):
         self._has_warned = True
 
     def told(self, kernel: np.ndarray | None, noise: float | None = None) -> "Restorer":
-        """The same model, told which blur its measurements have.
+        """The same model with a known kernel for all measurements.
 
         Args:
-            kernel: [height, width] of any size, or [height, width, 3] for one a channel; its centre
-                is at (height // 2, width // 2), and it is scaled to sum 1.
+            kernel: [height, width] of any size, or [height, width, 3] for one per channel; its
+                centre is at (height // 2, width // 2), and it is scaled to sum 1.
             noise: standard deviation of the sensor's noise, in the units of [0, 1]; that of
-                rounding to 8 bits is added. None for no other.
+                rounding to 8 bits is added. None for rounding alone.
 
         Returns:
             A restorer of measurements with that blur.
 
         Raises:
-            ValueError: no kernel, one with negative values, or a model that cannot be told one.
+            ValueError: no kernel, one with negative values, a noise outside [0, 1), or a model that
+                accepts no kernel.
         """
         if self.kernel_use == kernel_use.NONE:
             raise ValueError(
@@ -151,15 +153,15 @@ class Restorer(abc.ABC):
         max_memory: int | None = None,
         report: Callable[[float], None] | None = None,
     ) -> np.ndarray:
-        """Restores one `Photograph`, in the colours that the network works in.
+        """Restores one `Photograph`, converted to the channels that the network takes.
 
-        A gray photograph stays gray, unless the network is one that colours; of a colour
-        photograph, a network of one channel gets and gives the luma, or the colours it finds for
-        it.
+        A gray photograph stays gray, unless the network colours its images. A network for
+        measurements of one channel gets the luma of a colour photograph, and returns gray or, if it
+        colours, its own colours.
 
         Args:
             photograph: a `Photograph`.
-            path: of its file; a served model is sent that.
+            path: of its file, which is what a served model is sent.
             max_memory, report: as for `restore_pixels`.
 
         Returns:
@@ -176,14 +178,14 @@ class Restorer(abc.ABC):
         max_memory: int | None = None,
         report: Callable[[float], None] | None = None,
     ) -> tuple[np.ndarray, Fit | None]:
-        """(what `restore_photograph` gives, how well the photograph fits, as `fit` tells it)."""
+        """Returns the pixels as `restore_photograph` does, and the photograph's `fit`."""
         measured = to_channels(photograph.pixels, self.measured_channels)
         restored = restore_pixels(self, measured, max_memory, report)
         fit = self.fit(measured, restored)
         return as_gray_as(photograph.pixels, restored, measured.shape[-1]), fit
 
     def close(self) -> None:  # noqa: B027 (most kinds have nothing open)
-        """Ends what a restorer has open: the connections to a server; else nothing."""
+        """Closes the client of a server; does nothing for other restorers."""
 
     def __enter__(self) -> "Restorer":
         return self
@@ -198,15 +200,15 @@ class Restorer(abc.ABC):
         kernels: np.ndarray | None = None,
         noise_sigmas: np.ndarray | None = None,
     ) -> dict[str, np.ndarray]:
-        """Both estimates of a batch of measurements.
+        """Returns both estimates for a batch of measurements.
 
         Args:
             measurements: float32 [batch, height, width, channels] in [0, 1].
-            kernels: [batch, kernel height, kernel width(, channels)], where the model can be told
-                them; None for the model's own.
-            noise_sigmas: [batch]; with kernels.
+            kernels: [batch, kernel height, kernel width(, channels)], if the model accepts them;
+                None for the model's own.
+            noise_sigmas: [batch], with kernels only; None for no noise but that of rounding.
 
         Returns:
-            `inverted` (z, the inverter's) and `restored` (the denoiser's; without a denoiser the
-            same as `inverted`), NumPy arrays in [0, 1].
+            dict of `inverted` (z, the inverter's) and `restored` (the denoiser's; without a
+            denoiser the same as `inverted`), NumPy arrays in [0, 1].
         """

@@ -1,4 +1,4 @@
-"""Restorers that work by another one: they change its images, or tell it the kernel."""
+"""Restorers that wrap another one: they change its images, or give it the kernel."""
 
 import dataclasses
 
@@ -11,14 +11,14 @@ from inversenet_tf.restoration.restorers import Restorer
 
 
 class RestorerAround(Restorer):
-    """A restorer that works by another one, whose measurements or images it changes."""
+    """Base of restorers that wrap another one."""
 
     def __init__(self, restorer: Restorer):
         self._restorer = restorer
 
     @property
     def spec(self) -> ImageSpec:
-        """That of the restorer."""
+        """That of the wrapped restorer."""
         return self._restorer.spec
 
     @property
@@ -40,18 +40,18 @@ class RestorerAround(Restorer):
 
 
 class InformedRestorer(RestorerAround):
-    """A restorer that gets the kernels of its measurements from elsewhere than its caller."""
+    """A restorer that does not get the kernels of its measurements from its caller."""
 
     kernel_use = kernel_use.NONE
 
     @property
     def spec(self) -> ImageSpec:
-        """That of the restorer, which now needs no kernel."""
+        """That of the wrapped restorer, but without a kernel."""
         return dataclasses.replace(super().spec, kernel=kernel_use.NONE)
 
 
 class ToldRestorer(InformedRestorer):
-    """A restorer that was told the kernel and the noise of all its measurements."""
+    """A restorer with one known kernel and noise level for all its measurements."""
 
     def __init__(self, restorer, kernel, noise):
         super().__init__(restorer)
@@ -60,12 +60,12 @@ class ToldRestorer(InformedRestorer):
 
     @property
     def degradation(self) -> Degradation:
-        """With the kernel and the noise that it was told."""
+        """That of the wrapped restorer, with the known kernel and noise level."""
         known = self._restorer.degradation or Degradation(None, self._restorer.scale)
         return known.told(self._kernel, self._noise)
 
     def estimates(self, measurements):
-        """As of every `Restorer`, each measurement with the kernel that was told."""
+        """Same as for every `Restorer`, with the known kernel for each measurement."""
         count, size = len(measurements), tuple(np.shape(measurements)[1:3])
         sides = zip(self._kernel.shape, size, strict=False)
         if any(kernel > side * self._restorer.scale for kernel, side in sides):

@@ -1,6 +1,6 @@
-"""The names of an export's signatures, by which clients and restorers ask for them."""
+"""The names of an export's signatures, as clients and restorers request them."""
 
-# Besides "serving_default".
+# In addition to "serving_default".
 INTERMEDIATE = "restore_with_intermediate"
 FROM_BYTES = "restore_bytes"
 WITH_KERNEL = "restore_with_kernel"

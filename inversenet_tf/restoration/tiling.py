@@ -1,11 +1,11 @@
-"""Images of any size in bounded memory: overlapping tiles, blended where they overlap.
+"""Restores images of any size in bounded memory, by overlapping tiles that are blended.
 
-A tile's border lacks neighbours that the image has, and the networks see it. So tiles overlap by
-`OVERLAP`, of which the outer part at each side counts for nothing and the rest fades from one tile
-into the next. They start at multiples of what the networks halve the image by, and the image
-is padded as the networks themselves would do it; so a tile differs from the whole only by what is
-too far away to be seen. One difference remains: networks that continue an image themselves where it
-ends, as on a circle, continue a tile at the image's border with the tile's other side.
+The border of a tile lacks neighbours that the image has, and this affects the networks' results. So
+tiles overlap by at least `OVERLAP`: the outer part at each side is discarded, and the rest fades
+from one tile into the next. Tiles start at multiples of the networks' downsampling factor, and the
+image is padded as the networks themselves would pad it, so that a tile differs from the whole only
+by the influence of distant pixels. One difference remains: networks that continue an image
+circularly continue a tile at the image's border with the tile's other side.
 """
 
 import dataclasses
@@ -16,11 +16,12 @@ import numpy as np
 from inversenet_tf.imaging.files.pixels import from_integers, to_integers
 from inversenet_tf.models.padding import padded_positions
 
-# Pixels of the image, at least. Tiled against whole, on a photograph of 512x512 and the networks
-# for deblurring of two cores' minutes: with 128 pixels up to 4.1 / 255 apart, with 192 up to 1.0.
+# Least overlap in pixels of the image. Tiled and whole restorations of a 512x512 photograph, by
+# deblurring networks trained for minutes on two cores, differ by up to 4.1 / 255 with 128 pixels
+# and by up to 1.0 with 192.
 OVERLAP = 192
-LEFT_OUT = 0.375  # share of the overlap at a tile's border that counts for nothing
-# A photograph and its result as a caller holds them: as arrays, as Pillow's images, and once more
+LEFT_OUT = 0.375  # fraction of the overlap, at each tile's border, that is discarded
+# A photograph and its result as a caller holds them: as arrays, as Pillow images, and once more
 # while a file is decoded or encoded.
 COPIES = 3
 
@@ -31,9 +32,9 @@ class Axis:
 
     Attributes:
         starts: first pixel of each tile.
-        side: of every tile.
-        weights: [tiles, side * scale], how much each pixel of a tile counts; over all tiles
-            the weights of a pixel sum to 1.
+        side: of every tile, in pixels.
+        weights: [tiles, side * scale], the weight of each pixel of a tile; the weights of one
+            pixel in all tiles sum to 1.
     """
 
     starts: list
@@ -42,14 +43,14 @@ class Axis:
 
 
 def restore_pixels(restorer, pixels, max_memory=None, report=None):
-    """Restores one image of integers, in tiles where it would otherwise take too much memory.
+    """Restores one image of integers, in tiles if it would otherwise take too much memory.
 
     Args:
-        restorer: a `Restorer` or an `ExportedRestorer`.
+        restorer: a `Restorer`.
         pixels: uint8 or uint16 [height, width, measured channels].
         max_memory: bytes, beyond what the process takes once the model is compiled; None for no
             limit.
-        report: callable of the share of the image that is done, called after every row of tiles.
+        report: called with the fraction of the image that is done, after every row of tiles.
 
     Returns:
         [height * scale, width * scale, image channels], of the same type.
@@ -77,7 +78,7 @@ def restore_pixels(restorer, pixels, max_memory=None, report=None):
 
 
 def tile_shape(padded, spec, max_memory, bytes_per_value):
-    """The tiles that fit and make least work: (height, width) in pixels of the measurement.
+    """The tile size that fits and needs the least work: (height, width) in measurement pixels.
 
     Args:
         padded: (height, width) of the measurement, padded to multiples.
@@ -86,14 +87,14 @@ def tile_shape(padded, spec, max_memory, bytes_per_value):
         bytes_per_value: 1 or 2, of the image's pixels.
 
     Raises:
-        ValueError: none fit.
+        ValueError: not even the smallest tiles fit.
     """
     height, width = padded
     values = height * width * (spec.measured_channels + spec.image_channels * spec.scale**2)
     left = max_memory - COPIES * values * bytes_per_value
     if left >= height * width * spec.bytes_per_pixel:
         return padded
-    # The rows of tiles are put together as float32: one row of them, and what reaches below it.
+    # Rows of tiles are assembled as float32: the current row, and its overlap with the next.
     per_row = 3 * 4 * width * spec.image_channels * spec.scale**2
     overlap = overlap_of(spec.multiple, spec.scale)
     least = tuple(min(overlap + spec.multiple, size) for size in padded)
@@ -114,7 +115,7 @@ def tile_shape(padded, spec, max_memory, bytes_per_value):
 
 
 def check_restorable(size, spec, max_memory, bytes_per_value):
-    """Raises ValueError where no tiles of an image fit; its size is all that has to be known.
+    """Raises ValueError if no tiles of an image of this size fit.
 
     Args:
         size: (height, width) of the measurement.
@@ -124,7 +125,7 @@ def check_restorable(size, spec, max_memory, bytes_per_value):
 
 
 def _work(padded, tile, overlap):
-    """Pixels that go through the networks."""
+    """The number of pixels that go through the networks."""
     counts = [
         1 if side == size else math.ceil((size - overlap) / (side - overlap))
         for size, side in zip(padded, tile, strict=True)
@@ -133,12 +134,12 @@ def _work(padded, tile, overlap):
 
 
 def overlap_of(multiple, scale):
-    """How far tiles reach into each other, in pixels of the measurement, a multiple."""
+    """The overlap of tiles in pixels of the measurement, rounded up to a multiple."""
     return -(-OVERLAP // (scale * multiple)) * multiple
 
 
 def axis_of(size, side, multiple, scale):
-    """Tiles of `side` pixels that cover `size` pixels, both multiples, as an `Axis`."""
+    """An `Axis` of tiles of `side` pixels that cover `size` pixels, both of them multiples."""
     overlap = overlap_of(multiple, scale)
     starts = [0]
     while starts[-1] + side < size:
@@ -161,13 +162,13 @@ def axis_of(size, side, multiple, scale):
 
 
 def _restore_padded(restorer, pixels, rows, columns, tile, report=None):
-    """The result over all of `rows` and `columns`, one row of tiles after another."""
+    """Restores the whole padded image, one row of tiles after another."""
     spec, scale = restorer.spec, restorer.spec.scale
     down = axis_of(len(rows), tile[0], spec.multiple, scale)
     across = axis_of(len(columns), tile[1], spec.multiple, scale)
     result = np.empty((len(rows) * scale, len(columns) * scale, spec.image_channels), pixels.dtype)
     reaching_below = np.zeros((0, *result.shape[1:]), np.float32)
-    ends = [*down.starts[1:], len(rows)]  # where a row of tiles is done
+    ends = [*down.starts[1:], len(rows)]  # up to where each row of tiles completes the result
     for start, end, weights in zip(down.starts, ends, down.weights, strict=True):
         strip = pixels[rows[start : start + down.side]]
         restored = _restore_strip(restorer, strip, columns, across)
@@ -182,7 +183,7 @@ def _restore_padded(restorer, pixels, rows, columns, tile, report=None):
 
 
 def _restore_strip(restorer, strip, columns, across):
-    """One row of tiles: float32 [tile's height, whole width, channels], as large as the result."""
+    """One row of tiles at the result's scale: float32 [tile height, whole width, channels]."""
     scale = restorer.spec.scale
     height, width = strip.shape[0] * scale, len(columns) * scale
     restored = np.zeros((height, width, restorer.spec.image_channels), np.float32)

@@ -1,4 +1,4 @@
-"""Photographs whose blur nobody knows: it is found first, and the restorer is told it."""
+"""Blind restoration of photographs: the kernel is estimated first and given to the restorer."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -20,26 +20,26 @@ from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.restoration.restorers_around import InformedRestorer
 
-DOUBTFUL = 0.5  # confidence below which the kernel is as often wrong as it is right
-PICTURE_SIDE = 256  # pixels, about, of a kernel's picture
-MOST_SHARING = 8  # photographs that a shared blur is sought in; of small ones more,
-ENOUGH_PIXELS = 2**17  # until they have as many pixels together
+DOUBTFUL = 0.5  # confidence below which the kernel is as often wrong as right
+PICTURE_SIDE = 256  # approximate side of a kernel's picture, in pixels
+MOST_SHARING = 8  # photographs from which a shared kernel is estimated; of small ones more,
+ENOUGH_PIXELS = 2**17  # until together they have this many pixels
 
 
 class UnknownBlurRestorer(InformedRestorer):
-    """A restorer that finds the blur of each image before it restores it.
+    """A restorer that estimates the kernel of each image before it restores it.
 
-    An image in which no blur is found that explains it better than none is left as it is.
+    An image that no blur explains better than none is left as it is.
 
     Args:
-        restorer: one that can be told a kernel.
-        noise: standard deviation of the noise, of white as 1; None for what is found.
-        shared: the estimate for all images; None to look at each.
-        boundary, gamma, image_model: as for `estimate_kernel`; the restorer is one of the same
+        restorer: one that accepts a kernel.
+        noise: standard deviation of the noise, relative to white; None for the estimated one.
+        shared: the estimate for all images; None to estimate one for each.
+        boundary, gamma, image_model: as for `estimate_kernel`; the restorer must take the same
             files.
 
     Raises:
-        ValueError: the restorer cannot be told a kernel.
+        ValueError: the restorer accepts no kernel.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class UnknownBlurRestorer(InformedRestorer):
         max_memory: int | None = None,
         report: Callable[[float], None] | None = None,
     ) -> tuple[np.ndarray, Fit | None]:
-        """As every restorer's; the kernel is sought in the whole photograph, not in its tiles."""
+        """Same as for every restorer; the kernel is estimated from the whole photograph."""
         seeks = report is not None and self._shared is None
         of_search, of_restoration = _halves(report) if seeks else (None, report)
         told = self._told(photograph.pixels, path or "The photograph", of_search)
@@ -100,12 +100,12 @@ class UnknownBlurRestorer(InformedRestorer):
 
 
 def _halves(report):
-    """Of a function of the share of the work that is done, one for either half of the work."""
+    """Splits a function of the fraction of work done into one for each half of the work."""
     return (lambda share: report(share / 2)), (lambda share: report((1 + share) / 2))
 
 
 def check_can_be_told(restorer: Restorer) -> None:
-    """Raises ValueError for a restorer to which a blur that is found would be of no use."""
+    """Raises ValueError for a restorer that accepts no kernel."""
     if restorer.kernel_use == kernel_use.NONE:
         raise ValueError(
             "Expected a model that can be told a kernel, where the blur is to be found: "
@@ -114,7 +114,7 @@ def check_can_be_told(restorer: Restorer) -> None:
 
 
 def description_of(estimate: KernelEstimate) -> str:
-    """An estimate in a sentence."""
+    """Describes an estimate in words."""
     if not estimate.is_blur:
         return f"{estimate.reason} It is left as it is."
     side = len(estimate.kernel)
@@ -126,7 +126,7 @@ def description_of(estimate: KernelEstimate) -> str:
 
 
 def picture_of(kernel: np.ndarray) -> np.ndarray:
-    """A kernel as a picture, its greatest value white: [side, side, 1] in [0, 1]."""
+    """An enlarged picture of a kernel, with its maximum white: [side, side, 1] in [0, 1]."""
     repeats = max(PICTURE_SIDE // max(kernel.shape), 1)
     picture = (kernel / kernel.max()).repeat(repeats, axis=0).repeat(repeats, axis=1)
     return picture[..., np.newaxis]
@@ -134,21 +134,21 @@ def picture_of(kernel: np.ndarray) -> np.ndarray:
 
 @contextlib.contextmanager
 def search_bar() -> Iterator[Callable[[float], None]]:
-    """A progress bar of a search: what is called with the fraction of it that is done."""
+    """A progress bar of a search: yields a function to call with the fraction that is done."""
     with tqdm(total=100, desc="seeking the kernel", unit="%") as bar:
         yield lambda fraction: bar.update(int(100 * fraction) - bar.n)
 
 
 def model_of_class(folder: str | Path, boundary: str, gamma: float = 1.0) -> ImageModel:
-    """The image model of a folder of sharp images, for `estimate_kernel`.
+    """Fits the image model of a folder of sharp images, for `estimate_kernel`.
 
     Args:
         folder: of images of one class, of one size and framed alike.
         boundary, gamma: as for `estimate_kernel`.
 
     Raises:
-        ValueError: no such folder, another boundary than "circular", too few images, images of
-            several sizes, or a file that cannot be read.
+        ValueError: no such folder, a boundary other than "circular", too few images, images of
+            different sizes, or a file that cannot be read.
     """
     check_boundary(boundary)
     folder = Path(folder).expanduser()
@@ -173,14 +173,14 @@ def shared_blur(
     progress: Callable[[float], None] | None = None,
     image_model: ImageModel | None = None,
 ) -> KernelEstimate:
-    """The blur that photographs share, from the first few that can be read.
+    """Estimates the kernel that photographs share, from the first few that can be read.
 
     Args:
         paths: of the photographs.
         boundary, gamma, progress, image_model: as for `estimate_kernel`.
 
     Raises:
-        ValueError: not one of them can be read.
+        ValueError: none of them can be read; or as for `estimate_kernel`.
     """
     photographs, pixels, faults = [], 0, []
     for path in paths:

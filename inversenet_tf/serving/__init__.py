@@ -1,1 +1,1 @@
-"""SavedModels of any model: versions, warm-up, and checks in a fresh process."""
+"""SavedModels of any model: versions, warm-up requests, and checks in a fresh process."""

@@ -1,6 +1,6 @@
-"""Answers requests with a SavedModel and TensorFlow alone: the program of `fresh_process`.
+"""Answers requests with a SavedModel and TensorFlow alone: the program that `fresh_process` runs.
 
-It imports nothing of this project, and so shows that the SavedModel needs nothing of it.
+It imports nothing of this project, which shows that the SavedModel needs nothing of it.
 """
 
 import pickle
@@ -12,7 +12,7 @@ OURS = ("inversenet_tf", "blind_gan_tf")
 
 
 def main(saved_model, requests_file, answers_file):
-    """Answers pickled requests, a list of (signature, {name: array}), by pickled answers."""
+    """Reads pickled requests, a list of (signature, {name: array}), and pickles the answers."""
     with open(requests_file, "rb") as file:
         requests = pickle.load(file)
     signatures = tf.saved_model.load(saved_model).signatures

@@ -1,28 +1,28 @@
-"""What a signature is given, checked in its own graph.
+"""Checks the inputs of a signature inside its own graph.
 
-A server passes on whatever tensor comes, and some of TensorFlow's kernels end the process where a
-tensor has another rank than the graph was traced for.
+A server passes on whatever tensor it receives, and some of TensorFlow's kernels end the process if
+a tensor has another rank than the graph was traced for.
 """
 
 import functools
 
 import tensorflow as tf
 
-# Of one tensor: TensorFlow's kernels count with 32 bits in places.
+# Of one tensor: some of TensorFlow's kernels count with 32 bits.
 MOST_VALUES = 2**31 - 1
 
 
 def with_checked_inputs(function, specs):
-    """A function of tensors that first checks them, when it runs, against what it was traced for.
+    """Wraps a function of tensors in checks, at run time, against what it was traced for.
 
     Args:
-        function: of tensors, as many as `specs`.
+        function: of one tensor for each of `specs`.
         specs: list of `tf.TensorSpec`; the first axis of each is the batch.
 
     Returns:
-        The function. It raises `tf.errors.InvalidArgumentError` for a tensor of another rank or
-        another fixed size, of a side of no pixels or of more values than `MOST_VALUES`, and for
-        tensors of different batches.
+        The function. It raises `tf.errors.InvalidArgumentError` for a tensor with another rank or
+        fixed size, an empty axis other than the batch, or more than `MOST_VALUES` values, and for
+        tensors of different batch sizes.
     """
 
     @functools.wraps(function)
@@ -35,12 +35,12 @@ def with_checked_inputs(function, specs):
 
 
 def _checked(tensor, spec):
-    """The tensor, once it is known to fit."""
-    # The trace takes the shape of the specs for granted, and would leave the check out.
+    """The tensor, after checking that it fits its spec."""
+    # Tracing takes the shapes of the specs for granted, and would drop the check.
     unknown = tf.raw_ops.PlaceholderWithDefault(input=tensor, shape=tf.TensorShape(None))
     shape, expected = tf.shape(unknown, tf.int64), spec.shape.as_list()
     wanted = tf.constant([-1 if side is None else side for side in expected], tf.int64)
-    # Where there is another number of sides, they cannot be compared one by one.
+    # With another rank, the sides cannot be compared one by one.
     sides = tf.cond(
         tf.equal(tf.size(shape), len(expected)), lambda: shape, lambda: tf.zeros_like(wanted) - 2
     )
@@ -55,7 +55,7 @@ def _checked(tensor, spec):
 
 
 def _checks_of_batch(tensors, specs):
-    """That all tensors have as many elements as the first."""
+    """Assertions that all tensors have the first one's batch size."""
     counts = [tf.shape(tensor)[0] for tensor in tensors]
     names = " and ".join(spec.name for spec in specs)
     return [

@@ -1,4 +1,4 @@
-"""What a SavedModel answers in a process that knows nothing but TensorFlow."""
+"""Runs a SavedModel in a process that has nothing but TensorFlow, and checks its answers."""
 
 import pickle
 import subprocess
@@ -12,17 +12,17 @@ from absl import logging
 from inversenet_tf.imaging.files.paths import taken_literally
 from inversenet_tf.serving import answer_requests
 
-# Of the largest difference. Sums of another order differ by 1e-6 in float32; a bfloat16 near 1 has
-# steps of 1/128, a float16 of 1/1024.
+# For the largest difference. Sums in another order differ by 1e-6 in float32; near 1, bfloat16 has
+# steps of 1/128 and float16 of 1/1024.
 TOLERANCES = {"float32": 1e-5, "mixed_bfloat16": 0.02, "mixed_float16": 2e-3}
 
 
 class VerificationFailed(ValueError):
-    """An export that does not do what the Python model does."""
+    """An export does not do what the Python model does."""
 
 
 def compare(saved_model, requests, expected, precision, python=None):
-    """Holds a SavedModel's answers in a fresh process against what was computed here.
+    """Compares a SavedModel's answers in a fresh process with what was computed in this one.
 
     Args:
         saved_model, requests, python: as for `answers_of`.
@@ -45,10 +45,10 @@ def compare(saved_model, requests, expected, precision, python=None):
 
 
 def verdict(differences, precision):
-    """{"largest_difference", "tolerance"}.
+    """Checks differences against the tolerance; returns {"largest_difference", "tolerance"}.
 
     Raises:
-        VerificationFailed: the largest is above the tolerance, or no number.
+        VerificationFailed: the largest difference is above the tolerance, or NaN.
     """
     largest, tolerance = float(np.max(differences)), TOLERANCES[precision]
     if not largest <= tolerance:
@@ -76,7 +76,7 @@ def answers_of(saved_model, requests, python=None):
     with tempfile.TemporaryDirectory() as directory, taken_literally(saved_model) as literal:
         asked, answered = Path(directory, "requests"), Path(directory, "answers")
         asked.write_bytes(pickle.dumps(requests))
-        # Isolated: nothing is found but what is installed there.
+        # -I isolates the interpreter: it finds only what is installed for it.
         command = [python or sys.executable, "-I", answer_requests.__file__]
         try:
             done = subprocess.run(

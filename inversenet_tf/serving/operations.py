@@ -1,7 +1,7 @@
-"""What the graphs of a SavedModel may do before they are run: compute, and nothing else.
+"""Checks, before a SavedModel is run, that its graphs only compute.
 
-A SavedModel is a program. Its graphs can read and write files, start Python's functions and more;
-those of our exports compute with tensors, and so the operations that they need are a short list.
+A SavedModel is a program. Its graphs can read and write files, call Python functions and more.
+Those of our exports only compute with tensors, for which a short list of operations is enough.
 """
 
 from pathlib import Path
@@ -49,7 +49,7 @@ ALLOWED = frozenset(
     for group in (CONTROL, VARIABLES, ARRAYS, MATHEMATICS, IMAGES, STRINGS)
     for name in group.split()
 )
-# What reads and writes a SavedModel's own variables, in functions that no signature calls.
+# For functions that read and write a SavedModel's own variables, and that no signature calls.
 SAVER_ALLOWED = ALLOWED | {
     *("AssignVariableOp", "MergeV2Checkpoints", "RestoreV2", "SaveV2", "ShardedFilename"),
     *("StaticRegexFullMatch", "StringJoin"),
@@ -59,9 +59,9 @@ SHOWN = 5
 
 
 def check_operations(saved_model):
-    """Raises ValueError where a SavedModel has operations that none of our exports needs.
+    """Raises ValueError if a SavedModel has operations that none of our exports needs.
 
-    It is read as data; nothing of it is run.
+    The file is read as data; nothing in it is run.
 
     Args:
         saved_model: its directory.
@@ -77,7 +77,7 @@ def check_operations(saved_model):
 
 
 def operations_of(saved_model: str | Path) -> set[str]:
-    """The names of all operations in a SavedModel's graphs, which is read as data, too."""
+    """The names of all operations in a SavedModel's graphs, read as data as well."""
     return {
         node.op
         for graph in _graphs_of(saved_model)
@@ -98,7 +98,7 @@ def _graphs_of(saved_model):
 
 
 def _others(graph):
-    """What a graph has beyond the list: operations, and uses of the functions that save."""
+    """Yields what a graph may not have: operations not listed, and uses of its saving functions."""
     functions = {function.signature.name: function for function in graph.graph_def.library.function}
     savers = {name for name in functions if name.startswith(SAVERS)}
     known = functions.keys() - savers

@@ -1,4 +1,4 @@
-"""SavedModels as TF Serving wants them: numbered versions, named signatures, files beside them.
+"""SavedModels as TF Serving expects them: numbered versions, named signatures and extra files.
 
 MODEL_DIR/1/saved_model.pb, variables/         what is served
 MODEL_DIR/1/assets.extra/metadata.json         how it was made
@@ -24,7 +24,7 @@ SAVED_MODEL_FILE = "saved_model.pb"
 
 
 def versions_of(directory):
-    """{number: path} of the versions in a model's directory, ascending; "0001" counts as 1."""
+    """{number: path} of the versions in a model's directory, in ascending order; "0001" is 1."""
     directory = Path(directory).expanduser()
     present = sorted(directory.iterdir()) if directory.is_dir() else []
     versions = {int(path.name): path for path in present if path.name.isdecimal() and path.is_dir()}
@@ -32,7 +32,7 @@ def versions_of(directory):
 
 
 def new_version(directory):
-    """Where the next version of a model goes.
+    """The path of a model's next version.
 
     Raises:
         ValueError: the directory is a SavedModel itself, or cannot be written to.
@@ -48,12 +48,12 @@ def new_version(directory):
 
 
 def latest_version(directory):
-    """The newest SavedModel in a model's directory, or the directory that is one itself.
+    """The latest SavedModel in a model's directory, or the directory if it is one itself.
 
-    A version without a SavedModel, as while it is copied, is passed over with a warning.
+    A version without a SavedModel, as during copying, is skipped with a warning.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no SavedModel.
     """
     directory = check_utf8(directory)
     for place in (*reversed(versions_of(directory).values()), directory):
@@ -67,10 +67,10 @@ def latest_version(directory):
 
 
 def read_metadata(saved_model):
-    """What `write_version` was told of a model: a dict.
+    """The metadata that `write_version` stored with a model, a dict.
 
     Raises:
-        ValueError: the SavedModel was not written by it.
+        ValueError: `write_version` did not write the SavedModel.
     """
     path = Path(saved_model) / METADATA_FILE
     try:
@@ -87,13 +87,13 @@ def write_version(directory, signatures, metadata, warmup, check=None):
     Args:
         directory: of the model; its versions are folders 1, 2, ... that a running server picks up.
         signatures: {name: (function of tensors to a dict of tensors, list of `tf.TensorSpec`)}; the
-            variables of Keras layers that they use are saved with them, and each checks in its
-            graph what it is given, see `with_checked_inputs`.
-        metadata: dict of how the model was made.
-        warmup: list of (signature's name, {input's name: array}), what a server is to answer
-            before it takes requests.
-        check: callable of the path of the written SavedModel, called before the version appears
-            under its number; what it returns is added to the metadata as "verification".
+            variables of Keras layers that they use are saved with them, and each checks its inputs
+            inside its graph, see `with_checked_inputs`.
+        metadata: dict that tells how the model was made.
+        warmup: list of (signature's name, {input's name: array}), the requests that a server
+            answers before it accepts others.
+        check: called with the path of the written SavedModel before the version appears under its
+            number; its result is added to the metadata as "verification".
 
     Returns:
         The version's path.
@@ -104,12 +104,12 @@ def write_version(directory, signatures, metadata, warmup, check=None):
     """
     directory = Path(directory).expanduser()
     new_version(directory)  # raises before the work
-    import keras  # what only reads exports does without it
+    import keras  # here, as reading exports does not need it
 
     archive = keras.export.ExportArchive()
     for name, (function, specs) in signatures.items():
         archive.add_endpoint(name, with_checked_inputs(function, specs), input_signature=specs)
-    # Another export into the same directory waits for its number.
+    # Of two exports into one directory, the second waits for its number.
     with (
         held(directory, wait=True),
         written_aside(version := new_version(directory)) as partial,

@@ -1,4 +1,4 @@
-"""Requests that TF Serving answers for itself before it takes others'."""
+"""Warm-up requests, which TF Serving answers before it accepts others."""
 
 import tensorflow as tf
 from absl import logging
@@ -12,7 +12,7 @@ WITHOUT_EXTRA = (
 
 
 def write_warmup(path, model, requests):
-    """Writes a TFRecord file of `PredictionLog` protos, as TF Serving's SavedModel Warmup has it.
+    """Writes a TFRecord file of `PredictionLog` protos for TF Serving's SavedModel Warmup.
 
     Args:
         path: of the file, `assets.extra/tf_serving_warmup_requests` of a SavedModel.
@@ -20,8 +20,8 @@ def write_warmup(path, model, requests):
         requests: list of (signature's name, {input's name: array}).
 
     Returns:
-        The number of requests written: 0, with a warning, where tensorflow-serving-api, which
-        defines the protos, is not installed.
+        The number of requests written: 0, with a warning, if tensorflow-serving-api, which defines
+        the protos, is not installed.
     """
     try:
         from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
