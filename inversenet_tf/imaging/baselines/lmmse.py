@@ -44,7 +44,7 @@ def lmmse(
     measurements = as_batch(measurements, "measurements")
     variance = noise_factor * (ROUNDING_VARIANCE + noise_sigma**2)
     spectrum = spectrum or Spectrum()
-    if boundary == "circular" or scale > 1:
+    if boundary == "circular" or scale > 1 or to_gray:
         settings = {"scale": scale, "phase": phase, "to_gray": to_gray}
         height, width = measurements.shape[1:3]
         if boundary != "circular":  # or the opposite border would ring into the image

@@ -74,7 +74,9 @@ def estimate_kernel(
             list of images of any sizes; in [0, 1], or integers of 8 or 16 bits.
         boundary: "camera" (or "reflect", the same) if nothing is known beyond the frame;
             "circular" for simulations, whose images must be of one size.
-        largest: greatest side in pixels that the kernel may have.
+        largest: greatest side in pixels that the kernel may have, from 3 to 43. Kernels of 27
+            pixels a side are sought first, and of 43 if the blur fills those; with an image model,
+            of 31.
         gamma: of the images' encoding: light, which is what gets blurred, is their value to that
             power. About 2.2 for most cameras' files; 1 takes the values for light, as
             simulations do. The noise that is found is that of the light.
@@ -85,8 +87,8 @@ def estimate_kernel(
             the model's are.
 
     Raises:
-        ValueError: another boundary, rank or range, a gamma that is not positive, `largest` below
-            3, images of fewer than 32 pixels a side, circular ones of several sizes, or of another
+        ValueError: another boundary, rank or range, a gamma that is not positive, `largest` outside
+            3 to 43, images of fewer than 32 pixels a side, circular ones of several sizes, or of another
             shape than the image model's.
     """
     images = _checked(images, boundary, largest, gamma, image_model)
@@ -189,6 +191,11 @@ def _checked(images, boundary, largest, gamma, image_model):
         raise ValueError(f"Expected a boundary of {BOUNDARIES}. Received: {boundary!r}")
     check_positive("gamma", gamma)
     check_at_least("largest", largest, 3)
+    if largest > SIZES[-1]:
+        raise ValueError(
+            f"Expected largest to be at most {SIZES[-1]} pixels, the largest kernel that can be "
+            f"found. Received: {largest}"
+        )
     images = [to_light(image, gamma) for image in images_of(images)]
     if image_model is not None:
         check_is_model(image_model)

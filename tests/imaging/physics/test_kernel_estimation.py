@@ -167,6 +167,7 @@ def test_least_squares_find_a_kernel_from_sharp_gradients(photograph):
         (np.full((64, 64), 255.0), {}, r"\[0, 1\]"),
         (np.full((64, 64), np.nan), {}, "finite"),
         (np.zeros((64, 64)), {"boundary": "valid"}, "boundary"),
+        (np.zeros((64, 64)), {"largest": 44}, "at most 43 pixels"),
         ([], {}, "at least one"),
         ([np.zeros((64, 64)), np.zeros((32, 64))], {"boundary": "circular"}, "one size"),
     ],
