@@ -1,1 +1,1 @@
-"""Images and their measurements; knows no network and neither paper."""
+"""Images and their measurements, independent of any network and of both papers."""

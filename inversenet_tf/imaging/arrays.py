@@ -1,26 +1,27 @@
-"""The arrays that callers pass: their rank, type and range, checked or converted in one place."""
+"""Checks and converts the rank, type and range of the arrays that callers pass."""
 
 import numpy as np
 import tensorflow as tf
 
 from inversenet_tf.imaging.files.pixels import WHITE, WHITE_16_BITS, from_integers
 
-# Noise may take a measurement a little beyond [0, 1]; values on another scale go further, such as
-# those of networks, in [-1, 1].
+# Noise may take a measurement a little beyond [0, 1]; values on another scale, such as the [-1, 1]
+# of networks, go further.
 LEAST, GREATEST = -0.5, 1.5
 BATCH = "[batch, height, width, channels]"
 
 
 def as_batch(images, name="images"):
-    """A batch of images of whatever range as float32, for a function of tensors.
+    """Converts a batch of images of any range to floating point, for a function of tensors.
 
     Args:
         images: [batch, height, width, channels] of floating-point numbers, or of unsigned integers
-            of 8 or 16 bits, which are brought to [0, 1].
+            of 8 or 16 bits, which are scaled to [0, 1].
         name: what an error calls them.
 
     Returns:
-        Floating-point images of the same shape; what a graph or Keras calls with is left as it is.
+        Images of the same shape, converted by `as_floats`; anything but an array, list or tensor,
+        such as Keras' symbolic inputs, is returned unchanged.
 
     Raises:
         ValueError: another rank or type.
@@ -36,7 +37,9 @@ def as_batch(images, name="images"):
 
 
 def as_floats(values, name="images"):
-    """Floating-point values as float32, unsigned integers of 8 or 16 bits as float32 in [0, 1].
+    """Converts floating-point values to float32, and integers of 8 or 16 bits to [0, 1].
+
+    Integers must be unsigned. Tensors of less than 64 bits keep their floating-point type.
 
     Raises:
         ValueError: values of another type.
@@ -60,10 +63,10 @@ def as_floats(values, name="images"):
 
 
 def in_unit_range(values, name="values"):
-    """The same as float32 in [0, 1], but for noise.
+    """Converts values as `as_floats` does, and checks that they lie in [0, 1] up to noise.
 
     Raises:
-        ValueError: another type, values that are not finite, or on another scale.
+        ValueError: another type, a masked array, or values that are not finite or on another scale.
     """
     if isinstance(values, np.ma.MaskedArray):
         raise ValueError(f"Expected {name} that are all there. Received: a masked array")
@@ -82,11 +85,11 @@ def in_unit_range(values, name="values"):
 
 
 def images_of(images: np.ndarray | list[np.ndarray]) -> list[np.ndarray]:
-    """One image, a batch or a list, as float32 [height, width, 1 or 3] each, in [0, 1].
+    """Returns one image, a batch or a list as a list of float32 [height, width, 1 or 3] in [0, 1].
 
     Args:
         images: [height, width], [height, width, channels], [batch, height, width, channels], or a
-            list of images of any sizes; with 1, 3 or 4 channels (the fourth is left out), in
+            list of images of any sizes; with 1, 3 or 4 channels (the fourth is dropped), in
             [0, 1] or integers of 8 or 16 bits.
 
     Raises:
@@ -111,9 +114,9 @@ def _image_of(array):
 
 
 def check_scale(images):
-    """Raises ValueError where floating-point images hold the whole numbers of a file.
+    """Raises ValueError for floating-point images that hold whole numbers, as a file stores them.
 
-    Values that are merely beyond [0, 1] pass.
+    Other values outside [0, 1] pass.
     """
     least, greatest = images.min(initial=0.0), images.max(initial=0.0)
     if images.dtype.kind == "f" and greatest > GREATEST and (images == np.round(images)).all():
@@ -124,7 +127,7 @@ def check_scale(images):
 
 
 def scale_advice(least, greatest):
-    """What to do with values from `least` to `greatest` that are not in [0, 1]."""
+    """Returns advice on how to bring values from `least` to `greatest` into [0, 1]."""
     if -1 <= least < LEAST and greatest <= 1:
         return "add 1 and divide by 2, as they look like values in [-1, 1]"
     for bits, white in ((8, WHITE), (16, WHITE_16_BITS)):

@@ -1,9 +1,9 @@
-"""What a config field may be; each check names the field, the expectation and what came."""
+"""Checks of config fields; an error names the field, what was expected and what was received."""
 
 import math
 import sys
 
-MOST = 2**31 - 1  # of a whole number: what seeds, counts and sides are stored in
+MOST = 2**31 - 1  # the largest whole number: seeds, counts and sides are stored in 32 bits
 
 
 def check_choice(field, value, choices):
@@ -15,7 +15,7 @@ def check_choice(field, value, choices):
 def check_at_least(field, value, least):
     """Raises ValueError unless `value` is a finite number of at least `least`.
 
-    Of a whole number, `MOST` is the largest.
+    A whole number may be at most `MOST`.
     """
     if isinstance(value, int) and value > MOST:
         raise ValueError(f"Expected {field} <= {MOST}. Received: {_shortened(value)}")
@@ -30,7 +30,7 @@ def check_range(field, value, least, most):
 
 
 def _shortened(number):
-    """A number, which may have more digits than Python prints."""
+    """Returns a number, or words for one with so many digits that Python may refuse to print it."""
     return "a number of more than 30 digits" if abs(number) >= 2**100 else number
 
 

@@ -1,4 +1,4 @@
-"""The part of an experiment's config that speaks of images and measurements."""
+"""The part of an experiment's config that concerns images, measurements and the hardware."""
 
 import dataclasses
 import math
@@ -16,12 +16,12 @@ from inversenet_tf.imaging.renamed import Renamed
 AUGMENTATIONS = ("none", "flip", "dihedral")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 STRATEGIES = ("auto", "default", "mirrored", "multi_worker")
-# The names that a config may use. What they stand for is in `physics.operators.OPERATORS` and
-# `physics.kernels.KERNELS`, which reading a config does not import.
+# The names that a config may use. They are resolved in `physics.operators.OPERATORS` and
+# `physics.kernels.KERNELS`, which need not be imported to read a config.
 OPERATORS = ("blur", "identity", "downsampling", "joint")
 CUSTOM = "custom"  # an operator or noise that the caller passed to `train`
-VARIED = "varied"  # another kernel, and noise, for each image: `physics.varied.VariedBlur`
-UNCERTAIN = "uncertain"  # one that is known but for an uncertainty: `physics.uncertain`
+VARIED = "varied"  # each image has its own kernel and noise: `physics.varied.VariedBlur`
+UNCERTAIN = "uncertain"  # an estimated kernel and plausible alternatives: `physics.uncertain`
 GIVEN = "given"  # the kernel of a `Blur` that the caller passed, kept in the work directory
 KERNELS = (
     *("linear_motion", "camera_shake", "gaussian", "chromatic", "flat", "bicubic", "sobel"),
@@ -36,40 +36,40 @@ MOST_REPLICAS = 1024
 
 @dataclasses.dataclass(slots=True)
 class DataConfig:
-    """Which images, and which part of each.
+    """Which images are used, and which part of each.
 
-    Pairs are only cropped: scaled or turned, they would be pairs of another operator.
+    Pairs are only cropped: scaling or rotating them would make them pairs of another operator.
     """
 
     train: str = "photos"  # a source, as `open_source` takes it
-    validation: str = "photos"  # the held-out part of the same form, which chooses a checkpoint
-    test: str = ""  # images that choose nothing, which results are of; "": see `reporting.py`
+    validation: str = "photos"  # likewise; held-out images, by which a checkpoint is chosen
+    test: str = ""  # likewise; images for results only, which choose nothing; "": `reporting.py`
     size: int = 64  # side of a training patch in pixels
     padding: int = 0  # black pixels added around every image, before anything else
     channels: int = 3  # 1 or 3
     crop: str = "center"  # training patches: "center" or "random"
     crop_size: int = 0  # side of the central crop, scaled down to `size`; 0: `size` itself
-    crop_fraction: float = (
-        0.0  # the same as a fraction of the image's short side; 0: `crop_size` decides
-    )
+    # The same as a fraction of the image's short side; 0: `crop_size` decides
+    crop_fraction: float = 0.0
     # Pixels around a random patch that are measured with it and then cut off, so that nothing is
-    # learned from a blur that went round the patch's border. Paper: none
+    # learned from a blur that wrapped around the patch's border. Paper: none
     margin: int = 0
     min_scale: float = 1.0  # random patches are scaled down by a factor in [min_scale, 1]
-    augmentation: str = "none"  # of training patches: "flip" left and right, "dihedral" all eight
+    # Of training patches: "flip" mirrors left and right, "dihedral" uses all eight symmetries
+    augmentation: str = "none"
     evaluation_crop: str = "center"  # "center" (size x size) or "whole" images
-    validation_limit: int = 100  # images looked at after every epoch, drawn by training.seed
+    validation_limit: int = 100  # images validated on after every epoch, drawn by training.seed
     crop_share = Renamed("crop_fraction")
 
     def center_side(self, image_shape):
-        """Side in pixels of the central crop of an image of (height, width, ...)."""
+        """Side in pixels of the central crop of an image of shape (height, width, ...)."""
         if self.crop_fraction:
             return round(self.crop_fraction * min(image_shape[:2]))
         return self.crop_size or self.size
 
     @property
     def minimum_side(self):
-        """Least side in pixels of an image whose central crop need not be scaled up."""
+        """Smallest image side in pixels at which patches and crops need no upscaling."""
         share, drawn = self.crop_fraction or 1.0, self.size + 2 * self.margin
         return max(1, math.ceil((self.crop_size or drawn) / share) - 2 * self.padding)
 
@@ -91,7 +91,7 @@ class DataConfig:
         self._validate_crops()
 
     def _validate_crops(self):
-        """Which of the ways to choose a part of an image go together."""
+        """Checks that the chosen ways to crop an image go together."""
         if self.margin and self.crop != "random":
             raise ValueError(
                 'Expected data.crop "random" with data.margin. Received: '
@@ -129,17 +129,17 @@ class OperatorConfig:
     """The forward operator A, one of `OPERATORS`."""
 
     name: str = "blur"
-    scale: int = 1  # image pixels, along each side, to one of the measurement
+    scale: int = 1  # image pixels per measured pixel, along each side
     boundary: str = "circular"  # the paper's (Appendix D.1), or "reflect"
-    # One of KERNELS; or "varied": another one for each image; or "uncertain": the first of the
-    # kernels in kernel_file, [number, side, side], and others between it and the rest.
+    # One of KERNELS; or "varied": one of its own for each image; or "uncertain": the first of the
+    # kernels in kernel_file, [number, side, side], or a blend of it and one of the rest.
     kernel: str = "linear_motion"
     kernel_size: int = 9
     kernel_angle: float = 45.0  # degrees, for linear_motion
-    kernel_sigma: float = 2.0  # pixels, for gaussian and, of its green kernel, chromatic
+    kernel_sigma: float = 2.0  # pixels, for gaussian and for chromatic's green channel
     kernel_seed: int = 0  # for camera_shake
     kernel_file: str = ""  # for file: .png, .npy or .mat; for uncertain: .npy
-    kernel_index: int = 0  # which kernel of a .mat
+    kernel_index: int = 0  # which kernel of a .mat file
 
     @property
     def is_signed(self):
@@ -148,10 +148,10 @@ class OperatorConfig:
 
     @property
     def shift(self):
-        """How far from the pixel that downsampling keeps the kernel's light is centred.
+        """Offset in pixels of the kernel's centre from the pixel that downsampling keeps.
 
-        Scaling a photograph down centres a new pixel on its block, between two pixels of an even
-        one; the kernels of the paper are centred on a pixel.
+        Bicubic downscaling centres a new pixel on its block, which for an even scale lies between
+        two pixels; the paper's kernels are centred on a pixel.
         """
         return (self.scale - 1) / 2 - self.scale // 2 if self.kernel == "bicubic" else 0.0
 
@@ -166,7 +166,7 @@ class OperatorConfig:
         return self.kernel in (VARIED, UNCERTAIN)
 
     def measured_channels(self, channels):
-        """Channels of the measurement of an image of that many."""
+        """Number of channels in the measurement of an image with `channels` channels."""
         return 1 if self.name == "joint" else channels
 
     def validate(self):
@@ -200,13 +200,13 @@ class OperatorConfig:
 
 @dataclasses.dataclass(slots=True)
 class NoiseConfig:
-    """What follows the operator."""
+    """The noise, and the quantization, that follow the operator."""
 
-    quantize: bool = True  # a stored image has 256 levels
-    # Of the sensor, before that, in the units of [0, 1]. With operator.kernel "varied" the largest:
-    # each image has a noise of its own, between none and this.
+    quantize: bool = True  # to the 256 levels of a stored image
+    # Standard deviation of the sensor's noise, before quantization, in the units of [0, 1]. With
+    # operator.kernel "varied" it is the maximum: each image has its own, between none and this.
     gaussian_sigma: float = 0.0
-    custom: bool = False  # the caller's own noise, which was passed to `train`, instead of these
+    custom: bool = False  # the caller passed a noise function to `train`, used instead of these
     eight_bit = Renamed("quantize")
 
     def validate(self):
@@ -216,21 +216,21 @@ class NoiseConfig:
 
 @dataclasses.dataclass(slots=True)
 class RuntimeConfig:
-    """What a training runs on. What is learned does not depend on it, but for rounding.
+    """What a training runs on; what is learned does not depend on it, except for rounding.
 
-    So every session of a training may have another one. (Random layers of networks of the caller's
-    own do depend on the number of replicas.)
+    Every session of a training may therefore use another one. (Random layers in the caller's own
+    networks do depend on the number of replicas.)
     """
 
     # "default": one device; "mirrored": the GPUs of this host; "multi_worker": the hosts that
-    # TF_CONFIG names; "auto": the last one where there are several, else all GPUs or the CPU.
+    # TF_CONFIG names; "auto": multi_worker where it names several, else all GPUs or the CPU.
     strategy: str = "auto"
     replicas: int = 0  # on this host; 0: one for each GPU. Without GPUs, more are virtual CPUs
     xla: bool = False  # compile the training step; for one replica
     cache: bool = False  # keep decoded images in memory
-    kept_checkpoints: int = 3  # the newest ones; the best by validation is kept besides
-    # Keep what an InverseNet's networks make of a few images early on, as annealing/*.npz of 25 MB
-    # in all, for the figure of `paper/annealing.py`.
+    kept_checkpoints: int = 3  # the newest ones; the best by validation is kept in addition
+    # Save what an InverseNet's networks put out for a few images early in training, as
+    # annealing/*.npz of 25 MB in all, for the figure of `paper/annealing.py`.
     annealing_snapshots: bool = False
 
     def validate(self):

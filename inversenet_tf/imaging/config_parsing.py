@@ -1,4 +1,4 @@
-"""Config dataclasses from what JSON files hold of them."""
+"""Rebuilds config dataclasses from the dicts that JSON files hold."""
 
 import dataclasses
 from typing import Any
@@ -9,7 +9,7 @@ from inversenet_tf.imaging.renamed import old_names
 
 
 def config_from_dict(config_class: type, values: dict[str, Any]) -> Any:
-    """Rebuilds a config dataclass from its dict form; fields may have the names they had before.
+    """Rebuilds a config dataclass from its dict form; fields may also have their former names.
 
     Raises:
         ValueError: an unknown field or a wrong type.
@@ -21,18 +21,18 @@ def config_from_dict(config_class: type, values: dict[str, Any]) -> Any:
     rules = dacite.Config(strict=True, type_hooks=whole_numbers_are_floats, cast=[tuple])
     try:
         return dacite.from_dict(config_class, with_present_names(config_class, values), rules)
-    # What is no list where a tuple is wanted, or a number that no float holds, it does not tell.
+    # dacite lets these through: a non-list for a tuple, and a number too large for a float.
     except (dacite.DaciteError, TypeError, OverflowError) as error:
         raise ValueError(f"Expected a {config_class.__name__}. Received: {error}") from error
 
 
 def valid_config(config_class: type, values: dict[str, Any], where: Any) -> Any:
-    """The same, with the values checked: a file may have been edited, or come from elsewhere.
+    """Rebuilds a config and checks its values: a file may have been edited or come from elsewhere.
 
     Args:
         config_class: a dataclass with a method `validate`.
         values: its dict form.
-        where: the file, for the message.
+        where: the file, for the error message.
 
     Raises:
         ValueError: an unknown field, a wrong type, or a value that `validate` refuses.
@@ -46,7 +46,7 @@ def valid_config(config_class: type, values: dict[str, Any], where: Any) -> Any:
 
 
 def with_present_names(config_class: type, values: dict[str, Any]) -> dict[str, Any]:
-    """The dict form of a config with every renamed field under its present name."""
+    """Returns the dict form of a config with every renamed field under its present name."""
     sections = {field.name: field.type for field in dataclasses.fields(config_class)}
     renamed = old_names(config_class)
     result = {}

@@ -1,7 +1,7 @@
-"""What a network is given: measurements alone, or a dict that also tells the blur of each.
+"""A network's input: measurements alone, or a dict that adds the kernel and noise of each.
 
 The dict holds `measurements` [batch, height, width, channels], `kernels` [batch, kernel height,
-kernel width] and `noise_sigmas` [batch], the standard deviation of each sensor's noise.
+kernel width] and `noise_sigmas` [batch], the standard deviation of the sensor noise in each.
 """
 
 import numpy as np
@@ -9,18 +9,14 @@ import tensorflow as tf
 
 
 def as_told(measurements, kernels, noise_sigmas=None):
-    """Measurements with the kernel and the noise of each, which is none where it is not given.
-
-    Returns:
-        The dict, of float32 tensors.
-    """
+    """Returns the input dict, as float32 tensors; without `noise_sigmas` the noise is zero."""
     noise_sigmas = np.zeros(len(measurements)) if noise_sigmas is None else noise_sigmas
     arrays = {"measurements": measurements, "kernels": kernels, "noise_sigmas": noise_sigmas}
     return {name: tf.cast(array, tf.float32) for name, array in arrays.items()}
 
 
 def parts_of(inputs):
-    """(measurements, what is told of them) of a network's input; of measurements alone {}."""
+    """Splits a network's input into (measurements, dict of the rest, empty where there is none)."""
     if not isinstance(inputs, dict):
         return inputs, {}
     told = dict(inputs)
@@ -28,5 +24,5 @@ def parts_of(inputs):
 
 
 def measurements_of(inputs):
-    """The measurements among a network's input."""
+    """Returns the measurements in a network's input."""
     return parts_of(inputs)[0]

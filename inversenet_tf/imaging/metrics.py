@@ -1,4 +1,4 @@
-"""PSNR and SSIM per image, under a stated profile: numbers without one cannot be compared."""
+"""PSNR and SSIM per image, under an explicit profile, without which numbers are not comparable."""
 
 import dataclasses
 
@@ -9,13 +9,13 @@ from inversenet_tf.imaging.arrays import as_floats, check_scale
 from inversenet_tf.imaging.checks import check_at_least, check_choice
 from inversenet_tf.imaging.physics.noise import round_to_8_bits
 
-SSIM_WINDOW = 11  # Gaussian, sigma 1.5: Wang et al. 2004, as tf.image.ssim and scikit-image have it
-GREATEST_PSNR = 58.9  # dB: the error that rounding to 8 bits leaves is of that size
+SSIM_WINDOW = 11  # Gaussian, sigma 1.5: Wang et al. 2004, as in tf.image.ssim and scikit-image
+GREATEST_PSNR = 58.9  # dB: what the error of rounding to 8 bits amounts to
 
 
 @dataclasses.dataclass(slots=True)
 class MetricProfile:
-    """How two images are made ready before they are compared.
+    """How two images are prepared before they are compared.
 
     Attributes:
         channels: "rgb" compares all channels, "y" the BT.601 luma.
@@ -33,7 +33,7 @@ class MetricProfile:
         check_at_least("metrics.crop", self.crop, 0)
 
     def stamp(self):
-        """What a result says about its metrics: this profile and the fixed conventions."""
+        """Returns what results record about their metrics: this profile and fixed conventions."""
         return dataclasses.asdict(self) | {
             "data_range": 1.0,
             "clip": [0.0, 1.0],
@@ -42,9 +42,9 @@ class MetricProfile:
         }
 
     def prepare(self, images):
-        """[batch, height, width, channels] in [0, 1] -> what is compared, clipped to [0, 1]."""
+        """Converts [..., height, width, channels] to the values compared, clipped to [0, 1]."""
         if isinstance(images, np.ndarray):
-            check_scale(images)  # an estimate may have any value, but not that of a file
+            check_scale(images)  # an estimate may leave [0, 1], but must not be on a file's scale
         images = tf.clip_by_value(tf.cast(as_floats(images), tf.float32), 0.0, 1.0)
         if self.rounding:
             images = round_to_8_bits(images)
@@ -62,11 +62,11 @@ def psnr(
 
     Args:
         estimates, images: [batch, height, width, channels] or [height, width, channels] in [0, 1].
-        profile: how the images are made ready; by default all channels, rounded to 8 bits.
+        profile: how the images are prepared; by default all channels, rounded to 8 bits.
 
     Returns:
-        One number for each image: [batch], or a scalar; at most `GREATEST_PSNR`, also for images
-        that are equal, so that no mean of them is infinite.
+        One number for each image, [batch] or a scalar; at most `GREATEST_PSNR`, even for equal
+        images, so that no mean is infinite.
     """
     profile = profile or MetricProfile()
     value = tf.image.psnr(profile.prepare(estimates), profile.prepare(images), max_val=1.0)
@@ -94,7 +94,7 @@ def ssim(
 
 
 def intensity_normalised(images: np.ndarray) -> np.ndarray:
-    """Each image scaled to fill [0, 1]: [..., height, width, channels]."""
+    """Scales each image [..., height, width, channels] to fill [0, 1]."""
     images = np.asarray(images, np.float32)
     least = images.min((-3, -2, -1), keepdims=True)
     reach = images.max((-3, -2, -1), keepdims=True) - least
@@ -104,11 +104,11 @@ def intensity_normalised(images: np.ndarray) -> np.ndarray:
 def matched_to_sources(
     estimates: np.ndarray, sources: np.ndarray, profile: MetricProfile
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Puts separated images into the order, sign and intensity of the sources.
+    """Matches separated images to the sources in order, sign and intensity.
 
-    No separation can know these three, so every method is granted the best of them: intensities
-    are normalised on both sides, an estimate may be inverted, and the order is the assignment of
-    greatest mean PSNR.
+    No separation can determine these three, so every method is granted the best choice:
+    intensities are normalised on both sides, an estimate may be inverted, and the order is the
+    assignment of greatest mean PSNR.
 
     Args:
         estimates: [problems, M, height, width, channels], of any range; M >= S.
@@ -116,10 +116,10 @@ def matched_to_sources(
         profile: a `MetricProfile`.
 
     Returns:
-        (matched, normalised): estimates [problems, S, ...] in the order of the sources, and those,
-        both in [0, 1].
+        (matched, normalised): the estimates in the order of the sources, and the normalised
+        sources; both [problems, S, ...] in [0, 1].
     """
-    from scipy.optimize import linear_sum_assignment  # slow to import, and needed here alone
+    from scipy.optimize import linear_sum_assignment  # slow to import, and only needed here
 
     separated, wanted = intensity_normalised(estimates), intensity_normalised(sources)
     both_signs = np.concatenate([separated, 1.0 - separated], axis=1)  # [problems, 2 * M, ...]
@@ -130,7 +130,7 @@ def matched_to_sources(
         np.broadcast_to(wanted[:, :, None], pairs).reshape(-1, *shape),
         profile,
     )
-    # The PSNR of two equal images is infinite, which no assignment can add up.
+    # The assignment needs finite scores; those of `psnr` are at most `GREATEST_PSNR` already.
     scores = np.minimum(scores, 200.0).reshape(
         *pairs[:2], 2, separated.shape[1]
     )  # [problems, S, 2, M]

@@ -1,4 +1,4 @@
-"""What the processor computes in quickly."""
+"""Which precision this machine's processor is fast in."""
 
 import functools
 import re
@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
-# As Linux calls them: units for products of bfloat16 matrices, of x86 and of ARM; and those for
-# products of vectors, which are faster than float32's on AMD's processors, half as fast on Intel's.
+# Linux's names: bfloat16 matrix units of x86 and ARM; and bfloat16 vector units, which are faster
+# than float32's on AMD's processors, but half as fast on Intel's.
 MATRICES = re.compile(r"\b(amx_bf16|bf16)\b")
 VECTORS = re.compile(r"\bavx512_bf16\b")
 AMD = re.compile(r"\bAuthenticAMD\b")
@@ -15,12 +15,12 @@ AMD = re.compile(r"\bAuthenticAMD\b")
 
 @functools.cache
 def fast_precision() -> str:
-    """The precision that trains fastest here, "mixed_bfloat16" or "float32".
+    """Returns the precision that trains fastest here, "mixed_bfloat16" or "float32".
 
-    Processors without instructions for bfloat16 take several times as long in it as in float32,
-    and Intel's with AVX512-BF16 but without AMX, as some virtual machines have them, 1.5 times as
-    long. A GPU of NVIDIA is taken to be fast. Where nothing is known of the processor, as on other
-    systems than Linux, it is float32.
+    In bfloat16, processors without instructions for it take several times as long as in float32,
+    and Intel's with AVX512-BF16 but without AMX, as in some virtual machines, 1.5 times as long.
+    An NVIDIA GPU is assumed to be fast. Where nothing is known of the processor, as on systems
+    other than Linux, it is float32.
     """
     if shutil.which("nvidia-smi"):
         return "mixed_bfloat16"

@@ -1,4 +1,4 @@
-"""Config fields that were renamed: their old names go on working, and say so in one line."""
+"""Renamed config fields: the old names still work, and log the new name once."""
 
 import re
 
@@ -8,13 +8,13 @@ _BY_OLD_NAME = {}  # all of them, by their old names
 
 
 class Renamed:
-    """An old name of a config's field, as a class attribute of its dataclass.
+    """A config field's old name, as a class attribute of its dataclass.
 
-    Reading or writing the old name reads or writes the new one, so that a config file which uses
-    it still runs; `config_parsing.config_from_dict` takes it from JSON files as well.
+    Reading or writing the old name reads or writes the new one, so that config files which use it
+    still run; `config_parsing.config_from_dict` accepts it in JSON files as well.
 
     Args:
-        new: the field's name today.
+        new: the field's present name.
     """
 
     def __init__(self, new: str):
@@ -35,14 +35,14 @@ class Renamed:
         setattr(config, self.new, value)
 
     def say(self):
-        """Logs the new name, once in a process."""
+        """Logs the new name, once per process."""
         logging.log_first_n(
             logging.WARNING, "The field %s is called %s now.", 1, self.old, self.new
         )
 
 
 def with_present_names_of_flags(arguments: list[str]) -> list[str]:
-    """Command-line arguments with `--config.section.old=value` under the field's present name."""
+    """Replaces old field names in command-line arguments such as `--config.section.old=value`."""
     return [re.sub(r"^(--?config\.(?:\w+\.)*)(\w+)(?==|$)", _present, text) for text in arguments]
 
 
@@ -55,5 +55,5 @@ def _present(argument):
 
 
 def old_names(config_class: type) -> dict[str, Renamed]:
-    """The renamed fields of a config dataclass, by their old names."""
+    """Returns the renamed fields of a config dataclass by their old names."""
     return {name: value for name, value in vars(config_class).items() if isinstance(value, Renamed)}

@@ -1,4 +1,4 @@
-"""The range of a network's tanh: images in [0, 1] as [-1, 1], and back."""
+"""Maps images in [0, 1] to the [-1, 1] of a network's tanh, and back."""
 
 
 def to_signed(images):

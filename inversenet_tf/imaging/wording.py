@@ -2,10 +2,10 @@
 
 
 def counted(count: int, noun: str) -> str:
-    """A number with its noun, as `1 image` or `2 images`.
+    """Returns a number with its noun, such as `1 image` or `2 images`.
 
     Args:
-        count: of what there is.
-        noun: one of which, of a regular plural.
+        count: the number.
+        noun: in the singular; its plural must be regular.
     """
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

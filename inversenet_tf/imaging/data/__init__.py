@@ -1,1 +1,1 @@
-"""Where images come from, and how they become batches of training pairs."""
+"""Image sources, and how their images become batches of training pairs."""

@@ -1,4 +1,4 @@
-"""Decoded images kept in memory, for sets that are small enough for it."""
+"""Keeps decoded images in memory, for sets that are small enough."""
 
 import numpy as np
 import psutil
@@ -13,9 +13,9 @@ MIB = 2**20
 
 
 class Cached(ImageSource):
-    """Another source, each image of which is loaded once and then kept.
+    """A source that loads each image of another source once and then keeps it.
 
-    Images of 8 bits are kept as bytes, a quarter of the memory, and come back with the same bits.
+    8-bit images are kept as bytes, in a quarter of the memory, and are returned bit for bit.
     """
 
     def __init__(self, source):
@@ -29,8 +29,8 @@ class Cached(ImageSource):
 
     @property
     def labels(self):
-        """Those of the source."""
-        return self._source.labels  # for some sources they take long
+        """The labels of the source."""
+        return self._source.labels  # not in __init__: some sources take long to return them
 
     def load(self, index):
         return self.load_part(index, lambda height, width: (slice(0, height), slice(0, width)))
@@ -43,12 +43,12 @@ class Cached(ImageSource):
 
 
 def _packed(loaded, paired):
-    """What a source loads, as a list of arrays to be kept."""
+    """Returns what a source loads as a list of arrays to keep."""
     return [_smallest(image) for image in (loaded if paired else [loaded])]
 
 
 def _smallest(image):
-    """An image as uint8 where that holds every bit of it, else as it is."""
+    """Returns an image as uint8 where that loses nothing, else unchanged."""
     pixels = to_uint8(image)
     return pixels if np.array_equal(from_integers(pixels), image) else image
 
@@ -58,11 +58,11 @@ def _unpacked(image):
 
 
 def decoded_bytes(source, sample=32):
-    """Memory that a whole source takes once it is cached, classified by some of its images.
+    """Estimates the bytes that a whole source takes once cached, from some of its images.
 
     Args:
         source: an `ImageSource`.
-        sample: how many images to load at most, evenly spaced.
+        sample: the number of images to load at most, evenly spaced.
 
     Raises:
         ImageReadError: none of them can be read.
@@ -81,10 +81,10 @@ def decoded_bytes(source, sample=32):
 
 
 def cached(source):
-    """A `Cached` source, if it is going to fit into memory.
+    """Returns a `Cached` source if it is expected to fit into memory.
 
     Raises:
-        ValueError: it takes more than half of the available memory.
+        ValueError: it would take more than half of the available memory.
     """
     needed = decoded_bytes(source)
     allowed = psutil.virtual_memory().available * FRACTION_OF_MEMORY

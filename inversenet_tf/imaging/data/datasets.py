@@ -1,4 +1,4 @@
-"""Where images come from: `open_source("photos" | "digits" | "folder:DIR" | "tfds:NAME" | ...)`."""
+"""Opens image sources: `open_source("photos" | "digits" | "folder:DIR" | "tfds:NAME" | ...)`."""
 
 import re
 from pathlib import Path
@@ -29,7 +29,7 @@ from inversenet_tf.imaging.files.pixels import from_integers, to_luma
 
 
 class Folder(ImageSource):
-    """Every image below a directory; files that cannot serve are named and skipped."""
+    """Every image below a directory; unusable files are named and skipped."""
 
     def __init__(self, directory, channels, minimum_side):
         directory = Path(directory).expanduser()
@@ -57,7 +57,7 @@ class Pairs(ImageSource):
     paired = True
 
     def __init__(self, spec, pairs, channels, minimum_side):
-        """Args: `pairs`, {name: (sharp path, degraded path)}, as `pair_layouts` finds them."""
+        """Args: `pairs`, {name: (sharp path, degraded path)} as `pair_layouts` returns them."""
         names = list(pairs)
         super().__init__(spec, names)
         self._paths = list(pairs.values())
@@ -94,7 +94,7 @@ class Pairs(ImageSource):
 
 
 class Tfds(ImageSource):
-    """One split of a data set of tensorflow-datasets, by random access."""
+    """One split of a tensorflow-datasets data set, with random access."""
 
     def __init__(self, name, split, channels, minimum_side):
         import tensorflow_datasets as tfds  # takes seconds, so only where it is used
@@ -131,13 +131,13 @@ class Tfds(ImageSource):
 
     @property
     def labels(self):
-        """As of every source: int [len], or None where the data set has none."""
+        """The class of every image, int [len]; None where the data set has no labels."""
         if "label" not in self._examples[0]:
             return None
         return np.array([example["label"] for example in self._examples])
 
     def load(self, index):
-        """As of every source: one image, float32 [height, width, channels] in [0, 1]."""
+        """Returns one image, float32 [height, width, channels] in [0, 1]."""
         image = from_integers(self._examples[int(index)]["image"])
         if min(image.shape[:2]) < self._minimum_side:
             raise ImageReadError(
@@ -150,7 +150,7 @@ class Tfds(ImageSource):
 
 
 def held_out_split(builder):
-    """The split of a TFDS builder to evaluate on where the user names none."""
+    """Returns the split of a TFDS builder to evaluate on where the user names none."""
     for split in ("validation", "test"):
         if split in builder.info.splits:
             return split
@@ -164,16 +164,17 @@ def open_source(spec, role, channels=3, minimum_side=1):
     """Opens a source of images.
 
     Args:
-        spec: `photos`, `digits` or `idx:DIR` (each with `@training` or `@held_out`, where that is
-            not `role`), `folder:DIR` or several as `folder:DIR,DIR`, `prepared:DIR` as
-            `tools/prepare.py` makes it, `pairs:SHARP_DIR,DEGRADED_DIR`, `pairs:DIR` of GoPro's
-            layout (DIR/SCENE/sharp and DIR/SCENE/blur), or `tfds:NAME[@SPLIT]`.
-        role: `TRAINING` or `HELD_OUT`: the part to take where the spec names none.
+        spec: `photos`, `digits` or `idx:DIR` (each optionally with `@training` or `@held_out`,
+            which takes precedence over `role`), `folder:DIR` or several as `folder:DIR,DIR`,
+            `prepared:DIR` as made by `tools/prepare.py`, `pairs:SHARP_DIR,DEGRADED_DIR`,
+            `pairs:DIR` in GoPro's layout (DIR/SCENE/sharp and DIR/SCENE/blur), or
+            `tfds:NAME[@SPLIT]`.
+        role: `TRAINING` or `HELD_OUT`, the part to use where the spec names none.
         channels: 1 or 3, of every image.
-        minimum_side: least height and width in pixels; smaller images are skipped or refused.
+        minimum_side: minimum height and width in pixels; smaller images are skipped or refused.
 
     Raises:
-        ValueError: a spec of another form, or a source that holds nothing usable.
+        ValueError: a spec of another form, or a source without usable images.
     """
     if channels not in PILLOW_MODES:
         raise ValueError(f"Expected channels 1 or 3. Received: {channels}")

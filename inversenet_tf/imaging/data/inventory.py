@@ -1,7 +1,7 @@
-"""Which images a run began with, so that it is noticed when they are others later on.
+"""Records which images a run began with, so that later changes to them are noticed.
 
-Of each image its name is kept, and of its file the size and the time of its last change: to look at
-a million files takes seconds, to read them hours.
+For each image, its name and its file's size and modification time are kept: to stat a million files
+takes seconds, to read them hours.
 """
 
 import os
@@ -16,9 +16,9 @@ from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.paths import canonical_source, printable
 
 INVENTORY_FILE = "images.npz"
-BETWEEN = b"\0"  # which no path holds
+BETWEEN = b"\0"  # which no path contains
 FIELDS = ("place", "names", "sizes", "times")
-# What it means where the images of a role are others.
+# What it means when the images of a role have changed.
 MEANING = {
     "training": "The run goes on with those that are there now.",
     "validation": "Scores of before and after, by which the best checkpoint is chosen, are of "
@@ -27,7 +27,7 @@ MEANING = {
 
 
 def inventory_of(source: ImageSource) -> dict[str, np.ndarray]:
-    """The place, and all names, sizes in bytes and times in nanoseconds, of a source's images."""
+    """Returns a source's place and its images' names, sizes in bytes and times in nanoseconds."""
     files = [*source.files, *source.measured_files]
     names = [os.fsencode(name) for name in source.names]
     names += [os.fsencode(path) for path in source.measured_files]
@@ -42,12 +42,12 @@ def inventory_of(source: ImageSource) -> dict[str, np.ndarray]:
 
 
 def notice_changes(workdir: Path, sources: dict[str, ImageSource], is_new: bool) -> None:
-    """Logs what has become of the images that a run began with; keeps them where it begins.
+    """Warns of changes to the images that a run began with, and records those of a new run.
 
-    Images of another place, which the caller has asked for, count as a beginning.
+    A source at another place, which the caller must have asked for, is recorded anew.
 
     Args:
-        workdir: of the run.
+        workdir: the run's work directory.
         sources: {"training": source, "validation": source}.
         is_new: whether the run begins now.
     """
@@ -67,7 +67,7 @@ def notice_changes(workdir: Path, sources: dict[str, ImageSource], is_new: bool)
 
 
 def _warn(role, before, now):
-    """Logs how many images are new, gone or written anew, and names one."""
+    """Logs how many images are new, gone or changed, and names one."""
     keys = ("names", "sizes", "times")
     if all(np.array_equal(before[key], now[key]) for key in keys):
         return
@@ -86,7 +86,7 @@ def _warn(role, before, now):
 
 
 def _kept(path, sources):
-    """{role: inventory} out of a file; nothing of one that is missing or damaged."""
+    """Returns {role: inventory} from a file, empty where it is missing or damaged."""
     if not path.is_file():
         return {}
     try:
@@ -106,13 +106,13 @@ def _are_equal(one, other):
 def _state(path):
     try:
         status = os.stat(path)
-    except OSError:  # it was there when it was listed
+    except OSError:  # removed since it was listed
         return -1, -1
     return status.st_size, status.st_mtime_ns
 
 
 def _states(inventory):
-    """{name: (size, time)}"""
+    """Returns {name: (size, time)} from an inventory."""
     names = inventory["names"].tobytes().split(BETWEEN)
     states = zip(inventory["sizes"].tolist(), inventory["times"].tolist(), strict=False)
     return dict(zip(names, states, strict=False))

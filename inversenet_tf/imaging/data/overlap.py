@@ -1,4 +1,4 @@
-"""Held-out images that are not held out: those among other images, by file or by content."""
+"""Finds held-out images that are also among other images, by file or by content."""
 
 import os
 
@@ -6,22 +6,22 @@ from absl import logging
 
 from inversenet_tf.imaging.files.digests import sha256_of
 
-# What images have done to a training, by what they are called.
+# How a training used the images of each name.
 CHOICES = {"training": "trained on", "validation": "chosen by"}
 
 
 def warn_of_overlap(training, held_out, role="validation", other="training"):
-    """Logs how many validation images are among the training images, and names one.
+    """Logs how many held-out images are among the training images, and names one.
 
-    Images are the same whatever path, subfolder or link leads to them, and where their files have
-    the same bytes. Only sources of files are looked into; of others the specs are compared.
+    Images count as the same if they are one file, under whatever path or link, or if their files
+    have the same bytes. Sources without files are compared by their specs alone.
 
     Args:
         training, held_out: `ImageSource`s.
-        role, other: what the held-out images are called, and the others.
+        role, other: what the log calls the images of `held_out` and of `training`.
 
     Returns:
-        The number.
+        The number of images in common.
     """
     if training.spec == held_out.spec:
         logging.warning("The %s images are the %s images: %s", role, other, training.spec)
@@ -37,9 +37,9 @@ def warn_of_overlap(training, held_out, role="validation", other="training"):
 
 
 def common_files(files, others):
-    """Those of `others` that are among `files`, or have the same content: a list of paths.
+    """Returns the paths in `others` whose files are also in `files`, by identity or content.
 
-    Only files of one size are read.
+    Only files of equal size are read.
     """
     identities, by_size = set(), {}
     for path in files if others else ():
@@ -66,7 +66,7 @@ def common_files(files, others):
 def _status(path):
     try:
         return os.stat(path)
-    except OSError:  # it was there when it was listed
+    except OSError:  # removed since it was listed
         return None
 
 

@@ -1,6 +1,6 @@
-"""Packs the image files of folders into a prepared set, see `prepared.py`.
+"""Packs the image files of folders into a prepared set; see `prepared.py`.
 
-`plan.json` and the JSON beside every shard serve to go on after an interruption.
+`plan.json` and the JSON beside every shard allow an interrupted packing to be resumed.
 """
 
 import collections
@@ -30,26 +30,27 @@ from inversenet_tf.imaging.files.listing import list_images, report_other_files,
 from inversenet_tf.imaging.files.locks import LOCK_FILE, held
 from inversenet_tf.imaging.files.paths import check_utf8, folders_in
 
-WRITER_OPTIONS = "group_size:1,uncompressed"  # each record by itself; it is compressed already
+WRITER_OPTIONS = "group_size:1,uncompressed"  # single records, which are compressed already
 CORES = os.cpu_count() or 1
 
 
 def prepare(spec, directory, shard_mib=DEFAULT_SHARD_MIB):
-    """Makes a prepared set, or goes on where the same call was interrupted.
+    """Makes a prepared set, or resumes an interrupted call with the same arguments.
 
-    Memory holds names and a few files at a time, however many bytes there are.
+    Only names and a few files at a time are held in memory, whatever the size of the set.
 
     Args:
         spec: `folder:DIR`, or several as `folder:DIR,DIR`.
         directory: of the prepared set; missing, empty, or begun by the same call.
-        shard_mib: size of a shard in MiB; a larger image makes a larger one.
+        shard_mib: size of a shard in MiB; an image larger than that gets a larger shard.
 
     Returns:
         The content of `index.json`.
 
     Raises:
-        ValueError: no usable image, or a directory that was begun with other files.
-        OSError: a file cannot be read or a shard not be written.
+        ValueError: another spec, no usable image, an unusable directory or one begun with other
+            files, or a file that changes during the packing.
+        OSError: a file cannot be read or a shard cannot be written.
         InUse: another process is packing into the directory.
     """
     directory = check_utf8(directory)
@@ -102,10 +103,10 @@ def _paths_by_name(folders):
 
 
 def _plan(folders, paths, shard_mib):
-    """Which file goes to which shard: a function of names and sizes, so it can be made again."""
+    """Assigns files to shards by names and sizes alone, so that the plan is reproducible."""
     shards, room = [], -1
     for name, path in paths.items():
-        # A broken link has no size, nor has a directory that is named as an image.
+        # A broken link has no size, nor does a directory with an image's suffix.
         size = path.stat().st_size if path.is_file() and os.access(path, os.R_OK) else None
         room -= size or 0
         if room < 0:
@@ -117,7 +118,7 @@ def _plan(folders, paths, shard_mib):
 
 
 def _keep_plan(plan, directory):
-    """Writes the plan of a new set; refuses one that differs from what the set was begun with."""
+    """Writes a new set's plan; refuses one that differs from the plan the set was begun with."""
     path = directory / PLAN_FILE
     if not path.is_file():
         if any(p.name != LOCK_FILE and not p.name.startswith(PARTIAL) for p in directory.iterdir()):
@@ -148,9 +149,9 @@ def _shard_paths(directory, number):
 
 
 def _whole_shard(directory, number):
-    """What an earlier call wrote beside a shard, or None where there is no whole one.
+    """Returns the description an earlier call wrote beside a shard, or None unless it is whole.
 
-    What it left half written is replaced when this shard is written again.
+    A shard that is not whole is replaced when it is written again.
     """
     _, description = _shard_paths(directory, number)
     shard = read_json(description) if description.is_file() else None
@@ -158,7 +159,7 @@ def _whole_shard(directory, number):
 
 
 def _pack(directory, number, files, paths, progress):
-    """Writes one shard and, beside it, what `_whole_shard` returns."""
+    """Writes one shard and, beside it, the description that `_whole_shard` returns."""
     path, description = _shard_paths(directory, number)
     with written_aside(path) as partial:
         images, skipped = _write_records(partial, files, paths, progress)
@@ -187,13 +188,13 @@ def _write_records(shard_path, files, paths, progress):
                     writer.write(content)
                     images.append([name, *size])
                 progress.update()
-    except RuntimeError as error:  # so array_record says that a disk is full
+    except RuntimeError as error:  # array_record's error for a full disk
         raise OSError(f"Cannot write {shard_path}: {error}") from error
     return images, skipped
 
 
 def _a_few_ahead(pool, function, arguments):
-    """As `pool.map`, for results that are too large to be held all at once."""
+    """Like `pool.map`, for results that are too large to be held all at once."""
     waiting = collections.deque()
     for some in arguments:
         waiting.append(pool.submit(function, *some))
@@ -204,10 +205,10 @@ def _a_few_ahead(pool, function, arguments):
 
 
 def _checked(path, planned_bytes):
-    """(content, (height, width), None) of an image file, or (None, None, what is wrong)."""
+    """Returns (content, (height, width), None) for an image file, or (None, None, fault)."""
     if planned_bytes is None:
         return None, None, f"Cannot read the image {path}: not a readable file."
-    content = path.read_bytes()  # where this fails, the disk is at fault, and the packing ends
+    content = path.read_bytes()  # a failure here is the disk's, and ends the packing
     if len(content) != planned_bytes:
         raise ValueError(
             f"Expected {path} as it was when the packing began, of {planned_bytes} bytes. "
@@ -220,6 +221,6 @@ def _checked(path, planned_bytes):
 
 
 def _write_json(path, content):
-    """Compact, unlike a run's: a set may have a million images."""
+    """Writes compact JSON, unlike that of a run: a set may have a million images."""
     with written_aside(path) as partial:
         partial.write_text(json.dumps(content, separators=(",", ":")) + "\n")

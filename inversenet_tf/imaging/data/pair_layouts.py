@@ -1,4 +1,4 @@
-"""Which sharp image belongs to which degraded one, and whether they can be what they are said."""
+"""Matches sharp images with degraded ones, and checks that the pairs are plausible."""
 
 from collections import Counter
 from pathlib import Path
@@ -13,14 +13,14 @@ from inversenet_tf.imaging.files.listing import list_images
 
 SHARP, DEGRADED = "sharp", "blur"  # the folders of GoPro's layout, in each scene
 COMPARED = 8  # pairs whose sharpness is compared
-SIDE = 256  # of their central part that is
+SIDE = 256  # pixels, of the central part that is compared
 
 
 def matched(sharp_directory, degraded_directory):
-    """{name: (sharp path, degraded path)} of two folders with images of the same relative names.
+    """Returns {name: (sharp path, degraded path)} for two folders with the same relative names.
 
     Raises:
-        ValueError: one folder as both, or an image without a partner.
+        ValueError: the same folder twice, or an image without a partner.
     """
     directories = [Path(d).expanduser() for d in (sharp_directory, degraded_directory)]
     if directories[0].resolve() == directories[1].resolve():
@@ -40,9 +40,12 @@ def matched(sharp_directory, degraded_directory):
 
 
 def matched_by_scene(directory):
-    """The same of one folder in GoPro's layout: SCENE/sharp/NAME and SCENE/blur/NAME, however deep.
+    """Returns the pairs below a folder in GoPro's layout, SCENE/sharp/NAME and SCENE/blur/NAME.
 
-    Other folders of a scene, as blur_gamma, are left aside.
+    Scenes may lie at any depth; their other folders, such as blur_gamma, are ignored.
+
+    Raises:
+        ValueError: an image without a partner, or no pair.
     """
     directory = Path(directory).expanduser()
     sides = {SHARP: {}, DEGRADED: {}}
@@ -62,14 +65,14 @@ def matched_by_scene(directory):
 
 
 def check_pairs(pairs, spec):
-    """Refuses pairs of one image with itself; warns of some, and of sides that look swapped.
+    """Refuses pairs if all are the same image twice; warns if some are, or if roles look swapped.
 
     Args:
         pairs: what `matched` returns.
         spec: what an error calls them.
 
     Raises:
-        ValueError: every degraded image is its sharp one.
+        ValueError: every degraded image equals its sharp one.
     """
     equal = [name for name, (sharp, degraded) in pairs.items() if common_files([sharp], [degraded])]
     if len(equal) == len(pairs):
@@ -94,7 +97,7 @@ def check_pairs(pairs, spec):
 
 
 def _sharpness(path):
-    """The mean square difference of neighbours, at half the size, where noise counts less."""
+    """Sums the squared differences of neighbours, at half the size, where noise counts less."""
 
     def window(height, width):
         return center_window(height, width, min(height, width, SIDE))
@@ -106,9 +109,9 @@ def _sharpness(path):
 
 
 def _by_common_names(*directories):
-    """For each directory its images by relative name: {name: path}.
+    """Returns {relative name: path} for the images of each directory.
 
-    The suffix belongs to a name where one of the directories has several images of the same stem.
+    Names have no suffix, unless a directory holds several images with the same stem.
     """
     names = [{path.relative_to(root): path for path in list_images(root)} for root in directories]
     several = {

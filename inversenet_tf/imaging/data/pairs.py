@@ -1,4 +1,4 @@
-"""Images -> batches of (measurements, images), for training without end and for evaluation."""
+"""Makes batches of (measurements, images) from images: endless for training, or for evaluation."""
 
 import dataclasses
 import functools
@@ -14,7 +14,7 @@ from inversenet_tf.imaging.physics.noise import add_gaussian_noise, round_to_8_b
 from inversenet_tf.imaging.physics.operators import Identity
 
 ONE_PROCESS = tf.distribute.InputContext()
-# Of a function that holds no Python `if` or `for` over tensors: spares translating it.
+# For functions without Python `if` or `for` over tensors, which AutoGraph need not translate.
 as_it_is = tf.autograph.experimental.do_not_convert
 
 
@@ -34,7 +34,7 @@ def degrade(images, operator, noise, seed):
 
 
 def _with_noise(measurements, noise, seed, fractions=1.0):
-    """N of `degrade`, of a fraction of the sensor's noise, or another fraction for each image."""
+    """Applies N of `degrade`, with one fraction of the sensor's noise for all, or one per image."""
     if callable(noise):
         return noise(measurements, seed)
     if noise.gaussian_sigma > 0:
@@ -43,7 +43,7 @@ def _with_noise(measurements, noise, seed, fractions=1.0):
 
 
 def degrade_each(images, operator, noise, seed, kernels, fractions):
-    """The same with a kernel, and a fraction of the noise, of its own for each image.
+    """Degrades each image with its own kernel and its own fraction of the noise.
 
     Args:
         images, noise, seed: as for `degrade`.
@@ -51,8 +51,8 @@ def degrade_each(images, operator, noise, seed, kernels, fractions):
         kernels, fractions: [batch, size, size] and [batch], as the operator draws them.
 
     Returns:
-        What a network is told of its measurements: a dict of `measurements`, `kernels` and
-        `noise_sigmas`, the standard deviation of the sensor's noise, [batch].
+        A network's input dict: `measurements`, `kernels` and `noise_sigmas`, the standard
+        deviation of the sensor's noise, [batch].
     """
     return {
         "measurements": _with_noise(operator(images, kernels), noise, seed, fractions),
@@ -71,18 +71,18 @@ def training_pairs(
         operator: an `Operator`; ignored where the source is paired.
         noise: a `NoiseConfig`; ignored where the source is paired.
         data: a `DataConfig`.
-        batch_size: pairs a training step, over all replicas.
+        batch_size: pairs per training step, over all replicas.
         seed: fixes order, patches and noise.
-        start: training steps to leave out at the beginning, so that a resumed run goes on as if
-            it had never stopped.
+        start: training steps to skip at the beginning, so that a resumed run continues as if it
+            had never stopped.
         context: `tf.distribute.InputContext` of the process. A step's pairs are the same for any
-            number of replicas; each gets its part of them, the first one the first.
+            number of replicas, and are divided among them in order.
 
     Returns:
-        tf.data.Dataset of (measurements, images), float32, images of
-        [batch_size / replicas, size, size, channels], measurements as the operator makes them of
-        those, of a `VariedBlur` as `degrade_each` returns them; as many elements a step as the
-        process has replicas.
+        tf.data.Dataset of (measurements, images), float32: images of
+        [batch_size / replicas, size, size, channels], and their measurements, for a `VariedBlur`
+        without a fixed kernel as returned by `degrade_each`. It has as many elements per step as
+        the process has replicas.
 
     Raises:
         ValueError: the source is paired and the operator changes the size of an image, or varies.
@@ -131,22 +131,22 @@ def evaluation_pairs(
     largest_side=None,
     context=ONE_PROCESS,
 ):
-    """Every image of a source once, in order, with its measurement.
+    """Returns every image of a source once, in order, with its measurement.
 
     Args:
         source, operator, noise, data, batch_size, seed: as for `training_pairs`; where
             `data.evaluation_crop` is "whole" the images may differ in size and come one by one,
             trimmed at the bottom and the right to multiples of the operator's scale.
         limit: the number of images to stop after; None for all.
-        largest_side: pixels; of whole images that are larger the middle is taken. None: no limit.
-        context: `tf.distribute.InputContext` of the process; several ones share the images.
+        largest_side: in pixels; larger whole images are cropped to their middle. None: no limit.
+        context: `tf.distribute.InputContext` of the process; several processes share the images.
 
     Returns:
-        tf.data.Dataset of (measurements, images), float32 [batch, height, width, channels]; the
-        measurements of a `VariedBlur` as `degrade_each` returns them.
+        tf.data.Dataset of (measurements, images), float32 [batch, height, width, channels];
+        measurements as for `training_pairs`.
 
     Raises:
-        ValueError: as `training_pairs`.
+        ValueError: as for `training_pairs`.
     """
     whole = data.evaluation_crop == "whole"
 
@@ -162,7 +162,7 @@ def evaluation_pairs(
     count = len(source) if limit is None else min(limit, len(source))
     image_shape = (*((None, None) if whole else (data.size, data.size)), data.channels)
     indices = tf.data.Dataset.range(context.input_pipeline_id, count, context.num_input_pipelines)
-    noise_seed = -1 - seed  # other noise than any training patch has
+    noise_seed = -1 - seed  # so that no training patch has the same noise
     batch = functools.partial(tf.data.Dataset.batch, batch_size=1 if whole else batch_size)
     pairs = _make_pairs(
         *(indices, load, batch, source, operator, noise, image_shape, noise_seed),
@@ -172,7 +172,7 @@ def evaluation_pairs(
 
 
 def training_images(source, data, *, batch_size, seed, start=0, context=ONE_PROCESS):
-    """The images of `training_pairs` alone."""
+    """Returns only the images of `training_pairs`."""
     pairs = training_pairs(
         source,
         Identity(),
@@ -187,7 +187,7 @@ def training_images(source, data, *, batch_size, seed, start=0, context=ONE_PROC
 
 
 def evaluation_images(source, data, *, batch_size, limit=None, context=ONE_PROCESS):
-    """The images of `evaluation_pairs` alone."""
+    """Returns only the images of `evaluation_pairs`."""
     pairs = evaluation_pairs(
         source,
         Identity(),
@@ -202,14 +202,14 @@ def evaluation_images(source, data, *, batch_size, limit=None, context=ONE_PROCE
 
 
 def _make_pairs(positions, load, batch, source, operator, noise, image_shape, seed, draw):
-    """A dataset of positions -> one of batches of (measurements, images).
+    """Maps a dataset of positions to one of batches of (measurements, images).
 
     Args:
-        load: function from a position to [image] or [image, measurement], any size.
+        load: function from a position to [image] or [image, measurement], of any size.
         batch: function from a dataset of single images to one of batches.
         source, operator, noise, seed: as for `training_pairs`.
-        image_shape: of an image, to which it is scaled down; (None, None, channels) for any.
-        draw: function from a position to the kernel and the noise of a varied operator.
+        image_shape: the shape to which images are scaled down; (None, None, channels) for any.
+        draw: function from a position to a varied operator's kernel and fraction of the noise.
     """
     measurement_shape = image_shape
     if source.paired:
@@ -221,7 +221,7 @@ def _make_pairs(positions, load, batch, source, operator, noise, image_shape, se
         return [np.ascontiguousarray(image) for image in load(position)]
 
     def load_pair(position):
-        """An image, and its measurement or, to measure it in a batch, the seed of its noise."""
+        """Returns (measurement, image), or what is needed to measure the image in a batch."""
         loaded = tf.numpy_function(load_contiguous, [position], [tf.float32] * (1 + source.paired))
         image = tf.ensure_shape(loaded[0], (None, None, image_shape[-1]))
         image = tf.ensure_shape(_resized_down(image, image_shape[0]), image_shape)
@@ -239,7 +239,7 @@ def _make_pairs(positions, load, batch, source, operator, noise, image_shape, se
             seeds, kernels, fractions = drawn
             inputs = degrade_each(images, operator, noise, seeds, kernels, fractions)
             measurements = tf.ensure_shape(inputs["measurements"], (None, *measurement_shape))
-            if operator.kernel is not None:  # which a network has, and is not told again
+            if operator.kernel is not None:  # the network has it, and needs no kernel input
                 return measurements, images
             return inputs | {"measurements": measurements}, images
         measurements = degrade(images, operator, noise, drawn)
@@ -249,19 +249,19 @@ def _make_pairs(positions, load, batch, source, operator, noise, image_shape, se
     # Autotuning makes the end of an epoch wait for a sleeping thread, up to 20 s on two cores.
     options.autotune.enabled = False
     pairs = batch(positions.map(as_it_is(load_pair), num_parallel_calls=os.cpu_count()))
-    # Not as it is: an operator or a noise of the caller's own may hold a Python `if`.
+    # With AutoGraph: the caller's own operator or noise may contain a Python `if`.
     return (pairs if source.paired else pairs.map(measured)).with_options(options)
 
 
 def _middle(side, largest, multiple):
-    """The slice of an axis that is kept: a multiple, from the beginning where all of it is."""
+    """Returns the middle slice of an axis of at most `largest`, cut at its end to a multiple."""
     kept = min(side, largest)
     start = (side - kept) // 2
     return slice(start, start + kept - kept % multiple)
 
 
 def _cut(images, margin):
-    """[batch, height, width, channels] without so many pixels at each side."""
+    """Cuts `margin` pixels off each side of images [batch, height, width, channels]."""
     return images[:, margin:-margin, margin:-margin]
 
 
@@ -287,7 +287,7 @@ def _measurement_shape(operator, image_shape):
 
 
 def _resized_down(image, size):
-    """The image itself where it has that size already, or where none is asked for."""
+    """Scales an image down to size x size, unless it has that size or `size` is None."""
     if size is None:
         return image
 

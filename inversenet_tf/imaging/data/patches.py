@@ -1,4 +1,4 @@
-"""Which part of which image a training sees: patches, drawn by seed and position."""
+"""Draws the patches that a training sees, by seed and position."""
 
 import functools
 
@@ -18,21 +18,21 @@ def draw_patch(source, data, seed, position):
 
     Args:
         source: an `ImageSource`.
-        data: a `DataConfig`; its `size`, `crop`, `crop_size`, `crop_fraction`, `min_scale` and
-            `augmentation` are used.
+        data: a `DataConfig`; its `size`, `crop`, `crop_size`, `crop_fraction`, `min_scale`,
+            `padding` and `augmentation` are used.
         seed: of the run.
-        position: how many patches were drawn before this one.
+        position: the number of patches drawn before this one.
 
     Returns:
-        [image] or [image, measurement], square patches of at least `data.size` pixels; larger
-        ones are meant to be scaled down to it.
+        [image] or [image, measurement], square patches with sides of at least `data.size` pixels;
+        the caller scales larger ones down to it.
     """
     epoch, place = divmod(int(position), len(source))
 
     def draw(index):
         generator = np.random.default_rng([seed, int(position), 1])
 
-        @functools.cache  # a source may ask more than once, of an image and its measurement
+        @functools.cache  # so that an image and its measurement get the same random window
         def window(height, width):
             if data.crop == "random":
                 return _random_window(height, width, source.paired, data, generator)
@@ -47,8 +47,8 @@ def draw_patch(source, data, seed, position):
 
 
 def load_part_of(source, index, window, padding):
-    """A list of an image's part and, where the source is paired, its measurement's."""
-    if padding:  # the window is one of the padded image
+    """Returns a list of an image's part and, where the source is paired, its measurement's part."""
+    if padding:  # the window refers to the padded image
         loaded = source.load(index)
         images = [bordered(image, padding) for image in (loaded if source.paired else [loaded])]
         return [image[window(*image.shape[:2])] for image in images]
@@ -57,12 +57,12 @@ def load_part_of(source, index, window, padding):
 
 
 def central_window(height, width, paired, data):
-    """The central square that the config asks for."""
+    """Returns the slices of the central square that the config asks for."""
     return center_window(height, width, data.size if paired else data.center_side((height, width)))
 
 
 def _random_window(height, width, paired, data, generator):
-    """A square of a random scale and place."""
+    """Returns the slices of a square of random size and position."""
     side = data.size
     if not paired and data.min_scale < 1:  # a pair's operator is tied to its pixels
         scale = np.exp(generator.uniform(np.log(data.min_scale), 0.0))
@@ -73,7 +73,7 @@ def _random_window(height, width, paired, data, generator):
 
 
 def _drawn_or_next(draw, source, index):
-    """An image that proves unreadable after its check costs a warning, not the run."""
+    """Draws from an image or, where it has become unreadable, warns and tries the next."""
     for candidate in range(index, index + len(source)):
         try:
             return draw(candidate % len(source))
@@ -83,7 +83,7 @@ def _drawn_or_next(draw, source, index):
 
 
 def _turned(image, augmentation, choice):
-    """One of the symmetries an augmentation admits; measuring comes after it."""
+    """Applies one of the symmetries that an augmentation allows, before measuring."""
     if augmentation == "none":
         return image
     if choice % 2:
@@ -92,17 +92,17 @@ def _turned(image, augmentation, choice):
 
 
 def bordered(image, padding):
-    """An image with `padding` black pixels on each of its four sides."""
+    """Adds `padding` black pixels on each of an image's four sides."""
     return np.pad(image, ((padding, padding), (padding, padding), (0, 0))) if padding else image
 
 
 def center_crop(image, size):
-    """The central size x size pixels of an image."""
+    """Returns the central size x size pixels of an image."""
     return image[center_window(*image.shape[:2], size)]
 
 
 def center_window(height, width, size):
-    """The slices of rows and columns of the central size x size pixels."""
+    """Returns the slices of rows and columns of the central size x size pixels."""
     if min(height, width) < size:
         raise ValueError(f"Expected at least {size} pixels a side. Received: {height}x{width}")
     top, left = (height - size) // 2, (width - size) // 2

@@ -1,7 +1,7 @@
-"""Image sets too large for loose files: the files, as they are, in a few large shards.
+"""Image sets too large for loose files: the unchanged files, packed into a few large shards.
 
 A prepared set is a directory with `index.json` and the shards it names, ArrayRecord files with one
-image file a record, in the order of the folder they were made from. `packing.py` makes them.
+image file per record, in the order of the folder they were made from. `packing.py` makes them.
 """
 
 import io
@@ -31,9 +31,9 @@ READER_BUFFER = 2**15  # bytes, for each open shard
 
 
 class Prepared(ImageSource):
-    """The images of a prepared set: names, order and pixels are those of the folder it is made of.
+    """The images of a prepared set, with the names, order and pixels of the original folder.
 
-    Where a folder is so large that `Folder` reads only headers, it also lacks the truncated images.
+    Truncated images are left out, even from a folder so large that `Folder` reads only headers.
     """
 
     def __init__(self, directory, channels, minimum_side):
@@ -68,7 +68,7 @@ class Prepared(ImageSource):
 
 
 class Shard:
-    """A file of records, as the index describes it; it is opened when it is first read."""
+    """A file of records as described by the index, opened when it is first read."""
 
     def __init__(self, directory, file, count, bytes, sha256):
         self.file = file
@@ -78,35 +78,35 @@ class Shard:
         self._sha256 = sha256
         self.mark = bytes, int.from_bytes(sha256[:7].encode(), "big")
         self._reader = None
-        self._lock = threading.Lock()  # old readers of array_record are not for several threads
+        self._lock = threading.Lock()  # readers of old array_record versions are not thread-safe
 
     def __str__(self):
         return str(self._path)
 
     def read(self, record):
-        """The bytes of one image file."""
+        """Returns the bytes of one image file."""
         with self._lock:
             try:
                 self._reader = self._reader or self._opened()
                 return self._reader.read([int(record)])[0]
             except RuntimeError as error:
-                self._reader = None  # a disk may come back
+                self._reader = None  # the disk may come back
                 raise ImageReadError(f"Cannot read record {record} of {self}: {error}") from error
 
     def fault(self):
-        """Why this cannot be what was written, as far as its length and end tell, or None."""
+        """Returns why the shard cannot be whole, judged by its size and record count, or None."""
         if not self._path.is_file():
             return f"{self.file} is missing"
         size = self._path.stat().st_size
         if size != self._bytes:
             return f"{self.file} of {size} bytes instead of {self._bytes}"
-        count = self._opened().num_records()  # 0 of a file that is none of records
+        count = self._opened().num_records()  # 0 for a file that is no ArrayRecord
         if count != self.count:
             return f"{self.file} of {counted(count, 'image')} instead of {self.count}"
         return None
 
     def damage(self):
-        """Why this is not what was written, or None; all bytes are read."""
+        """Returns why the shard is not what was written, or None; reads all its bytes."""
         fault = self.fault()
         if fault is None and sha256_of(self._path) != self._sha256:
             fault = f"{self.file} with other bytes than were written, by their SHA-256"
@@ -119,7 +119,7 @@ class Shard:
 
 
 def damaged_shards(directory):
-    """What is wrong with the shards of a prepared set: a list, empty where all are whole.
+    """Returns a list of what is wrong with a prepared set's shards, empty where all are whole.
 
     Raises:
         ValueError: the directory holds no prepared set.
@@ -150,7 +150,7 @@ def _read_index(directory):
 
 
 def _is_sound(index):
-    """Whether an index that may have been edited has all that is read of it."""
+    """Whether an index, which may have been edited, has everything that is read from it."""
     shards, images, skipped = (index.get(name) for name in ("shards", "images", "skipped"))
     if not (isinstance(shards, list) and isinstance(images, list) and isinstance(skipped, dict)):
         return False
@@ -163,7 +163,7 @@ def _is_sound(index):
 
 
 def _is_shard(shard):
-    """A file of the set's own directory, with what is known of it."""
+    """Whether this describes a shard in the set's own directory."""
     kinds = {"file": str, "count": int, "bytes": int, "sha256": str}
     return (
         isinstance(shard, dict)
@@ -175,12 +175,12 @@ def _is_shard(shard):
 
 
 def _is_image(image):
-    """[name, height, width]"""
+    """Whether this is [name, height, width]."""
     return isinstance(image, list) and [type(part) for part in image] == [str, int, int]
 
 
 def _command(directory, made_with):
-    """What makes a prepared set, or finishes or mends it."""
+    """Returns the command that makes, finishes or repairs a prepared set."""
     words = [f"--source={made_with.get('source', 'folder:DIR')}", f"--output={directory}"]
     if made_with.get("shard_mib", DEFAULT_SHARD_MIB) != DEFAULT_SHARD_MIB:
         words.append(f"--shard_mib={made_with['shard_mib']}")

@@ -1,7 +1,7 @@
-"""What an image source is, sources made of others, and those that lie in memory.
+"""The interface of image sources, sources made of others, and sources held in memory.
 
 A source is an indexed, finite set of images. That makes every position of a training run a pure
-function of the seed, so that an interrupted run goes on exactly where it was.
+function of the seed, so that an interrupted run continues exactly where it was.
 """
 
 import gzip
@@ -22,12 +22,12 @@ class ImageSource:
     Attributes:
         spec: the string that opens it again.
         names: one unique name per image.
-        paired: whether `load` also returns a measurement of the user's own.
+        paired: whether `load` also returns the user's own measurement of the image.
         labels: int array [len], the class of every image, or None where it is not known.
-        files: the path of every image's own file; empty where it has none.
-        measured_files: of every pair, that of the measurement.
-        marks: of images that lie together in files, a pair of numbers for each, which differs where
-            the content of its file does.
+        files: the path of every image's own file; empty where images have none.
+        measured_files: the path of every pair's measurement; empty where there are no pairs.
+        marks: for images packed several to a file, a pair of numbers for each that changes with the
+            content of its file.
     """
 
     paired = False
@@ -44,16 +44,16 @@ class ImageSource:
         return len(self.names)
 
     def load(self, index):
-        """Returns image `index`, or (image, measurement) where paired.
+        """Returns image `index`, or (image, measurement) where the source is paired.
 
         Each is float32 [height, width, channels] in [0, 1].
         """
         raise NotImplementedError
 
     def load_part(self, index, window):
-        """A part of what `load` returns, the same one of image and measurement.
+        """Returns a part of what `load` returns, the same part of image and measurement.
 
-        Sources override it that can spare the rest, whose faults may then go unnoticed.
+        Sources that can skip the rest override it; faults in the rest may then go unnoticed.
 
         Args:
             index: of the image.
@@ -65,7 +65,7 @@ class ImageSource:
 
 
 class Joined(ImageSource):
-    """Several sources as one, the first one first; names begin with the number of their source."""
+    """Several sources, one after another; names begin with the number of their source."""
 
     def __init__(self, spec, sources):
         names = [f"{n}/{name}" for n, source in enumerate(sources) for name in source.names]
@@ -83,7 +83,7 @@ class Joined(ImageSource):
 
 
 class Selection(ImageSource):
-    """Some images of another source, in an order of one's own."""
+    """Some images of another source, in any order."""
 
     def __init__(self, source, indices):
         super().__init__(source.spec, [source.names[i] for i in indices])
@@ -94,8 +94,8 @@ class Selection(ImageSource):
 
     @property
     def labels(self):
-        """Those of the chosen images; None where the source has none."""
-        labels = self._source.labels  # for some sources they take long
+        """The labels of the chosen images; None where the source has none."""
+        labels = self._source.labels  # not in __init__: some sources take long to return them
         return None if labels is None else labels[self._indices]
 
     def load(self, index):
@@ -106,12 +106,12 @@ class Selection(ImageSource):
 
 
 def sample_of(source: ImageSource, count: int, seed: int) -> ImageSource:
-    """At most so many images of a source, drawn from all of it, in the source's order.
+    """Returns at most `count` images of a source, drawn at random, in the source's order.
 
     Args:
         source: an `ImageSource`.
-        count: of images, at most.
-        seed: the same one draws the same images.
+        count: the maximum number of images.
+        seed: the same seed draws the same images.
     """
     if len(source) <= count:
         return source
@@ -120,7 +120,7 @@ def sample_of(source: ImageSource, count: int, seed: int) -> ImageSource:
 
 
 def _photograph_loaders():
-    """The photographs of each split by name, each as a function that reads it."""
+    """Returns {split: {name: function that reads the photograph}}."""
     import skimage.data  # both are imported here, as other sources do without them
     import sklearn.datasets
 
@@ -173,7 +173,7 @@ class Digits(ImageSource):
                 f"Expected images of at least {minimum_side} pixels a side. Received: digits, "
                 f"which have {self.SIDE}."
             )
-        import sklearn.datasets  # whoever reads other images does without it
+        import sklearn.datasets  # not needed by other sources
 
         digits = sklearn.datasets.load_digits()
         first = round(len(digits.images) * (1 - self.HELD_OUT_FRACTION))
@@ -191,7 +191,7 @@ class Digits(ImageSource):
 
 
 class Idx(ImageSource):
-    """MNIST and its kin, from a directory with their IDX files, gzipped or not."""
+    """MNIST and similar sets, from a directory with their IDX files, gzipped or not."""
 
     FILES = {
         TRAINING: ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -225,7 +225,7 @@ def _part(image, window):
 
 
 def _read_idx(directory, name):
-    """One array of an IDX file: two zeros, type, rank, then big-endian sizes and the bytes."""
+    """Reads the array in an IDX file: two zeros, type, rank, then big-endian sizes and bytes."""
     path = next((p for p in (directory / f"{name}.gz", directory / name) if p.is_file()), None)
     if path is None:
         raise ValueError(f"Expected {name} or {name}.gz in {directory}. Received: no such file.")

@@ -1,1 +1,1 @@
-"""Image files and everything else that is read from or written to disk."""
+"""Reads and writes image files and everything else that is kept on disk."""

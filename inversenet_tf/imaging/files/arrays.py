@@ -1,4 +1,4 @@
-"""NumPy's files of arrays, `.npy` and `.npz`: headers first, and nothing but numbers."""
+"""Reads NumPy's `.npy` and `.npz` files: numbers only, and after a check of their headers."""
 
 import math
 import zipfile
@@ -17,11 +17,11 @@ ARRAY_SUFFIX = ".npy"
 
 
 def read_array(path):
-    """The array in a `.npy` file, of booleans or of real numbers.
+    """Returns the array in a `.npy` file, of booleans or of real numbers.
 
     Raises:
-        ValueError: no such file, other values, an axis of no elements, more values than are stored
-            or than there is memory for; the message names the file.
+        ValueError: the file is missing, holds other values or an axis without elements, or claims
+            more values than are stored or than there is memory for; the message names the file.
     """
     path = Path(path).expanduser()
     try:
@@ -33,7 +33,7 @@ def read_array(path):
 
 
 def read_arrays(path):
-    """{name: array} of a `.npz` file, with the errors of `read_array`."""
+    """Returns {name: array} for a `.npz` file; raises the same errors as `read_array`."""
     path = Path(path).expanduser()
     try:
         check_regular(path)
@@ -51,12 +51,12 @@ def read_arrays(path):
 
 
 def check_unpacked(archive):
-    """Raises ValueError where a `zipfile.ZipFile` unpacks to more than there is memory for."""
+    """Raises ValueError if a `zipfile.ZipFile` would unpack to more than there is memory for."""
     check_fits(2 * sum(member.file_size for member in archive.infolist()), "what is packed in it")
 
 
 def _array(file, size):
-    """The array in an open file of `size` bytes."""
+    """Reads the array in an open file of `size` bytes."""
     version = np.lib.format.read_magic(file)
     if version not in HEADERS:
         raise ValueError(f"expected a format of version 1 or 2, received {version}")

@@ -1,4 +1,4 @@
-"""Results that are whole or absent, whatever interrupts their writing."""
+"""Writes results that are whole or absent, whatever interrupts the writing."""
 
 import contextlib
 import hashlib
@@ -10,19 +10,19 @@ import tensorflow as tf
 
 from inversenet_tf.imaging.files.locks import LOCK_FILE, held
 
-PARTIAL = ".partial-"  # begins the name of a directory that holds what is not whole yet
+PARTIAL = ".partial-"  # prefix of directories that hold unfinished results
 
 
 @contextlib.contextmanager
 def written_aside(path):
-    """Gives a path to write to, which takes the place of `path` when the block has ended.
+    """Yields a temporary path to write to, which replaces `path` when the block has ended.
 
     Works for a file and for a directory; a directory must not exist yet. If the block fails,
-    nothing stays behind, and what stood at `path` still stands.
+    nothing is left behind, and what was at `path` is unchanged.
 
     Raises:
-        ValueError: a device, a pipe or a socket has this path, which would be replaced.
-        OSError: the disk is full or read-only, also where TensorFlow says so in its own way.
+        ValueError: `path` is a device, a pipe or a socket, which would be replaced.
+        OSError: the disk is full or read-only, even if it was TensorFlow that failed to write.
     """
     path = Path(path)
     if path.exists() and not (path.is_file() or path.is_dir()):
@@ -30,7 +30,7 @@ def written_aside(path):
     aside = partial_directory(path)
     # Two processes, or threads, that write the same path take turns.
     with held(aside, wait=True):
-        _empty(aside)  # of what a kill left
+        _empty(aside)  # a killed process may have left something
         partial = aside / path.name
         try:
             yield partial
@@ -42,21 +42,22 @@ def written_aside(path):
             raise OSError(f"Cannot write {path}: {error.message}") from error
         finally:
             _empty(aside)
-    with contextlib.suppress(OSError):  # where a kill had left it, or another process has it now
+    # It is still there if a killed process had left it; another process may have it now.
+    with contextlib.suppress(OSError):
         aside.rmdir()
 
 
 def partial_directory(path):
-    """Where `written_aside` keeps what is to become `path`.
+    """Returns the directory in which `written_aside` keeps what is to become `path`.
 
-    Its name is short whatever that of `path` is, and ends in no suffix.
+    Its name is short, whatever the name of `path`, and has no suffix.
     """
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()
     return path.with_name(f"{PARTIAL}{digest[:16]}")
 
 
 def check_writable(directory):
-    """Raises ValueError where files cannot be written below a directory, which need not exist.
+    """Raises ValueError if files cannot be written below a directory, which need not exist.
 
     Returns:
         The directory, or the nearest one above it that exists.
@@ -69,7 +70,7 @@ def check_writable(directory):
 
 
 def _flush(path):
-    """Has the disk itself hold a file or directory: a machine may lose its power."""
+    """Flushes a file or directory to the disk, in case the machine loses power."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -78,7 +79,7 @@ def _flush(path):
 
 
 def _empty(directory):
-    """Removes all below a directory but the lock."""
+    """Removes everything in a directory but the lock."""
     for path in directory.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

@@ -1,4 +1,4 @@
-"""What an image file tells about its image, read so that it holds for the restored one, too."""
+"""Reads an image file's metadata, without whatever would be wrong for the restored image."""
 
 import binascii
 import re
@@ -8,7 +8,7 @@ from PIL import ExifTags, JpegImagePlugin
 from inversenet_tf.imaging.files.images import EXIF_ORIENTATION
 
 STALE_SIZES = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
-# A TIFF keeps its EXIF among the tags that say how its own pixels lie; these say something else.
+# A TIFF keeps its EXIF among the tags that describe its pixel layout; these are not of that kind.
 DESCRIPTIVE_TAGS = {
     ExifTags.Base.ImageDescription,
     ExifTags.Base.Make,
@@ -30,10 +30,10 @@ DESCRIPTIVE_TAGS = {
 IPTC_RESOURCE = 0x0404  # of Photoshop's blocks
 IPTC_TAG = 33723  # of a TIFF
 IPTC_TEXT = "Raw profile type iptc"  # of a PNG, as ImageMagick and ExifTool write it
-IPTC_MARK = b"\x1c"  # begins every record of it
+IPTC_MARK = b"\x1c"  # begins every IPTC record
 GAMMA_CHUNK, PRIMARIES_CHUNK, SRGB_CHUNK = b"gAMA", b"cHRM", b"sRGB"  # of a PNG
-CHUNK_UNIT = 100_000  # what 1.0 is in them
-# What XMP says of the pixels as they were: which way is up, and a small copy of them.
+CHUNK_UNIT = 100_000  # stands for 1.0 in them
+# What XMP says of the original pixels: their orientation and a thumbnail.
 STALE_XMP = (
     rb'\s*tiff:Orientation="\d"',
     rb"\s*<tiff:Orientation>\d</tiff:Orientation>",
@@ -42,11 +42,11 @@ STALE_XMP = (
 
 
 def exif_of(image, notes):
-    """(orientation, EXIF block without it); damage costs the block, not the image.
+    """Returns (orientation, EXIF block without it); the block is None if empty or damaged.
 
     Args:
         image: a loaded Pillow image.
-        notes: list that damage is told in.
+        notes: list to which a note on damage is appended.
     """
     orientation = 1
     try:
@@ -58,14 +58,14 @@ def exif_of(image, notes):
         if image.format == "TIFF":
             for tag in set(exif) - DESCRIPTIVE_TAGS:
                 del exif[tag]
-        return orientation, exif.tobytes() if len(exif) else None  # which leaves the thumbnail out
+        return orientation, exif.tobytes() if len(exif) else None  # `tobytes` drops the thumbnail
     except Exception:  # Pillow raises many kinds
         notes.append("damaged EXIF left out")
         return orientation, None
 
 
 def xmp_of(image):
-    """The XMP packet of a Pillow image, without what no longer holds; bytes or None."""
+    """Returns the XMP packet of a Pillow image, without what no longer holds; bytes or None."""
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     if isinstance(packet, str):
         packet = packet.encode()
@@ -77,7 +77,7 @@ def xmp_of(image):
 
 
 def iptc_of(image):
-    """The IPTC records of a Pillow image (caption, keywords, credit); bytes or None."""
+    """Returns the IPTC records of a Pillow image (caption, keywords, credit); bytes or None."""
     if image.format == "TIFF":
         records = image.tag_v2.get(IPTC_TAG)
     elif image.format == "PNG":
@@ -88,7 +88,7 @@ def iptc_of(image):
 
 
 def _iptc_of_text(text):
-    """Those of a PNG's text: a name, a length and hexadecimal digits; bare, or in a block."""
+    """Reads the records from a PNG's text: a name, a length and hex digits; bare, or in a block."""
     try:
         content = binascii.unhexlify("".join(text.split()[2:]))
     except (AttributeError, ValueError):  # no text, or none of this kind
@@ -97,14 +97,14 @@ def _iptc_of_text(text):
 
 
 def photoshop_block(records):
-    """IPTC records as the block of Photoshop's that JPEG and PNG files keep them in."""
+    """Wraps IPTC records in the Photoshop block in which JPEG and PNG files keep them."""
     padding = bytes(len(records) % 2)
     number = IPTC_RESOURCE.to_bytes(2, "big")
     return b"8BIM" + number + bytes(2) + len(records).to_bytes(4, "big") + records + padding
 
 
 def resolution_of(image):
-    """Pixels per inch, where a file gives a sane one."""
+    """Returns (horizontal, vertical) pixels per inch, or None where a file has no sane value."""
     try:
         horizontal, vertical = (float(value) for value in image.info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
@@ -114,12 +114,12 @@ def resolution_of(image):
 
 
 def png_colours_of(image):
-    """{name: content} of the chunks by which a PNG without a profile tells its colours."""
+    """Returns {name: content} of the chunks that define the colours of a PNG without a profile."""
     chunks = {}
     if image.format != "PNG" or image.info.get("icc_profile"):
         return chunks
     if "srgb" in image.info:
-        return {SRGB_CHUNK: bytes([image.info["srgb"]])}  # which the other two give way to
+        return {SRGB_CHUNK: bytes([image.info["srgb"]])}  # overrides the other two
     if image.info.get("gamma"):
         chunks[GAMMA_CHUNK] = _in_100000ths([image.info["gamma"]])
     if image.info.get("chromaticity"):
@@ -132,7 +132,7 @@ def _in_100000ths(values):
 
 
 def jpeg_of(image):
-    """Options of Pillow's JPEG writer that give the quality of a JPEG file; empty for others."""
+    """Returns Pillow's writer options for the quality of a JPEG file; empty for other files."""
     tables = getattr(image, "quantization", None)
     if not tables:
         return {}

@@ -1,4 +1,4 @@
-"""Colours, or gray beside alpha, of 16 bits, which Pillow reads as 8: of PNG and TIFF files."""
+"""Reads 16-bit colours, or gray with alpha, from PNG and TIFF files; Pillow reads them as 8."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,13 +8,13 @@ from inversenet_tf.imaging.files.memory import check_fits
 DEEP = 16  # bits
 BITS_PER_SAMPLE, PLANAR = 258, 284  # tags of a TIFF
 SEPARATE_PLANES = 2
-RGB_OR_GRAY = ("MINISBLACK", "RGB")  # what a TIFF's samples mean, where no conversion is needed
-ASSOCIATED, UNASSOCIATED = "ASSOCALPHA", "UNASSALPHA"  # alpha that the colours are multiplied by
+RGB_OR_GRAY = ("MINISBLACK", "RGB")  # photometric kinds of a TIFF that need no conversion
+ASSOCIATED, UNASSOCIATED = "ASSOCALPHA", "UNASSALPHA"  # colours premultiplied by alpha, or not
 
 
 def is_deep(image):
     """Whether a Pillow image, not loaded yet, has 16 bits that Pillow would read as 8."""
-    if image.mode.startswith("I"):  # gray alone, which Pillow reads whole
+    if image.mode.startswith("I"):  # gray without alpha, whose 16 bits Pillow keeps
         return False
     if image.format == "TIFF":
         return set(image.tag_v2.get(BITS_PER_SAMPLE, ())) == {DEEP}
@@ -22,18 +22,18 @@ def is_deep(image):
 
 
 def deep_pixels(image):
-    """The pixels of an image that `is_deep`, as its file has them.
+    """Returns the pixels of an image that `is_deep`, in 16 bits.
 
     Args:
         image: a Pillow image, opened and not loaded.
 
     Returns:
         uint16 [height, width, 1 to 4], not yet upright, in which 2 and 4 channels are gray and RGB
-        with alpha; or None where Pillow must do with 8 bits: for CMYK and CIELAB, and for a TIFF
-        whose compression nothing installed reads.
+        with alpha; or None where Pillow's 8 bits have to do: for CMYK and CIELAB, and for a TIFF
+        whose compression no installed package reads.
 
     Raises:
-        ValueError: the file is damaged, or not even Pillow reads it rightly.
+        ValueError: the file is damaged, too large for the memory, or misread even by Pillow.
     """
     check_fits(8 * image.width * image.height, f"{image.width}x{image.height} pixels of 16 bits")
     image.fp.seek(0)
@@ -61,8 +61,8 @@ def _of_tiff(image):
             pixels = page.asarray()
         except MemoryError:
             raise
-        except Exception as error:  # each codec has its own kind
-            if "imagecodecs" in str(error):  # as tifffile names what it lacks
+        except Exception as error:  # each codec raises its own kind
+            if "imagecodecs" in str(error):  # tifffile names the package it lacks
                 return _read_by_pillow(image)
             raise ValueError("damaged or truncated TIFF") from error
         if page.planarconfig == SEPARATE_PLANES and pixels.ndim == 3:
@@ -72,7 +72,7 @@ def _of_tiff(image):
 
 
 def _read_by_pillow(image):
-    """None where Pillow reads the pixels, if with 8 bits; its planes of 16 bits are noise."""
+    """Returns None; raises ValueError for separate planes, which Pillow would misread as noise."""
     if image.tag_v2.get(PLANAR) == SEPARATE_PLANES:
         raise ValueError(
             "a TIFF of 16 bits in compressed planes, which needs imagecodecs "
@@ -82,7 +82,7 @@ def _read_by_pillow(image):
 
 
 def _with_plain_alpha(pixels, extras):
-    """The colours, and the first extra channel where it is an alpha, independent of the colours."""
+    """Returns colours that are not premultiplied, with the first extra channel if it is alpha."""
     channels = pixels.shape[-1] - len(extras)
     if not extras or extras[0] not in (ASSOCIATED, UNASSOCIATED):
         return pixels[..., :channels]

@@ -1,4 +1,4 @@
-"""Many images as one: grids for TensorBoard and figures with captions for files."""
+"""Combines many images into one: grids for TensorBoard, and captioned figures for files."""
 
 import warnings
 
@@ -9,7 +9,7 @@ from inversenet_tf.imaging.files.paths import printable
 
 
 def image_grid(columns, gap=2):
-    """Puts batches of images side by side, one row an example.
+    """Puts batches of images side by side, one row per example and one column per batch.
 
     Args:
         columns: list of [batch, height, width, channels] arrays of one shape, in [0, 1].
@@ -27,14 +27,14 @@ def image_grid(columns, gap=2):
 
 
 def shown_like(measurements, images):
-    """Measurements with the size and the channels of their images, every pixel as a square."""
+    """Enlarges measurements to the size and channels of their images, every pixel to a square."""
     scale = images.shape[1] // measurements.shape[1]
     shown = np.repeat(np.repeat(np.asarray(measurements), scale, axis=1), scale, axis=2)
     return np.broadcast_to(shown, images.shape)
 
 
 def comparison_figure(path, rows, footer="", width=2.6):
-    """Writes a figure of captioned images, one row an example, one column a method.
+    """Writes a figure of captioned images, one row per example and one column per method.
 
     Args:
         path: of the PNG file.
@@ -42,7 +42,7 @@ def comparison_figure(path, rows, footer="", width=2.6):
         footer: how the figure was made.
         width: of one image, in inches.
     """
-    from matplotlib.figure import Figure  # imported by who draws, as it takes a second
+    from matplotlib.figure import Figure  # takes a second to import, so only where it is used
 
     heights = [row[0][0].shape[0] / row[0][0].shape[1] for row in rows]
     size = (width * len(rows[0]), sum(heights) * width + 0.55 * len(rows) + 0.3)
@@ -52,12 +52,12 @@ def comparison_figure(path, rows, footer="", width=2.6):
         for (image, caption), axis in zip(row, row_axes, strict=True):
             image = np.clip(image, 0.0, 1.0)
             axis.imshow(image if image.shape[-1] == 3 else image[..., 0], "gray", vmin=0, vmax=1)
-            # Names of folders are no formulas, whatever dollars they have.
+            # Dollar signs in folder names do not begin formulas.
             axis.set_xlabel(printable(caption), fontsize=9 if width > 2 else 5, parse_math=False)
             axis.set_xticks([])
             axis.set_yticks([])
     figure.supxlabel(printable(footer), fontsize=7, parse_math=False)
-    # Of a name's characters that no font has, boxes are drawn, which shows by itself.
+    # Characters that no font has are drawn as boxes; that needs no warning.
     with written_aside(path) as partial, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")
         figure.savefig(partial, dpi=160, format="png")

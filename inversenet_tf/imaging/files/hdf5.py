@@ -1,7 +1,7 @@
-"""Arrays out of HDF5 files of others: what lies in the file itself, and no more than is stored.
+"""Reads arrays from untrusted HDF5 files: only from the file itself, and no more than it stores.
 
-HDF5 can name other files of the machine, as links and as the place of a data set's bytes, and sizes
-that only its filling value fills.
+HDF5 can refer to other files of the machine, by links or as the place of a dataset's bytes, and can
+claim sizes that only the fill value fills.
 """
 
 import math
@@ -13,10 +13,10 @@ from inversenet_tf.imaging.files.memory import check_fits
 
 
 def member(group, name):
-    """What a group, or a group within it, holds under a name or a path of names.
+    """Returns what a group holds under a name or a path of names.
 
     Raises:
-        ValueError: nothing, or a link, which may lead out of the file or in a circle.
+        ValueError: there is nothing, or a link, which may lead out of the file or in a circle.
     """
     place = group
     for part in filter(None, name.split("/")):
@@ -30,15 +30,15 @@ def member(group, name):
 
 
 def numbers(dataset, name):
-    """The finite numbers of a data set, as an array.
+    """Returns the finite numbers of a dataset as an array.
 
     Args:
         dataset: what `member` returned.
         name: what an error calls it.
 
     Raises:
-        ValueError: it is a group, holds something else or nothing, or lies in another file; or its
-            size is beyond what is stored or what there is memory for.
+        ValueError: it is a group, holds something else or nothing, or lies in another file; or it
+            claims more than is stored or than there is memory for.
     """
     check_stored(dataset, name)
     if dataset.dtype.kind not in "biuf":
@@ -50,7 +50,7 @@ def numbers(dataset, name):
 
 
 def check_stored(dataset, name):
-    """Raises ValueError unless it is a data set, all of whose elements are in the file."""
+    """Raises ValueError unless it is a dataset, all stored in the file, that fits in memory."""
     if not isinstance(dataset, h5py.Dataset):
         raise ValueError(
             f"expected an array in {name}, received a {type(dataset).__name__.lower()}"
@@ -66,7 +66,7 @@ def check_stored(dataset, name):
 
 
 def _stored_bytes(dataset):
-    """Bytes of the elements that are in the file, before any compression."""
+    """Returns the bytes of the elements that are in the file, before compression."""
     if dataset.chunks is None:
         return dataset.id.get_storage_size()
     return dataset.id.get_num_chunks() * math.prod(dataset.chunks) * dataset.dtype.itemsize

@@ -1,26 +1,26 @@
-"""What an image file claims of itself, judged before any of its pixels are decoded."""
+"""Checks what an image file's header claims, before any of its pixels are decoded."""
 
 import os
 
 from inversenet_tf.imaging.files.memory import check_fits
 
 LARGEST = 1_000_000_000  # pixels
-# Formats that spend at least so little on a pixel, even of an image of one colour: deflate makes at
-# most 1032 bytes of one, of which each holds eight pixels of two colours.
+# Formats with a limit on pixels per byte, even for an image of one colour: deflate expands a byte
+# to at most 1032, each of which holds eight pixels of two colours.
 BOUNDED_FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "PPM")
 MOST_PIXELS_PER_BYTE = 10_000
 BYTES_OF_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # else 4
 
 
 def decoded_bytes(image):
-    """Memory that the pixels of a Pillow image take, once they are decoded."""
+    """Returns the bytes of memory that the decoded pixels of a Pillow image take."""
     return image.width * image.height * BYTES_OF_MODE.get(image.mode, 4)
 
 
 def check_header(image):
-    """Raises ValueError where a Pillow image that was just opened claims too many pixels.
+    """Raises ValueError if a Pillow image that was just opened claims too many pixels.
 
-    That is more than `LARGEST`, more than its file can hold, or more than there is memory for.
+    Too many are more than `LARGEST`, than its file can hold, or than there is memory for.
     """
     claim = f"its header claims {image.width}x{image.height} pixels"
     pixels = image.width * image.height

@@ -1,4 +1,4 @@
-"""Image files to float32 arrays in [0, 1], and back; the files are not trusted."""
+"""Reads untrusted image files as float32 arrays in [0, 1], and writes such arrays."""
 
 import contextlib
 import functools
@@ -27,17 +27,17 @@ from inversenet_tf.imaging.files.pixels import (
     turned_upright,
 )
 
-# What Pillow may take a file for, whatever its name is: its other formats include programs, as EPS
-# is, which it hands to Ghostscript.
+# The formats as which Pillow may open a file, whatever its name: others include programs such as
+# EPS, which it hands to Ghostscript.
 RASTER_FORMATS = (
     *("PNG", "JPEG", "MPO", "JPEG2000", "AVIF", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM", "HEIF"),
 )
-PNG_TEXT = 2**24  # bytes of one text of a PNG, which editors fill with their whole history
-EXIF_ORIENTATION = 0x0112  # the tag; from 5 on, height and width change places
+PNG_TEXT = 2**24  # bytes of one text of a PNG, in which editors store their whole history
+EXIF_ORIENTATION = 0x0112  # the tag; values from 5 on swap height and width
 PILLOW_MODES = {1: "L", 3: "RGB"}
 JPEG_END = b"\xff\xd9"
-JPEG_MARGIN = 2  # pixels around a part, of which its own depend
-SMALL_PART = 0.25  # of an image
+JPEG_MARGIN = 2  # pixels around a part that affect its own
+SMALL_PART = 0.25  # of an image's pixels; larger parts are decoded with the rest
 
 
 class ImageReadError(ValueError):
@@ -46,7 +46,7 @@ class ImageReadError(ValueError):
 
 @contextlib.contextmanager
 def opened(file, name):
-    """Opens an image file with Pillow; whatever goes wrong while it is in use names the file.
+    """Opens an image file with Pillow; any error while it is in use names the file.
 
     Args:
         file: a path, or a binary file object.
@@ -56,7 +56,7 @@ def opened(file, name):
         The Pillow image.
 
     Raises:
-        ImageReadError: instead of anything else.
+        ImageReadError: in place of any other exception.
     """
     try:
         if refusal := kinds.why_refused(name):
@@ -68,7 +68,7 @@ def opened(file, name):
             kinds.check_kind(image)
             check_header(image)
             yield image
-    except Exception as error:  # Pillow raises many kinds, for a damaged EXIF block a TypeError
+    except Exception as error:  # Pillow raises many kinds, such as TypeError for damaged EXIF
         reason = str(error) or type(error).__name__
         if isinstance(error, UnidentifiedImageError):
             reason = kinds.why_unidentified(file)
@@ -76,16 +76,16 @@ def opened(file, name):
 
 
 def _known_formats():
-    """Those of `RASTER_FORMATS` that this Pillow was built with, or was taught."""
+    """Returns those of `RASTER_FORMATS` that this Pillow, with its plugins, supports."""
     _raise_limits()
     return tuple(name for name in RASTER_FORMATS if name in Image.OPEN)
 
 
 @functools.cache
 def _raise_limits():
-    """Sets Pillow's limits against files of strangers to what cameras make and editors write.
+    """Raises Pillow's limits for untrusted files to what cameras and editors produce.
 
-    `check_header` takes the place of the one of pixels.
+    `check_header` replaces the limit on pixels.
     """
     Image.init()
     Image.MAX_IMAGE_PIXELS = None
@@ -98,11 +98,11 @@ def read_image(
     name: str | None = None,
     window: Callable | None = None,
 ) -> np.ndarray:
-    """Decodes one image file, upright as its EXIF tag says, without its alpha.
+    """Decodes one image file, turned upright by its EXIF tag, without alpha.
 
     Args:
-        file: the path of any file Pillow reads, or a binary file object; files of 16 bits keep
-            their precision.
+        file: the path of a file in one of `RASTER_FORMATS`, or a binary file object; 16-bit files
+            keep their precision.
         channels: 1 (luma) or 3 (RGB).
         name: what an error calls the file; None for `file` itself.
         window: function from (height, width) of the upright image to the slices of rows and
@@ -112,7 +112,8 @@ def read_image(
         float32 array [height, width, channels] in [0, 1].
 
     Raises:
-        ImageReadError: the file is missing, truncated or no image.
+        ImageReadError: the file is missing, truncated, no image or too large, or has pixels whose
+            range is not defined.
     """
     with opened(file, name or file) as image:
         pixels = None if window is None else _jpeg_part(image, channels, window)
@@ -122,14 +123,17 @@ def read_image(
 
 
 def decoded_size(file, name=None, budget=None):
-    """(height, width) of the image that `read_image` makes of the same file, with its errors.
+    """Returns (height, width) of the image that `read_image` returns for the same file.
 
-    Its pixels are decoded, to find a truncated file, but not brought to float32; those of a JPEG
-    at an eighth of its size.
+    Its pixels are decoded, to detect a truncated file, but not converted to float32; a JPEG is
+    decoded at an eighth of its size.
 
     Args:
         file, name: as for `read_image`.
-        budget: a `Budget` that other threads use, too; None for no limit.
+        budget: a `Budget` shared with other threads; None for no limit.
+
+    Raises:
+        ImageReadError: as for `read_image`.
     """
     with opened(file, name or file) as image:
         stored = image.size
@@ -142,11 +146,11 @@ def decoded_size(file, name=None, budget=None):
 
 
 def check_range(image):
-    """Decodes a Pillow image; raises ValueError where the range of its pixels is not defined.
+    """Decodes a Pillow image; raises ValueError if the range of its pixels is not defined.
 
     Returns:
-        The values of grayscale of more than 8 bits, at most `WHITE_16_BITS`, as an array [height,
-        width]; of any other image None.
+        For grayscale of more than 8 bits, its values as an array [height, width], at most
+        `WHITE_16_BITS`; for any other image None.
     """
     image.load()
     if image.mode == "F":
@@ -160,12 +164,12 @@ def check_range(image):
 
 
 def _decoded(image, channels, window=None):
-    """A Pillow image, or its part, as float32 [height, width, channels] in [0, 1]."""
+    """Decodes a Pillow image, or a part of it, to float32 [height, width, channels] in [0, 1]."""
     deep = deep_pixels(image) if is_deep(image) else None
     if deep is not None:
         return _deep_part(deep, image.getexif().get(EXIF_ORIENTATION, 1), channels, window)
     ImageOps.exif_transpose(image, in_place=True)
-    if window is not None:  # before anything is done to every pixel
+    if window is not None:  # first, to save work on the other pixels
         rows, columns = window(image.height, image.width)
         image = image.crop((columns.start, rows.start, columns.stop, rows.stop))
     height, width = image.height, image.width
@@ -178,7 +182,7 @@ def _decoded(image, channels, window=None):
 
 
 def _deep_part(pixels, orientation, channels, window):
-    """uint16 colours, or gray, maybe with alpha, as `_decoded` gives them."""
+    """Converts uint16 colours or gray, with or without alpha, to what `_decoded` returns."""
     colours = 3 if pixels.shape[-1] > 2 else 1
     pixels = turned_upright(pixels[..., :colours], orientation)
     if window is not None:
@@ -190,11 +194,11 @@ def _deep_part(pixels, orientation, channels, window):
 
 
 def _jpeg_part(image, channels, window):
-    """A small part of a JPEG file, decoded without the rest, with the bits that Pillow gives it.
+    """Decodes a small part of a JPEG file without the rest, bit for bit as Pillow would.
 
     Returns:
-        uint8 array [height, width, channels], or None where Pillow must decode the file: for its
-        kind or its faults, or because a large part is decoded no faster.
+        uint8 array [height, width, channels], or None where Pillow must decode the file: because of
+        its kind or its faults, or because a large part would be decoded no faster.
     """
     turned = image.getexif().get(EXIF_ORIENTATION, 1) in range(2, 9)
     if turned or image.format != "JPEG" or image.mode != PILLOW_MODES[channels]:
@@ -206,9 +210,9 @@ def _jpeg_part(image, channels, window):
         return None
     image.fp.seek(0)
     content = image.fp.read()
-    if not content.endswith(JPEG_END):  # it may be truncated, even if below the part
+    if not content.endswith(JPEG_END):  # it may be truncated, if only below the part
         return None
-    # Colours of halved resolution are interpolated, but not beyond what is decoded.
+    # Subsampled chroma is interpolated from neighbours, which must be decoded too.
     top, left = max(rows.start - JPEG_MARGIN, 0), max(columns.start - JPEG_MARGIN, 0)
     bottom = min(rows.stop + JPEG_MARGIN, image.height)
     right = min(columns.stop + JPEG_MARGIN, image.width)
@@ -225,30 +229,33 @@ def _jpeg_part(image, channels, window):
 
 
 def upright_size(path):
-    """(height, width) of an image file, from its header alone, with the errors of `opened`.
+    """Returns (height, width) of an upright image file from its header alone.
 
-    Of a PNG whose EXIF block stands behind its pixels, it is not yet upright.
+    The EXIF orientation of a PNG is missed where its block follows the pixels.
+
+    Raises:
+        ImageReadError: as `opened`.
     """
     with opened(path, path) as image:
-        # A PNG's own `getexif` would decode it, to look behind its pixels.
+        # A PNG's own `getexif` would decode the pixels to look behind them.
         return _upright(image.size, Image.Image.getexif(image))
 
 
 def _upright(size, exif):
-    """(height, width) of an image that is turned as its EXIF block says."""
+    """Returns (height, width) of an image turned as its EXIF block says."""
     width, height = size
     return (width, height) if exif.get(EXIF_ORIENTATION, 1) >= 5 else (height, width)
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:
-    """Writes one image [height, width, 1 or 3] in [0, 1] as 8-bit PNG, whole or not at all.
+    """Writes one image [height, width, 1 or 3] in [0, 1] as an 8-bit PNG, whole or not at all.
 
-    Pixels of 8 or 16 bits are taken for what they are.
+    Unsigned integers of 8 or 16 bits are converted first.
 
     Raises:
         ValueError: an array of another shape, type or scale.
     """
-    from inversenet_tf.imaging.arrays import in_unit_range  # which builds on this module
+    from inversenet_tf.imaging.arrays import in_unit_range  # imported here to avoid a cycle
 
     pixels = to_uint8(in_unit_range(image, "images"))
     if pixels.ndim != 3 or pixels.shape[-1] not in PILLOW_MODES or not pixels.size:

@@ -18,7 +18,7 @@ def write_json(path, content):
 
 
 def _finite(content):
-    """JSON knows no infinity and no NaN: they are written as text, "inf" and "nan"."""
+    """Replaces infinities and NaN, which JSON does not have, by text such as "inf" and "nan"."""
     if isinstance(content, dict):
         return {key: _finite(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):
@@ -29,15 +29,15 @@ def _finite(content):
 
 
 def read_json(path):
-    """The dict in a JSON file.
+    """Returns the dict in a JSON file.
 
     Raises:
-        ValueError: there is none, or it holds something else.
+        ValueError: the file is missing, is not JSON or holds something other than an object.
     """
     try:
         check_regular(path)
         content = json.loads(path.read_text())
-    # No file, no JSON, no text, or nested without end.
+    # A missing file, something other than JSON or text, or endless nesting.
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"Expected JSON in {path}. Received: {error}") from error
     if not isinstance(content, dict):
@@ -48,7 +48,7 @@ def read_json(path):
 
 
 def read_field(path, name, kind):
-    """One field of a JSON file.
+    """Returns one field of a JSON file.
 
     Args:
         path: of the file.
@@ -56,7 +56,7 @@ def read_field(path, name, kind):
         kind: type of its value.
 
     Raises:
-        ValueError: there is no such field, or one of another type.
+        ValueError: as `read_json`, or the field is missing or of another type.
     """
     content = read_json(path)
     check_fields(content, {name: kind}, path)
@@ -64,14 +64,14 @@ def read_field(path, name, kind):
 
 
 def check_fields(content, kinds, where, prefix=""):
-    """Checks what is read of a JSON file, which may have been edited or come from elsewhere.
+    """Checks the fields of a JSON file, which may have been edited or come from elsewhere.
 
     Args:
         content: what the file holds, or a part of it.
-        kinds: {name: type of its value, a tuple of types, or such a dict again}; what else there is
-            does not matter.
-        where: the file, for the message.
-        prefix: names of the sections around, each with a dot.
+        kinds: {name: type of its value, `NUMBER`, or a nested dict of the same form}; other fields
+            are ignored.
+        where: the file, for the error message.
+        prefix: names of the enclosing sections, each followed by a dot.
 
     Raises:
         ValueError: a field is missing or of another type.

@@ -1,10 +1,11 @@
-"""Kinds of image files that need more than Pillow, or are not read at all: told from each other."""
+"""Recognises image files that need more than Pillow, or that are not read at all."""
 
 import contextlib
 from pathlib import Path
 
 from PIL import Image
 
+# Refused by name, as Pillow would read only the small preview in some of them.
 RAW_SUFFIXES = (
     *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc"),
     *(".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl"),
@@ -24,13 +25,13 @@ FLOATS = (
 NEEDS_HEIF = "a HEIC photograph, which needs pillow-heif (pip install pillow-heif)"
 NEEDS_AVIF = "an AVIF photograph, which needs a Pillow of 11.3 or later"
 HEAD = 16  # bytes of a file that tell its kind
-BRAND = slice(4, 12)  # where a file of the ISO's container names its kind
+BRAND = slice(4, 12)  # where a file in the ISO container format names its kind
 HEIF_BRANDS = [b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")]
 AVIF_BRANDS = [b"ftypavif", b"ftypavis"]
 
 
 def why_refused(name):
-    """Words for why files of such a name are not read, or None; the smaller images inside are."""
+    """Returns why files with such a name are refused, or None where they are not."""
     suffix = Path(str(name)).suffix.lower()
     if suffix in RAW_SUFFIXES:
         return RAW
@@ -44,7 +45,7 @@ def check_kind(image):
 
 
 def prepare_for(file):
-    """Has Pillow read HEIC where a file is one and pillow-heif is installed; it takes 0.2 s."""
+    """Enables HEIC in Pillow if a file needs it and pillow-heif is installed; takes 0.2 s."""
     if _head(file)[BRAND] in HEIF_BRANDS and "HEIF" not in Image.OPEN:
         with contextlib.suppress(ImportError):
             import pillow_heif
@@ -53,7 +54,7 @@ def prepare_for(file):
 
 
 def why_unidentified(file):
-    """Words for why Pillow knows no image in a file."""
+    """Returns why Pillow recognises no image in a file."""
     head = _head(file)
     if head.startswith(EXR_START):
         return FLOATS
@@ -63,7 +64,7 @@ def why_unidentified(file):
 
 
 def _head(file):
-    """The first bytes of a path, or of a binary file object, which stays where it is."""
+    """Returns the first bytes of a path, or of a binary file object, whose position is kept."""
     if hasattr(file, "read"):
         place = file.tell()
         file.seek(0)

@@ -1,4 +1,4 @@
-"""The images below a directory: found, looked into, and what is left out told."""
+"""Finds and checks the images below a directory, and reports what is left out."""
 
 import collections
 import os
@@ -36,7 +36,7 @@ IMAGE_SUFFIXES = (
     ".pnm",
 )
 DECODED_CHECKS = 20_000
-CHECK_BYTES = 2**29  # that images may take together while they are checked
+CHECK_BYTES = 2**29  # of memory, for all images that are checked at the same time
 NAMED_SKIPS = 20  # skipped files that are named one by one
 
 
@@ -45,12 +45,13 @@ def _is_named_image(path):
 
 
 def files_below(directory):
-    """All that lies below a directory, recursively, sorted by its relative path, but for folders.
+    """Returns all files below a directory, recursively, sorted by path.
 
-    A folder with an image's suffix is among it, so that it can be named as none.
+    A folder with an image's suffix is listed, too, so that it can be reported as no image.
 
-    Links to directories are followed, each directory being looked into once, so that a loop ends.
-    What begins with a dot is left out: other programs' notes and copies, or what a kill left.
+    Links to directories are followed, but each directory is visited once, so that loops end. Names
+    that begin with a dot are left out: other programs' notes and copies, or what a killed process
+    left behind.
     """
     files, seen = [], set()
     for folder, subfolders, names in os.walk(directory, followlinks=True):
@@ -66,7 +67,7 @@ def files_below(directory):
 
 
 def list_images(directory):
-    """All image files below `directory`, recursively, sorted by their relative path.
+    """Returns all image files below `directory`, recursively, sorted by path.
 
     Raises:
         ValueError: the directory is missing or holds no file with an image's suffix.
@@ -87,11 +88,11 @@ def list_images(directory):
 
 
 def inspect_images(paths):
-    """Reads every file once, on all cores, so that a broken one is named before training.
+    """Reads every file once, on all cores, so that broken ones are found before training.
 
-    The images that are decoded at the same time take no more than `CHECK_BYTES`, or are one. With
-    more than `DECODED_CHECKS` files only the headers are read, which takes seconds instead of
-    hours and does not find a truncated one.
+    Images that are decoded at the same time take at most `CHECK_BYTES` together, unless one alone
+    takes more. With more than `DECODED_CHECKS` files only the headers are read, which takes seconds
+    instead of hours, but does not detect truncated files.
 
     Args:
         paths: image files.
@@ -123,7 +124,7 @@ def inspect_images(paths):
 
 
 def usable_images(paths, minimum_side):
-    """The images of at least `minimum_side` pixels a side, and why the others are left out.
+    """Selects the readable images of at least `minimum_side` pixels a side.
 
     Returns:
         (usable, skipped): a list of paths, and a dict from each other path to the reason.
@@ -134,7 +135,7 @@ def usable_images(paths, minimum_side):
 
 
 def small_images(sizes, minimum_side):
-    """{name: reason} for the images with a side of less than `minimum_side` pixels.
+    """Returns {name: reason} for the images with a side of less than `minimum_side` pixels.
 
     Args:
         sizes: a dict from a name or path to its (height, width).
@@ -152,12 +153,12 @@ def report_skipped(place, used, skipped, minimum_side):
 
     Args:
         place: where the images are.
-        used: the number of those that are not left out.
+        used: the number of images that are not left out.
         skipped: {name: reason} of those that are.
-        minimum_side: in pixels, what was asked of them.
+        minimum_side: the side in pixels that was required.
 
     Raises:
-        ValueError: all are.
+        ValueError: all are left out.
     """
     reasons = list(skipped.values())
     if not used:
@@ -172,7 +173,7 @@ def report_skipped(place, used, skipped, minimum_side):
 
 
 def report_other_files(directory):
-    """Logs how many files below a directory `list_images` does not take for images, and why."""
+    """Logs how many files below a directory `list_images` ignores, and why."""
     others = [p for p in files_below(directory) if p.is_file() and not _is_named_image(p)]
     by_reason = collections.defaultdict(list)
     for path in others:

@@ -1,4 +1,4 @@
-"""Directories that one process at a time works in."""
+"""Locks directories, so that one process at a time works in them."""
 
 import contextlib
 import datetime
@@ -15,9 +15,9 @@ from pathlib import Path
 from absl import logging
 
 LOCK_FILE = ".lock"
-LONGEST_COMMAND = 200  # characters of it that are shown
+LONGEST_COMMAND = 200  # characters of the holder's command that are kept
 ATTEMPTS = 100  # to make a directory and its lock file, which others may remove meanwhile
-# How a disk says that it has no locks, as some of a network do.
+# Errors by which disks without locks, such as some network disks, say so.
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
@@ -27,18 +27,19 @@ class InUse(OSError):
 
 @contextlib.contextmanager
 def held(directory, wait=False):
-    """Keeps a directory to this process, and to this call, while the block runs.
+    """Reserves a directory for this call, against other processes and threads, during the block.
 
-    The lock is the operating system's, and so it ends with the process, however that ends. The
-    directory is made where it is missing, and removed again where the block leaves it empty.
+    The lock is the operating system's, so it ends with the process, however that ends. A missing
+    directory is made, and removed again if the block leaves it empty. On a disk without locks, a
+    warning is logged instead.
 
     Args:
         directory: which need not exist, but must be writable.
-        wait: whether to wait until another process has ended, instead of raising `InUse`.
+        wait: whether to wait for the other holder to finish, instead of raising `InUse`.
 
     Raises:
-        InUse: another process, or another call of this one, holds it.
-        OSError: it cannot be made, or not be written to.
+        InUse: another process, or another call in this one, holds it.
+        OSError: it cannot be made or written to.
     """
     path = Path(directory) / LOCK_FILE
     descriptor, made = _locked(path, wait)
@@ -54,9 +55,9 @@ def held(directory, wait=False):
 
 
 def word_of_holder(directory):
-    """What the call that holds a directory has left there of itself; None where nobody holds it.
+    """Returns what the holder of a directory wrote into its lock file; None where there is none.
 
-    It is another one for every call. After a kill it stays until the next call takes its place.
+    It differs for every call. After a kill it stays until the next call replaces it.
     """
     try:
         return (Path(directory) / LOCK_FILE).read_bytes()
@@ -65,7 +66,7 @@ def word_of_holder(directory):
 
 
 def _locked(path, wait):
-    """(descriptor of the lock file, the directories that were made for it, the deepest first)."""
+    """Returns (descriptor of the lock file, the directories made for it, deepest first)."""
     made, attempts = [], 0
     while True:
         attempts += 1
@@ -73,13 +74,13 @@ def _locked(path, wait):
             made += _made(path.parent)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except (FileNotFoundError, FileExistsError):
-            # Whoever held it removes the directory again, perhaps between two looks at it here.
+            # The previous holder removes the directory again, perhaps between these two calls.
             if attempts == ATTEMPTS:
                 raise
             continue
         try:
             _lock(descriptor, path.parent, wait)
-            # Whoever held it may have removed the file that was opened here.
+            # The previous holder may have removed the file that was opened here.
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(descriptor), path.stat()):
                     return descriptor, made
@@ -116,25 +117,25 @@ def _lock(descriptor, directory, wait):
 
 
 def _sign(descriptor):
-    """Leaves word for others of who holds the lock."""
+    """Writes into the lock file who holds it."""
     holder = {
         "command": shlex.join(sys.argv).replace("\n", "\\n")[:LONGEST_COMMAND],
         "host": socket.gethostname(),
         "process": os.getpid(),
         "since": datetime.datetime.now().isoformat(" ", "seconds"),
-        "call": uuid.uuid4().hex,  # by which one process's calls are told apart
+        "call": uuid.uuid4().hex,  # distinguishes the calls of one process
     }
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(holder).encode(), 0)
 
 
 def _holder(descriptor):
-    """Who holds a lock, in a few words."""
+    """Describes who holds a lock."""
     try:
         holder = json.loads(os.pread(descriptor, 2**16, 0))
         return (
             f"{holder['command']} (host {holder['host']}, process {holder['process']}, since "
             f"{holder['since']})"
         )
-    except (ValueError, KeyError, TypeError):  # it has only just begun, and has not signed yet
+    except (ValueError, KeyError, TypeError):  # it has only just begun, and not signed yet
         return "another process"

@@ -1,6 +1,6 @@
-"""The matrices of MATLAB files, which are read in a process of its own.
+"""Reads the matrices of MATLAB files in a separate process.
 
-SciPy's reader, and HDF5's, end the process over some damaged files of a few bytes.
+Some damaged files of a few bytes crash the process that reads them, by SciPy as by HDF5.
 """
 
 import json
@@ -19,21 +19,20 @@ SECONDS = 60
 
 
 def variables_of(path):
-    """All variables of a MATLAB file of version 5 or 7.3.
+    """Returns all variables of a MATLAB file of version 5 or 7.3.
 
     Returns:
-        List of (name, what it is, matrices), in the file's order: one array of a matrix of numbers,
-        those of a cell of such matrices, and none of anything else.
+        List of (name, what it is, matrices), in the file's order: one array for a matrix of
+        numbers, several for a cell of such matrices, and none for anything else.
 
     Raises:
-        ValueError: it cannot be read; the message is one line.
+        ValueError: the file cannot be read; the message is one line.
     """
     with tempfile.TemporaryDirectory() as directory:
         output = Path(directory, "matrices.npz")
-        # Beyond what the process has for its libraries.
-        allowed = GIB + memory_limit()
+        allowed = GIB + memory_limit()  # the libraries take address space of their own
         paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        # Threads of linear algebra, of which there is none, would each take memory of their own.
+        # Idle threads for linear algebra would each take memory.
         environment = os.environ | {"PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"}
         try:
             done = subprocess.run(

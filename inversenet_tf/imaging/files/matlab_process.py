@@ -1,7 +1,7 @@
-"""Reads a MATLAB file for `matlab.variables_of`, in a process that may come to an end over it.
+"""Reads a MATLAB file for `matlab.variables_of`, in a process that a damaged file may crash.
 
-Arguments: the file, the `.npz` to write its matrices to, and the bytes of memory it may take. What
-it prints is a JSON list of [name, what it is, its matrices' names there], or {"error": ...}.
+Arguments: the file, the `.npz` to write its matrices to, and the bytes of memory it may take. It
+prints a JSON list of [name, what it is, names of its matrices in the `.npz`], or {"error": ...}.
 """
 
 import json
@@ -17,7 +17,7 @@ TEXT, STRUCTURE, OTHER = "text", "a structure", "no matrix of numbers"
 
 
 def limit_memory(allowed):
-    """So that a file of a few bytes which asks for more ends in an error, where the system can."""
+    """Limits the process' memory where the system can, as small files may ask for too much."""
     try:
         import resource  # not on Windows
     except ImportError:
@@ -27,7 +27,7 @@ def limit_memory(allowed):
 
 
 def variables_of_version_5(path):
-    """(name, what it is, list of matrices) of each variable."""
+    """Yields (name, what it is, list of matrices) for each variable of a file of version 5."""
     import scipy.io
 
     for name, value in scipy.io.loadmat(path).items():
@@ -53,13 +53,13 @@ def _of_version_5(value):
 
 
 def variables_of_version_7(path):
-    """The same of a file of version 7.3, which is HDF5."""
+    """Yields the same for a file of version 7.3, which is HDF5."""
     with h5py.File(path) as file:
         for name in file:
             if not name.startswith("#"):
                 try:
                     yield name, *_of_version_7(file, hdf5.member(file, name), name)
-                except ValueError as error:  # another variable may be what is looked for
+                except ValueError as error:  # the caller may want another variable
                     yield name, str(error), []
 
 
@@ -87,7 +87,7 @@ def _shape(matrix):
 
 
 def main(path, output, allowed):
-    """Reads a file within `allowed` bytes: arrays to `output`, their names or an error printed."""
+    """Reads a file within `allowed` bytes; writes arrays to `output`, prints names or an error."""
     limit_memory(int(allowed))
     try:
         read = variables_of_version_7 if h5py.is_hdf5(path) else variables_of_version_5

@@ -1,4 +1,4 @@
-"""How much memory there is, and work that keeps within it."""
+"""Measures how much memory there is, and keeps work within it."""
 
 import contextlib
 import math
@@ -10,7 +10,7 @@ import psutil
 
 CGROUP = Path("/sys/fs/cgroup")  # of the process, in a container
 GIB = 2**30
-SMALL = 2**26  # bytes that are there without asking
+SMALL = 2**26  # bytes that are granted without a check
 FLOAT = 4  # bytes
 UNITS = {
     "": 1,
@@ -27,10 +27,10 @@ UNITS = {
 
 
 def memory_limit(text=None):
-    """Bytes that "1.5GiB", "500MB" or a plain number mean; for None half of what is free now.
+    """Parses "1.5GiB", "500MB" or a plain number into bytes; for None, half of what is free now.
 
     Raises:
-        ValueError: another text, or no bytes.
+        ValueError: another text, or zero bytes.
     """
     if text is None:
         return free_memory() // 2
@@ -44,12 +44,12 @@ def memory_limit(text=None):
 
 
 def free_memory():
-    """Bytes that this process may still take."""
+    """Returns the bytes that this process may still take."""
     return int(min(psutil.virtual_memory().available, _left_to_container()))
 
 
 def _left_to_container():
-    """Bytes below the limit of a container, of which psutil knows nothing; infinite without one."""
+    """Returns the bytes left below a container's limit, unknown to psutil; infinity without one."""
     try:
         limit, used = (
             int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current")
@@ -60,17 +60,17 @@ def _left_to_container():
 
 
 def check_floats_fit(floats, *, whole=False):
-    """Checks the sum of {words for what needs them: number of floats}; the largest one is named."""
+    """Checks that {description: number of float32} fit together; an error names the largest."""
     if floats:
         check_fits(FLOAT * sum(floats.values()), max(floats, key=floats.get), whole=whole)
 
 
 def check_fits(needed, what, *, whole=False):
-    """Raises ValueError where bytes that a file asks for are more than half of what is free.
+    """Raises ValueError if `needed` bytes are more than `SMALL` and more than half of what is free.
 
     Args:
         needed: bytes.
-        what: words for what needs them.
+        what: description of what needs them.
         whole: whether all that is free may be used, as by a training, which has it to itself.
     """
     if needed <= SMALL:
@@ -84,7 +84,7 @@ def check_fits(needed, what, *, whole=False):
 
 
 class Budget:
-    """Bytes that several threads share; who asks for more than there are gets all of them.
+    """A number of bytes that several threads share; a request for more than all gets all of them.
 
     Args:
         total: bytes.
@@ -97,7 +97,7 @@ class Budget:
 
     @contextlib.contextmanager
     def taken(self, needed):
-        """Waits until so many bytes are left, and has them while the block runs."""
+        """Waits until `needed` bytes are left, and holds them while the block runs."""
         needed = min(needed, self._total)
         with self._changed:
             self._changed.wait_for(lambda: self._left >= needed)

@@ -1,4 +1,4 @@
-"""Paths as TensorFlow takes them: it reads some as patterns, and knows UTF-8 alone."""
+"""Checks paths and adapts them to TensorFlow, which reads some as patterns and only takes UTF-8."""
 
 import contextlib
 import os
@@ -7,21 +7,21 @@ import stat
 import tempfile
 from pathlib import Path
 
-PATTERN = re.compile(r"[*?\[\]\\]")  # what TensorFlow's readers take for part of one
+PATTERN = re.compile(r"[*?\[\]\\]")  # characters that TensorFlow's readers take for a pattern's
 
 
 @contextlib.contextmanager
 def taken_literally(directory):
-    """A path to a directory without any of the characters of a pattern, while the block runs.
+    """Yields a path to a directory without pattern characters, valid while the block runs.
 
-    TensorFlow's readers of checkpoints look for files that match a path, and so find none in
-    `run[1]`. What they write is where it should be.
+    TensorFlow's checkpoint readers treat a path as a pattern, and so find nothing in `run[1]`.
+    Writing works as it should.
 
     Args:
-        directory: that exists.
+        directory: an existing directory.
 
     Yields:
-        The path itself where it has none of them, or that of a link to it.
+        The path itself if it has no such characters, otherwise that of a link to it.
     """
     directory = Path(directory)
     if not PATTERN.search(str(directory)):
@@ -34,11 +34,11 @@ def taken_literally(directory):
 
 
 def folders_in(place, base="."):
-    """The directories that `DIR,DIR` names, in a list; what exists may have commas in its name.
+    """Splits `DIR,DIR` into a list of directories; the names of existing ones may have commas.
 
     Args:
-        place: of the source.
-        base: the directory that relative paths begin at.
+        place: the part of a source's spec after the colon.
+        base: the directory to which relative paths refer.
     """
     words, folders = place.split(","), []
     while words:
@@ -51,11 +51,11 @@ def folders_in(place, base="."):
 
 
 def canonical_source(spec, base="."):
-    """The same text for every spelling of a source of images, of which links are none.
+    """Returns the same text for every spelling of an image source, with links resolved.
 
     Args:
         spec: as for `open_source`.
-        base: the directory that relative paths begin at.
+        base: the directory to which relative paths refer.
     """
     kind, _, place = spec.partition(":")
     if kind in ("folder", "pairs"):
@@ -68,18 +68,18 @@ def canonical_source(spec, base="."):
 
 
 def canonical_path(path, base="."):
-    """The same text for every spelling of a path; "" stays so."""
+    """Returns the same text for every spelling of a path, with links resolved; "" stays ""."""
     return path and os.path.realpath(os.path.join(base, os.path.expanduser(path)))
 
 
 def check_outside(directory, *specs):
-    """Raises ValueError where results would be written among the images that are read.
+    """Raises ValueError for an empty path, or if results would lie among the images that are read.
 
-    They would be taken for images by whoever reads these next.
+    The next reader of the images would take the results for images.
 
     Args:
         directory: of the results.
-        specs: of the sources of images.
+        specs: of the sources; only folders and pairs are checked.
     """
     check_named(directory)
     place = canonical_path(directory)
@@ -94,20 +94,20 @@ def check_outside(directory, *specs):
 
 
 def check_regular(path):
-    """Raises ValueError where a pipe, a socket or a device would be waited for, or never end."""
+    """Raises ValueError for a pipe, a socket or a device, reading which might never end."""
     mode = os.stat(path).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise ValueError(f"expected a file, received a pipe, a socket or a device: {path}")
 
 
 def check_named(path):
-    """Raises ValueError for an empty text, as of a variable that was not set: it is no place."""
+    """Raises ValueError for an empty path, such as that of a variable that was not set."""
     if not os.fspath(path):
         raise ValueError("Expected a path. Received: an empty text; the current directory is .")
 
 
 def check_utf8(path):
-    """Raises ValueError for a path that TensorFlow can neither write nor read, and for none.
+    """Raises ValueError for an empty path, or one not in UTF-8, which TensorFlow cannot use.
 
     Returns:
         The path as a `Path`.
@@ -124,5 +124,5 @@ def check_utf8(path):
 
 
 def printable(text):
-    """Text in which bytes of a file's name that are not UTF-8 are written as `\\\\udce9`."""
+    """Returns text in which bytes of a file name that are not UTF-8 are written as `\\udce9`."""
     return str(text).encode(errors="backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Photographs as people keep them: read with all that belongs to them."""
+"""Reads photographs with all their metadata."""
 
 import dataclasses
 from io import BytesIO
@@ -20,17 +20,17 @@ READ_AS_8 = "16 bits read as 8"
 class Photograph:
     """An image file's content.
 
-    Fields:
+    Attributes:
         pixels: uint8 or uint16 [height, width, 1 or 3], upright.
         alpha: uint8 or uint16 [height, width], white where opaque, or None.
-        profile: the ICC profile of the file, or None; none where the colours were converted.
-        exif: the EXIF block, without orientation, thumbnail and what described the old pixels;
-            or None.
-        xmp: the XMP packet, likewise; or None.
+        profile: the ICC profile of the file, or None, also where the colours were converted.
+        exif: the EXIF block without orientation, thumbnail and what described the old pixels, or
+            None.
+        xmp: the XMP packet, likewise, or None.
         iptc: the IPTC records, or None.
         resolution: (horizontal, vertical) in pixels per inch, or None.
-        png_colours: {name: content} of the chunks in which a PNG tells its colours, as gAMA.
-        jpeg: options of Pillow's JPEG writer that give the quality of a JPEG file; or empty.
+        png_colours: {name: content} of the chunks that define a PNG's colours, such as gAMA.
+        jpeg: Pillow's writer options for the quality of a JPEG file; empty for other files.
         is_stored_as_rgb: whether gray pixels were three equal channels in the file.
         notes: what was changed in reading, each in a few words.
     """
@@ -49,10 +49,11 @@ class Photograph:
 
 
 def read_photograph(file, name=None):
-    """Reads an image file of any kind that Pillow reads.
+    """Reads an image file in any of the formats that `read_image` reads.
 
-    Gray stays so, also where it is stored as three equal channels, and 16 bits a value stay 16. Of
-    several frames the first is read. CMYK is converted to sRGB by the profile in the file.
+    Gray pixels have one channel, even if stored as three equal ones, and 16 bits are kept where the
+    file can be read so. Of several frames the first is read. CMYK is converted to sRGB by the
+    file's profile.
 
     Args:
         file: its path, or a binary file object.
@@ -62,15 +63,14 @@ def read_photograph(file, name=None):
         A `Photograph`.
 
     Raises:
-        ImageReadError: the file is missing, truncated, no image, or has pixels whose range is not
-            defined.
+        ImageReadError: as `read_image`.
     """
     with opened(file, name or file) as image:
         return _photograph(image)
 
 
 def count_pixels(path):
-    """Pixels of an image file, from its header alone; 0 where it cannot be read."""
+    """Returns the number of pixels in an image file's header; 0 where it cannot be read."""
     try:
         with opened(path, path) as image:
             return image.width * image.height
@@ -91,7 +91,7 @@ def _photograph(image):
     return Photograph(
         pixels=np.ascontiguousarray(turned_upright(pixels, orientation)),
         alpha=None if alpha is None else turned_upright(alpha, orientation),
-        # A profile described the colours that were.
+        # The profile describes the colours before conversion.
         profile=None if image.mode in CONVERTED_MODES else image.info.get("icc_profile") or None,
         exif=exif,
         xmp=belongings.xmp_of(image),
@@ -105,14 +105,14 @@ def _photograph(image):
 
 
 def _pixels(image, notes):
-    """(pixels [height, width, 1 or 3], alpha or None), as they lie in the file."""
+    """Returns (pixels [height, width, 1 or 3], alpha or None), not yet upright."""
     if is_deep(image):
         deep = deep_pixels(image)
         if deep is not None:
-            image.load()  # what stands behind the pixels, as XMP may
+            image.load()  # for metadata behind the pixels, such as XMP
             return _deep_colours(deep, image.info.get("transparency"))
         notes.append(f"{READ_AS_8}; imagecodecs would keep them")
-    stored = str(image.tile)  # names how the pixels lie in the file; gone once they are loaded
+    stored = str(image.tile)  # describes the file's pixel layout; gone once they are loaded
     image.load()
     values = check_range(image)
     if values is not None:
@@ -125,7 +125,7 @@ def _pixels(image, notes):
 
 
 def _deep_colours(deep, transparent):
-    """(pixels, alpha or None) of uint16 with 1 to 4 channels; one value may be transparent."""
+    """Splits uint16 channels into (pixels, alpha or None); one value may be transparent."""
     if deep.shape[-1] in (2, 4):
         return deep[..., :-1], np.ascontiguousarray(deep[..., -1])
     if transparent is None:
@@ -135,7 +135,7 @@ def _deep_colours(deep, transparent):
 
 
 def _shallow(image, profile, notes):
-    """(uint8 pixels [height, width, 1 or 3], alpha or None) of what is not `_deep`."""
+    """Returns (uint8 pixels [height, width, 1 or 3], alpha or None) of an image read in 8 bits."""
     alpha = None
     if image.has_transparency_data:
         image = image.convert("LA" if image.mode in GRAY_MODES else "RGBA")
@@ -164,7 +164,7 @@ def _from_cmyk(image, profile, notes):
 
 
 def to_8_bits(pixels):
-    """uint8 or uint16 pixels -> uint8, rounded to nearest."""
+    """Converts uint8 or uint16 pixels to uint8, rounded to nearest."""
     if pixels.dtype == np.uint8:
         return pixels
     return np.round(pixels / np.float32(WHITE_16_BITS / WHITE)).astype(np.uint8)

@@ -1,17 +1,17 @@
-"""Pixels as files have them and float32 in [0, 1]: the only place where 255 appears."""
+"""Converts between the pixels of files and float32 in [0, 1]; only here does 255 appear."""
 
 import numpy as np
 import tensorflow as tf
 
-WHITE = 255.0  # what 1.0 is in a file of 8 bits
+WHITE = 255.0  # stands for 1.0 in a file of 8 bits
 WHITE_16_BITS = 65535.0
-# Of a PNG, 1 to 9: half the time of 6, the usual level, for files that are 2 % larger.
+# Of a PNG, 1 to 9: takes half the time of the usual 6, for files that are 2 % larger.
 PNG_COMPRESSION = 4
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # BT.601's weights of red, green and blue
 
 
 def turned_upright(pixels, orientation):
-    """Pixels [height, width, ...] turned or mirrored as an EXIF orientation asks."""
+    """Rotates or mirrors pixels [height, width, ...] as an EXIF orientation asks."""
     turn = {
         2: lambda: pixels[:, ::-1],
         3: lambda: pixels[::-1, ::-1],
@@ -41,30 +41,27 @@ def to_uint8(images):
 
 
 def to_luma(images):
-    """RGB [..., 3] -> BT.601 luma [..., 1], as Pillow's mode "L" has it.
-
-    Of NumPy arrays and, in a graph, of TensorFlow's tensors.
-    """
+    """RGB [..., 3] -> BT.601 luma [..., 1], as in Pillow's mode "L"; of arrays or tensors."""
     if tf.is_tensor(images):
         return tf.tensordot(images, tf.constant(LUMA), 1)[..., tf.newaxis]
     return (images @ LUMA)[..., None]
 
 
 def to_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
-    """Integer pixels of 1 or 3 channels as 1 (BT.601 luma, rounded) or 3 (repeated)."""
+    """Converts integer pixels of 1 or 3 channels to 1 (BT.601 luma, rounded) or 3 (repeated)."""
     if pixels.shape[-1] == channels:
         return pixels
     if channels == 3:
         return np.repeat(pixels, 3, axis=-1)
     luma = np.zeros(pixels.shape[:2], np.float32)
-    for channel, weight in enumerate(LUMA):  # one by one: it takes the memory of one
+    for channel, weight in enumerate(LUMA):  # one by one, to need float memory for one only
         luma += pixels[..., channel] * weight
     return np.round(luma).astype(pixels.dtype)[..., np.newaxis]
 
 
 def is_gray(pixels: np.ndarray) -> bool:
     """Whether all channels of an image are the same."""
-    # Colours show in a few pixels already.
+    # A few pixels suffice to find most colour images.
     return all(
         np.array_equal(part[..., :1].repeat(part.shape[-1] - 1, -1), part[..., 1:])
         for part in (pixels[..., ::16, ::16, :], pixels)

@@ -1,4 +1,4 @@
-"""Which results belong to which images, settled before any work is done."""
+"""Decides which results belong to which images, before any work is done."""
 
 import collections
 from pathlib import Path
@@ -12,10 +12,10 @@ from inversenet_tf.imaging.files.written_photographs import FORMATS, SAME, resul
 def pair_with_targets(source, output, overwrite=False, format=SAME):
     """Pairs an image file, or all images below a directory, with results of the same names.
 
-    Of images whose results would differ in nothing, as `photo.png` and `photo.gif`, they are
+    Images whose results would share a name, such as `photo.png` and `photo.gif`, get
     `photo.png.png` and `photo.gif.png`.
 
-    Results that lie below `output` are not restored again where `output` is inside the source.
+    If `output` is inside the source, the results below it are not restored again.
 
     Args:
         source: file or directory.
@@ -27,8 +27,9 @@ def pair_with_targets(source, output, overwrite=False, format=SAME):
         List of (path, target), both `Path`, sorted by path.
 
     Raises:
-        ValueError: nothing to restore, two images with one result, a result that exists or that
-            would replace one of the images; raised before anything is written.
+        ValueError: another format, an output that is the source or not writable, nothing to
+            restore, two images with one result, or a result that exists or would replace one of the
+            images; raised before anything is written.
     """
     check_choice("format", format, FORMATS)
     source, output = Path(source).expanduser(), Path(output).expanduser()
@@ -51,12 +52,12 @@ def pair_with_targets(source, output, overwrite=False, format=SAME):
 
 
 def check_replaceable(results, images, overwrite):
-    """Raises ValueError where a file to be written exists and is an image, or not to be replaced.
+    """Raises ValueError if a file to be written exists and must not be replaced.
 
     Args:
         results: list of the `Path` of every file to be written.
-        images: list of the `Path` of every image that is read.
-        overwrite: whether others may be replaced.
+        images: list of the `Path` of every image that is read; none of them may be replaced.
+        overwrite: whether other files may be replaced; directories may not.
     """
     existing = [result for result in results if result.exists()]
     if existing and not overwrite:
@@ -77,13 +78,13 @@ def check_replaceable(results, images, overwrite):
 
 
 def _identity(path):
-    """The same for every name of one file, also where upper and lower case are one."""
+    """Returns the same value for every name of one file, even if the disk ignores case."""
     status = path.stat()
     return status.st_dev, status.st_ino
 
 
 def _images_outside(source, output):
-    """The images below `source`, without the results of an earlier call that are among them."""
+    """Returns the images below `source`, without those below `output`."""
     paths = list_images(source)
     if source.resolve() in output.resolve().parents:
         results = output.resolve()
@@ -94,13 +95,13 @@ def _images_outside(source, output):
 
 
 def _pairs(paths, root, output, format):
-    """Each image with its result; those that would share one keep their suffix in its name."""
+    """Pairs images with results; those that would share one keep their suffix in its name."""
     suffixes = [result_suffix(path, format) for path in paths]
     targets = [
         (output / path.relative_to(root)).with_suffix(suffix)
         for path, suffix in zip(paths, suffixes, strict=True)
     ]
-    # photo.PNG and photo.gif, whose result would be photo.png, are one on many disks.
+    # The results of photo.PNG and photo.gif, photo.PNG and photo.png, are one file on many disks.
     keys = [target.with_suffix(target.suffix.lower()) for target in targets]
     counts = collections.Counter(keys)
     return [

@@ -1,4 +1,4 @@
-"""Photographs written with all that belongs to them: as PNG, JPEG or TIFF."""
+"""Writes photographs with all their metadata, as PNG, JPEG or TIFF."""
 
 import binascii
 import io
@@ -17,7 +17,7 @@ from inversenet_tf.imaging.files.pixels import PNG_COMPRESSION, to_integers
 PNG, JPEG, TIFF, SAME = "png", "jpeg", "tiff", "same"
 FORMATS = (SAME, PNG, JPEG, TIFF)  # that a caller may ask for
 SUFFIXES = {PNG: ".png", JPEG: ".jpg", TIFF: ".tif"}
-# Of input files whose kind results have by default: those that lose nothing, or tell how much.
+# Inputs whose format results keep by default: those that are lossless, or record their quality.
 KINDS = {
     ".png": PNG,
     ".jpg": JPEG,
@@ -28,25 +28,26 @@ KINDS = {
     ".tiff": TIFF,
 }
 PROFILE_KINDS = {1: b"GRAY", 3: b"RGB "}  # by channels, as the header of an ICC profile names them
-PROFILE_KIND = slice(16, 20)  # where it does
+PROFILE_KIND = slice(16, 20)  # their place in that header
 JPEG_QUALITY = {"quality": 95, "subsampling": 0}  # of results whose input was no JPEG
 PHOTOSHOP_SEGMENT, PHOTOSHOP_NAME = b"\xff\xed", b"Photoshop 3.0\x00"  # of a JPEG
-LARGEST_SEGMENT = 65_533  # bytes of what a JPEG tells at a time
-USUAL_GAMMA = 0.45455  # that of files that tell none
+LARGEST_SEGMENT = 65_533  # bytes of content in one segment of a JPEG
+USUAL_GAMMA = 0.45455  # that of files that state none
 HEX_LINE = 72  # digits
 PNG_HEADER, PNG_END = 33, 12  # bytes of signature and first chunk, and of the last
 TIFF_XMP = 700
 DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 BYTE, SHORT, LONG, TEXT = "B", "H", "I", "s"  # types of a TIFF's tags, as tifffile names them
-LONG_CODE = 4  # as the file names one of them
+LONG_CODE = 4  # LONG in the file itself
 
 
 def result_suffix(path, wanted=SAME):
-    """The suffix of the result for an input file, as `.png`.
+    """Returns the suffix of the result for an input file, such as `.png`.
 
     Args:
         path: of the input.
-        wanted: one of `FORMATS`: "same" keeps PNG, JPEG and TIFF, and makes PNG of the others.
+        wanted: one of `FORMATS`; "same" keeps PNG, JPEG (also for MPO) and TIFF, and turns other
+            formats into PNG.
     """
     suffix = Path(path).suffix
     kind = KINDS.get(suffix.lower())
@@ -56,17 +57,17 @@ def result_suffix(path, wanted=SAME):
 
 
 def write_photograph(path, pixels, photograph: Photograph, scale=1):
-    """Writes pixels with what belongs to a photograph, whole or not at all.
+    """Writes pixels with the metadata of a photograph, whole or not at all.
 
-    16 bits are kept by PNG and TIFF. A profile goes along where it is of the same kind of colours
-    as the pixels.
+    PNG and TIFF keep 16 bits. The profile is written if its kind of colours is that of the pixels.
 
     Args:
-        path: of the file, whose suffix names its format; PNG for an unknown one.
+        path: of the file, whose suffix names its format; PNG for an unknown suffix.
         pixels: uint8 or uint16 [height, width, 1 or 3].
         photograph: the `Photograph` whose alpha, profile, EXIF, XMP, IPTC and resolution are
-            written; with as many channels as it was stored with, if gray.
-        scale: how much larger `pixels` are than its own; the alpha is upsampled alike.
+            written; gray pixels become RGB if its gray was stored as RGB.
+        scale: the factor between the sides of `pixels` and of the photograph, by which the
+            resolution is multiplied; the alpha is resized to `pixels`.
 
     Returns:
         List of what the format could not hold, each in a few words.
@@ -82,12 +83,12 @@ def write_photograph(path, pixels, photograph: Photograph, scale=1):
 
 
 def png_bytes(pixels):
-    """uint8 or uint16 [height, width, 1 to 4] as the bytes of a PNG file."""
+    """Encodes uint8 or uint16 [height, width, 1 to 4] as the bytes of a PNG file."""
     return tf.io.encode_png(pixels, PNG_COMPRESSION).numpy()
 
 
 def _with_alpha(pixels, photograph):
-    """Pixels with the photograph's alpha, of their type and size, as a last channel."""
+    """Appends the photograph's alpha, in the type and size of the pixels, as a last channel."""
     if photograph.alpha is None:
         return pixels
     alpha = photograph.alpha
@@ -131,11 +132,11 @@ def _iptc_text(records):
 
 
 def _deep_png(values, options):
-    """A PNG of 16 bits: TensorFlow writes the pixels, Pillow what belongs to them."""
+    """Returns a 16-bit PNG: TensorFlow encodes the pixels, Pillow the metadata."""
     small, pixel = io.BytesIO(), np.zeros((1, 1, values.shape[-1]), np.uint8)
     _as_picture(pixel).save(small, "PNG", **options)
     chunks = small.getvalue()
-    chunks = chunks[PNG_HEADER : chunks.index(b"IDAT") - 4]  # its length comes before a name
+    chunks = chunks[PNG_HEADER : chunks.index(b"IDAT") - 4]  # a chunk's length precedes its name
     content = png_bytes(values)
     return content[:PNG_HEADER] + chunks + content[PNG_HEADER:]
 
@@ -200,7 +201,7 @@ def _write_tiff(path, pixels, photograph, scale):
 
 
 def _tags_of(exif):
-    """tifffile's extra tags for an EXIF block; its directories are appended later."""
+    """Returns tifffile's extra tags for an EXIF block; its directories are appended later."""
     tags = []
     for tag, value in exif.items():
         if tag in DIRECTORIES:
@@ -215,12 +216,12 @@ def _tags_of(exif):
 
 
 def _placeholder(tag):
-    """A tag that tifffile writes, in the place of one that it does not; tags are in order."""
+    """Returns a tag that tifffile writes in place of one it does not, and in the same order."""
     return tag - 1
 
 
 def _append_directories(path, exif):
-    """Writes the directories of an EXIF block behind the pixels of a TIFF, and says where."""
+    """Appends the directories of an EXIF block to a TIFF, and points the placeholders to them."""
     import tifffile
 
     with tifffile.TiffFile(path) as file:
@@ -233,7 +234,7 @@ def _append_directories(path, exif):
             for name, value in exif.get_ifd(tag).items():
                 directory[name] = value
             place = file.seek(0, io.SEEK_END)
-            place += place % 2  # where a directory begins is even
+            place += place % 2  # directories begin at even offsets
             file.seek(place)
             file.write(directory.tobytes(place))
             file.seek(entries[_placeholder(tag)])
@@ -241,7 +242,7 @@ def _append_directories(path, exif):
 
 
 def _with_usual_gamma(pixels, photograph, lost):
-    """Values as files have them that tell no gamma; only a PNG tells it."""
+    """Converts values to the usual gamma, as only a PNG can state another."""
     chunk = photograph.png_colours.get(belongings.GAMMA_CHUNK)
     gamma = int.from_bytes(chunk, "big") / belongings.CHUNK_UNIT if chunk else USUAL_GAMMA
     if abs(gamma - USUAL_GAMMA) < 1e-3:
@@ -253,7 +254,7 @@ def _with_usual_gamma(pixels, photograph, lost):
 
 
 def _profile_and_resolution(pixels, photograph, scale):
-    """Options of Pillow's writers."""
+    """Returns the options of Pillow's writers for the profile and the resolution."""
     options = {}
     profile = photograph.profile
     if profile is not None and profile[PROFILE_KIND] == PROFILE_KINDS[pixels.shape[-1]]:
