@@ -154,7 +154,8 @@ def _check(function, requests, precision, python):
 
 def _surrogate_file(workdir, group):
     """The Keras file of a group's surrogate."""
-    files = sorted((Path(workdir).expanduser() / SURROGATES).glob("*.keras"))
+    folder = Path(workdir).expanduser() / SURROGATES
+    files = sorted(folder.glob("*.keras"), key=lambda path: int(path.stem))  # 999 before 1000
     if not files:
         raise ValueError(
             f"Expected a blind inversion that has ended, of tools/invert.py. Received: {workdir}, "

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from blind_gan_tf.search import Search, best_candidates
 
-SWEEPS = 3  # over all sources, for candidates that were redrawn
+SWEEPS = 3  # over the sources of redrawn candidates, as the best of one depends on the others
 
 
 class RandomCandidateSearch(Search):
@@ -83,7 +83,8 @@ class RenewingSearch(RandomCandidateSearch):
         # Not so late that new candidates could not converge.
         if done == 0 or (every and done % every == 0 and self._config.rounds - done >= every):
             self.renew_candidates()
-            for _ in range(SWEEPS):
+            sources = self.latents.shape[3]
+            for _ in range(SWEEPS if sources > 1 else 1):
                 self.search_random_candidates()
         return self.train_latents()
 

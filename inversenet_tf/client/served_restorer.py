@@ -116,7 +116,12 @@ class ServedRestorer(Restorer):
             photograph: the content of `path`.
             path: of the image file; required.
             max_memory, report: have no effect, since the server restores the whole image.
+
+        Raises:
+            ValueError: no path.
         """
+        if path is None:
+            raise ValueError("Expected the path of the photograph that is sent. Received: None")
         answer = self._client.restore_bytes(sendable(contents_of(path), photograph))
         with opened(io.BytesIO(answer), f"that was answered for {path}") as image:
             restored = np.array(image).reshape(image.height, image.width, -1)

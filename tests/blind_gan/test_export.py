@@ -7,7 +7,8 @@ import tensorflow as tf
 from PIL import Image
 
 from blind_gan_tf.experiment import run_inversion
-from blind_gan_tf.export import export_prior, export_surrogate
+from blind_gan_tf.export import _surrogate_file, export_prior, export_surrogate
+from blind_gan_tf.inversion_files import SURROGATES
 from blind_gan_tf.prior import load_prior
 from inversenet_tf.imaging.files.pixels import to_uint8
 from inversenet_tf.serving.operations import check_operations
@@ -61,3 +62,11 @@ def test_what_cannot_be_exported(tiny_prior, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="directory to write to"):
         export_prior(tiny_prior, tmp_path / "file")
+
+
+def test_groups_are_counted_by_their_numbers(tmp_path):
+    (tmp_path / SURROGATES).mkdir()
+    for group in range(1001):
+        (tmp_path / SURROGATES / f"{group:03d}.keras").touch()
+    for group in (101, 1000):
+        assert _surrogate_file(tmp_path, group).stem == str(group)

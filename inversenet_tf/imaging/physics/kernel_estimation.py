@@ -88,8 +88,8 @@ def estimate_kernel(
 
     Raises:
         ValueError: another boundary, rank or range, a gamma that is not positive, `largest` outside
-            3 to 43, images of fewer than 32 pixels a side, circular ones of several sizes, or of another
-            shape than the image model's.
+            3 to 43, images of fewer than 32 pixels a side, circular ones of several sizes, or of
+            another shape than the image model's.
     """
     images = _checked(images, boundary, largest, gamma, image_model)
     seen = _Seen.of(images, circular=boundary == "circular")
