@@ -130,10 +130,7 @@ def matched_to_sources(
         np.broadcast_to(wanted[:, :, None], pairs).reshape(-1, *shape),
         profile,
     )
-    # The assignment needs finite scores; those of `psnr` are at most `GREATEST_PSNR` already.
-    scores = np.minimum(scores, 200.0).reshape(
-        *pairs[:2], 2, separated.shape[1]
-    )  # [problems, S, 2, M]
+    scores = scores.numpy().reshape(*pairs[:2], 2, separated.shape[1])  # [problems, S, 2, M]
     matched = np.empty_like(wanted)
     for problem, score in enumerate(scores):
         for source, estimate in zip(*linear_sum_assignment(-score.max(1)), strict=True):

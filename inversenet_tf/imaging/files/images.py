@@ -33,7 +33,8 @@ RASTER_FORMATS = (
     *("PNG", "JPEG", "MPO", "JPEG2000", "AVIF", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM", "HEIF"),
 )
 PNG_TEXT = 2**24  # bytes of one text of a PNG, in which editors store their whole history
-EXIF_ORIENTATION = 0x0112  # the tag; values from 5 on swap height and width
+EXIF_ORIENTATION = 0x0112  # the tag
+TURNED = range(5, 9)  # its values that swap height and width
 PILLOW_MODES = {1: "L", 3: "RGB"}
 JPEG_END = b"\xff\xd9"
 JPEG_MARGIN = 2  # pixels around a part that affect its own
@@ -140,7 +141,7 @@ def decoded_size(file, name=None, budget=None):
         image.draft(image.mode, (max(image.width // 8, 1), max(image.height // 8, 1)))
         with budget.taken(decoded_bytes(image)) if budget else contextlib.nullcontext():
             check_range(image)
-            size = _upright(stored, image.getexif())
+            size = _upright(stored, image.getexif(), image.format)
             ImageOps.exif_transpose(image, in_place=True)
         return size
 
@@ -238,13 +239,15 @@ def upright_size(path):
     """
     with opened(path, path) as image:
         # A PNG's own `getexif` would decode the pixels to look behind them.
-        return _upright(image.size, Image.Image.getexif(image))
+        return _upright(image.size, Image.Image.getexif(image), image.format)
 
 
-def _upright(size, exif):
+def _upright(size, exif, file_format):
     """Returns (height, width) of an image turned as its EXIF block says."""
     width, height = size
-    return (width, height) if exif.get(EXIF_ORIENTATION, 1) >= 5 else (height, width)
+    # Pillow gives the size of a TIFF as it is once turned.
+    is_turned = exif.get(EXIF_ORIENTATION) in TURNED and file_format != "TIFF"
+    return (width, height) if is_turned else (height, width)
 
 
 def write_image(path: str | Path, image: np.ndarray) -> None:

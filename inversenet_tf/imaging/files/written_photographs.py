@@ -150,18 +150,24 @@ def _write_jpeg(path, pixels, photograph, scale):
     pixels = _with_usual_gamma(to_8_bits(pixels), photograph, lost)
     options = {**(photograph.jpeg or JPEG_QUALITY), "optimize": True}
     options |= _profile_and_resolution(pixels, photograph, scale)
-    for name in ("exif", "xmp"):
+    for name in ("exif", "xmp", "iptc"):
         block = getattr(photograph, name)
-        if block is not None and len(block) < LARGEST_SEGMENT - HEX_LINE:
-            options[name] = block
-        elif block is not None:
+        if block is None:
+            continue
+        if len(block) >= LARGEST_SEGMENT - HEX_LINE:
             lost.append(f"{name.upper()} too large for a JPEG")
-    if photograph.iptc is not None and len(photograph.iptc) < LARGEST_SEGMENT - HEX_LINE:
-        segment = PHOTOSHOP_NAME + belongings.photoshop_block(photograph.iptc)
-        length = (len(segment) + 2).to_bytes(2, "big")
-        options["extra"] = PHOTOSHOP_SEGMENT + length + segment
+        elif name == "iptc":
+            options["extra"] = _photoshop_segment(block)
+        else:
+            options[name] = block
     _as_picture(pixels).save(path, "JPEG", **options)
     return lost
+
+
+def _photoshop_segment(iptc):
+    """Returns the segment of a JPEG that holds IPTC records."""
+    content = PHOTOSHOP_NAME + belongings.photoshop_block(iptc)
+    return PHOTOSHOP_SEGMENT + (len(content) + 2).to_bytes(2, "big") + content
 
 
 def _write_tiff(path, pixels, photograph, scale):

@@ -6,7 +6,7 @@ import pytest
 import skimage.data
 from PIL import ExifTags, Image, ImageCms
 
-from inversenet_tf.imaging.files.images import ImageReadError, upright_size
+from inversenet_tf.imaging.files.images import ImageReadError, decoded_size, upright_size
 from inversenet_tf.imaging.files.photographs import (
     Photograph,
     count_pixels,
@@ -51,7 +51,7 @@ def saved(path, pixels, mode=None, **options):
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("orientation", range(1, 10))
 def test_upright_as_the_orientation_says(tmp_path, suffix, orientation):
     """By the EXIF standard's words, of an image whose halves differ."""
     pixels = np.zeros((16, 24, 3), np.uint8)
@@ -70,8 +70,10 @@ def test_upright_as_the_orientation_says(tmp_path, suffix, orientation):
         6: np.rot90(pixels, -1),
         7: np.rot90(pixels, 2).swapaxes(0, 1),
         8: np.rot90(pixels),
+        9: pixels,  # the standard ends at 8
     }
     np.testing.assert_allclose(photograph.pixels, turned[orientation], atol=2)
+    assert upright_size(path) == decoded_size(path) == photograph.pixels.shape[:2]
     check_exif(photograph.exif)
 
 

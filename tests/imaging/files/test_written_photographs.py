@@ -136,7 +136,8 @@ def test_primaries_and_srgb_are_kept(tmp_path):
 
 def test_what_a_jpeg_cannot_hold_is_told(tmp_path):
     alpha = np.full(DEEP.shape[:2], 9, np.uint16)
-    photograph = Photograph(DEEP, alpha, xmp=b"<x>" + bytes(70_000))
+    photograph = Photograph(DEEP, alpha, xmp=b"<x>" + bytes(70_000), iptc=bytes(70_000))
     lost = write_photograph(tmp_path / "a.jpg", DEEP, photograph)
-    assert lost == ["a JPEG has no alpha", "a JPEG has 8 bits", "XMP too large for a JPEG"]
+    too_large = [f"{name} too large for a JPEG" for name in ("XMP", "IPTC")]
+    assert lost == ["a JPEG has no alpha", "a JPEG has 8 bits", *too_large]
     np.testing.assert_allclose(read_photograph(tmp_path / "a.jpg").pixels, COLOURS, atol=30)
