@@ -207,7 +207,7 @@ def transposed_by_blocks(features, kernel, stride, bias=None):
 def block_kernel(kernel, stride):
     """Rearranges a kernel: [4, 4, few, channels] -> [reach, reach, channels, block * block * few].
 
-    Row v - outside + stride * (before - m) + 1 of it maps feature m to pixel v of a block.
+    Row v - outside + stride * (before - m) + 1 of a kernel maps feature m to pixel v of a block.
     """
     blocks = BLOCKS[stride]
     few, channels = kernel.shape[2:]

@@ -23,7 +23,7 @@ class UNet(keras.Model):
     Args:
         depth: number of levels, 1 to 8; 8 is Table 3, for training at 256 x 256.
         channels: of the images, 1 or 3.
-        global_skip: whether the input's first `channels` are added to the output. Paper: off.
+        global_skip: whether the input, or its first `channels`, is added to the output. Paper: off.
         measurement_channels: of the input; None for those of the image.
         scaled_skip: whether the output, before the global skip, is multiplied by the input channel
             that follows the image's, shifted from [-1, 1] to [0, 2].

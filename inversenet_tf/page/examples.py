@@ -1,4 +1,4 @@
-"""Example photographs, which scikit-image ships and which are blurred when the page starts."""
+"""Example photographs from scikit-image, blurred when the page starts."""
 
 import dataclasses
 from pathlib import Path

@@ -47,7 +47,7 @@ def write_report(table, names, measured, conditions):
 
     Args:
         table: name in `tables.TABLES`.
-        names: of the data sets, which appear in the names of the files, like the conditions.
+        names: of the data sets; the files are named after them and the conditions.
         measured: list of `measure.Measured`.
         conditions: `Conditions`.
 

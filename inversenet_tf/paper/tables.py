@@ -32,7 +32,7 @@ class Column:
         baselines: names in `baselines.BASELINES` of methods that need no training.
         side: of the central square that is measured at full resolution; 0: the square that the
             task trains on; None: whole images.
-        note: for the title, on what is special.
+        note: what is special about it, for the title.
     """
 
     name: str

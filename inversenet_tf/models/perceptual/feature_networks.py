@@ -1,4 +1,4 @@
-"""Networks for weights from ImageNet, up to the layer whose features a comparator takes."""
+"""Networks trained on ImageNet, up to the layer whose features a comparator takes."""
 
 import keras
 import tensorflow as tf
