@@ -1,4 +1,4 @@
-"""What can be known of a restoration without the truth."""
+"""Measures of a restoration that need no ground truth."""
 
 import dataclasses
 from pathlib import Path
@@ -11,18 +11,18 @@ from inversenet_tf.imaging.files.pixels import to_luma
 from inversenet_tf.imaging.physics.degradation import Degradation
 
 LOOKED_AT = 50  # images of a folder
-SIDE = 1024  # pixels a side of the middle that is looked at
+SIDE = 1024  # pixels along each side of the central square that is looked at
 
 
 @dataclasses.dataclass(frozen=True)
 class Evidence:
-    """Of the images of one folder, the means.
+    """Means over the images of one folder.
 
     Attributes:
-        misfit: what the measurements differ by from the blurred restorations, as a multiple of the
-            noise. One where both kernel and images are right; far above it, they are not.
-        blur: how blurred they look, from 0 to 1 (Crete et al. 2007).
-        images: how many were looked at.
+        misfit: RMS difference between the measurements and the blurred restorations, as a multiple
+            of the noise. It is 1 where both kernel and images are right, far above 1 where not.
+        blur: how blurred the images look, from 0 to 1 (Crete et al. 2007).
+        images: number of images that were looked at.
     """
 
     misfit: float
@@ -33,17 +33,17 @@ class Evidence:
 def evidence_of(
     pairs: list[tuple[Path, Path]], kernel: np.ndarray, noise: float, boundary: str
 ) -> Evidence:
-    """Looks at restorations beside their measurements.
+    """Compares restorations with their measurements.
 
     Args:
-        pairs: (measurement, restoration) by their files, of one size; what is missing or cannot be
-            read is left out.
+        pairs: files (measurement, restoration), each of one size. Of the first `LOOKED_AT`, those
+            that are missing or cannot be read are left out.
         kernel: [side, side], side odd.
-        noise: standard deviation in the measurements, of white as 1.
+        noise: standard deviation in the measurements, with white as 1.
         boundary: "circular", or "camera".
 
     Raises:
-        ValueError: there are none.
+        ValueError: no pair is left.
     """
     squares, blurs = [], []
     for measured_path, restored_path in pairs[:LOOKED_AT]:
@@ -60,7 +60,7 @@ def evidence_of(
 
 
 def _mean_square_misfit(restored, measured, kernel, boundary):
-    """Of y - k * x, where all that the blur has mixed is inside of the image."""
+    """The mean of (y - k * x)^2, where the blur only mixes pixels inside the image."""
     restored, measured = _middle(restored, boundary), _middle(measured, boundary)
     [blurred] = Degradation(kernel.tolist()).degraded(restored[np.newaxis])
     missed = measured - blurred
@@ -71,7 +71,7 @@ def _mean_square_misfit(restored, measured, kernel, boundary):
 
 
 def _middle(image, boundary):
-    """At most a megapixel; all of an image that goes round."""
+    """The central square of at most a megapixel; a circular image as a whole."""
     if boundary == "circular":
         return image
     top, left = (max(extent - SIDE, 0) // 2 for extent in image.shape[:2])

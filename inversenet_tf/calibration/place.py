@@ -1,4 +1,4 @@
-"""The work directory of a calibration: what it holds, and what of it is done."""
+"""The work directory of a calibration: what it holds, and what has been done already."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from inversenet_tf.imaging.files.paths import check_utf8
 from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
 
 FACTS = "calibration.json"
-KINDS = {  # of the facts, as far as they are known yet
+KINDS = {  # of the facts that may be known
     "settings": dict,
     "estimate": {"noise": NUMBER, "confidence": NUMBER, "reason": str},
     "seconds_per_step": NUMBER,
@@ -24,18 +24,19 @@ KINDS = {  # of the facts, as far as they are known yet
 
 
 class Place:
-    """Where everything of a calibration lies.
+    """The paths of a calibration's files, and the facts known so far.
 
     Raises:
-        ValueError: what was kept of it was edited, and says nothing any more.
+        ValueError: the stored facts were edited and are invalid.
 
     Attributes:
-        kernel, kernels: `.npy` files of the estimate and of the plausible ones, it being the first.
-        at_once, restored: what the model and the specialised network made of the measurements.
+        kernel, kernels: `.npy` files of the estimate, and of the plausible kernels, of which it is
+            the first.
+        at_once, restored: folders of restorations by the model and by the specialised network.
         training: work directory of the specialised network's training.
         export: the served model's directory of versions.
         report: the page of results.
-        facts: what is known so far, a dict; `keep` adds to it.
+        facts: dict of what is known so far; `keep` adds to it.
     """
 
     def __init__(self, workdir: Path):
@@ -49,10 +50,10 @@ class Place:
         check_fields(self.facts, {n: k for n, k in KINDS.items() if n in self.facts}, path)
 
     def begin(self, identity: dict) -> None:
-        """Makes the place one of these settings, or checks that it is.
+        """Records the settings in a new place, or checks those of an old one.
 
         Raises:
-            ValueError: it was begun with others.
+            ValueError: the place was begun with other settings.
         """
         begun = self.facts.get("settings")
         if begun is None:
@@ -66,12 +67,12 @@ class Place:
             )
 
     def keep(self, **facts) -> None:
-        """Writes facts beside those that are known."""
+        """Adds facts to those that are stored."""
         self.facts = self.facts | facts
         write_json(self.workdir / FACTS, self.facts)
 
     def keep_estimate(self, estimate: KernelEstimate) -> None:
-        """Writes what the search has found."""
+        """Stores the estimate that the search has found."""
         for path, array in ((self.kernel, estimate.kernel), (self.kernels, estimate.plausible)):
             with written_aside(path) as partial:
                 np.save(partial, array)
@@ -79,7 +80,7 @@ class Place:
         self.keep(estimate={name: getattr(estimate, name) for name in names})
 
     def estimate(self) -> KernelEstimate | None:
-        """What the search has found before; None where it has not ended yet."""
+        """The stored estimate; None if the search has not ended yet."""
         known = self.facts.get("estimate")
         if known is None:
             return None

@@ -19,8 +19,8 @@ from inversenet_tf.imaging.wording import counted
 from inversenet_tf.restoration.unknown_blur import description_of
 
 KERNELS_PICTURE, IMAGES_PICTURE = "kernels.png", "before_after.png"
-ROWS = 4  # measurements that are shown
-SHOWN_SIDE = 320  # pixels of each, at most
+ROWS = 4  # measurements to show
+SHOWN_SIDE = 320  # pixels along each side, at most
 MEASURED, AT_ONCE, SPECIALISED = "measured", "restored at once", "restored by the network for it"
 SUSPICIOUS_MISFIT = 1.5  # of the noise
 STYLE = (
@@ -34,7 +34,7 @@ def write_report(settings: Settings, place: Place, estimate: KernelEstimate) -> 
     """Writes the page and its pictures.
 
     Returns:
-        {what is compared: its `Evidence`}, the measurements first.
+        {images that are compared: their `Evidence`}, the measurements first.
     """
     folders = {AT_ONCE: place.at_once} | ({SPECIALISED: place.restored} if settings.minutes else {})
     pairs = {name: _pairs(settings, folder) for name, folder in folders.items()}
@@ -51,13 +51,13 @@ def write_report(settings: Settings, place: Place, estimate: KernelEstimate) -> 
 
 
 def _pairs(settings, folder):
-    """(measurement, restoration) by their files, of those that were restored."""
+    """The files (measurement, restoration) of the measurements that were restored."""
     pairs = pair_with_targets(settings.measurements, folder, True)
     return [(path, target) for path, target in pairs if target.is_file()]
 
 
 def _draw_kernels(path, estimate):
-    """The estimate, and what else explains the measurements nearly as well."""
+    """Draws the estimate and the kernels that explain the measurements nearly as well."""
     greatest = estimate.plausible.max()
     captions = ["the estimate", *("plausible, too" for _ in estimate.plausible[1:])]
     pictures = [kernel[..., np.newaxis] / greatest for kernel in estimate.plausible]
@@ -65,7 +65,7 @@ def _draw_kernels(path, estimate):
 
 
 def _draw_images(path, pairs):
-    """One row a measurement: it, and what was made of it."""
+    """Draws a row for each measurement: it and its restorations."""
     rows = []
     for index, (measured, _) in enumerate(pairs[AT_ONCE][:ROWS]):
         try:
@@ -78,7 +78,7 @@ def _draw_images(path, pairs):
 
 
 def _shown(path):
-    """The middle of an image, pixel by pixel, so that its sharpness is seen."""
+    """The middle of an image at full resolution, to show its sharpness."""
     image = read_image(path)
     top, left = (max(extent - SHOWN_SIDE, 0) // 2 for extent in image.shape[:2])
     return image[top : top + SHOWN_SIDE, left : left + SHOWN_SIDE]
@@ -136,7 +136,7 @@ def _table(evidence):
 
 
 def _use(settings, place):
-    """How the results are used."""
+    """The section on how to use the results."""
     at = shlex.quote(printable(place.kernel))
     by = ""
     if settings.restores_class:

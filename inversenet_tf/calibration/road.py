@@ -1,4 +1,4 @@
-"""The whole way: measurements, kernel, restorations at once, a network for the camera, a page."""
+"""A whole calibration: measurements, kernel, restorations, a network for the camera, a page."""
 
 import dataclasses
 import shutil
@@ -25,13 +25,13 @@ from inversenet_tf.restoration.unknown_blur import (
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """What was found and made.
+    """The results of a calibration.
 
     Attributes:
         estimate: the `KernelEstimate`.
         report: the page of results.
-        export: the served model of the specialised network; None where none was asked for.
-        evidence: {what is compared: its `Evidence`}; empty where all had been done before.
+        export: the served model of the specialised network; None if there is none.
+        evidence: {images that are compared: their `Evidence`}; empty if all was done before.
     """
 
     estimate: KernelEstimate
@@ -53,10 +53,10 @@ def calibrate(
     max_memory: int | None = None,
     sharp_images: str | Path | None = None,
 ) -> Calibration:
-    """Finds the blur that measurements share, restores them, and makes a network for it.
+    """Finds the blur that measurements share, restores them, and trains a network for it.
 
-    The same call goes on where an earlier one was interrupted, and one that had ended returns at
-    once; with more minutes its network is trained on.
+    The same call resumes an interrupted calibration, and returns at once if it is finished; with
+    more minutes, its network is trained further.
 
     Example:
         ```python
@@ -65,28 +65,29 @@ def calibrate(
         ```
 
     Args:
-        measurements: directory of images that share a blur, as those of one shake of the camera or
+        measurements: directory of images that share a blur, such as those of one camera shake or
             of one lens; or a single image.
-        workdir: directory for everything that is found and made.
-        model: what restores at once, as `load` takes it: one that can be told a kernel. Of a run of
-            `train` for any blur the specialised network begins with the weights.
+        workdir: directory for all results.
+        model: restores before anything is trained; as for `load`, one that takes a kernel. If it
+            is a preset or a run of `train` for any blur, the specialised network starts from its
+            weights.
         boundary: "camera" where nothing is known beyond the frame; "circular" for simulations.
-        minutes: to train the specialised network for; 0 for none.
-        images: the sharp images that it is trained on, as `open_source` takes them.
-        aligned: whether they are framed as the measurements are: the middle of each is taken as it
-            is, instead of patches from anywhere, of several scales and in all orientations.
+        minutes: training time of the specialised network; 0 for none.
+        images: the sharp images to train it on, as for `open_source`.
+        aligned: whether these are framed like the measurements: the middle of each is used as it
+            is, instead of patches from anywhere, at several scales and in all orientations.
         trusted: as for `load`.
         max_memory: bytes that restoring one image may take; None for no limit.
-        sharp_images: directory of sharp images of the measurements' class, size and framing, by
-            which the kernel is found, see `ImageModel`; with the boundary "circular". The model
-            "closed_form" also restores by them.
+        sharp_images: directory of sharp images of the measurements' class, size and framing, with
+            which to find the kernel, see `ImageModel`; needs the boundary "circular". The model
+            "closed_form" also restores with them.
 
     Returns:
         A `Calibration`.
 
     Raises:
         ValueError: bad input, before any work; or no blur is found that can be trusted.
-        Interrupted: SIGTERM came during the training, and its state is saved.
+        Interrupted: SIGTERM came during the training, whose state is saved.
     """
     places = (Path(path).expanduser() for path in (measurements, workdir))
     settings = Settings(
@@ -122,7 +123,7 @@ def calibrate(
 
 
 def _finished(settings, place):
-    """The `Calibration` that had ended before with as many minutes, or None."""
+    """The `Calibration` if it was finished before with at least as many minutes, or None."""
     facts = place.facts
     if facts.get("finished", {"minutes": -1})["minutes"] < settings.minutes:
         return None
@@ -133,17 +134,17 @@ def _finished(settings, place):
 
 
 def _check_trainable(settings, place):
-    """Raises ValueError for a training that could not be made whatever kernel is found."""
+    """Raises ValueError for a training that is impossible whatever kernel is found."""
     stand_in = np.full((1, 3, 3), 1 / 9, np.float32)
     estimate = KernelEstimate(stand_in[0], 0.01, 1.0, plausible=stand_in)
     training_config(settings, place, estimate).validate()
 
 
 def _estimate(settings, place):
-    """What is found now or was before.
+    """The stored estimate, or else a new one.
 
     Raises:
-        ValueError: no blur that can be trusted.
+        ValueError: it shows no blur that can be trusted.
     """
     estimate = place.estimate()
     if estimate is None:
@@ -174,7 +175,7 @@ def _restore(settings, restorer, folder):
 
 
 def _restore_anew(settings, place):
-    """With the network as it is now exported: what an earlier one has made goes."""
+    """Restores with the exported network; removes the restorations of an earlier one."""
     steps = place.facts["exported_steps"]
     if place.facts.get("restored_after_steps") != steps:
         shutil.rmtree(place.restored, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What a calibration is asked for, and whether it can be done: settled before any work."""
+"""The settings of a calibration, and their checks before any work."""
 
 import dataclasses
 import functools
@@ -24,7 +24,7 @@ from inversenet_tf.restoration.unknown_blur import model_of_class
 from inversenet_tf.shipped import preset_or_path, presets
 from inversenet_tf.trained_run import load_trained
 
-DEFAULT_MODEL = "any_blur"  # that restores before anything is trained
+DEFAULT_MODEL = "any_blur"  # restores before anything is trained
 BOUNDARIES = ("camera", "circular")
 LARGEST_PATCH = 96  # side in pixels of a training patch
 LEAST_PATCH = 16
@@ -32,7 +32,7 @@ LEAST_PATCH = 16
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What `calibrate` was asked for; the fields are its arguments."""
+    """The settings of `calibrate`; the fields are its arguments."""
 
     measurements: Path
     workdir: Path
@@ -47,18 +47,18 @@ class Settings:
 
     @property
     def is_circular(self) -> bool:
-        """Whether the measurements go round at their borders."""
+        """Whether the measurements' blur wraps around at the borders."""
         return self.boundary == "circular"
 
     @property
     def run(self) -> Path | None:
-        """The folder of the run or preset whose weights a training can begin with."""
+        """The folder of the run or preset from whose weights a training can start, or None."""
         path = preset_or_path(self.model)
         return path if (path / CONFIG_FILE).is_file() else None
 
     @property
     def identity(self) -> dict:
-        """What a work directory must have been begun with to be gone on with."""
+        """The settings that must be the same to resume in a work directory."""
         is_preset = self.model in presets()
         model = canonical_path(self.model) if self.run and not is_preset else self.model
         return {
@@ -71,15 +71,15 @@ class Settings:
 
     @property
     def restores_class(self) -> bool:
-        """Whether what restores at once is the image model of the sharp images."""
+        """Whether the closed form restores with the image model of the sharp images."""
         return self.model == closed_form.NAME and self.sharp_images is not None
 
     @functools.cached_property
     def image_model(self) -> ImageModel | None:
-        """What the sharp images look like, learned when it is asked for; None without them.
+        """The model of the sharp images, learned on first use; None without them.
 
         Raises:
-            ValueError: sharp images that make no model.
+            ValueError: no model can be made of the sharp images.
         """
         if self.sharp_images is None:
             return None
@@ -90,7 +90,7 @@ class Settings:
         return [path for path, _ in pair_with_targets(self.measurements, self.workdir, True)]
 
     def check(self) -> None:
-        """Raises ValueError for what can be seen without opening a model or an image's pixels."""
+        """Raises ValueError for faults that show without opening a model or decoding an image."""
         check_choice("boundary", self.boundary, BOUNDARIES)
         check_at_least("minutes", self.minutes, 0)
         if self.aligned and not self.is_circular:
@@ -133,7 +133,7 @@ class Settings:
             )
 
     def check_images(self) -> None:
-        """Raises ValueError where nothing can be trained on."""
+        """Raises ValueError if the sharp images cannot be trained on."""
         source = open_source(self.images, TRAINING, minimum_side=self.patch_side())
         if source.paired:
             raise ValueError(
@@ -142,7 +142,7 @@ class Settings:
             )
 
     def patch_side(self, multiple: int = LEAST_PATCH) -> int:
-        """The side of a training patch: no larger than the measurements need it."""
+        """The side of a training patch: a multiple of `multiple` that suits the measurements."""
         largest = max(multiple, LARGEST_PATCH // multiple * multiple)
         if not self.is_circular:
             return largest
@@ -155,7 +155,7 @@ class Settings:
         for path in self.paths():
             try:
                 sizes.append(upright_size(path))
-            except ImageReadError as error:  # which the restoration names, and leaves out
+            except ImageReadError as error:  # the restoration reports it and skips the image
                 faults.append(error)
         if not sizes:
             raise ValueError(
@@ -168,7 +168,8 @@ class Settings:
         """The model that restores at once.
 
         Raises:
-            ValueError: there is none, it restores one blur alone, or sharp images make no model.
+            ValueError: it cannot be loaded, takes no kernel or changes the size; or no model can
+                be made of the sharp images.
         """
         boundary = "circular" if self.is_circular else "reflect"
         if self.restores_class:
@@ -188,5 +189,5 @@ class Settings:
 
 
 def steps_of(minutes: float, seconds_per_step: float) -> int:
-    """The training steps that fit into some minutes, at least one."""
+    """The number of training steps that fit into some minutes, at least one."""
     return max(1, math.floor(60 * minutes / seconds_per_step))

@@ -1,4 +1,4 @@
-"""A network for one camera: trained on sharp images that its blur was laid upon, and exported."""
+"""A network for one camera: trained on sharp images blurred by its kernel, and exported."""
 
 import copy
 import math
@@ -17,16 +17,17 @@ from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 from inversenet_tf.training import train
 
-VALIDATION = "photos@held_out"  # two photographs: whatever the images are, they are none of them
+VALIDATION = "photos@held_out"  # two photographs, which no training images include
 VALIDATIONS = 5  # in the whole training
-FINE_TUNING = 0.25  # of the learning rate, where the weights are those of a network for any blur
-LEAST_SCALE = 0.4  # to which an image is scaled down before a patch is cut from it
+FINE_TUNING = 0.25  # of the learning rate, when starting from a network for any blur
+LEAST_SCALE = 0.4  # to which images are scaled down before patches are cut from them
 
 
 def training_config(settings: Settings, place: Place, estimate: KernelEstimate) -> Config:
-    """The training of a network that has the estimated kernel, but for its number of steps.
+    """The config to train a network for the estimated kernel, except for the number of steps.
 
-    With the weights of a run for any blur its network is taken, and its way to draw patches.
+    To start from the weights of a run for any blur, it takes over the run's network and, for
+    circular measurements that are not aligned, the way that it draws patches.
 
     Raises:
         ValueError: the run is of another kind.
@@ -59,17 +60,17 @@ def _set_data(config, settings, estimate):
         return
     if not (settings.run and settings.is_circular):
         data.crop, data.min_scale, data.augmentation = "random", LEAST_SCALE, "dihedral"
-    # A camera's patch is measured together with what is around it.
+    # A camera's measurement of a patch depends on its surroundings.
     data.margin = 0 if settings.is_circular else estimate.plausible.shape[-1] // 2
 
 
 def specialise(settings: Settings, place: Place, estimate: KernelEstimate) -> None:
-    """Trains the network, or goes on with it, and exports it.
+    """Trains the network, or resumes its training, and exports it.
 
-    How many steps fit into the minutes is found by a trial of a few, once, and kept.
+    A short trial measures, once, how many steps fit into the minutes.
 
     Raises:
-        ValueError: images that cannot be trained on.
+        ValueError: the images cannot be trained on.
         Interrupted: SIGTERM came and the state is saved.
     """
     config = training_config(settings, place, estimate)

@@ -1,4 +1,4 @@
-"""What networks that are trained against each other share: the state of a training, the update."""
+"""The training state and the update step shared by networks trained against each other."""
 
 import keras
 import tensorflow as tf
@@ -6,11 +6,11 @@ from absl import logging
 
 
 class AdversarialModel(keras.Model):
-    """Several networks, each trained by an optimizer of its own.
+    """Several networks, each trained by its own optimizer.
 
-    A subclass says which `networks` there are, each of them an attribute, and in its `train_step`
-    (or whatever `next_step` is) and `test_step` takes a batch and returns scalars by name. Both
-    may run in any replica of any strategy; `training_loop.fit` runs them.
+    A subclass names its `networks`, each of them an attribute. Its `train_step` (or the method that
+    `next_step` returns) and its `test_step` take a batch and return scalars by name. Both may run
+    in any replica of any strategy; `training_loop.fit` runs them.
     """
 
     @property
@@ -25,11 +25,11 @@ class AdversarialModel(keras.Model):
 
         Args:
             optimizers: dict of one Keras optimizer for each of `networks`.
-            clip_norm: each network's gradient is scaled down to this global norm; None: not.
+            clip_norm: global norm to which each network's gradient is clipped; None: no clipping.
             learning_rate_factor: the variable that all learning rates are multiplied by, see
                 `optimizers.py`; None where they cannot be lowered.
             average: decay of the exponential moving average of weights, 0 for none.
-            averaged: names of the networks it is kept of.
+            averaged: names of the networks whose weights are averaged.
         """
         super().compile(optimizer=None, jit_compile=False)
         self.optimizers = optimizers
@@ -41,7 +41,7 @@ class AdversarialModel(keras.Model):
         names = averaged if average else ()
         self.averages = {name: twin(getattr(self, name)) for name in names}
         self.steps_taken = _counter()
-        self.epochs_ended = _counter()  # those whose validation is done, too
+        self.epochs_ended = _counter()  # only those whose validation is done
 
     @property
     def step(self):
@@ -50,14 +50,14 @@ class AdversarialModel(keras.Model):
 
     @property
     def next_step(self):
-        """The method that takes the next training step; another one may follow later."""
+        """The method that takes the next training step; it may change during a training."""
         return self.train_step
 
     @property
     def state(self):
-        """What a checkpoint holds, by name: all that the next step depends on.
+        """What a checkpoint holds, by name: everything that the next step depends on.
 
-        The position in the data is the step, whose batch is a function of it and of the seed.
+        The step is also the position in the data: a batch is a function of step and seed.
         """
         state = {"steps_taken": self.steps_taken, "epochs_ended": self.epochs_ended}
         if self.learning_rate_factor is not None:
@@ -72,20 +72,20 @@ class AdversarialModel(keras.Model):
 
     @property
     def state_variables(self):
-        """The variables of `state`, in an order that is the same in every process."""
+        """The variables of `state`, in the same order in every process."""
         variables = []
         for part in self.state.values():
             variables += part if isinstance(part, list) else getattr(part, "variables", [part])
         return variables
 
     def in_use(self, name):
-        """The network as it is best used: of averaged weights, where an average is kept."""
+        """The network to use outside of training: with averaged weights where they are kept."""
         averages = getattr(self, "averages", {})  # there are none before `compile`
         return averages.get(name, getattr(self, name))
 
     def update_averages(self):
-        """Moves the averages, batch norm's statistics included, towards the present weights."""
-        # Early on an average is short, so that it forgets the initial weights.
+        """Moves the averages, including batch norm's statistics, towards the present weights."""
+        # The average starts out short, so that it forgets the initial weights.
         step = tf.cast(self.steps_taken, tf.float32)
         share = 1.0 - tf.minimum(self.average, (1.0 + step) / (10.0 + step))
         for name, network in self.averages.items():
@@ -94,17 +94,18 @@ class AdversarialModel(keras.Model):
                 kept.assign_sub(share * (kept - weight))
 
     def update(self, name, tape, loss):
-        """One step of a network: its gradient averaged over the replicas, then clipped, applied.
+        """Updates a network by its gradient, averaged over the replicas and then clipped.
 
-        A `keras.optimizers.LossScaleOptimizer` leaves a step out whose gradient overflows.
+        A `keras.optimizers.LossScaleOptimizer` skips a step whose gradient overflows.
 
         Args:
             name: of the network.
-            tape: that recorded `loss`, a scalar, the mean over this replica's part of the batch.
+            tape: the tape that recorded `loss`.
+            loss: scalar, the mean over this replica's part of the batch.
 
         Returns:
             dict of scalars: the loss, the gradient's norm before clipping, whether it was
-            clipped and, with loss scaling, whether the step was left out.
+            clipped and, with loss scaling, whether the step was skipped.
 
         Raises:
             ValueError: the loss does not depend on some of the network's weights.
@@ -125,29 +126,29 @@ class AdversarialModel(keras.Model):
         logs = {f"{name}_loss": loss}
         if self.clip_norm is not None:
             gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm * scale, scaled_norm)
-        if is_scaled:  # which leaves the step out where the gradient overflowed
+        if is_scaled:  # the optimizer skips a step whose gradient overflowed
             finite = tf.math.is_finite(norm)
             logs[f"{name}_skipped"] = 1.0 - tf.cast(finite, tf.float32)
-            # What is not finite without any scaling either is no overflow, and is told.
+            # A norm that is not finite without scaling either is no overflow, and is reported.
             norm = tf.where(finite | (scale <= 1.0), norm, 0.0)
         logs[f"{name}_gradient_norm"] = norm
         if self.clip_norm is not None:
             logs[f"{name}_clipped"] = tf.cast(norm > self.clip_norm, tf.float32)
-        # The optimizer sums over the replicas, which by now all hold the same gradient.
+        # The optimizer sums over the replicas, all of which now hold the same gradient.
         share = 1.0 / context.num_replicas_in_sync
         optimizer.apply([gradient * share for gradient in gradients], variables)
         return logs
 
 
 def twin(network, **changes):
-    """A network of the same class and weights, some of its arguments changed."""
+    """Returns a network of the same class and weights, with some arguments changed."""
     other = type(network).from_config(network.get_config() | changes)
     other.set_weights(network.get_weights())
     return other
 
 
 def average_of(name):
-    """What a checkpoint calls the average of a network."""
+    """Returns the name of a network's average in a checkpoint."""
     return f"{name}_average"
 
 
@@ -161,16 +162,18 @@ def _counter():
 
 
 def _random_states(network):
-    """The seeds of a network's random layers, which Keras does not let checkpoints see."""
+    """The seeds of a network's random layers, which Keras does not expose to checkpoints."""
     weights = {id(variable) for variable in network.weights}
     return [variable.value for variable in network.variables if id(variable) not in weights]
 
 
 def check_layers(model, replicas):
-    """Whether networks, of which the caller may have made some, are fit for several replicas.
+    """Checks that networks, also the caller's own, can be trained on several replicas.
+
+    Logs a warning about random layers.
 
     Raises:
-        ValueError: a batch normalisation whose replicas would each go their own way.
+        ValueError: a batch normalisation is not synchronized over the replicas.
     """
     if replicas == 1:
         return

@@ -1,6 +1,6 @@
-"""What happens around a training step of either package.
+"""Callbacks for the training of either package.
 
-All of these speak to an `AdversarialModel` and run on the chief alone.
+All of them expect an `AdversarialModel` and run on the chief alone.
 """
 
 import time
@@ -17,11 +17,11 @@ SATURATED_REAL, SATURATED_GENERATED = 0.98, 0.02
 
 
 class Progress(keras.callbacks.Callback):
-    """One bar over the whole run with its ETA, and a line after every validation.
+    """Shows one progress bar with an ETA for the whole run, and a line after every validation.
 
     Args:
         steps: of the whole run.
-        shown: names of the logged values that stand beside the bar.
+        shown: names of the logged values to show beside the bar.
     """
 
     def __init__(self, steps, shown):
@@ -49,7 +49,7 @@ class History(keras.callbacks.Callback):
     """Writes the logs of every validation to a JSON file: `validations`, a list by step.
 
     Args:
-        path: of the file, which a later session goes on with.
+        path: of the file, which later sessions continue.
     """
 
     def __init__(self, path):
@@ -57,7 +57,7 @@ class History(keras.callbacks.Callback):
         self._path = path
 
     def on_epoch_end(self, epoch, logs=None):
-        # What lies ahead of the present step was lost by a kill, or taken back by a divergence.
+        # Later steps were lost when the process was killed, or undone after a divergence.
         earlier = [kept for kept in validations(self._path) if kept["step"] < self.model.step]
         present = {"step": self.model.step} | {name: float(logs[name]) for name in logs}
         write_json(self._path, {"validations": [*earlier, present]})
@@ -72,13 +72,13 @@ def validations(path):
 
 
 class LastCheckpoints(keras.callbacks.Callback):
-    """Keeps the last few states, from which an interrupted training goes on.
+    """Keeps the last few states, from which an interrupted training can resume.
 
-    Beside them stand the epoch's logs and `seconds`, the time the training took so far.
+    With each it saves the epoch's logs and `seconds`, the time that the training took so far.
 
     Args:
-        directory: of the checkpoints of this kind.
-        keep: how many.
+        directory: for these checkpoints.
+        keep: how many to keep.
     """
 
     def __init__(self, directory, keep):
@@ -94,16 +94,16 @@ class LastCheckpoints(keras.callbacks.Callback):
         self.save(logs)
 
     def save(self, logs=None):
-        """Keeps the present state, also in the middle of an epoch."""
+        """Saves the present state, which may be in the middle of an epoch."""
         scores = dict(logs or {}) | {"seconds": time.monotonic() - self._start}
         checkpoints.save(self.model.state, self.model.step, self._directory, scores, self._keep)
 
 
 class SaturationAlarm(keras.callbacks.Callback):
-    """Warns of a discriminator that has won.
+    """Warns when the discriminator has won.
 
     Args:
-        advice: what may help, a sentence.
+        advice: a sentence on what may help.
     """
 
     def __init__(self, advice):
@@ -111,7 +111,7 @@ class SaturationAlarm(keras.callbacks.Callback):
         self._advice = advice
 
     def on_epoch_end(self, epoch, logs=None):
-        """Warns where the discriminator tells all images apart, so that its gradients vanish."""
+        """Warns if the discriminator tells all images apart, so that its gradients vanish."""
         real, generated = logs.get("real_score"), logs.get("generated_score")
         if real is not None and real > SATURATED_REAL and generated < SATURATED_GENERATED:
             logging.warning(

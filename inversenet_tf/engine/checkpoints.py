@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: all its state, whole or not at all."""
+"""Checkpoints of a training run: its whole state, written atomically."""
 
 import json
 import os
@@ -19,15 +19,15 @@ def save(state, step, directory, scores=None, keep=1):
     """Writes a checkpoint and then removes the oldest ones.
 
     Args:
-        state: dict of what is to be kept: built Keras networks, built optimizers, variables.
+        state: dict of what to save: built Keras networks, built optimizers, variables.
         step: of the training.
         directory: holds the checkpoints of one kind ("last" or "best").
         scores: dict of JSON values to keep beside the weights.
-        keep: how many of this kind may stay.
+        keep: how many checkpoints of this kind to keep.
     """
     directory = Path(directory)
     newest = directory / f"step-{step:08d}"
-    again = directory / f"step-{step:08d}.again"  # where its validation was broken off before
+    again = directory / f"step-{step:08d}.again"  # if its validation was interrupted before
     _replace(newest, again)
     with written_aside(again if newest.exists() else newest) as partial:
         tf.train.Checkpoint(**state).write(str(partial / "state"))
@@ -40,7 +40,7 @@ def save(state, step, directory, scores=None, keep=1):
 
 
 def _replace(checkpoint, again):
-    """Gives a step that was saved anew its name; at any moment one of both is there, and whole."""
+    """Renames a step that was saved again; at any moment one complete checkpoint of it exists."""
     if again.exists():
         if checkpoint.exists():
             _remove(checkpoint)
@@ -48,9 +48,9 @@ def _replace(checkpoint, again):
 
 
 def _remove(checkpoint):
-    """At once, as others see it: a kill in the middle leaves no half of it under its name."""
+    """Removes a checkpoint atomically: a kill leaves no half of it under its name."""
     aside = checkpoint.with_name(f".removed-{checkpoint.name}")
-    if aside.exists():  # half removed, by an earlier kill
+    if aside.exists():  # left half removed by a kill
         shutil.rmtree(aside)
     os.replace(checkpoint, aside)
     shutil.rmtree(aside)
@@ -66,15 +66,15 @@ def latest(directory):
 
 
 def step_of(path):
-    """The training step that a checkpoint is of."""
+    """The training step of a checkpoint."""
     return int(Path(path).name.removeprefix("step-").partition(".")[0])
 
 
 def scores(path):
-    """What `save` kept beside the weights: numbers by name, and of a search its "history".
+    """The scores that `save` kept: numbers by name, and the "history" of a search.
 
     Raises:
-        ValueError: the file is damaged, or was edited.
+        ValueError: the file is damaged or was edited.
     """
     path = Path(path) / "scores.json"
     kept = read_json(path)
@@ -83,7 +83,7 @@ def scores(path):
 
 
 def last_scores(directory):
-    """`scores` of the newest checkpoint; none where there is none, or it cannot be read."""
+    """The `scores` of the newest checkpoint; empty without one, or if they cannot be read."""
     path = latest(directory)
     try:
         return {} if path is None else scores(path)
@@ -93,20 +93,20 @@ def last_scores(directory):
 
 
 def restore(state, directory):
-    """Brings `state` back to where `save` left it; all that was kept must be in it.
+    """Restores `state`, which must include all that was saved, from the newest checkpoint.
 
-    A checkpoint that cannot be read is set aside with a warning; the one before it is taken.
+    A checkpoint that cannot be read is set aside with a warning, and the one before it is used.
 
     Returns:
         The path of the checkpoint, or None where there is none.
 
     Raises:
-        OSError: none of those that are there can be read.
+        OSError: there are checkpoints, but none can be read.
     """
     path, unreadable = _restore_newest(
         directory, lambda path: _read(state, path, lambda status: status.assert_consumed())
     )
-    for damaged in unreadable:  # so that the step's name is free again
+    for damaged in unreadable:  # to free the step's name
         aside = damaged.with_name(f"damaged-{damaged.name}")
         shutil.rmtree(aside, ignore_errors=True)
         os.replace(damaged, aside)
@@ -114,7 +114,7 @@ def restore(state, directory):
 
 
 def restore_part(state, directory):
-    """The same for a `state` that is a part of what was kept, for use without training."""
+    """Like `restore`, for a `state` that is only part of what was saved; sets nothing aside."""
 
     def read(path):
         _read(state, path, lambda status: status.assert_existing_objects_matched())
@@ -124,23 +124,23 @@ def restore_part(state, directory):
 
 
 def _read(state, path, check):
-    """Reads a checkpoint into `state`; `check` raises where they do not fit each other."""
+    """Reads a checkpoint into `state`; `check` raises if they do not match."""
     with taken_literally(path) as directory:
         status = tf.train.Checkpoint(**state).read(str(directory / "state"))
     try:
         check(status)
     finally:
-        status.expect_partial()  # else TensorFlow names each value that is left, in a line
+        status.expect_partial()  # or TensorFlow logs a line for each unused value
 
 
 def _one_line(error):
-    """The beginning of what TensorFlow says, which may go on with every value of the state."""
+    """The beginning of a TensorFlow message, which may list every value of the state."""
     said = " ".join(str(error).split())
     return said if len(said) <= SHOWN else f"{said[:SHOWN]}…"
 
 
 def _restore_newest(directory, read):
-    """The path of the newest checkpoint that could be read, and those that could not."""
+    """The path of the newest checkpoint that can be read, and those that cannot."""
     faults = {}
     for path in _newest_first(directory):
         try:

@@ -1,4 +1,4 @@
-"""What becomes of a training whose losses or gradients are no longer finite numbers."""
+"""What to do with a training whose losses or gradients are no longer finite."""
 
 import collections
 from pathlib import Path
@@ -9,23 +9,23 @@ from absl import logging
 from inversenet_tf.engine.workdir import versions
 from inversenet_tf.imaging.files.json import write_json
 
-LOWERED = 0.5  # the learning rates, times this, after the first divergence
+LOWERED = 0.5  # multiplies the learning rates after the first divergence
 RECENT = 20  # steps whose logs a report holds
 REPORT_FILE = "divergence.json"
 
 
 class TrainingDiverged(FloatingPointError):
-    """A loss or a gradient is no longer a finite number, also at a lower rate."""
+    """A loss or gradient is not finite, also at a lower rate where it can be lowered."""
 
 
 class RollBack(keras.callbacks.Callback):
     """Keeps the last good state in memory, on every worker.
 
-    It is that of the last epoch's end, or the one that this session began with.
+    This is the state at the end of the last epoch, or at the start of this session.
 
     Args:
-        directory: where the report of a divergence is written to; None for nowhere.
-        learning_rate_field: the config's name of the learning rate, for the advice to lower it.
+        directory: for the report of a divergence; None to write none.
+        learning_rate_field: the learning rate's name in the config, for the advice to lower it.
     """
 
     def __init__(self, directory, learning_rate_field):
@@ -47,13 +47,13 @@ class RollBack(keras.callbacks.Callback):
         self._good = [variable.numpy() for variable in self.model.state_variables]
 
     def after(self, fault):
-        """Goes back to the last good state and lowers the rates; if they are lowered, raises.
+        """Returns to the last good state and lowers the learning rates once.
 
         Args:
-            fault: the `NotFinite`.
+            fault: the `NotFinite` that was raised.
 
         Raises:
-            TrainingDiverged: this is the second divergence.
+            TrainingDiverged: the rates have been lowered before, or cannot be.
         """
         model = self.model
         step, factor = model.step, model.learning_rate_factor

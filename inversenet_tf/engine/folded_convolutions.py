@@ -1,4 +1,4 @@
-"""Convolutions with constant weights: a layer of Keras, and the batch norm behind it, as one."""
+"""Convolutions with constant weights: a Keras layer and the batch norm after it in one."""
 
 import dataclasses
 
@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-SIZE = 4  # of the kernels that are treated apart: those of the papers' tables and of DCGAN
-FEW = 4  # channels, up to which another way is faster
+SIZE = 4  # of the kernels with special treatment: those of the papers' tables and of DCGAN
+FEW = 4  # up to so many channels, convolution by blocks is faster
 
 
 class FoldedConvolution:
-    """What a convolution, transposed or not, computes with the batch norm that may follow it.
+    """Computes a convolution, transposed or not, together with a batch norm that follows it.
 
     Args:
         layer: a `keras.layers.Conv2D` or `Conv2DTranspose`, channels last.
@@ -26,8 +26,8 @@ class FoldedConvolution:
         self._dtype = layer.compute_dtype
         self._stride = layer.strides[0]
         dtype = tf.as_dtype(self._dtype).as_numpy_dtype
-        # A graph holds an array as a constant, and refers to a tensor that it shares with others,
-        # as the phases of a search do.
+        # An array becomes a constant of each graph; a tensor is shared between graphs, such as
+        # those of the phases of a search.
         keep = tf.constant if differentiable else np.asarray
         kernel, bias = (values.astype(dtype) for values in self._with_norm(layer, norm))
         self._kernel, self._bias = keep(kernel), keep(bias)
@@ -50,7 +50,7 @@ class FoldedConvolution:
         return kernel, bias
 
     def _is_plain(self):
-        """Whether the layer is of a form that `transposed_by_blocks` knows, or its adjoint."""
+        """Whether `transposed_by_blocks` can compute the layer or its adjoint."""
         layer = self._layer
         return (
             layer.strides in ((1, 1), (2, 2))
@@ -87,7 +87,7 @@ class FoldedConvolution:
         return tf.nn.bias_add(outputs, self._bias)
 
     def _is_projection(self, sides):
-        """Whether each output is made of the one pixel that there is."""
+        """Whether the input is a single pixel, so that the layer is a matrix product."""
         layer = self._layer
         return (
             tuple(sides) == (1, 1)
@@ -109,7 +109,7 @@ class FoldedConvolution:
         )
 
     def _is_fast(self, channels, sides):
-        """Whether images of so many channels and these sides are made faster in blocks."""
+        """Whether blocks are faster for images with so many channels and these sides."""
         if not self._is_plain():
             return False
         if self._stride == 2 and self._transposed:
@@ -142,10 +142,10 @@ class FoldedConvolution:
 
 
 def leaky_relu(slope):
-    """LeakyReLU whose gradient looks at its outputs, which have the inputs' signs.
+    """Returns a LeakyReLU whose gradient depends on the outputs, which have the inputs' signs.
 
-    TensorFlow's own looks at the inputs, and by that keeps convolution, bias and activation from
-    becoming one operation.
+    The gradient of TensorFlow's own depends on the inputs, which keeps TensorFlow from fusing
+    convolution, bias and activation.
     """
 
     @tf.custom_gradient
@@ -162,13 +162,13 @@ def leaky_relu(slope):
 
 @dataclasses.dataclass(frozen=True)
 class Blocks:
-    """How a transposed convolution of a stride is a plain one that returns blocks of pixels.
+    """How to compute a transposed convolution as a plain one that returns blocks of pixels.
 
     Attributes:
         block: side of a block in pixels.
-        outside: pixels of the first block that are before the image, as many of the last behind.
-        before, after: features that are zero around those there are.
-        reach: features, in a row, of which a block is made.
+        outside: pixels of the first block before the image, and of the last block after it.
+        before, after: zeros to pad the features with.
+        reach: number of features along an axis from which a block is computed.
     """
 
     block: int
@@ -178,19 +178,19 @@ class Blocks:
     reach: int
 
 
-# With stride 2 no product is wasted; with stride 1 larger blocks make for more channels.
+# By stride. With 2 no product is wasted; with 1 larger blocks give more channels.
 BLOCKS = {2: Blocks(2, 1, 1, 1, 2), 1: Blocks(4, 0, 2, 1, 7)}
 
 
 def transposed_by_blocks(features, kernel, stride, bias=None):
-    """`tf.nn.conv2d_transpose` with padding "SAME", for a kernel of `block_kernel`.
+    """Computes `tf.nn.conv2d_transpose` with padding "SAME", given a kernel of `block_kernel`.
 
-    Processors work on many channels at once, also where there are one or three; here the pixels of
-    a block are channels. A plain convolution, moreover, takes its kernel as it is, where
-    TensorFlow rearranges a transposed one's at every call.
+    Processors work on many channels at once even where there are only one or three, so here the
+    pixels of a block become channels. Also, a plain convolution uses its kernel as it is, whereas
+    TensorFlow rearranges that of a transposed one at every call.
 
     Args:
-        features: [batch, height, width, channels]; with stride 1 of sides that are multiples of 4.
+        features: [batch, height, width, channels]; for stride 1, both sides are multiples of 4.
         kernel, stride: see `block_kernel`.
         bias: [channels of the result], or None.
     """
@@ -205,15 +205,15 @@ def transposed_by_blocks(features, kernel, stride, bias=None):
 
 
 def block_kernel(kernel, stride):
-    """[4, 4, few, channels] -> [reach, reach, channels, block * block * few].
+    """Rearranges a kernel: [4, 4, few, channels] -> [reach, reach, channels, block * block * few].
 
-    Pixel v of a block is made of feature m by row v - outside + stride * (before - m) + 1.
+    Row v - outside + stride * (before - m) + 1 of a kernel maps feature m to pixel v of a block.
     """
     blocks = BLOCKS[stride]
     few, channels = kernel.shape[2:]
     m, v = np.ogrid[: blocks.reach, : blocks.block]
     rows = v - blocks.outside + stride * (blocks.before - m) + 1
-    rows = np.where((rows >= 0) & (rows < SIZE), rows, SIZE)  # of the zeros behind the kernel
+    rows = np.where((rows >= 0) & (rows < SIZE), rows, SIZE)  # the row of zeros after the kernel
     padded = np.pad(np.asarray(kernel), [[0, 1], [0, 1], [0, 0], [0, 0]])
     placed = padded[rows[:, None, :, None], rows[None, :, None, :]]  # m, n, v, w, few, channels
     placed = placed.transpose(0, 1, 5, 2, 3, 4)

@@ -1,9 +1,9 @@
-"""Networks that are trained no more, rewritten so that they cost less.
+"""Rewrites networks that are no longer trained, so that they run faster.
 
-Batch normalisation that only applies its moving statistics is a factor and a summand for each
-channel: they go into the kernel and the bias of the convolution before it. Convolutions that
-TensorFlow does slowly become others of the same arithmetic, see `folded_convolutions`. The weights
-become constants, which need no variables and which TensorFlow may rearrange once for all.
+Batch normalisation with fixed moving statistics is a factor and an offset for each channel, which
+are folded into the kernel and the bias of the preceding convolution. Convolutions that are slow in
+TensorFlow are replaced by equivalent ones, see `folded_convolutions`. The weights become
+constants, which need no variables and which TensorFlow may rearrange once and for all.
 """
 
 import inspect
@@ -13,23 +13,23 @@ import keras
 from inversenet_tf.engine.folded_convolutions import FoldedConvolution, leaky_relu
 from inversenet_tf.engine.layers import BatchNorm, HalvingConv2D
 
-# Exactly these: what a class of the caller's own computes is not known.
+# Exactly these: a subclass may compute something else.
 CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.Conv2DTranspose, HalvingConv2D)
 NORMS = (keras.layers.BatchNormalization, BatchNorm)
-# Bytes of weights: a SavedModel's graph, which holds constants, may have 2 GiB.
+# Bytes of weights: the graph of a SavedModel, constants included, may take 2 GiB.
 LARGEST = 2**28
 
 
 def frozen(network, differentiable=False):
-    """What an inference of a network computes, as a function of its inputs.
+    """Returns a function that computes a network's inference.
 
     Args:
-        network: a Keras model. A functional one is rewritten layer by layer, with the weights it
-            has now: its convolutions, and the batch norms that follow them. Layers of other
-            kinds are called as they are; so is a model with a `call` of its own, or one too
-            large for a graph's constants.
-        differentiable: whether gradients by the inputs will be asked for, which then are fast
-            too. They are custom gradients, which a SavedModel cannot hold.
+        network: a Keras model. In a functional one, convolutions and the batch norms that follow
+            them are rewritten, with the weights that they have now, and other layers are called
+            as they are. A model that defines its own `call`, or is too large for the constants of
+            a graph, is called as it is.
+        differentiable: whether gradients with respect to the inputs are needed, and should be
+            fast, too. They are custom gradients, which a SavedModel cannot hold.
 
     Returns:
         Callable that returns `network(inputs, training=False)`, up to rounding.
@@ -45,7 +45,7 @@ def frozen(network, differentiable=False):
 
 
 def _is_functional(network):
-    """Whether a model is its graph of layers and nothing else."""
+    """Whether a model is nothing but a graph of layers."""
     if not isinstance(network, keras.Model):
         return False
     return type(network).call.__qualname__ == "Functional.call"
@@ -56,7 +56,7 @@ def _bytes_of(network):
 
 
 def _stages(network, differentiable):
-    """{id of an operation of the network: what takes its place}."""
+    """{id of an operation of the network: its replacement}."""
     nodes = [node for level in network._nodes_by_depth.values() for node in level]
     nodes = [node for node in nodes if not node.is_input]
     operations = [node.operation for node in nodes]
@@ -81,12 +81,12 @@ def _stages(network, differentiable):
 
 
 def _can_be_folded(layer, following, operations):
-    """Whether what reads a convolution's output is one batch norm, and no other layer uses either.
+    """Whether only one batch norm reads a convolution's output, and both are used once.
 
     Args:
         layer: the convolution.
         following: the operations that read its output; None for the network's own output.
-        operations: all of the network, one that is used twice twice.
+        operations: all of the network; one that is used twice is listed twice.
     """
     return (
         len(following) == 1
@@ -111,7 +111,7 @@ def _other(layer, differentiable):
 
 
 def _without_training(layer):
-    """A layer as it is, told that this is no training where it wants to know."""
+    """The layer itself, called with `training=False` if it takes that argument."""
     if not isinstance(layer, keras.Layer):
         return layer
     if "training" not in inspect.signature(layer.call).parameters:

@@ -1,4 +1,4 @@
-"""SIGTERM, by which schedulers take a machine back, Ctrl-C, and what a training then ends with."""
+"""Handles Ctrl-C and SIGTERM, with which schedulers reclaim a machine, during a training."""
 
 import signal
 import threading
@@ -6,27 +6,27 @@ import threading
 from absl import logging
 
 # Distinct from success, from an error (1) and from being killed (143). Kubernetes' TFJob restarts
-# a process that ends with it.
+# a process with this exit status.
 EXIT_STATUS = 138
 
 
 class Interrupted(Exception):
-    """The training ended early through no fault of its own; the same command goes on.
+    """The training ended early through no fault of its own; the same command resumes it.
 
     Attributes:
-        exit_status: what a program ends with that lets this error out, see `command_line.run`.
+        exit_status: of a program that does not catch this error, see `command_line.run`.
     """
 
     exit_status = EXIT_STATUS
 
 
 class Interruption:
-    """Notes SIGTERM and Ctrl-C while it is open, as a context manager, in the main thread.
+    """Context manager that notes SIGTERM and Ctrl-C, if it is used in the main thread.
 
-    A second Ctrl-C ends the process at once.
+    A second Ctrl-C raises `KeyboardInterrupt`.
 
     Attributes:
-        requested: whether the signal came to this process.
+        requested: whether this process has received a signal.
     """
 
     def __init__(self):

@@ -1,4 +1,4 @@
-"""Keras files that others may have made: data that are read, never code that is run."""
+"""Reads Keras files of others as data, without running any code in them."""
 
 import json
 import math
@@ -12,18 +12,18 @@ import tensorflow as tf
 from inversenet_tf.imaging.files.arrays import check_unpacked
 from inversenet_tf.imaging.files.memory import check_fits
 
-SHOWN = 400  # characters of what went wrong
+SHOWN = 400  # characters of an error
 CONFIG_MEMBER = "config.json"
 
 
 def load_keras(path):
-    """The model in a `.keras` file, without what it was compiled with.
+    """Loads the model of a `.keras` file, uncompiled.
 
-    Keras' safe mode is on: functions and classes are those of Keras and of this project, by name.
+    In Keras' safe mode: only functions and classes of Keras and of this project are used, by name.
 
     Raises:
-        ValueError: no such file, one that is damaged, that holds code, or that asks for more memory
-            than there is; the message is one line that names the file.
+        ValueError: the file is missing or damaged, holds code, or needs more memory than there is;
+            the message is one line that names the file.
     """
     path = Path(path).expanduser()
     try:
@@ -38,7 +38,7 @@ def load_keras(path):
 
 
 def _bytes_of_weights(described):
-    """Bytes that the weights of a model would take, of which none is made.
+    """Bytes that the weights of a model would take, without creating them.
 
     Args:
         described: the model's config, as a `.keras` file holds it.
@@ -56,7 +56,7 @@ def _bytes_of_weights(described):
             except Exception as error:
                 sizes.append(error)
 
-    # Keras makes such variables later on, those of each thread by itself. This thread has no later.
+    # Keras would create these variables later, in the same thread; this one ends before that.
     thread = threading.Thread(target=build)
     thread.start()
     thread.join()

@@ -11,9 +11,9 @@ KERNEL_STDDEV = 0.02
 
 
 def last_stddev(global_skip):
-    """The standard deviation that the weights of a network's last convolution begin with.
+    """The standard deviation of the initial weights of a network's last convolution.
 
-    It is zero where the network gives a correction to its input, which so starts at zero.
+    It is zero where the network's output is a correction of its input, which then starts at zero.
     """
     return 0.0 if global_skip else KERNEL_STDDEV
 
@@ -27,7 +27,10 @@ def convolution(
     kernel_size=4,
     **kwargs,
 ):
-    """Conv(4, 4, ., filters) of Tables 3 and 4 and of DCGAN, initialised from N(0, stddev)."""
+    """Builds a convolution, by default Conv(4, 4, ., filters) of Tables 3 and 4 and of DCGAN.
+
+    Its weights are drawn from a normal distribution around 0 with the standard deviation `stddev`.
+    """
     layer = keras.layers.Conv2DTranspose if transposed else keras.layers.Conv2D
     if (kernel_size, strides, transposed, padding) == (4, 2, False, "same"):
         layer = HalvingConv2D
@@ -39,11 +42,11 @@ def convolution(
 class HalvingConv2D(keras.layers.Conv2D):
     """Keras' layer for 4 x 4 kernels, stride 2 and padding "same", with a faster gradient.
 
-    oneDNN's gradient by such a kernel runs at half the rate of a matrix product in bfloat16 once
-    there are many channels, which made a quarter of the paper's training step on a CPU.
+    In bfloat16 and with many channels, oneDNN computes the gradient by such a kernel at half the
+    rate of a matrix product, which took a quarter of the paper's training step on a CPU.
     """
 
-    MANY = 128  # channels, from which on matrix products are faster
+    MANY = 128  # channels from which on matrix products are faster
 
     def convolution_op(self, inputs, kernel):
         kernel = tf.convert_to_tensor(kernel)
@@ -53,8 +56,8 @@ class HalvingConv2D(keras.layers.Conv2D):
         return _halving_convolution(inputs, kernel)
 
 
-# Keras finds the weights in a file of a model by the names of the layers' classes, and files from
-# before this class existed hold those of Keras' own layer.
+# Keras finds the weights in a model's file by the class names of the layers; files from before this
+# class existed name Keras' own.
 HalvingConv2D.__name__ = "Conv2D"
 
 
@@ -72,7 +75,7 @@ def _halving_convolution(images, kernel):
 def _gradient_by_kernel(images, upstream):
     """The gradient of a 4 x 4 convolution of stride 2 by its kernel.
 
-    It is computed as that of a 2 x 2 convolution of stride 1 on blocks of 2 x 2 pixels.
+    Computed as that of a 2 x 2 convolution of stride 1 on blocks of 2 x 2 pixels.
 
     Args:
         images: [batch, height, width, c].
@@ -83,7 +86,7 @@ def _gradient_by_kernel(images, upstream):
     """
     channels, filters = images.shape[-1], upstream.shape[-1]
     sides, halved = tf.shape(images)[1:3], tf.shape(upstream)[1:3]
-    after = 2 * halved + 1 - sides  # "same": one pixel before, and what is missing behind
+    after = 2 * halved + 1 - sides  # "same": one pixel before, the rest after
     padded = tf.pad(images, [[0, 0], [1, after[0]], [1, after[1]], [0, 0]])
     blocks = tf.nn.space_to_depth(padded, 2)
     flat = tf.reshape(upstream, [-1, filters])
@@ -103,8 +106,8 @@ class BatchNorm(keras.layers.BatchNormalization):
     """Batch normalisation with the paper's momentum 0.9 and epsilon 1e-5 (Appendix A.1).
 
     Keras' layer, with statistics over all replicas. Where one replica holds the whole batch,
-    training uses TensorFlow's fused kernel, which reads bfloat16 and keeps float32 statistics:
-    the same numbers, and a training step of about 0.83 of the time on a CPU.
+    training uses TensorFlow's fused kernel, which reads bfloat16 and keeps float32 statistics. It
+    gives the same numbers, and a training step takes about 0.83 of the time on a CPU.
     """
 
     def __init__(self, momentum=0.9, epsilon=1e-5, synchronized=True, **kwargs):
@@ -131,7 +134,7 @@ class BatchNorm(keras.layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable("inversenet_tf")
 class PixelUnshuffle(keras.layers.Layer):
-    """Periodical pixel shuffling down: [b, h, w, c] -> [b, h / r, w / r, r * r * c]."""
+    """Periodic pixel shuffling down: [b, h, w, c] -> [b, h / r, w / r, r * r * c]."""
 
     def __init__(self, factor, **kwargs):
         super().__init__(**kwargs)
@@ -146,7 +149,7 @@ class PixelUnshuffle(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("inversenet_tf")
 class PixelShuffle(keras.layers.Layer):
-    """Periodical pixel shuffling up: [b, h, w, r * r * c] -> [b, h * r, w * r, c]."""
+    """Periodic pixel shuffling up: [b, h, w, r * r * c] -> [b, h * r, w * r, c]."""
 
     def __init__(self, factor, **kwargs):
         super().__init__(**kwargs)
@@ -167,8 +170,7 @@ class Upsample(keras.layers.Layer):
 
     Args:
         scale: how much larger the image is than the measurement.
-        boundary: the operator's.
-        shift: the operator's, too.
+        boundary, shift: of the operator.
     """
 
     def __init__(self, scale, boundary="circular", shift=0.0, **kwargs):

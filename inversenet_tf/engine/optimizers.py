@@ -5,18 +5,18 @@ import tensorflow as tf
 
 
 def new_learning_rate_factor():
-    """The variable that a training's learning rates are multiplied by; in the strategy's scope."""
+    """A variable to multiply all learning rates by; call it in the strategy's scope."""
     return tf.Variable(1.0, trainable=False, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA)
 
 
 def build_adam(rate, factor, precision, **moments):
-    """One Adam.
+    """Builds an Adam optimizer, with loss scaling for float16.
 
     Args:
         rate: learning rate, or a Keras schedule of it.
-        factor: of `new_learning_rate_factor`.
-        precision: one of `PRECISIONS`; float16's gradients would underflow without loss scaling.
-        **moments: of `keras.optimizers.Adam`: beta_1, beta_2, epsilon.
+        factor: variable from `new_learning_rate_factor`.
+        precision: one of `PRECISIONS`; gradients in float16 would underflow without loss scaling.
+        **moments: arguments of `keras.optimizers.Adam`: beta_1, beta_2, epsilon.
     """
     adam = FusedAdam(LowerableRate(rate, factor), **moments)
     return keras.optimizers.LossScaleOptimizer(adam) if precision == "mixed_float16" else adam
@@ -26,11 +26,11 @@ def build_adam(rate, factor, precision, **moments):
 class FusedAdam(keras.optimizers.Adam):
     """Keras' Adam with TensorFlow's fused kernel: one pass over a variable and its moments.
 
-    Keras' own takes a dozen operations for each variable, a tenth of a small model's step.
+    Keras' own needs a dozen operations for each variable, a tenth of a small model's step.
     """
 
     def update_step(self, gradient, variable, learning_rate):
-        """Adam's step for one variable, in one operation."""
+        """Updates one variable in one operation."""
         index = self._get_variable_index(variable)
         step = tf.cast(self.iterations + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
@@ -48,7 +48,7 @@ class FusedAdam(keras.optimizers.Adam):
 
 
 class LowerableRate(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate or schedule, times a variable."""
+    """A learning rate or schedule, multiplied by a variable."""
 
     def __init__(self, rate, factor):
         self.rate = rate

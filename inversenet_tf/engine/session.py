@@ -1,4 +1,4 @@
-"""One session of a training: from its last checkpoint to its end, a signal or a divergence."""
+"""One session of a training, from the last checkpoint to its end, a signal or a divergence."""
 
 import contextlib
 
@@ -20,7 +20,7 @@ LAST = "last"
 
 @contextlib.contextmanager
 def session(workdir, strategy):
-    """Keeps a work directory to one training; only the chief of several workers writes to it.
+    """Reserves a work directory for one training; of several workers only the chief writes to it.
 
     Args:
         workdir: of the run.
@@ -30,7 +30,7 @@ def session(workdir, strategy):
         The work directory as a `Path`.
 
     Raises:
-        ValueError: TensorFlow or the chief cannot write to it.
+        ValueError: its path is not in UTF-8, or the chief cannot write to it.
         InUse: another process trains there.
     """
     workdir = check_utf8(workdir)
@@ -43,7 +43,7 @@ def session(workdir, strategy):
 
 
 def say_if_finished(workdir, training):
-    """Logs that a training has ended before, which is known before anything is opened for it."""
+    """Logs that a training is finished already, before anything is opened for it."""
     directory = workdir / CHECKPOINTS / LAST
     last = checkpoints.latest(directory)
     if last is None or checkpoints.step_of(last) < training.steps:
@@ -59,15 +59,15 @@ def say_if_finished(workdir, training):
 
 
 def is_begun(workdir):
-    """Whether a state of a training is kept, from which it would go on."""
+    """Whether there is a checkpoint from which a training would resume."""
     return checkpoints.latest(workdir / CHECKPOINTS / LAST) is not None
 
 
 def resume(model, strategy, workdir):
-    """Brings a model to its last checkpoint, if there is one; only the chief reads it.
+    """Restores a model from its last checkpoint, if there is one; only the chief reads it.
 
     Raises:
-        OSError: there are checkpoints, of which none can be read.
+        OSError: there are checkpoints, but none can be read.
     """
     if is_chief(strategy):
         checkpoints.restore(model.state, workdir / CHECKPOINTS / LAST)
@@ -79,15 +79,15 @@ def train_on(model, strategy, workdir, batches, validation, config, learning_rat
 
     Args:
         model, strategy, batches, validation: as for `training_loop.fit`; `batches` is called
-            anew after a divergence.
+            again after a divergence.
         workdir: of the run; only the chief writes to it.
-        config: has the sections `training` and `runtime`.
-        learning_rate_field: the config's name of the learning rate.
-        callbacks: Keras callbacks of the chief.
+        config: with the sections `training` and `runtime`.
+        learning_rate_field: the learning rate's name in the config.
+        callbacks: Keras callbacks for the chief.
 
     Raises:
         Interrupted: SIGTERM came and the state is saved, or another worker is gone.
-        TrainingDiverged: a loss or gradient was not finite, and once more at a lower rate.
+        TrainingDiverged: a loss or gradient was not finite, and again at a lower rate.
     """
     training, runtime = config.training, config.runtime
     chief = is_chief(strategy)
@@ -96,7 +96,7 @@ def train_on(model, strategy, workdir, batches, validation, config, learning_rat
     roll_back = RollBack(workdir if chief else None, learning_rate_field)
     last = LastCheckpoints(workdir / CHECKPOINTS / LAST, runtime.kept_checkpoints)
     shown = [f"{name}_loss" for name in model.networks]
-    # The last state comes last: where it is, all else of its epoch is.
+    # The state is saved last: where it exists, all else of its epoch does.
     history = History(workdir / HISTORY_FILE)
     of_chief = [Progress(training.steps, shown), history, *callbacks, last] if chief else []
     with Interruption() as interruption:
@@ -127,6 +127,6 @@ def train_on(model, strategy, workdir, batches, validation, config, learning_rat
 
 
 def is_finished(model, training):
-    """Whether nothing of a training is left to do, its last validation included."""
+    """Whether a training is complete, including its last validation."""
     validated = int(model.epochs_ended.numpy()) * training.steps_per_epoch >= training.steps
     return model.step >= training.steps and validated

@@ -1,4 +1,4 @@
-"""Where a training runs: one device, all GPUs of a host, or several hosts."""
+"""The devices of a training: one device, all GPUs of a host, or several hosts."""
 
 import functools
 import json
@@ -6,20 +6,20 @@ import os
 
 import tensorflow as tf
 
-# What several processes agree on before TensorFlow does anything, so it is read from the outside.
+# Processes must agree on it before TensorFlow does anything, so it is an environment variable.
 TF_CONFIG = "TF_CONFIG"
 
 
 def build_strategy(runtime, batch_size):
-    """The `tf.distribute.Strategy` of a `RuntimeConfig`; to be called before TensorFlow computes.
+    """Builds the `tf.distribute.Strategy` of a config; call it before TensorFlow computes.
 
     Args:
         runtime: a `RuntimeConfig`.
         batch_size: of all replicas together.
 
     Raises:
-        ValueError: the machine or `TF_CONFIG` is not what the config asks for, or the replicas
-            cannot share the batch.
+        ValueError: the machine or `TF_CONFIG` is not what the config asks for, the replicas cannot
+            share the batch, or XLA is asked for with several replicas.
     """
     name = runtime.strategy
     if name == "auto" and len(_workers(_read_tf_config())) > 1:
@@ -49,7 +49,7 @@ def _of_one_host(name, replicas):
                 'Expected runtime.replicas 0 or 1 with runtime.strategy "default". Received: '
                 f"{replicas}"
             )
-        return tf.distribute.get_strategy()  # which is none: the default device
+        return tf.distribute.get_strategy()  # the default device
     devices = _devices(replicas)
     if name == "auto" and len(devices) == 1:
         return tf.distribute.get_strategy()
@@ -63,7 +63,7 @@ def _mirrored(*devices):
 
 
 def _devices(replicas):
-    """The names of that many devices; of all GPUs, or of the CPU, where it is 0."""
+    """The names of so many devices; for 0, of all GPUs, or of the CPU if there is none."""
     gpus = len(tf.config.list_physical_devices("GPU"))
     if gpus:
         if replicas > gpus:
@@ -75,7 +75,7 @@ def _devices(replicas):
 
 
 def _split_cpu(count):
-    """Makes virtual CPUs, each of which can be a replica: to try out what several GPUs will do."""
+    """Splits the CPU into virtual ones, each for a replica, to try out training on several GPUs."""
     cpu = tf.config.list_physical_devices("CPU")[0]
     present = tf.config.get_logical_device_configuration(cpu) or [None]
     if len(present) >= count:
@@ -92,10 +92,10 @@ def _split_cpu(count):
 
 
 def _read_tf_config():
-    """What `TF_CONFIG` holds; nothing without it.
+    """The content of `TF_CONFIG`; empty if it is not set.
 
     Raises:
-        ValueError: it is not JSON of the form that TensorFlow reads.
+        ValueError: it is not JSON in the form that TensorFlow expects.
     """
     text = os.environ.get(TF_CONFIG, "")
     if not text:
@@ -116,7 +116,7 @@ def _read_tf_config():
 
 
 def _workers(content):
-    """The addresses of all training processes that `TF_CONFIG` names, the chief first."""
+    """The addresses of all training processes in `TF_CONFIG`, the chief first."""
     cluster = content.get("cluster", {})
     return [*cluster.get("chief", []), *cluster.get("worker", [])]
 

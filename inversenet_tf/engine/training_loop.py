@@ -1,7 +1,7 @@
-"""The training loop of both packages: `keras.Model.fit`, for any strategy and number of workers.
+"""The training loop of both packages: `keras.Model.fit` for any strategy and number of workers.
 
-Keras' own `fit` cannot run under several workers. Callbacks are Keras' and are called as `fit`
-calls them, but for the batches of a validation.
+Keras' own `fit` cannot run on several workers. Keras callbacks are called as `fit` calls them,
+except for the batches of a validation.
 """
 
 import math
@@ -25,7 +25,7 @@ class NotFinite(ArithmeticError):
     """A loss or a gradient is no longer a finite number.
 
     Attributes:
-        values: dict of the logged values that are not.
+        values: dict of the logged values that are not finite.
     """
 
     def __init__(self, values):
@@ -46,24 +46,23 @@ def fit(
     interruption=None,
     xla=False,
 ):
-    """Trains a model from its present step on.
+    """Trains a model from its present step to a given one.
 
     Args:
         model: an `AdversarialModel`, built and compiled in the strategy's scope.
         strategy: a `tf.distribute.Strategy`.
         batches: function from a `tf.distribute.InputContext` to this worker's endless
-            tf.data.Dataset of batches for one replica each, beginning with the model's step.
+            tf.data.Dataset of batches for one replica each, starting at the model's step.
         validation: function from the same to this worker's tf.data.Dataset for `test_step`.
         steps: the step to end at.
-        steps_per_epoch: after as many steps, and after the last one, come a validation and
-            `on_epoch_end`; the last epoch may be shorter. A model that ended so goes on in the
-            middle of that epoch where `steps` is larger than it was.
-        callbacks: Keras callbacks. Training logs are means over the replicas, in `on_epoch_end`
-            also over the epoch's steps; what validation finds, the mean over all images, is there
-            as `val_...`.
-        interruption: an `Interruption`. When any worker was asked to end, all end after the same
-            step, or without ending their validation.
-        xla: compile the training step; for one replica.
+        steps_per_epoch: steps between two validations, each followed by `on_epoch_end`. The last
+            epoch may be shorter; if `steps` is larger in a later call, it is continued.
+        callbacks: Keras callbacks. Training logs are means over the replicas and, in
+            `on_epoch_end`, over the epoch's steps; validation scores, means over all images, are
+            logged there as `val_...`.
+        interruption: an `Interruption`. If any worker is asked to end, all of them end after the
+            same step, or break off their validation.
+        xla: whether to compile the training step; for one replica only.
 
     Returns:
         Whether the training was interrupted.
@@ -101,7 +100,7 @@ def fit(
                 if interrupted:
                     return True
             scores, interrupted = _validate(test_step, validation, strategy, is_interrupted)
-            if interrupted:  # the next session begins with this validation
+            if interrupted:  # the next session repeats this validation
                 return True
             model.epochs_ended.assign(epoch + 1)
             callbacks.on_epoch_end(
@@ -115,18 +114,18 @@ def fit(
 
 
 def _epochs_ended(model, steps, steps_per_epoch):
-    """The epochs that nothing is left to do of."""
+    """The number of completed epochs."""
     ended = int(model.epochs_ended.numpy())
-    if model.step < steps:  # the last one that ended may have been cut short by fewer steps
+    if model.step < steps:  # the last one may have been shorter, with fewer `steps`
         ended = min(ended, model.step // steps_per_epoch)
     return ended
 
 
 class TrainStep:
-    """Runs the model's next step on every replica; one transfer brings all its logs.
+    """Runs the model's next step on every replica, and fetches all its logs in one transfer.
 
-    The step may hold no Python `if` or `for` over tensors: autograph, which would translate them,
-    reads every function that the step calls, two seconds long, and finds none in the models here.
+    The step must not use Python's `if` or `for` on tensors. Autograph, which would translate them,
+    is off: it takes two seconds to read every function that the step calls, and finds none here.
     """
 
     def __init__(self, model, strategy, xla=False):
@@ -136,7 +135,7 @@ class TrainStep:
         self._compiled = {}  # by the name of the model's method: (function, names of its logs)
 
     def __call__(self, iterator, stop=False):
-        """(logs, whether any worker asks to stop)."""
+        """Takes a step; returns (logs, whether any worker asks to stop)."""
         method = self._model.next_step
         if method.__name__ not in self._compiled:
             self._compiled[method.__name__] = self._compile(method)
@@ -146,7 +145,7 @@ class TrainStep:
         return dict(zip(names, values, strict=True)), stop > 0
 
     def _compile(self, method):
-        """A step as a graph, and the names of its logs, known once it is traced."""
+        """A step as a graph, and the names of its logs, which are known once it is traced."""
         names = []
         replica_step = method
         if self._xla:
@@ -172,7 +171,7 @@ def _check_finite(logs):
 
 
 class _Means:
-    """The means of the logs of several steps, each over the steps that had it."""
+    """The means of the logs of several steps, each over the steps that logged it."""
 
     def __init__(self):
         self._values = {}
@@ -186,13 +185,13 @@ class _Means:
 
 
 def _validate(test_step, dataset, strategy, is_interrupted):
-    """The mean scores of all workers' images by name, and whether any worker broke off.
+    """The mean scores over all workers' images by name, and whether any worker broke off.
 
     A worker may have no images.
     """
     names = sorted(test_step.get_concrete_function().structured_outputs)
     sums = np.zeros(1 + len(names))  # of images, and of every score
-    batches = max(int(dataset.cardinality()), 0) or None  # negative where it is not known
+    batches = max(int(dataset.cardinality()), 0) or None  # negative if unknown
     options = {"total": batches, "leave": False, "delay": SHOWN_AFTER}
     with tqdm(dataset, "validating", **options, disable=not is_chief(strategy)) as shown:
         for batch in shown:
@@ -207,6 +206,6 @@ def _validate(test_step, dataset, strategy, is_interrupted):
 
 
 def _any_worker(strategy, flag):
-    """Whether a flag is set in any worker; each must ask."""
+    """Whether a flag is set in any worker; every worker must call this."""
     [count] = sum_over_workers(strategy, [tf.constant(float(flag))])
     return float(count) > 0

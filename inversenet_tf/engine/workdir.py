@@ -19,11 +19,11 @@ CONFIG_FILE = "config.json"
 CHECKPOINTS = "checkpoints"
 LOGS = "logs"
 HISTORY_FILE = "history.json"
-ORIGIN_FILE = "origin.json"  # the current directory that the config's relative paths begin at
-# Fields that are paths, by the last part of their names: of sources of images, and of files.
+ORIGIN_FILE = "origin.json"  # the directory that the config's relative paths are relative to
+# Fields that hold paths, by the last part of their names: image sources, and files.
 SOURCE_FIELDS = ("train", "validation", "test", "images")
 FILE_FIELDS = ("kernel_file", "comparator_weights", "prior", "initial_weights")
-# What a training may go on with in another way, if it is asked to.
+# What may change when a training is extended.
 EXTENDABLE = (
     "training.steps",
     "training.batch_size",
@@ -34,30 +34,30 @@ EXTENDABLE = (
     "data.validation",
     "data.validation_limit",
 )
-# What nothing is learned from, so that it may always be another.
+# What nothing is learned from, so that it may always change.
 REPORTED = ("data.test",)
 FREE_BYTES_NEEDED = 1500 * 2**20  # five checkpoints of the deepest networks, 232 MiB, and the logs
 
 
 def read_config(workdir, config_class):
-    """The resolved config a run was made with.
+    """Reads the resolved config of a run.
 
     Raises:
-        ValueError: the directory holds no run, or one whose config was edited to what no run has.
+        ValueError: the directory holds no run, or its config has been edited and is invalid.
     """
     path = _config_file(workdir)
     return valid_config(config_class, read_json(path), path)
 
 
 def config_class_of(workdir, classes):
-    """Which kind of run a work directory holds.
+    """Finds out which kind of run a work directory holds.
 
     Args:
         workdir: of any run.
         classes: config dataclasses, which differ in their sections.
 
     Returns:
-        The one whose fields the kept config has.
+        The first class that has all sections of the stored config.
 
     Raises:
         ValueError: the directory holds no run, or one of another kind.
@@ -80,29 +80,33 @@ def _config_file(workdir):
 
 
 def open_workdir(workdir, config, free=(), extend=None):
-    """Makes a work directory for `config`, or reopens the one that was made for it.
+    """Creates a work directory for `config`, or reopens the one that was created for it.
 
-    While it holds no checkpoint, another config may still take its place; afterwards only the
-    fields named in `free` and in `REPORTED` may differ, and how paths are spelled.
+    As long as it holds no checkpoint, the config may be replaced. Afterwards only the fields in
+    `free` and `REPORTED` and the spelling of paths may differ.
 
     Args:
         workdir: of the run.
-        config: a dataclass of the run's kind.
-        free: names of sections and fields at its top.
-        extend: whether the fields in `EXTENDABLE` may differ, too; None where none ever may.
+        config: the run's config, a dataclass.
+        free: names of top-level sections and fields.
+        extend: whether the fields in `EXTENDABLE` may differ, too; None where they never may.
+
+    Returns:
+        The work directory as a `Path`.
 
     Raises:
-        ValueError: it cannot be written, lacks space, or holds another experiment.
+        ValueError: it cannot be written, lacks space, holds another experiment, or was begun with
+            more training steps.
     """
     workdir = Path(workdir).expanduser()
     _check_space(workdir)
     path = workdir / CONFIG_FILE
     wanted = dataclasses.asdict(config)
     if not any((workdir / CHECKPOINTS).glob("*/step-*")):
-        shutil.rmtree(workdir / LOGS, ignore_errors=True)  # of an attempt that came to nothing
+        shutil.rmtree(workdir / LOGS, ignore_errors=True)  # of a failed attempt
         _write_config(workdir, wanted)
         return workdir
-    # A field that the kept config does not have yet stands at its default.
+    # A field that the stored config lacks has its default value.
     kept = dataclasses.asdict(config_from_dict(type(config), read_json(path)))
     differences = _differences(_without(kept, free), _without(wanted, free), _origin(workdir))
     differences = _without(differences, REPORTED)
@@ -129,7 +133,7 @@ def _write_config(workdir, config):
 
 
 def _origin(workdir):
-    """The directory that relative paths in the kept config begin at."""
+    """The directory that the paths in the stored config are relative to."""
     path = workdir / ORIGIN_FILE
     return read_field(path, "directory", str) if path.is_file() else "."
 
@@ -147,7 +151,7 @@ def _check_space(workdir):
 
 
 def _differences(present, wanted, origin, prefix=""):
-    """{"a.b": "a.b: 1 there, 2 here", ...} for every leaf that is not the same in both."""
+    """{"a.b": "a.b: 1 there, 2 here", ...} for every leaf that differs."""
     differences = {}
     for key in sorted(present.keys() | wanted.keys()):
         one, other = present.get(key), wanted.get(key)
@@ -159,7 +163,7 @@ def _differences(present, wanted, origin, prefix=""):
 
 
 def _is_one_place(field, one, other, origin):
-    """Whether a field names one place, of which the kept config has another spelling."""
+    """Whether a field names the same place, only spelled differently in the stored config."""
     if not (isinstance(one, str) and isinstance(other, str)):
         return False
     if field in SOURCE_FIELDS:
@@ -175,7 +179,7 @@ PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-image", "scikit-lea
 
 
 def versions():
-    """The version of everything that a number can depend on: {name: version}."""
+    """Returns {name: version} of everything that results can depend on."""
     known = {"inversenet_tf": _version("inversenet-tf"), "python": platform.python_version()}
     return known | {package: _version(package) for package in PACKAGES}
 
@@ -183,17 +187,17 @@ def versions():
 def _version(package):
     try:
         return metadata.version(package)
-    except metadata.PackageNotFoundError:  # as where TensorFlow was installed as tensorflow-cpu
+    except metadata.PackageNotFoundError:  # e.g. if TensorFlow was installed as tensorflow-cpu
         return "not installed"
 
 
 def learned_from(config):
-    """All of a training's config that what is learned depends on, as a dict."""
+    """A training's config as a dict, without `runtime`, on which nothing learned depends."""
     return {name: part for name, part in dataclasses.asdict(config).items() if name != "runtime"}
 
 
 def fix_randomness(training):
-    """Makes a training a function of its config's seed; to the bit where it asks for that."""
+    """Seeds a training by its config, and makes it repeatable to the bit if that asks for it."""
     keras.utils.set_random_seed(training.seed)
     if training.deterministic:
         tensorflow.config.experimental.enable_op_determinism()

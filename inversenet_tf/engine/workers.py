@@ -1,4 +1,4 @@
-"""What several workers, the processes of one training, know of and tell each other."""
+"""Communication between workers, the processes of one training."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ LOST_WORKER = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.Can
 
 
 def worker_count(strategy):
-    """How many processes train together."""
+    """The number of processes that train together."""
     resolver = strategy.cluster_resolver
     if resolver is None:
         return 1
@@ -22,7 +22,7 @@ def worker_count(strategy):
 
 
 def worker_index(strategy):
-    """Which of them this one is, from 0, the chief."""
+    """The index of this process among the workers; the chief has 0."""
     resolver = strategy.cluster_resolver
     if resolver is None or worker_count(strategy) == 1:
         return 0
@@ -31,12 +31,12 @@ def worker_index(strategy):
 
 
 def is_chief(strategy):
-    """Whether this process is the one that writes."""
+    """Whether this process is the chief, which alone writes files."""
     return worker_index(strategy) == 0
 
 
 def input_context(strategy):
-    """This worker's `tf.distribute.InputContext`: which part of the data is its own."""
+    """This worker's `tf.distribute.InputContext`, which selects its part of the data."""
     return tf.distribute.InputContext(
         worker_count(strategy), worker_index(strategy), strategy.num_replicas_in_sync
     )
@@ -44,7 +44,7 @@ def input_context(strategy):
 
 @contextlib.contextmanager
 def other_workers(strategy):
-    """Around what needs the other workers: where one is lost, `Interrupted` is raised."""
+    """Context for what needs the other workers: raises `Interrupted` if one of them is lost."""
     try:
         yield
     except LOST_WORKER as error:
@@ -56,7 +56,7 @@ def other_workers(strategy):
 
 
 def sum_over_workers(strategy, values):
-    """The sum of a list of tensors over all workers, each of which must call this."""
+    """Sums each tensor of a list over all workers, each of which must call this."""
     if worker_count(strategy) == 1:
         return values
     replicas_here = strategy.num_replicas_in_sync // worker_count(strategy)
@@ -83,7 +83,7 @@ def take_from_chief(strategy, variables):
         return
     own = tf.constant(is_chief(strategy))
     values = [tf.convert_to_tensor(variable) for variable in variables]
-    # Collectives know no unsigned numbers, which seeds are.
+    # Collectives do not support unsigned integers, such as seeds.
     summable = [tf.cast(v, tf.int64) if v.dtype.is_unsigned else v for v in values]
     summed = sum_over_workers(strategy, [v * tf.cast(own, v.dtype) for v in summable])
     for variable, value in zip(variables, summed, strict=True):
@@ -91,14 +91,14 @@ def take_from_chief(strategy, variables):
 
 
 def check_agreement(strategy, **parts):
-    """Whether all workers were given the same: a config, the names of images.
+    """Checks that all workers were given the same, such as the config or the names of images.
 
     Args:
         strategy: a `tf.distribute.Strategy`.
-        **parts: what must be the same, by name; compared by its JSON.
+        **parts: what must be the same, by name; compared as JSON.
 
     Raises:
-        ValueError: another worker has another one.
+        ValueError: it differs between workers.
     """
     workers = worker_count(strategy)
     if workers == 1:

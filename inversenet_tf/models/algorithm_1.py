@@ -9,9 +9,9 @@ from inversenet_tf.models.losses import discriminator_loss, generator_loss, squa
 
 
 class TrainedByAlgorithm1(AdversarialModel):
-    """A model of an inverter and a denoiser, and of a discriminator that may be None.
+    """A model of an inverter, a denoiser and a discriminator, which may be None.
 
-    A subclass says how a batch becomes their estimates: see `_estimate`.
+    A subclass implements `_estimate`, which computes the estimates of a batch.
     """
 
     def compile(
@@ -31,11 +31,11 @@ class TrainedByAlgorithm1(AdversarialModel):
 
         Args:
             optimizers, clip_norm, learning_rate_factor: as for `AdversarialModel.compile` (A.1).
-            average: the same, of inverter and denoiser.
+            average: as there, for the inverter and the denoiser.
             losses: a `LossConfig`: the weights and labels of Eqs. 9 to 12.
-            discriminator_steps: K.
-            pretraining_steps: of each network, on the squared distance alone.
-            comparator: callable from images in [0, 1] to features, frozen; None for off.
+            discriminator_steps: K, the discriminator's updates in each step.
+            pretraining_steps: of the inverter and the denoiser, on the squared distance alone.
+            comparator: frozen callable from images in [0, 1] to features; None for none.
             profile: `MetricProfile` of the validation's PSNR and SSIM.
         """
         averaged = [name for name in self.networks if name != "discriminator"]
@@ -57,7 +57,7 @@ class TrainedByAlgorithm1(AdversarialModel):
         return self.pretrain_step if self.step < self.pretraining_steps else self.train_step
 
     def train_step(self, data):
-        """One turn of Algorithm 1 on a batch of (measurements, images)."""
+        """One iteration of Algorithm 1 on a batch of (measurements, images)."""
         images, estimates, tapes, pixel_weights = self._estimate(data)
         logs = {}
         if self.discriminator is not None:
@@ -65,13 +65,13 @@ class TrainedByAlgorithm1(AdversarialModel):
                 logs |= self._train_discriminator(images, estimates.values())
         features = None if self.comparator is None else self.comparator(from_signed(images))
 
-        def loss(estimate):  # of the discriminator as it is after its update
+        def loss(estimate):  # by the updated discriminator
             return self._generator_loss(estimate, images, pixel_weights, features)
 
         return logs | self._train_generators(estimates, tapes, loss)
 
     def pretrain_step(self, data):
-        """One step of inverter and denoiser on the squared distance alone, as SRGAN begins."""
+        """Trains inverter and denoiser for a step on the squared distance alone, as in SRGAN."""
         images, estimates, tapes, pixel_weights = self._estimate(data)
         weights = self.losses_config
 
@@ -82,14 +82,14 @@ class TrainedByAlgorithm1(AdversarialModel):
         return self._train_generators(estimates, tapes, loss)
 
     def _estimate(self, data):
-        """The estimates of a batch, each with the tape on which its network's loss is recorded.
+        """The estimates of a batch, each with the tape that recorded it.
 
         Args:
             data: (measurements, images).
 
         Returns:
-            (signed images; by network its signed estimate of them; by network its tape; the
-            weight of each pixel in the squared distance, or None where all count alike).
+            (signed images; {network: signed estimate}; {network: tape}; the weight of each pixel
+            in the squared distance, or None if all are equal).
         """
         raise NotImplementedError
 
@@ -106,10 +106,10 @@ class TrainedByAlgorithm1(AdversarialModel):
         return self.update("discriminator", tape, loss) | scores
 
     def _train_generators(self, estimates, tapes, loss):
-        """Eqs. 11 and 12, each of its network alone: the end of a step."""
+        """Updates each generator by its own loss, Eqs. 11 and 12, which ends a step."""
         logs = {}
         for name, tape in tapes.items():
-            with tape:  # which goes on recording
+            with tape:  # goes on recording
                 loss_of_network = loss(estimates[name])
             logs |= self.update(name, tape, loss_of_network)
         self.steps_taken.assign_add(1)

@@ -1,11 +1,11 @@
-"""Which network takes which part of an InverseNet; any may take either (Section 1).
+"""Builds an InverseNet from its parts; any network may take either part (Section 1).
 
-An inverter maps the signed measurement to a signed first estimate. Its attributes `scale` (how
-much it upsamples its input; 1: it wants the measurement upsampled to the image's size) and
-`multiple` (what the image's sides must be a multiple of) may be left out where they are 1. A
-denoiser maps that estimate z, or [z, y], to the signed restored image, the DAE also the half-step
-from z; of it, too, `multiple` is asked. Both are Keras models with defined inputs, one of a fixed
-size where the data have it.
+An inverter maps the signed measurement to a signed first estimate z. It may have the attributes
+`scale` (the factor by which it upsamples its input; with 1, the default, it takes the measurement
+upsampled to the image's size) and `multiple` (which the image's sides must be a multiple of; 1 by
+default). A denoiser maps z or [z, y] to the signed restored image; the DAE also takes the half-step
+from z. It may have a `multiple`, too. Both are Keras models with defined inputs, whose size may be
+fixed to that of the data.
 """
 
 import keras
@@ -40,7 +40,7 @@ def _unet(config):
 
 
 def _solver_channels(config):
-    """Of the input of a network that corrects the closed form: all that it is told."""
+    """Input channels of a network that corrects the closed form."""
     maps = config.operator.has_noise_map + config.network.scaled_correction
     return len(FACTORS) * config.data.channels + maps + config.measured_channels
 
@@ -49,7 +49,7 @@ def _solver_unet(config):
     return UNet(
         config.depth,
         config.data.channels,
-        True,  # it corrects the closed form
+        True,  # a global skip: it corrects the closed form
         _solver_channels(config),
         scaled_skip=config.network.scaled_correction,
         width=config.network.width,
@@ -124,15 +124,17 @@ DENOISERS = {"dae": _dae, "dncnn": _dncnn}
 
 
 def rebuilt(part, network):
-    """The caller's network once more, its variables now of the present strategy's scope.
+    """Copies the caller's network, with new variables in the present strategy's scope.
 
     Args:
         part: "inverter" or "denoiser".
         network: a Keras model, or None.
 
+    Returns:
+        The copy; None for None.
+
     Raises:
-        ValueError: it does not come back from its config as it was, as it would have to from a
-            file.
+        ValueError: the network cannot be restored from its config, as it would be from a file.
     """
     if network is None:
         return None
@@ -155,17 +157,17 @@ def rebuilt(part, network):
 
 
 def solvers_of(config, kernel=None, spectrum=None):
-    """What solves with the operator inside a model: {"closed_form": ..., "half_step": ...}.
+    """Builds the layers that solve with the operator inside a model.
 
     Args:
         config: a `Config`.
-        kernel: of the operator, where it is not the one that the config names; of a varied one
-            there is none.
+        kernel: of the operator, by default the one that the config names; a varied operator has
+            none.
         spectrum: of the training images; by default that of natural images.
 
     Returns:
-        The `ClosedForm` that the inverter begins with and the `HalfStep` that the denoiser sees,
-        each None where the config has none.
+        {"closed_form": `ClosedForm` whose estimates the inverter corrects, "half_step": `HalfStep`
+        that the denoiser takes}, each None where the config has none.
     """
     network, operator = config.network, config.operator
     has_form = network.inverter in SOLVERS
@@ -190,16 +192,16 @@ def solvers_of(config, kernel=None, spectrum=None):
 
 
 def build_model(config, inverter=None, denoiser=None, with_discriminator=True, solvers=None):
-    """The untrained networks of a config, built.
+    """Builds the untrained `InverseNet` of a config.
 
     Args:
         config: a `Config`.
         inverter, denoiser: the caller's own networks, where the config says "custom".
-        with_discriminator: False where the model is only to be used.
-        solvers: what `solvers_of` gives; by default those of the config alone.
+        with_discriminator: False for a model that is not to be trained.
+        solvers: from `solvers_of`; by default those of the config alone.
 
     Raises:
-        ValueError: the networks would take more memory than there is.
+        ValueError: the networks would take more than half of the free memory.
     """
     check_networks_fit(config, with_discriminator)
     network, operator = config.network, config.operator
@@ -223,9 +225,9 @@ def build_model(config, inverter=None, denoiser=None, with_discriminator=True, s
 
 
 def check_networks(model, config):
-    """Raises ValueError where a model does not fit its config's images.
+    """Raises ValueError if a model does not fit its config, or a caller's own network cannot learn.
 
-    A single measurement of zeros goes through it, which a caller's own networks may not survive.
+    The model is called with a measurement of zeros, where a caller's own network may fail.
     """
     size, channels, scale = config.data.size, config.data.channels, config.operator.scale
     for part in ("inverter", "denoiser"):

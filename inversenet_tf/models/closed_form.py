@@ -1,4 +1,4 @@
-"""Eq. 3 in closed form as the beginning of an inverter: measurements -> a few linear estimates."""
+"""Eq. 3 in closed form, as the first layer of an inverter: measurements -> linear estimates."""
 
 import keras
 import tensorflow as tf
@@ -13,12 +13,12 @@ from inversenet_tf.imaging.physics.solvers import (
 )
 from inversenet_tf.models.solver_layer import SolverLayer
 
-# Multiples of the noise variance that the measurement has, at which an estimate is made, so that
-# the network sees what more and less regularisation does. It corrects the first.
+# Multiples of the measurement's noise variance, with an estimate for each, so that the network sees
+# the effect of more and less regularisation. It corrects the first estimate.
 FACTORS = (ASSUMED_NOISE, 1.0, 10.0, 30.0)
-# How many times the expected error a correction may be. At edges it is several times as large.
+# The largest correction, in units of the expected error. At edges, errors are several times that.
 REACH = 8.0
-# The error that is expected of a pixel whose light falls beyond the frame, in units of white.
+# The expected error of a pixel whose light falls beyond the frame, with white as 1.
 UNSEEN_ERROR = 0.1
 
 
@@ -26,21 +26,22 @@ UNSEEN_ERROR = 0.1
 class ClosedForm(SolverLayer):
     """The linear estimates of `solvers.solve_at` for several assumed noise levels.
 
-    Nothing in it is trained: it is what the U-Net begins with and corrects.
+    Nothing in it is trained: the inverter takes its estimates and corrects the first.
 
     Args:
         kernel, **known: as for `SolverLayer`.
-        scaled: whether what follows is in units of the error that the first estimate is expected to
-            leave, see `_with_border`. So one network serves strong noise and almost none.
-        noise_map: whether a map of the noise level follows the estimates, as for a network that
-            was trained for several; None: where there is no kernel.
+        scaled: whether the output after the first estimate is in units of the error expected of
+            that estimate, see `_with_border`, so that one network serves strong and weak noise.
+        noise_map: whether a map of the noise level follows the estimates, for a network that is
+            trained for several levels; None: only if there is no kernel.
 
-    Input: [batch, height, width, channels] in [0, 1], and, where it is another than its own, the
-    kernel of each, [batch, height, width(, channels)], and its noise, [batch]. Output: a list of
-    images of that range, not clipped, [batch, height * scale, width * scale, image channels]; the
-    one for the first of `FACTORS` is the one to correct. Where scaled there follows a map of
-    `REACH` times the expected error, [batch, height, width, 1], and of the other estimates their
-    differences from the first one, by the expected error. The `noise_map` comes last.
+    Input: [batch, height, width, channels] in [0, 1] and, where they differ from the layer's own,
+    the kernel of each image, [batch, height, width(, channels)], and its noise, [batch]. Output: a
+    list of unclipped images of that range, [batch, height * scale, width * scale, image channels],
+    one for each of `FACTORS`, the first of them to be corrected. If scaled, the first is followed
+    by a map of `REACH` times the expected error, [batch, height * scale, width * scale, 1], and
+    each other estimate becomes 0.5 + (its difference from the first) / (2 * expected error). The
+    noise map, [batch, height, width, 1], comes last.
     """
 
     def __init__(self, kernel=None, *, scaled=False, noise_map=None, **known):
@@ -65,9 +66,9 @@ class ClosedForm(SolverLayer):
         return estimates
 
     def _with_border(self, error, kernel, measurements):
-        """What is expected of the first estimate, [1 or batch, 1 or height, 1 or width, 1].
+        """The expected error of the first estimate, [1 or batch, 1 or height, 1 or width, 1].
 
-        Where the frame is all that is known, a pixel whose light falls beyond it is known less.
+        Without a periodic boundary, it is larger for a pixel whose light falls beyond the frame.
         """
         error = tf.reshape(error, [-1, 1, 1, 1])
         if self._is_periodic:
@@ -80,9 +81,9 @@ class ClosedForm(SolverLayer):
 
 
 def _in_units_of(error, estimates):
-    """The first estimate, the error's map, and the other estimates' differences by the error.
+    """The first estimate, the map of the error, and the others' differences in units of it.
 
-    The differences lie around 0.5, as images do.
+    The differences are centred on 0.5, like images.
     """
     first, *others = estimates
     reach = tf.zeros_like(first[..., :1]) + REACH * error

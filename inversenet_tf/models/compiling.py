@@ -1,4 +1,4 @@
-"""What a model is trained with, as a config says: optimizers, losses and the comparator."""
+"""Sets up a model for training by its config: optimizers, losses and the comparator."""
 
 import keras
 
@@ -8,13 +8,13 @@ from inversenet_tf.models.perceptual.comparator import build_comparator
 
 
 def build_optimizer(config, updates, learning_rate_factor, factor=1.0):
-    """One Adam, its learning rate constant or a cosine that ends at zero after `updates`.
+    """Builds Adam for a network, with a constant learning rate or a cosine decay to zero.
 
     Args:
         config: a `Config`.
-        updates: of its network, in the whole training.
+        updates: of the network in the whole training, after which a cosine decay ends.
         learning_rate_factor: the variable that all learning rates are multiplied by.
-        factor: of this network's learning rate.
+        factor: multiplies the learning rate of this network.
     """
     optimizer = config.optimizer
     rate, warmup_steps = factor * optimizer.learning_rate, int(optimizer.warmup_fraction * updates)
@@ -24,7 +24,7 @@ def build_optimizer(config, updates, learning_rate_factor, factor=1.0):
             max(1, updates - warmup_steps),
             warmup_target=rate,
             warmup_steps=warmup_steps,
-            alpha=0.0 if optimizer.schedule == "cosine" else 1.0,  # what it ends at, of the rate
+            alpha=0.0 if optimizer.schedule == "cosine" else 1.0,  # final rate / rate
         )
     elif optimizer.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(rate, updates)
@@ -65,10 +65,10 @@ def compile_model(model, config, comparator=None):
 
 
 def comparator_of(config):
-    """The frozen network a config names as C, or None.
+    """Builds the frozen comparator C that a config names; None if it names none of ours.
 
     Raises:
-        ValueError: its weights are missing or not what they should be.
+        ValueError: its weights are missing or not as expected.
     """
     loss = config.loss
     if loss.comparator in (NONE, CUSTOM):

@@ -1,4 +1,4 @@
-"""What networks that correct the closed form of Eq. 3 have in common."""
+"""What the networks that correct the closed form of Eq. 3 have in common."""
 
 import keras
 
@@ -6,7 +6,7 @@ import keras
 def scaled_by_reach(
     correction: keras.KerasTensor, inputs: keras.KerasTensor, channels: int
 ) -> keras.KerasTensor:
-    """A correction in the unit that the `ClosedForm` tells: how far it may reach.
+    """Scales a correction by its reach, a map of which the `ClosedForm` provides.
 
     Args:
         correction: [batch, height, width, channels] in (-1, 1).
@@ -15,7 +15,7 @@ def scaled_by_reach(
         channels: of the images.
 
     Returns:
-        The correction, multiplied by the reach brought from [-1, 1] to [0, 2].
+        The correction multiplied by the reach, which is shifted from [-1, 1] to [0, 2].
     """
     reach = inputs[..., channels : channels + 1] + 1.0
     return keras.layers.Multiply(dtype="float32", name="scaled")([correction, reach])

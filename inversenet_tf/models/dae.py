@@ -22,19 +22,21 @@ class DAE(keras.Model):
     Args:
         factor: r of the pixel shuffling; 4 in Table 4.
         channels: of the images, 1 or 3.
-        condition: how the measurement joins in the middle: "inner", it already has the size of
-            the inner grid (super-resolution by r, Table 4); "shuffled", it has the size of the
-            image and is pixel-shuffled to the inner grid; or "none" ("if desired", Section 3.2).
-        measurement_channels: of the measurement; the image's where None.
-        global_skip: adds the input, or the half-step where it has one, to the output. Paper: off.
-        paper_literal: ends with Table 4's batch norm and ReLU, which cannot output a value below
-            the middle of the range; else with tanh.
-        half_step: whether a second estimate follows z, the `HalfStep` that Eqs. 3 and 4 take from
-            it. Paper: none.
+        condition: how the measurement is concatenated in the middle: "inner" if it already has
+            the size of the inner grid (super-resolution by r, Table 4); "shuffled" if it has the
+            size of the image and is pixel-shuffled to the inner grid; or "none" ("if desired",
+            Section 3.2).
+        measurement_channels: of the measurement; None for those of the image.
+        global_skip: whether z, or the half-step if there is one, is added to the output. Paper:
+            off.
+        paper_literal: whether to end with Table 4's batch norm and ReLU, which cannot output a
+            value below the middle of the range, instead of tanh.
+        half_step: whether z is followed by a second estimate, which a `HalfStep` of Eqs. 3 and 4
+            makes of it. Paper: none.
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 
-    Input: z [batch, height, width, channels], sides a multiple of `factor`, or a list of z, the
-    half-step of that shape where it has one, and y where conditioned. Output: the shape of z.
+    Input: z [batch, height, width, channels], sides a multiple of `factor`; or a list of z, the
+    half-step of that shape if there is one, and y if conditioned. Output: the shape of z.
     """
 
     def __init__(
@@ -101,7 +103,7 @@ class DAE(keras.Model):
 
     @property
     def multiple(self):
-        """What height and width of the image must be a multiple of."""
+        """The number that height and width of the image must be a multiple of."""
         return self.factor
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""The discriminator that both outputs share; the paper leaves its layers open."""
+"""The discriminator that both outputs share; the paper does not specify its layers."""
 
 import keras
 
@@ -9,7 +9,7 @@ from inversenet_tf.engine.layers import BatchNorm, convolution
 class Discriminator(keras.Model):
     """DCGAN's discriminator: four stride-2 convolutions, then one logit per image.
 
-    Works on [-1, 1] and on any size, as a fully convolutional net: the logit is the mean of a map
+    A fully convolutional network for images of any size in [-1, 1]: the logit is the mean of a map
     of logits, one for each 4 x 4 neighbourhood of the last features.
 
     Args:

@@ -16,7 +16,7 @@ class DnCNN(keras.Model):
 
     Args:
         channels: of the images, 1 or 3.
-        layers: number of convolutions, 3 to `MOST_LAYERS`; 17 in the paper of DnCNN.
+        layers: number of convolutions, 3 to `MOST_LAYERS`; 17 in the DnCNN paper.
         width: features of the hidden layers; 64 in that paper.
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 

@@ -1,4 +1,4 @@
-"""One more half-step of Eqs. 3 and 4: the first estimate z, moved to what the measurement says."""
+"""One more half-step of Eqs. 3 and 4, which brings z into agreement with the measurement."""
 
 import dataclasses
 
@@ -13,21 +13,22 @@ from inversenet_tf.models.solver_layer import SolverLayer
 
 @keras.saving.register_keras_serializable("inversenet_tf")
 class HalfStep(SolverLayer):
-    """z + S' A^T (A S' A^T + sigma^2)^-1 (y - A z), in closed form as `solvers.solve`.
+    """z + S' A^T (A S' A^T + sigma^2)^-1 (y - A z), in closed form like `solvers.solve`.
 
-    A denoiser knows nothing of the operator A. Here it learns what of y the inverter's estimate z
-    does not explain, where in z that has to be, and how certain it is. Nothing in it is trained.
+    A denoiser does not know the operator A. This layer shows it which part of y the inverter's
+    estimate z does not explain, where in z that belongs, and how certain it is. Nothing in it is
+    trained.
 
     Args:
         kernel, **known: as for `SolverLayer`.
-        fraction: of the images' power that is expected in z's error, so that S' is that fraction of
-            the spectrum: 1 suits a z of which little is right, less one that is near the truth,
-            which then changes less.
+        fraction: the power expected in z's error as a fraction of the images', so that S' is that
+            fraction of their spectrum: 1 for a z that is mostly wrong, less for one near the
+            truth, which is then changed less.
 
     Input: z [batch, height * scale, width * scale, image channels] and y [batch, height, width,
-    channels], both in [0, 1], and, where it is another than its own, the kernel of each, [batch,
-    kernel height, kernel width], and its noise, [batch]. Output: images of the shape and range of
-    z, not clipped.
+    channels], both in [0, 1], and, where they differ from the layer's own, the kernel of each
+    image, [batch, kernel height, kernel width], and its noise, [batch]. Output: images of the
+    shape and range of z, not clipped.
     """
 
     def __init__(self, kernel=None, *, fraction=1.0, **known):
@@ -43,7 +44,7 @@ class HalfStep(SolverLayer):
         return inverted + solve_without_border(residual, kernel, variance, spectrum)[0]
 
     def _error_spectrum(self, channels):
-        """S', around zero."""
+        """S', with zero mean."""
         spectrum = self.spectrum.for_channels(channels)
         amplitude = self.fraction * spectrum.amplitude
         return dataclasses.replace(spectrum, amplitude=amplitude, mean=(0.0,) * channels)

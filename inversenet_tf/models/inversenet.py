@@ -1,4 +1,4 @@
-"""InverseNet: the two networks, one after the other, in use and in a training step."""
+"""InverseNet: the inverter and then the denoiser, in use and in a training step."""
 
 import functools
 import math
@@ -19,11 +19,12 @@ from inversenet_tf.models.padding import crop_to, pad_to_multiple
 from inversenet_tf.shipped import preset_folder
 
 NETWORKS = ("discriminator", "inverter", "denoiser")
-REFERENCE_ERROR = 0.05  # expected of the closed form, at which an image weighs 1 where scaled
+# Where the correction is scaled, the expected error of the closed form that gives weight 1.
+REFERENCE_ERROR = 0.05
 
 
 def _checked(inputs):
-    """What a model is called with, the measurements of the right rank and type."""
+    """A model's inputs, with the measurements checked for rank and type."""
     measurements, told = parts_of(inputs)
     measurements = as_batch(measurements, "measurements")
     return {"measurements": measurements} | told if told else measurements
@@ -38,26 +39,26 @@ def clipped(outputs):
 class InverseNet(TrainedByAlgorithm1):
     """measurements -> inverted (z, by the inverter) -> restored (by the denoiser), Fig. 2.
 
-    The paper's inverter is the U-Net of Table 3, its denoiser the DAE of Table 4; see
-    `models/build.py` for what else may take either part.
+    The paper's inverter is the U-Net of Table 3 and its denoiser the DAE of Table 4; for other
+    networks that may take either part, see `models/build.py`.
 
     Args:
         inverter: network from signed measurements to signed z.
         denoiser: network from z, or [z, y], to the signed restored image; with a `half_step` from
             [z, half-step] or [z, half-step, y]. None restores with the inverter alone (pix2pix,
             Section 4.1).
-        discriminator: network from signed images to one logit each; None where the model is
-            only to be used, or trained without.
+        discriminator: network from signed images to one logit each; None to use the model, or to
+            train it without one.
         scale: how much larger the image is than the measurement, along each side.
-        boundary: how a measurement whose size does not fit the networks is padded, see
-            `pad_to_multiple`: the operator's.
-        shift: the operator's, too, for upsampling where an inverter wants it or scores need it.
-        closed_form: a `ClosedForm`, whose estimates the inverter gets before the measurement,
-            joined along the channels, and corrects; None: it gets the measurement alone.
-        half_step: a `HalfStep`, whose estimate the denoiser gets after z; None: it gets none.
+        boundary: of the operator, for padding measurements whose size does not fit the networks,
+            see `pad_to_multiple`.
+        shift: of the operator, for upsampling where the inverter or the scores need it.
+        closed_form: a `ClosedForm` whose estimates are put before the measurement, along the
+            channels, for the inverter to correct; None: it takes the measurement alone.
+        half_step: a `HalfStep` whose estimate the denoiser takes after z; None: it takes none.
 
     Input: [batch, height, width, channels] in [0, 1], of any height and width; or, where a
-    `closed_form` is to be told the kernel and the noise, a dict of such `measurements`, `kernels`
+    `closed_form` takes the kernel and the noise, a dict of such `measurements`, `kernels`
     [batch, kernel height, kernel width] and `noise_sigmas` [batch]. Output: a dict of
     `restored` and, with a denoiser, `inverted`, [batch, height * scale, width * scale, channels]
     of the same range (not clipped to it).
@@ -89,7 +90,7 @@ class InverseNet(TrainedByAlgorithm1):
 
     @property
     def networks(self):
-        """The networks that take part, by name, in the order of Algorithm 1."""
+        """The networks that are present, by name, in the order of Algorithm 1."""
         present = {name: getattr(self, name) for name in NETWORKS}
         return {name: network for name, network in present.items() if network is not None}
 
@@ -107,7 +108,7 @@ class InverseNet(TrainedByAlgorithm1):
 
     @property
     def multiple(self):
-        """What height and width of a measurement are padded to a multiple of."""
+        """The number that height and width of a measurement are padded to a multiple of."""
         asked = [getattr(n, "multiple", 1) for n in (self.inverter, self.denoiser)]
         return math.lcm(self.scale, *asked) // self.scale
 
@@ -123,13 +124,13 @@ class InverseNet(TrainedByAlgorithm1):
 
     @property
     def kernel_use(self):
-        """One of the three of `models/kernel_use.py`."""
+        """Whether the model takes a kernel: one of the constants of `models/kernel_use.py`."""
         if self.closed_form is None:
             return kernel_use.NONE
         return kernel_use.REQUIRED if self.closed_form.kernel is None else kernel_use.OPTIONAL
 
     def taken_for_sharp(self, measurements):
-        """The input for measurements that are not blurred, where a kernel is required."""
+        """The input for unblurred measurements, with point kernels if kernels are required."""
         if self.kernel_use != kernel_use.REQUIRED:
             return measurements
         count = tf.shape(measurements)[0]
@@ -159,26 +160,26 @@ class InverseNet(TrainedByAlgorithm1):
         return {name: crop_to(from_signed(image), size, scale) for name, image in outputs.items()}
 
     def unaveraged_outputs(self, inputs):
-        """As a call, but with the weights that are trained, and not with their average."""
+        """Like a call, but with the trained weights instead of their average."""
         networks = (self.inverter, self.denoiser)
         used = [network and functools.partial(network, training=False) for network in networks]
         return self._outputs(inputs, *used)
 
     def restore(self, inputs):
-        """The model in use: as a call, with the outputs clipped to [0, 1].
+        """Restores images: like a call, with the outputs clipped to [0, 1].
+
+        Measurements may also be unsigned integers of 8 or 16 bits, which are scaled to [0, 1].
 
         Raises:
-            ValueError: measurements of another rank or type; integers of 8 or 16 bits are brought
-                to [0, 1].
+            ValueError: measurements of another rank or type.
         """
         return clipped(self(_checked(inputs), training=False))
 
     def frozen_restore(self):
-        """`restore` as a function that keeps the weights as they are now and costs less.
+        """Returns `restore` as a faster function that keeps the present weights.
 
-        It is equal to `restore` up to rounding; see `engine/frozen.py`. A network of the caller's
-        own is rewritten where it is a graph of Keras layers, and else called as it is. Its errors
-        are those of `restore`.
+        It equals `restore` up to rounding and raises the same errors; see `engine/frozen.py`. A
+        caller's own network is rewritten if it is a graph of Keras layers, else called as it is.
         """
         networks = [network and frozen(network) for network in self._both_in_use()]
 
@@ -188,13 +189,13 @@ class InverseNet(TrainedByAlgorithm1):
         return restore
 
     def _begin(self, measurements, told):
-        """The signed closed forms of a measurement in [0, 1]."""
+        """The signed closed forms of measurements in [0, 1]."""
         if self.closed_form is None:
             return []
         return [to_signed(estimate) for estimate in self.closed_form(measurements, **told)]
 
     def _padded_together(self, beginnings):
-        """The closed forms, joined along the channels and padded to what the networks want.
+        """The closed forms, joined along the channels and padded as the networks need.
 
         They are solved for before any padding, as only the measurement itself is periodic.
         """
@@ -212,7 +213,7 @@ class InverseNet(TrainedByAlgorithm1):
         return measurements
 
     def _to_denoise(self, inverted, padded, inputs):
-        """What the denoiser takes: z, the half-step from it, and the padded signed measurement."""
+        """The denoiser's input: z, the half-step from it, and the padded signed measurement."""
         taken = [inverted]
         if self.half_step is not None:
             taken.append(self._stepped(inverted, inputs))
@@ -221,7 +222,7 @@ class InverseNet(TrainedByAlgorithm1):
         return taken if len(taken) > 1 else inverted
 
     def _stepped(self, inverted, inputs):
-        """The signed half-step from a signed z, which is solved for without any padding."""
+        """The signed half-step from a signed z, solved for without any padding."""
         measurements, told = parts_of(inputs)
         scale, multiple = self.scale, self.multiple * self.scale
         estimate = crop_to(from_signed(inverted), tf.shape(measurements)[1:3] * scale, scale)
@@ -229,10 +230,7 @@ class InverseNet(TrainedByAlgorithm1):
         return to_signed(pad_to_multiple(stepped, multiple, self.boundary, scale))
 
     def _estimate(self, data):
-        """Signed images, by network its signed estimate of them and the tape of it, and weights.
-
-        The weights in the squared distance are None where all pixels count alike.
-        """
+        """Implements `TrainedByAlgorithm1._estimate`."""
         inputs, images, _ = keras.utils.unpack_x_y_sample_weight(data)
         measurements, told = parts_of(inputs)
         beginnings = self._begin(measurements, told)
@@ -251,10 +249,10 @@ class InverseNet(TrainedByAlgorithm1):
         return images, estimates, tapes, self._weights(beginnings, images)
 
     def _weights(self, beginnings, images):
-        """Of each pixel's squared error, which is counted in units of what was expected there.
+        """The weights that express each pixel's squared error in units of its expected value.
 
-        An image of which the closed form left more than was expected counts less, so that none
-        rules a batch.
+        An image for which the closed form's error exceeds the expected one has less weight, so that
+        no image dominates a batch.
 
         Returns:
             [batch, height, width, 1], or None where the correction is not scaled.
@@ -268,8 +266,9 @@ class InverseNet(TrainedByAlgorithm1):
         return 2.0 * REFERENCE_ERROR**2 / ((1.0 + left) * expected)
 
     def test_step(self, data):
-        """Mean PSNR and SSIM on a batch of (measurements, images): of the outputs and, as
-        `degraded`, of the measurements themselves, upsampled where they are smaller.
+        """Returns the mean PSNR and SSIM of the outputs on a batch of (measurements, images).
+
+        As `degraded`, also those of the measurements themselves, upsampled where they are smaller.
         """
         inputs, images, _ = keras.utils.unpack_x_y_sample_weight(data)
         measurements = measurements_of(inputs)
@@ -298,15 +297,15 @@ class InverseNet(TrainedByAlgorithm1):
 
     @classmethod
     def from_preset(cls, name: str) -> "InverseNet":
-        """A trained model that ships with the package.
+        """Loads a trained model that ships with the package.
 
         Args:
             name: one of `inversenet_tf.presets()`.
 
         Raises:
-            ValueError: there is no such preset, or it is no InverseNet.
+            ValueError: there is no such preset, or it is not an InverseNet.
         """
-        from inversenet_tf.models.presets import load_preset  # which builds models
+        from inversenet_tf.models.presets import load_preset  # imports this module
 
         return load_preset(preset_folder(name))[0]
 

@@ -1,8 +1,8 @@
-"""Whether a model is told the kernel of the blur with each measurement."""
+"""Whether a model takes the kernel of the blur with each measurement."""
 
-NONE = "none"  # it restores the blur that it was trained for, and cannot be told another
-OPTIONAL = "optional"  # it has a kernel of its own, and takes another in its place
-REQUIRED = "required"  # it is for any blur
+NONE = "none"  # it restores only the blur that it was trained for
+OPTIONAL = "optional"  # it has its own kernel, and can take another in its place
+REQUIRED = "required"  # it is for any blur, and has no kernel of its own
 ALL = (NONE, OPTIONAL, REQUIRED)
 
 IS_MISSING = (

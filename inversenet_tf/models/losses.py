@@ -1,4 +1,4 @@
-"""The losses of the paper by equation number: functions of tensors, means over the batch."""
+"""The paper's losses by equation number: functions of tensors, averaged over the batch."""
 
 import tensorflow as tf
 
@@ -17,7 +17,7 @@ def soft_gan_loss(logits, label):
 
 
 def discriminator_loss(real_logits, fake_logits, real_label, fake_label):
-    """Eq. 10 (the discriminator's part of Eq. 6): images are real, z and the restored are not.
+    """Eq. 10 (the discriminator's part of Eq. 6): images are real, z and restored images fake.
 
     Args:
         real_logits: [batch] of the images.
@@ -32,9 +32,9 @@ def squared_distance(estimates, targets, reduction="sum", weights=None):
     """||estimates - targets||^2 of Eqs. 7, 8, 11 and 12.
 
     Args:
-        estimates, targets: [batch, ...] of one shape.
+        estimates, targets: [batch, ...] of the same shape.
         reduction: "sum" over all but the batch, as the equations are written, or "mean".
-        weights: of each pixel, [batch, height, width, 1]; None: all count alike, as in the paper.
+        weights: of each pixel, [batch, height, width, 1]; None: all are equal, as in the paper.
     """
     per_value = tf.math.squared_difference(estimates, targets)
     if weights is not None:
@@ -64,8 +64,8 @@ def generator_loss(
     Args:
         logits: [batch] of the estimates, from the discriminator; None without one.
         estimates: z or the restored images, [batch, height, width, channels].
-        images: the truth, same shape and range.
-        real_label: the soft label the network wants for its output.
+        images: the truth, of the same shape and range.
+        real_label: the soft label that the network wants for its output.
         reconstruction_weight: lambda_r.
         feature_weight: lambda_f.
         adversarial_weight: of the first term. Paper: 1.

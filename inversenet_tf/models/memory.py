@@ -1,8 +1,8 @@
-"""What memory the numbers of a config ask for, at least: known before anything of it is built.
+"""The least memory that a config needs, computed before anything is built.
 
-A config may come from elsewhere, or have been edited by hand, and one digit too many makes it ask
-for more memory than there is. All that is counted here is a lower bound, so that nothing is refused
-that could run.
+A config may come from elsewhere or have been edited by hand, and one digit too many makes it need
+more memory than there is. Everything here is a lower bound, so that nothing is refused that could
+run.
 """
 
 import dataclasses
@@ -16,20 +16,20 @@ from inversenet_tf.models.dncnn import WIDTH as DNCNN_WIDTH
 from inversenet_tf.models.solver_resnet import LEAST_FACTOR
 from inversenet_tf.models.unet import widths_of
 
-TRAINED = 4  # floats for each weight that is trained: itself, its gradient, two moments of Adam
-# Networks of residual blocks, and how much coarser their grid is than the image's, at least.
+TRAINED = 4  # floats for each trained weight: itself, its gradient, and two moments of Adam
+# Networks of residual blocks, and the least factor by which their grid is coarser than the image's.
 RESIDUAL = {"srresnet": 1, "solver_resnet": LEAST_FACTOR}
 DAE_WIDTHS = (128, 64, 32, 64, 128)  # of the hidden layers of Table 4
 
 
 @dataclasses.dataclass(frozen=True)
 class Need:
-    """What a network needs, at least.
+    """The least that a network needs.
 
     Attributes:
-        words: what it is and which fields of the config make it large.
-        weights: their number.
-        features: numbers for each pixel of an image, of all hidden layers together.
+        words: describes it and the fields of the config that make it large.
+        weights: number of weights.
+        features: numbers per pixel of an image, in all hidden layers together.
     """
 
     words: str
@@ -38,14 +38,14 @@ class Need:
 
 
 def check_networks_fit(config: Config, with_discriminator: bool = False) -> None:
-    """Checks that the networks of a config can be held.
+    """Checks that the networks of a config fit into memory.
 
     Args:
         config: a valid `Config`.
-        with_discriminator: whether the discriminator is held, too.
+        with_discriminator: whether to count the discriminator, too.
 
     Raises:
-        ValueError: their weights take more than half of the memory that is free.
+        ValueError: their weights take more than half of the free memory.
     """
     needs = needs_of(config)
     if not with_discriminator:
@@ -54,13 +54,13 @@ def check_networks_fit(config: Config, with_discriminator: bool = False) -> None
 
 
 def check_training_fits(config: Config) -> None:
-    """Checks that a training can be held: its networks with their optimizers, and one batch.
+    """Checks that a training fits into memory: networks with their optimizers, and one batch.
 
     Args:
         config: a valid `Config`.
 
     Raises:
-        ValueError: it takes more memory than is free.
+        ValueError: it takes more than the free memory.
     """
     needs = needs_of(config).values()
     copies = max(config.runtime.replicas, 1) * (TRAINED + (config.training.average > 0))
@@ -69,31 +69,31 @@ def check_training_fits(config: Config) -> None:
     of_a_patch = _pixels(data, data.margin) + config.loss.comparator_size**2
     if config.operator.is_varied:
         of_a_patch += config.operator.kernel_size**2
-    if not tf.config.list_physical_devices("GPU"):  # which would hold the features
+    if not tf.config.list_physical_devices("GPU"):  # whose memory would hold the features
         of_a_patch += data.size**2 * sum(need.features for need in needs)
     check_floats_fit(floats | {_batch_words(config, batch): batch * of_a_patch}, whole=True)
 
 
 def check_batch_fits(config: Config, count: int) -> None:
-    """Checks that a batch of an evaluation can be held.
+    """Checks that a batch of an evaluation fits into memory.
 
     Args:
         config: a valid `Config`.
-        count: images that are evaluated; no batch has more.
+        count: number of images that are evaluated; no batch has more.
 
     Raises:
-        ValueError: it takes more than half of the memory that is free.
+        ValueError: it takes more than half of the free memory.
     """
-    if config.data.evaluation_crop == "whole":  # images that come one by one
+    if config.data.evaluation_crop == "whole":  # images are evaluated one by one
         return
     batch = min(config.training.batch_size, count)
     check_floats_fit({_batch_words(config, batch): batch * _pixels(config.data)})
 
 
 def needs_of(config: Config) -> dict[str, Need]:
-    """{part: `Need`} of the networks that a valid config names, but for the caller's own.
+    """{part: `Need`} of the networks that a valid config names, except the caller's own.
 
-    Neural deblurring, whose layers no field widens, is left out.
+    Neural deblurring is left out, as no field of the config widens its layers.
     """
     network = config.network
     needs = {}
@@ -115,8 +115,8 @@ def _unet(name, depth, width):
     pairs = [one * other for one, other in itertools.pairwise(widths)]
     features = sum(level / 4**number for number, level in enumerate(widths, start=1))
     words = f"The inverter {name!r} of network.width {width} and network.depth {depth}"
-    # On the way up all but the deepest see the skips besides; as many features come up again, but
-    # for the deepest.
+    # On the way up, every convolution but the first also takes a skip, and there are as many
+    # features as on the way down, except those of the deepest level.
     weights = 3 * sum(pairs) - sum(pairs[-1:])
     return Need(words, 16 * weights, 2 * features - widths[-1] / 4**depth)
 
@@ -145,7 +145,7 @@ def _discriminator(width):
     pairs = sum(one * other for one, other in itertools.pairwise(widths))
     features = sum(level / 4**number for number, level in enumerate(widths, start=1))
     words = f"The discriminator of network.discriminator_width {width}"
-    return Need(words, 16 * pairs, 2 * features)  # it sees true and restored images
+    return Need(words, 16 * pairs, 2 * features)  # of true and of restored images
 
 
 def _batch_words(config, batch):
@@ -153,6 +153,6 @@ def _batch_words(config, batch):
 
 
 def _pixels(data, margin=0):
-    """Numbers of an image, with the black border it is given, and of its measurement."""
+    """Numbers in an image, including its black border, and in its measurement."""
     sides = data.size + 2 * margin, 1 + 2 * data.padding
     return 2 * max(sides) ** 2 * data.channels

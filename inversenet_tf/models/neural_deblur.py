@@ -1,8 +1,8 @@
 """Neural motion deblurring (Chakrabarti 2016), the paper's baseline [6], as an inversion network.
 
-For every overlapping patch a network predicts the complex Fourier coefficients of the filter that
+For every overlapping patch, a network predicts the complex Fourier coefficients of the filter that
 deconvolves it. Chakrabarti then estimates one kernel from all patches and deconvolves the whole
-image with a prior of patches (EPLL); that second stage is left out here.
+image with a patch prior (EPLL); that second stage is left out here.
 """
 
 import keras
@@ -12,15 +12,15 @@ import tensorflow as tf
 from inversenet_tf.imaging.physics.operators import pad
 
 PATCH = 32  # pixels a side. Chakrabarti: 65, for photographs
-CENTER = 16  # of a patch, what is kept of it, weighted by a Hann window. Chakrabarti: 33
+CENTER = 16  # side of the part of a patch that is kept, in a Hann window. Chakrabarti: 33
 STRIDE = CENTER // 2  # between patches; Hann windows that overlap by half add up to one
-BANDS = (PATCH, PATCH // 2, PATCH // 4)  # parts of a patch from which its spectrum is described
+BANDS = (PATCH, PATCH // 2, PATCH // 4)  # sides of the parts of a patch whose spectra are used
 REACH = 4  # frequencies of each band, in either direction
 COEFFICIENTS = PATCH * (PATCH // 2 + 1)  # of a real filter's spectrum
 
 
 def patches_of(images):
-    """Every patch around a cell of STRIDE x STRIDE pixels, the image taken as periodic.
+    """Extracts the patch around each cell of STRIDE x STRIDE pixels of periodic images.
 
     [batch, height, width, channels] -> [batch, height / STRIDE, width / STRIDE, channels, PATCH,
     PATCH].
@@ -35,7 +35,7 @@ def patches_of(images):
 
 
 def spectral_description(patches):
-    """Low frequencies of the whole patch, middle ones of its centre, high ones of the innermost.
+    """Low frequencies of a patch, middle ones of its centre, high ones of its innermost part.
 
     [batch, rows, columns, PATCH, PATCH] of one channel -> [batch, rows, columns, features].
     """
@@ -73,7 +73,7 @@ def joined(centers):
 
 @keras.saving.register_keras_serializable("inversenet_tf")
 class SpectralDescription(keras.layers.Layer):
-    """Images [b, h, w, c] -> what the network sees of each patch: [b, h / 8, w / 8, features]."""
+    """Images [b, h, w, c] -> descriptions of their patches, [b, h / 8, w / 8, features]."""
 
     def call(self, images):
         gray = tf.reduce_mean(tf.cast(images, tf.float32), axis=-1, keepdims=True)
@@ -93,8 +93,8 @@ class SpectralDescription(keras.layers.Layer):
 class PatchwiseFilter(keras.layers.Layer):
     """Filters each patch with its own coefficients and joins the centres.
 
-    [images [b, h, w, c], corrections [b, h / 8, w / 8, 2 * COEFFICIENTS]] -> [b, h, w, c]. Filters
-    are one plus their correction, and keep the mean of a patch.
+    [images [b, h, w, c], corrections [b, h / 8, w / 8, 2 * COEFFICIENTS]] -> [b, h, w, c]. A
+    filter's spectrum is one plus the correction, and keeps the mean of the patch.
     """
 
     def call(self, inputs):
@@ -131,7 +131,7 @@ class NeuralDeblur(keras.Model):
     shape.
     """
 
-    multiple = CENTER  # of STRIDE would do, but for the margin around the smallest images
+    multiple = CENTER  # STRIDE would do, were the smallest images not narrower than the margin
 
     def __init__(self, channels=3, width=1024, dtype=None, **kwargs):
         # === Functional graph ===

@@ -1,25 +1,25 @@
-"""Networks of the caller's own: whether they can take a part, known before anything is written."""
+"""Checks, before anything is written, that a caller's own networks can take their parts."""
 
 import re
 
 import keras
 import tensorflow as tf
 
-INPUTS = {"inverter": (1,), "denoiser": (1, 2)}  # how many a part may have
-SHOWN = 300  # characters of what a network said
+INPUTS = {"inverter": (1,), "denoiser": (1, 2)}  # the possible numbers of inputs
+SHOWN = 300  # characters of an error
 COLOURS_OF_TERMINALS = re.compile(r"\x1b\[\d*m")
 
 
 def check_own_network(part: str, network: keras.Model) -> None:
-    """Checks what can be seen of a network before images go through it.
+    """Checks what can be known of a network before it is called.
 
     Args:
         part: "inverter" or "denoiser".
         network: the caller's.
 
     Raises:
-        ValueError: it is no Keras model, its inputs are not known yet, it has another number of
-            inputs or outputs than its part, or no weights to train.
+        ValueError: it is not a Keras model, its inputs are not known yet, their number or that of
+            its outputs does not fit the part, they are not images, or it has no trainable weights.
     """
     if not isinstance(network, keras.Model):
         raise ValueError(f"Expected {part} to be a Keras model. Received: {_named(network)}")
@@ -50,15 +50,15 @@ def check_own_network(part: str, network: keras.Model) -> None:
 
 
 def check_gradients(model, inputs, parts: list[str]) -> None:
-    """Checks that the outputs of networks teach their weights.
+    """Checks that networks can be trained: that gradients reach their weights.
 
     Args:
-        model: the `InverseNet`.
-        inputs: of it.
-        parts: names of the networks.
+        model: an `InverseNet`.
+        inputs: of the model.
+        parts: names of the networks to check.
 
     Raises:
-        ValueError: none of a network's weights gets a gradient.
+        ValueError: no weight of a network gets a gradient.
     """
     for part in parts:
         network = model.networks[part]
@@ -75,7 +75,7 @@ def check_gradients(model, inputs, parts: list[str]) -> None:
 
 
 def one_line(error: Exception) -> str:
-    """What Keras or TensorFlow said, in one line of moderate length."""
+    """The message of a Keras or TensorFlow error in one line of moderate length."""
     said = " ".join(COLOURS_OF_TERMINALS.sub("", str(error)).split())
     return said if len(said) <= SHOWN else f"{said[:SHOWN]}…"
 

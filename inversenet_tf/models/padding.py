@@ -1,4 +1,4 @@
-"""Any image size for networks that halve it: extend to a multiple, crop back."""
+"""Lets networks take images of any size: pads them to a multiple, and crops the results."""
 
 import tensorflow as tf
 
@@ -8,21 +8,21 @@ from inversenet_tf.imaging.physics.operators import folded
 
 
 def pad_to_multiple(images, multiple, boundary="circular", scale=1):
-    """Extends images beyond their borders until height and width are multiples of `multiple`.
+    """Pads images on all sides until height and width are multiples of `multiple`.
 
-    Half goes on either side. Works for images smaller than the padding, which then repeats.
+    Half of the padding goes on either side. It repeats where images are smaller than the padding.
 
     Args:
         images: [batch, height, width, channels].
         multiple: positive integer.
-        boundary: "circular" goes on with the opposite border, "reflect" with the mirror image.
-            The operator's own is the right one: padded like that, a measurement looks near the
-            border as it does inside.
-        scale: the border before the images is a multiple of it, as that of a measurement that is
-            so many times smaller would become.
+        boundary: "circular" continues with the opposite border, "reflect" with the mirror image.
+            It should be the operator's, so that a measurement looks the same near the border as
+            inside.
+        scale: makes the padding before the image a multiple of it, to match that of a measurement
+            that is smaller by this factor.
 
     Returns:
-        [batch, height', width', channels], height' and width' the next multiples.
+        [batch, height', width', channels], with the next multiples as height' and width'.
     """
     check_choice("boundary", boundary, BOUNDARIES)
     for axis in (1, 2):
@@ -31,7 +31,7 @@ def pad_to_multiple(images, multiple, boundary="circular", scale=1):
         size = tf.shape(images)[axis]
         positions = padded_positions(size, multiple, boundary, scale)
         before = _before(tf.shape(positions)[0] - size, scale)
-        # What is there already is copied, which costs less than to gather it.
+        # The image itself is copied, which costs less than gathering it.
         beyond = positions[:before], positions[before + size :]
         first, last = (tf.gather(images, places, axis=axis) for places in beyond)
         images = tf.concat([first, images, last], axis=axis)
@@ -39,12 +39,12 @@ def pad_to_multiple(images, multiple, boundary="circular", scale=1):
 
 
 def _before(extra, scale):
-    """How many of the pixels that are added stand before the image."""
+    """How many of the added pixels are before the image."""
     return extra // scale // 2 * scale
 
 
 def padded_positions(size, multiple, boundary, scale=1):
-    """Which pixel of one axis stands at each place of the padded one: int tensor [size'].
+    """Which pixel of an axis is at each position of the padded axis: int tensor [size'].
 
     Args:
         size: of the axis, an int or a scalar tensor.
@@ -55,11 +55,11 @@ def padded_positions(size, multiple, boundary, scale=1):
 
 
 def crop_to(images, size, scale=1):
-    """Undoes `pad_to_multiple`, also of what has since become `scale` times as large.
+    """Undoes `pad_to_multiple`, also for images that have been upsampled by `scale` since.
 
     Args:
         images: [batch, height, width, channels].
-        size: [height, width] of what remains, a multiple of `scale`.
+        size: [height, width] of the result, a multiple of `scale`.
     """
     top, left = tf.unstack((tf.shape(images)[1:3] - size) // scale // 2 * scale)
     return images[:, top : top + size[0], left : left + size[1]]

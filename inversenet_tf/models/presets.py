@@ -1,4 +1,4 @@
-"""Presets: trained networks in a few files, as they ship with the package."""
+"""Presets: trained networks that ship with the package, each in a few files."""
 
 import copy
 from pathlib import Path
@@ -24,7 +24,7 @@ WEIGHTS_FILE = "weights.npz"
 
 
 def is_preset(folder: str | Path) -> bool:
-    """Whether a folder holds a preset: weights in one file instead of checkpoints."""
+    """Whether a folder holds a preset, with its weights in one file instead of checkpoints."""
     return (Path(folder).expanduser() / WEIGHTS_FILE).is_file()
 
 
@@ -35,13 +35,13 @@ def load_preset(
 
     Args:
         folder: of the preset.
-        precision, boundary: of the networks, where they are not those of the training.
+        precision, boundary: of the networks; None for those of the training.
 
     Returns:
         (model, config, step), as `load_trained` returns them.
 
     Raises:
-        ValueError: the folder holds no preset, or its weights are not those of its config.
+        ValueError: the folder holds no preset, or its weights do not fit its config.
     """
     folder = Path(folder).expanduser()
     if (folder / CARD_FILE).is_file() and not is_preset(folder):
@@ -71,12 +71,12 @@ def untrained_model(
     boundary: str | None = None,
     **networks,
 ) -> InverseNet:
-    """The model of a config for use, with the kernel and the spectrum that a folder keeps.
+    """Builds the model of a config for use, with the kernel and the spectrum in a folder.
 
     Args:
         config: of the run.
         folder: of the run or preset.
-        precision, boundary: where they are not those of the config.
+        precision, boundary: of the networks; None for those of the config.
         **networks: the caller's own inverter and denoiser, as for `build_model`.
     """
     used = copy.deepcopy(config)
@@ -87,10 +87,10 @@ def untrained_model(
 
 
 def write_weights(folder: Path, networks: dict[str, keras.Model]) -> None:
-    """Writes the weights of networks as `load_preset` reads them.
+    """Writes the weights of networks in the form that `load_preset` reads.
 
-    Kernels are kept as float16, which changes a restored image by less than rounding to 8 bits
-    does; the few numbers of biases and batch norms stay float32.
+    Kernels are stored as float16, which changes a restored image by less than rounding to 8 bits
+    does; biases and batch norms, which are small, stay float32.
     """
     arrays = {}
     for name, network in networks.items():
@@ -112,7 +112,7 @@ def kept_kernel(folder: str | Path) -> np.ndarray | None:
     """The kernel that a run was trained for, or None where its operator has none.
 
     Raises:
-        ValueError: the file, which may have been edited, holds no kernel.
+        ValueError: the file holds no kernel; it may have been edited.
     """
     path = Path(folder).expanduser() / KERNEL_FILE
     if not path.exists():

@@ -1,4 +1,4 @@
-"""What the layers that solve for images in closed form have in common: the operator they know."""
+"""Base of the layers that solve for images in closed form: holds the operator they solve with."""
 
 import dataclasses
 
@@ -12,16 +12,17 @@ from inversenet_tf.models import kernel_use
 
 
 class SolverLayer(keras.layers.Layer):
-    """A layer that knows the operator, the noise and the spectrum of images; none of it is trained.
+    """A layer that holds the operator, the noise and the spectrum of images, all untrained.
 
     Args:
-        kernel: [height, width] or [height, width, channels] of the operator; None: it has to be
-            told each time.
+        kernel: [height, width] or [height, width, channels] of the operator; None if every call
+            passes one.
         noise_sigma: standard deviation of the sensor's noise; that of rounding to 8 bits is added.
         spectrum: a `Spectrum` of the images, or its fields as a dict; None for that of natural
             images.
         scale, phase, to_gray: as for `solvers.solve`.
-        boundary: "circular", or "reflect", where nothing is taken for known beyond the frame.
+        boundary: "circular", or "reflect" to assume nothing beyond the frame; with a `scale` above
+            1, images are taken as periodic all the same.
     """
 
     def __init__(
@@ -46,23 +47,23 @@ class SolverLayer(keras.layers.Layer):
 
     @property
     def _sampling(self):
-        """The keyword arguments of `solvers.solve` that tell how the blurred image is sampled."""
+        """The keyword arguments of `solvers.solve` for the sampling of the blurred image."""
         return {"scale": self.scale, "phase": self.phase, "to_gray": self.to_gray}
 
     @property
     def _is_periodic(self):
-        """Whether images are solved for as periodic ones: upsampling knows no other way."""
+        """Whether images are solved for as periodic ones, as they always are in upsampling."""
         return self.boundary == "circular" or self.scale > 1
 
     def _kernels_and_variance(self, kernels, noise_sigmas):
-        """The kernels and the noise variance to solve with: those that are told, or the layer's.
+        """The kernels and the noise variance to solve with: those given, or the layer's own.
 
         Args:
             kernels: [batch, height, width(, channels)], or None.
             noise_sigmas: [batch], or None.
 
         Raises:
-            ValueError: there is neither a kernel that is told nor one of the layer's own.
+            ValueError: no kernels are given, and the layer has none.
         """
         if kernels is None and self.kernel is None:
             raise ValueError(kernel_use.IS_MISSING)

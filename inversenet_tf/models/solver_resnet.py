@@ -16,17 +16,18 @@ class SolverResNet(keras.Model):
     """EDSR's residual blocks (Lim et al. 2017) between two pixel shufflings; works on [-1, 1].
 
     Blocks of `factor` x `factor` pixels become channels, so that nothing is computed on the image's
-    own grid, and each 3 x 3 convolution sees `factor` times as far. The output is the input's first
-    `channels` and a correction, which starts at zero.
+    own grid, and each 3 x 3 convolution sees `factor` times as far. The output is the sum of the
+    input's first `channels` and a correction, which starts at zero.
 
     Args:
-        factor: r of the pixel shuffling; for a smaller measurement, by how much it is smaller.
+        factor: r of the pixel shuffling; `build_model` takes the operator's scale, and at least
+            `LEAST_FACTOR`.
         channels: of the images, 1 or 3.
         input_channels: of the input: the estimate to correct, its other parts, the measurement.
-        blocks: residual blocks, up to `MOST_LAYERS`.
-        width: features.
-        scaled: whether the correction is multiplied by the channel that follows the image's in the
-            input, brought from [-1, 1] to [0, 2].
+        blocks: number of residual blocks, up to `MOST_LAYERS`.
+        width: number of features.
+        scaled: whether the correction is multiplied by the input channel that follows the image's,
+            shifted from [-1, 1] to [0, 2].
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 
     Input: [batch, height, width, input_channels], sides a multiple of `factor`. Output:
@@ -86,7 +87,7 @@ class SolverResNet(keras.Model):
 
     @property
     def multiple(self):
-        """What height and width of the input must be a multiple of."""
+        """The number that height and width of the input must be a multiple of."""
         return self.factor
 
     def get_config(self):

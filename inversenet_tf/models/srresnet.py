@@ -1,4 +1,4 @@
-"""SRGAN's generator (Ledig et al. 2017): another network for the inversion."""
+"""SRGAN's generator (Ledig et al. 2017), another network for the inversion."""
 
 import math
 
@@ -23,13 +23,13 @@ class SRResNet(keras.Model):
     Args:
         scale: how much larger the image is than the measurement: a power of two, 1 included.
         channels: of the images, 1 or 3.
-        blocks: residual blocks, up to `MOST_LAYERS`; 16 in the paper of SRGAN.
-        width: features; 64 in that paper.
-        global_skip: adds the upsampled measurement to the output. SRGAN: off.
-        measurement_channels: of the measurement; the image's where None.
-        boundary, shift: the operator's, for that upsampling.
+        blocks: number of residual blocks, up to `MOST_LAYERS`; 16 in the SRGAN paper.
+        width: number of features; 64 in that paper.
+        global_skip: whether the upsampled measurement is added to the output. SRGAN: off.
+        measurement_channels: of the measurement; None for those of the image.
+        boundary, shift: of the operator, for that upsampling.
         subpixel: whether one convolution on the measurement's grid gives all pixels of the image
-            (Shi et al. 2016), so that nothing is computed on the larger one; the first and the last
+            (Shi et al. 2016), so that nothing is computed on the image's; the first and the last
             convolution are then 3 x 3. SRGAN: off.
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 
@@ -104,7 +104,7 @@ class SRResNet(keras.Model):
 
     @property
     def multiple(self):
-        """What height and width of the image must be a multiple of."""
+        """The number that height and width of the image must be a multiple of."""
         return self.scale
 
     def get_config(self):

@@ -9,7 +9,7 @@ WIDTHS = (16, 32, 64, 128, 128, 128, 128, 128)  # of e1 to e8
 
 
 def widths_of(width: int) -> list[int]:
-    """The channels of `e1` to `e8`, scaled to those of `e1`."""
+    """The channels of `e1` to `e8`, scaled so that `e1` has `width`."""
     return [level * width // WIDTHS[0] for level in WIDTHS]
 
 
@@ -23,11 +23,11 @@ class UNet(keras.Model):
     Args:
         depth: number of levels, 1 to 8; 8 is Table 3, for training at 256 x 256.
         channels: of the images, 1 or 3.
-        global_skip: adds the input, or its first `channels`, to the output. Paper: off.
-        measurement_channels: of the input; the image's where None.
-        scaled_skip: whether the correction of the global skip is multiplied by the channel that
-            follows the image's in the input, brought from [-1, 1] to [0, 2].
-        width: channels of `e1`, by which those of all levels are scaled. Table 3: 16.
+        global_skip: whether the input, or its first `channels`, is added to the output. Paper: off.
+        measurement_channels: of the input; None for those of the image.
+        scaled_skip: whether the output, before the global skip, is multiplied by the input channel
+            that follows the image's, shifted from [-1, 1] to [0, 2].
+        width: channels of `e1`; those of all levels scale with it. Table 3: 16.
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 
     Input: [batch, height, width, measurement_channels], sides a multiple of 2 ** depth. Output:
@@ -87,7 +87,7 @@ class UNet(keras.Model):
 
     @property
     def multiple(self):
-        """What height and width of the input must be a multiple of."""
+        """The number that height and width of the input must be a multiple of."""
         return 2**self.depth
 
     def get_config(self):

@@ -1,1 +1,1 @@
-"""A page for the browser: restoring photographs, and taking mixtures of digits apart."""
+"""A web page that restores photographs and separates mixtures of digits."""

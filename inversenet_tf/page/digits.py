@@ -1,4 +1,4 @@
-"""Mixtures of handwritten digits, taken apart blindly: Section 3.2 of the second paper."""
+"""Blind separation of mixtures of handwritten digits: Section 3.2 of the second paper."""
 
 import dataclasses
 
@@ -12,17 +12,17 @@ from inversenet_tf.imaging.metrics import MetricProfile, matched_to_sources, psn
 from inversenet_tf.page.limits import Progress, Told
 
 SOURCES = 3
-ENLARGED = 3  # times, of the pictures on the page
+ENLARGED = 3  # times, for the pictures on the page
 ROUNDS = 24  # of the search
 
 
 @dataclasses.dataclass(frozen=True)
 class Separation:
-    """What came of it.
+    """The result of a separation.
 
     Attributes:
-        mixtures, recovered, truth: pictures, one set a row: [height, width] in [0, 1].
-        words: how near the recovered digits are to the true ones.
+        mixtures, recovered, truth: pictures with a row for each set: [height, width] in [0, 1].
+        words: how close the recovered digits are to the true ones.
     """
 
     mixtures: np.ndarray
@@ -32,13 +32,13 @@ class Separation:
 
 
 class Separator:
-    """Mixes digits that no prior has seen, and takes the mixtures apart.
+    """Mixes held-out digits, which no prior has seen, and separates the mixtures.
 
     Args:
         prior: directory or file of a `blind_gan_tf.Prior` of digits.
 
     Raises:
-        ValueError: there is no prior, or one of other images.
+        ValueError: there is no prior, or it is not one of gray images.
     """
 
     def __init__(self, prior: str):
@@ -57,16 +57,17 @@ class Separator:
         progress: Progress,
         search: blind.SearchConfig | None = None,
     ) -> Separation:
-        """Mixes sets of three digits with unknown weights, and takes them apart.
+        """Mixes sets of three digits with unknown weights, and separates them.
 
         Args:
-            sets: of digits; all are mixed with the same weights, which tells the search much.
-            mixtures: of each set.
-            seed: of the choice of digits, of the weights and of the search.
-            progress: told of every round.
-            search: how long and how; None for the recipe of the experiments.
+            sets: number of sets; all are mixed with the same weights, which helps the search.
+            mixtures: number of mixtures of each set.
+            seed: for the choice of digits, the weights and the search.
+            progress: called in every round.
+            search: settings of the search; None for the experiments' recipe with `ROUNDS` rounds.
 
         Raises:
+            Told: more sets than there are digits for, or none.
             Cancelled: by `progress`.
         """
         if not 1 <= sets <= len(self._digits) // SOURCES:
@@ -92,7 +93,7 @@ class Separator:
         return _drawn(mixed, recovered, truth)
 
     def _draw(self, sets, generator):
-        """[sets, SOURCES, height, width, 1] in [0, 1], no digit twice."""
+        """Draws digits without repetition: [sets, SOURCES, height, width, 1] in [0, 1]."""
         chosen = generator.choice(len(self._digits), sets * SOURCES, replace=False)
         digits = np.stack([self._digits.load(int(index)) for index in chosen])
         return digits.reshape(sets, SOURCES, *digits.shape[1:])
@@ -112,7 +113,7 @@ def _drawn(mixed, recovered, truth):
 
 
 def _grid(images):
-    """[sets, number, height, width, 1] as one picture, a set a row."""
+    """[sets, number, height, width, 1] as one picture with a row for each set."""
     columns = [images[:, index] for index in range(images.shape[1])]
     grid = image_grid(columns)[..., 0]
     return np.clip(grid.repeat(ENLARGED, 0).repeat(ENLARGED, 1), 0.0, 1.0)

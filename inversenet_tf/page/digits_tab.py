@@ -1,4 +1,4 @@
-"""The tab where mixed digits are taken apart."""
+"""The tab that separates mixed digits."""
 
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,11 @@ from inversenet_tf.page.look import sentence
 from inversenet_tf.page.visitors import Visits, busy, idle, told_plainly
 
 if TYPE_CHECKING:
-    from inversenet_tf.page.digits import Separator  # with the package of GANs
+    from inversenet_tf.page.digits import Separator  # imports the package of GANs
 
 
 def digits_tab(separator: "Separator", visits: Visits) -> None:
-    """Draws the tab, within the page's `gr.Tab`."""
+    """Draws the tab; call it within the page's `gr.Tab`."""
     gr.Markdown(
         "Three handwritten digits are added with weights that nobody knows, and only the absolute "
         "value of each sum is seen. A search with a GAN of digits takes them apart.",

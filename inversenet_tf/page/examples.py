@@ -1,4 +1,4 @@
-"""Photographs to begin with: those that scikit-image ships, blurred when the page starts."""
+"""Example photographs from scikit-image, blurred when the page starts."""
 
 import dataclasses
 from pathlib import Path
@@ -15,14 +15,14 @@ from inversenet_tf.imaging.physics.operators import within_frame
 
 @dataclasses.dataclass(frozen=True)
 class Example:
-    """A photograph with a blur, or without.
+    """A photograph, with or without a blur.
 
     Attributes:
-        part: of the photographs, where it is.
-        name: of the photograph there.
+        part: of the data set that holds the photograph.
+        name: of the photograph in it.
         words: what was done to it.
         kernel: [height, width], or None to leave it sharp.
-        noise: standard deviation, of white as 1.
+        noise: standard deviation, with white as 1.
     """
 
     part: str
@@ -33,7 +33,7 @@ class Example:
 
 
 def examples() -> list[Example]:
-    """A blur of each kind, and a photograph that has none."""
+    """Returns examples of several kinds of blur, and a sharp one."""
     return [
         Example(HELD_OUT, "chelsea", "camera shake", kernels.camera_shake(15, seed=4)),
         Example(HELD_OUT, "coffee", "out of focus", kernels.disk(9, 3.5), 0.002),
@@ -46,7 +46,7 @@ def write_examples(folder: Path) -> list[tuple[Path, str]]:
     """Writes the examples as PNG files.
 
     Args:
-        folder: that exists.
+        folder: an existing one.
 
     Returns:
         List of (file, words).
@@ -62,12 +62,12 @@ def write_examples(folder: Path) -> list[tuple[Path, str]]:
 
 
 def measured(image: np.ndarray, example: Example, seed: int) -> np.ndarray:
-    """What a camera would give: blurred, with its border cut off, which shows what lies beyond.
+    """Simulates a camera: blurs, crops the border that depends on what lies beyond, adds noise.
 
     Args:
         image: [height, width, channels] in [0, 1].
-        example: whose kernel and noise are applied.
-        seed: of the noise.
+        example: its kernel and noise are applied.
+        seed: for the noise.
     """
     if example.kernel is not None:
         image, _ = within_frame(example.kernel, image)

@@ -1,4 +1,4 @@
-"""The page: its tabs, and which of its parts does what."""
+"""The layout of the page: its tabs and what their elements do."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,13 +34,13 @@ def build(
     examples: Sequence[tuple[Path, str]],
     separator=None,
 ) -> gr.Blocks:
-    """The page.
+    """Builds the page.
 
     Args:
         workshop: restores the uploads.
         models: to choose from.
-        examples: (file, words) of photographs to begin with.
-        separator: a `digits.Separator`, or None for a page without that tab.
+        examples: (file, words) of example photographs.
+        separator: a `digits.Separator`, or None for a page without its tab.
     """
     visits = Visits()
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 7200)) as page:
@@ -58,7 +58,7 @@ def build(
 
 
 class PhotographTab:
-    """Drop, choose, restore, compare, download."""
+    """The tab to upload, restore, compare and download photographs."""
 
     def __init__(self, workshop, models, examples, visits):
         self._workshop, self._models, self._visits = workshop, models, visits
@@ -163,7 +163,7 @@ class PhotographTab:
         self._cancel.click(self._visits.stop, None, None, queue=False, **hidden)
 
     def _received(self, path):
-        """Shows an upload, or why it is refused."""
+        """Shows an upload, or the reason why it is refused."""
         nothing = [gr.update(visible=False)] * 2
         if path is None:
             return [None, *nothing, gr.update(visible=False), gr.update(interactive=False)]
@@ -175,7 +175,7 @@ class PhotographTab:
         return [None, *nothing, refusal, gr.update(interactive=False)]
 
     def _asked_for(self, name):
-        """The kernels that a model takes."""
+        """The choices of kernel for a model."""
         with told_plainly() as told:
             choices = KERNEL_CHOICES[self._models[name].kernel_use]
             return gr.update(choices=choices, value=choices[0])

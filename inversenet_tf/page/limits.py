@@ -1,4 +1,4 @@
-"""What the page takes, and what it tells when something goes wrong."""
+"""What the page accepts, and what it tells visitors when something goes wrong."""
 
 import dataclasses
 import threading
@@ -16,23 +16,23 @@ class Cancelled(Exception):
 
 
 class Told(Exception):
-    """A sentence for the visitor, without anything of the server in it."""
+    """An error whose message is for the visitor and reveals nothing of the server."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Of one upload.
+    """The limits of one upload.
 
     Attributes:
         size: bytes.
-        pixels: of the image; those of a large one take their time.
+        pixels: of the image, as a large one takes long.
     """
 
     size: int = 100_000_000
     pixels: int = 60_000_000
 
     def check(self, path: Path) -> None:
-        """Raises `Told` for a file that is larger, or holds no image, from its header alone."""
+        """Raises `Told` for a file that is too large or no image, judging by its header alone."""
         path = Path(path)
         if path.stat().st_size > self.size:
             raise Told(f"Expected at most {self.size / 1e6:g} MB. Received: more in {path.name}.")
@@ -48,17 +48,17 @@ class Limits:
 
 
 def without_paths(message: str, *paths: Path) -> str:
-    """A message with files named as the visitor knows them."""
+    """Returns a message with paths reduced to the names that the visitor knows."""
     for path in paths:
         message = message.replace(str(path), Path(path).name)
     return message
 
 
 def for_visitors(error: Exception, *paths: Path) -> str:
-    """What to tell of an error; one that nobody expected goes into the log, not to the visitor.
+    """Returns the visitor's message for an error; an unexpected one only goes into the log.
 
     Args:
-        error: that was raised.
+        error: the error that was raised.
         paths: of files that the message may name.
     """
     if isinstance(error, Told):
@@ -71,22 +71,22 @@ def for_visitors(error: Exception, *paths: Path) -> str:
 
 
 class Progress:
-    """Tells how far a piece of work is, and ends it where the visitor has asked for that.
+    """Reports the progress of a piece of work, and ends it if the visitor has cancelled it.
 
     Args:
         show: called with (fraction, words).
-        stop: set to end the work at the next step.
+        stop: set it to end the work at the next step.
     """
 
     def __init__(self, show, stop: threading.Event):
         self._show, self._stop = show, stop
 
     def __call__(self, fraction: float, words: str) -> None:
-        """Raises `Cancelled` where the work is to end."""
+        """Shows the progress, or raises `Cancelled` if the work is to end."""
         if self._stop.is_set():
             raise Cancelled
         self._show(min(fraction, 1.0), words)
 
     def between(self, first: float, last: float, words: str):
-        """A function of the fraction of a part of the work, from `first` to `last` of all."""
+        """Returns a function that reports the part of the work from `first` to `last`."""
         return lambda fraction: self(first + fraction * (last - first), words)

@@ -1,4 +1,4 @@
-"""How the page looks: its colours and fonts, and the pieces of HTML that it is made of."""
+"""The look of the page: its colours, fonts and pieces of HTML."""
 
 import base64
 import html
@@ -10,7 +10,7 @@ from inversenet_tf.imaging.files.written_photographs import png_bytes
 from inversenet_tf.page.restoring import Outcome
 from inversenet_tf.restoration.unknown_blur import picture_of
 
-LOW, FAIR = 0.35, 0.7  # confidences where words and colour of the meter change
+LOW, FAIR = 0.35, 0.7  # confidences where the colour of the meter changes
 CSS = """
 .gradio-container {max-width: 1280px !important; margin: 0 auto !important}
 #lead p {color: var(--body-text-color-subdued); margin: 0}
@@ -39,7 +39,7 @@ footer {display: none !important}
 
 
 def theme() -> gr.themes.Base:
-    """Of fonts that the machine has itself: nothing is fetched."""
+    """The theme, with the fonts of the visitor's system, so that none is fetched."""
     fonts = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
     return gr.themes.Default(
         primary_hue="indigo",
@@ -50,7 +50,7 @@ def theme() -> gr.themes.Base:
 
 
 def card(outcome: Outcome) -> str:
-    """The kernel, how far it is to be trusted, and what was done."""
+    """HTML for the kernel, the confidence in it, and what was done."""
     picture = ""
     if outcome.kernel is not None and outcome.kernel.size > 1:
         content = png_bytes(to_uint8(picture_of(outcome.kernel)))
@@ -61,7 +61,7 @@ def card(outcome: Outcome) -> str:
 
 
 def _meter(confidence):
-    """A bar for how far the kernel is to be trusted."""
+    """A bar that shows the confidence in the kernel."""
     if confidence is None:
         return ""
     colour = "#dc2626" if confidence < LOW else "#d97706" if confidence < FAIR else "#16a34a"
@@ -73,10 +73,10 @@ def _meter(confidence):
 
 
 def sentence(words: str) -> str:
-    """Words of any kind, as a paragraph."""
+    """HTML for words of any kind, as a block."""
     return f"<div>{html.escape(words)}</div>"
 
 
 def about(words: str, kind: str = "facts"):
-    """What shows words below the photograph: "facts" about it, or why it was "refused"."""
+    """An update that shows "facts" about the photograph below it, or why it was "refused"."""
     return gr.update(value=f'<div class="{kind}">{html.escape(words)}</div>', visible=True)

@@ -1,4 +1,4 @@
-"""The models that a visitor may choose from, each loaded when it is first used."""
+"""The models that a visitor can choose from, each loaded on first use."""
 
 import threading
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ CLOSED_FORM = "Closed form (no training)"
 
 
 class Models:
-    """Presets that ship with the package, the closed form, and what the command line names.
+    """The presets that ship with the package, the closed form, and the models of the command line.
 
     Args:
-        places: what `inversenet_tf.load` takes: runs, exports, files, addresses.
-        trusted: as for `load`, of exports.
+        places: runs, exports, files or addresses, as for `inversenet_tf.load`.
+        trusted: as for `load`, for exports.
     """
 
     def __init__(self, places: Sequence[str] = (), trusted: bool = False):
@@ -26,7 +26,7 @@ class Models:
         self._places[CLOSED_FORM] = closed_form.NAME
         own = {}
         for place in places:
-            # A visitor sees a name, not where things lie on the server.
+            # A visitor sees a name, not a path on the server.
             name = Path(str(place).rstrip("/")).name or "model"
             while name in self._places or name in own:
                 name += "'"
@@ -36,14 +36,14 @@ class Models:
 
     @property
     def names(self) -> list[str]:
-        """As the visitor sees them; the first is the one to begin with."""
+        """The names that the visitor sees; the first is the default."""
         return list(self._places)
 
     def __getitem__(self, name: str) -> Restorer:
-        """The restorer of that name.
+        """Returns the restorer of a name, loaded if it has not been yet.
 
         Raises:
-            ValueError: it cannot be loaded.
+            ValueError: there is none, or it cannot be loaded.
         """
         if name not in self._places:
             raise ValueError(f"Expected one of {', '.join(self.names)}. Received: {name}")
@@ -53,7 +53,7 @@ class Models:
             return self._loaded[name]
 
     def check(self) -> None:
-        """Loads all that the command line names, so that a wrong one is told at once."""
+        """Loads all models but the closed form, so that a wrong one is reported at once."""
         for name in self.names:
             if self._places[name] != closed_form.NAME:
                 self[name]

@@ -1,4 +1,4 @@
-"""Pictures that a browser shows: of photographs of any kind, and of kernels."""
+"""Previews of photographs of any kind that a browser can show."""
 
 from pathlib import Path
 
@@ -8,16 +8,19 @@ from PIL import Image
 from inversenet_tf.imaging.files.photographs import Photograph, to_8_bits
 from inversenet_tf.imaging.files.written_photographs import write_photograph
 
-SIDE = 1600  # pixels, at most, of a preview
+SIDE = 1600  # pixels along the longer side of a preview, at most
 
 
 def write_preview(path: Path, photograph: Photograph, size: tuple[int, int]) -> Path:
-    """Writes a photograph as a JPEG of 8 bits for the browser, with its profile.
+    """Writes a photograph for the browser with 8 bits and its colour profile.
 
     Args:
-        path: of the file.
+        path: of the file, whose suffix names its format.
         photograph: of any kind.
         size: (height, width) of the preview.
+
+    Returns:
+        The path.
     """
     pixels = to_8_bits(photograph.pixels)
     if pixels.shape[:2] != tuple(size):
@@ -36,13 +39,13 @@ def write_preview(path: Path, photograph: Photograph, size: tuple[int, int]) -> 
 
 
 def preview_size(height: int, width: int) -> tuple[int, int]:
-    """That of the largest preview with the same proportions."""
+    """The (height, width) of the largest preview of an image, in its proportions."""
     shrink = min(1.0, SIDE / max(height, width))
     return max(round(height * shrink), 1), max(round(width * shrink), 1)
 
 
 def described(photograph: Photograph, name: str) -> str:
-    """A photograph in a line: its size, what its pixels are, and what was changed in reading."""
+    """Describes a photograph in a line: size, kind of pixels, and what was changed on reading."""
     height, width, channels = photograph.pixels.shape
     bits = 8 * photograph.pixels.dtype.itemsize
     facts = [f"{width} × {height} pixels", "gray" if channels == 1 else "colour", f"{bits} bits"]

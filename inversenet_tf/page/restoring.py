@@ -1,4 +1,4 @@
-"""What the page does with a photograph, without anything of the page: look, find, restore."""
+"""The page's work on photographs, apart from its interface: preview, find the blur, restore."""
 
 import dataclasses
 import tempfile
@@ -21,8 +21,8 @@ from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer, description_of
 
 FIND, NONE, FILE = "find it", "none", "a file"
-SEARCHED = 0.7  # of the whole work that the search for a kernel takes, about
-POINT = np.ones((1, 1), np.float32)  # the kernel of no blur
+SEARCHED = 0.7  # of the work is done, about, when the search for a kernel ends
+POINT = np.ones((1, 1), np.float32)  # the kernel that does not blur
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Wish:
     Attributes:
         kernel: one of FIND, NONE, FILE.
         kernel_file: for FILE.
-        noise: standard deviation, of white as 1; None for what is found, or only rounding.
+        noise: standard deviation, with white as 1; None for the estimate, or for rounding alone.
         format: of the result, as for `restore_files`.
     """
 
@@ -44,14 +44,14 @@ class Wish:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What came of it.
+    """The result of a restoration.
 
     Attributes:
-        result: the restored photograph, a file with all that belongs to it.
-        before, after: previews of the same size, files.
-        kernel: that was used, or None for the model's own.
-        confidence: of a kernel that was found, from 0 to 1; None where none was.
-        words: what was found and done, a sentence or two.
+        result: file of the restored photograph, with its metadata.
+        before, after: files of previews of the same size.
+        kernel: the one that was used, or None for the model's own.
+        confidence: in the estimated kernel, from 0 to 1; None if no blur was found.
+        words: a sentence or two on what was found and done.
     """
 
     result: Path
@@ -63,7 +63,7 @@ class Outcome:
 
 
 class Workshop:
-    """Restores uploads, one folder of results for each.
+    """Restores uploads, with a folder of results for each.
 
     Args:
         folder: for the results.
@@ -75,10 +75,10 @@ class Workshop:
         self._estimates = {}
 
     def look_at(self, path: Path) -> tuple[Path, str]:
-        """A preview of an upload, and a line about it.
+        """Returns a preview of an upload, and a line about it.
 
         Raises:
-            Told: it is too large, or no image that can be read.
+            Told: the upload is too large, or cannot be read as an image.
         """
         path = Path(path)
         self._limits.check(path)
@@ -88,10 +88,10 @@ class Workshop:
         return preview, described(photograph, path.name)
 
     def restore(self, path: Path, restorer: Restorer, wish: Wish, progress: Progress) -> Outcome:
-        """Restores an upload as it is wished.
+        """Restores an upload as wished.
 
         Raises:
-            Told: the upload, or the wish, is none that can be met.
+            Told: the upload cannot be restored, or not as wished.
             Cancelled: by `progress`.
         """
         path = Path(path)
@@ -117,7 +117,7 @@ class Workshop:
         return _outcome(path, target, estimate, kernel)
 
     def _estimate(self, path, restorer, progress):
-        """The blur of an upload, sought once, whatever is then done with it."""
+        """The blur of an upload, estimated only once however often it is restored."""
         if restorer.kernel_use == kernel_use.NONE:
             raise Told(
                 f'Expected the kernel "{NONE}" for a model of one blur, which knows its own. '
@@ -145,9 +145,9 @@ def _read(path):
 
 
 def _kernel_of(wish, restorer):
-    """The kernel that the restorer is told, or None for its own."""
+    """The kernel to give to the restorer, or None for its own."""
     if wish.kernel == NONE:
-        # A model for any blur takes a point for none, and then removes noise alone.
+        # With a point as kernel, a model for any blur only removes noise.
         return POINT if restorer.kernel_use == kernel_use.REQUIRED else None
     if wish.kernel_file is None:
         raise Told("Expected a file of the kernel (.png, .npy or .mat). Received: none.")

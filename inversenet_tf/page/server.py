@@ -1,4 +1,4 @@
-"""The page on an address: of this machine alone, without anything fetched from elsewhere."""
+"""Serves the page, by default to this machine alone, without fetching anything from elsewhere."""
 
 import contextlib
 import logging
@@ -13,14 +13,14 @@ MISSING = (
     'Expected Gradio, which draws the page (pip install "gradio>=6", or in the project '
     '".[app]"). Received: none'
 )
-# Read by Gradio, and what it is made of, when they are imported.
+# Read by Gradio and its dependencies when they are imported.
 QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "GRADIO_SHARE": "False",
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
-WAITING = 16  # visitors, at most, who wait for their turn
+WAITING = 16  # visitors in the queue, at most
 
 
 @contextlib.contextmanager
@@ -35,15 +35,15 @@ def served(
 ) -> Iterator[str]:
     """Serves the page while the block runs.
 
-    Uploads and results lie in a folder that only this user reads, and are gone afterwards.
+    Uploads and results are kept in a folder that only this user can read, and deleted afterwards.
 
     Args:
-        models: what `inversenet_tf.load` takes, besides the presets and the closed form.
-        prior: of digits; the page takes mixtures of them apart where it is given.
-        host: address to listen at; only programs of this machine reach the default.
-        port: None for the first that is free from 7860 on.
+        models: to offer besides the presets and the closed form, as for `inversenet_tf.load`.
+        prior: of digits; if it is given, the page also separates mixtures of them.
+        host: address to listen at; only this machine can reach the default.
+        port: None for the first free one from 7860 on.
         limits: of an upload.
-        trusted: as for `inversenet_tf.load`, of exports.
+        trusted: as for `inversenet_tf.load`, for exports.
 
     Yields:
         The page's address.
@@ -57,7 +57,7 @@ def served(
         folder = Path(folder)
         os.environ |= QUIET | {"GRADIO_TEMP_DIR": str(_made(folder / "uploads"))}
         try:
-            import gradio  # noqa: F401 (a clear line, before what takes long)
+            import gradio  # noqa: F401 (to fail early, with a clear message)
         except ImportError as error:
             raise ValueError(MISSING) from error
         logging.getLogger("httpx").setLevel(logging.WARNING)  # Gradio asks itself whether it is up
@@ -70,7 +70,7 @@ def served(
                 prevent_thread_lock=True,
                 share=False,
                 quiet=True,
-                show_error=False,  # what errors say is for the log, see `limits.for_visitors`
+                show_error=False,  # messages of errors are for the log, see `limits.for_visitors`
                 ssr_mode=False,
                 enable_monitoring=False,
                 mcp_server=False,
@@ -89,7 +89,7 @@ def _made(folder):
 
 
 def _built(folder, models, prior, limits, trusted):
-    """(the page, how it looks)."""
+    """Returns (the page, the arguments for its look)."""
     from inversenet_tf.page import layout, look
     from inversenet_tf.page.examples import write_examples
     from inversenet_tf.page.models import Models

@@ -1,4 +1,4 @@
-"""Those who use the page: what they have under way, and what they are told."""
+"""The visitors of the page: their running work, and the messages for them."""
 
 import threading
 
@@ -8,25 +8,25 @@ from inversenet_tf.page.limits import Cancelled, for_visitors
 
 
 class Visits:
-    """Who is there, and whether they have asked to stop."""
+    """The running work of each visitor, which can be stopped."""
 
     def __init__(self):
         self._stops = {}
 
     def begin(self, request: gr.Request) -> threading.Event:
-        """A new piece of work; what the same visitor has under way ends."""
+        """Stops a visitor's running work; returns the stop event of the new one."""
         self.stop(request)
         return self._stops.setdefault(request.session_hash, threading.Event())
 
     def stop(self, request: gr.Request) -> None:
-        """Ends what a visitor has under way at its next step."""
+        """Stops a visitor's running work at its next step."""
         stop = self._stops.pop(request.session_hash, None)
         if stop is not None:
             stop.set()
 
 
 class told_plainly:  # noqa: N801 (used as a statement)
-    """A block whose errors become words for the visitor, `words`; what follows it says them."""
+    """A block that turns errors into `words` for the visitor, for the code after it to show."""
 
     def __init__(self, *paths):
         self._paths, self.words = [path for path in paths if path], ""
@@ -44,10 +44,10 @@ class told_plainly:  # noqa: N801 (used as a statement)
 
 
 def busy():
-    """The start and the cancel button while work is under way."""
+    """Updates of the start and the cancel button while work is running."""
     return gr.update(interactive=False), gr.update(interactive=True)
 
 
 def idle():
-    """Both while there is none."""
+    """Updates of the start and the cancel button while nothing is running."""
     return gr.update(interactive=True), gr.update(interactive=False)

@@ -1,4 +1,4 @@
-"""The annealing figure: what both networks make of the same measurements early in training."""
+"""The annealing figure: both networks' outputs for the same measurements early in training."""
 
 from pathlib import Path
 
@@ -11,15 +11,18 @@ BINS = np.linspace(-0.5, 0.5, 81)  # of the residuals, in units of [0, 1]
 
 
 def annealing_figure(directory, path, example=0):
-    """Figs. 1 and 4: a row for each training step that was kept.
+    """Draws Figs. 1 and 4, with a row for each snapshot of the training.
 
-    Columns: z, the restored image, their difference, the difference of the truth and z (gray is
-    zero), and the distributions of both differences over all examples.
+    Columns: z, the restored image, restored - z, truth - z (both with zero as gray), and the
+    distributions of these differences over all examples.
 
     Args:
         directory: of the snapshots, see `callbacks.AnnealingSnapshots`.
         path: of the PNG file to write.
-        example: which of the kept images is shown.
+        example: index of the image to show.
+
+    Raises:
+        ValueError: there are no snapshots.
     """
     kept = {int(p.stem.removeprefix("step-")): np.load(p) for p in sorted(_snapshots(directory))}
     titles = ("z", "restored", "restored - z", "truth - z", "their distributions")

@@ -1,4 +1,4 @@
-"""The image sets of the paper's experiments, through TFDS or as folders, with its crops."""
+"""The image sets of the paper's experiments, from TFDS or from folders, and their crops."""
 
 import dataclasses
 from pathlib import Path
@@ -8,14 +8,14 @@ from inversenet_tf.imaging.checks import check_choice
 
 @dataclasses.dataclass(frozen=True)
 class ImageSet:
-    """Where a set of images comes from, and which part of each image is used.
+    """The source of a set of images, and the part of each image that is used.
 
     Attributes:
         train, held_out, test: specs of tensorflow-datasets; empty where it has none.
         train_folders, held_out_folders: below the root of the user's folders.
-        test_folders: the same of images that choose nothing; they may be missing.
-        crop_fraction: side of the central square, scaled down to the training size, as a fraction
-            of the image's short side; 0 for random patches at several scales.
+        test_folders: likewise, of images by which nothing is chosen; they may be missing.
+        crop_fraction: side of the central square that is scaled down to the training size, as a
+            fraction of the image's short side; 0 for random patches at several scales.
     """
 
     train: str = ""
@@ -27,10 +27,10 @@ class ImageSet:
     crop_fraction: float = 1.0
 
     def train_source(self, root=None):
-        """The training images' spec for `open_source`: folders below `root`, or TFDS.
+        """The spec of the training images for `open_source`: folders below `root`, or TFDS.
 
         Raises:
-            ValueError: this set is for measuring only, TFDS lacks it, or a folder is missing.
+            ValueError: this set is only for measuring, TFDS lacks it, or a folder is missing.
         """
         if not self.train_folders:
             raise ValueError(
@@ -40,11 +40,11 @@ class ImageSet:
         return _source(self.train, self.train_folders, root)
 
     def held_out_source(self, root=None):
-        """The same of the images that nothing trains on."""
+        """The spec of the held-out images, likewise."""
         return _source(self.held_out, self.held_out_folders, root)
 
     def test_source(self, root=None):
-        """The same of the images that neither train nor choose; "" where there are none."""
+        """The spec of images for neither training nor choosing; "" if there are none."""
         if root is None:
             return self.test
         root = Path(root).expanduser()
@@ -52,7 +52,7 @@ class ImageSet:
         return _folders(root, self.test_folders) if is_there else ""
 
     def apply(self, config, root=None):
-        """Makes `config` train and validate on this set, and report its test images."""
+        """Makes `config` train and validate on this set, and report on its test images."""
         config.data.train = self.train_source(root)
         self.apply_held_out(config, root)
         if not self.crop_fraction:
@@ -61,7 +61,7 @@ class ImageSet:
             config.data.augmentation = "flip"
 
     def apply_held_out(self, config, root=None):
-        """Makes `config` measure this set: its test images, where it has them."""
+        """Makes `config` measure this set, on its test images if it has them."""
         config.data.validation = self.held_out_source(root)
         config.data.test = self.test_source(root)
         config.data.crop_fraction = self.crop_fraction or 1.0
@@ -96,13 +96,13 @@ def _parts(name):
 
 
 IMAGE_SETS = {
-    "cub": ImageSet(  # which has two parts of its own
+    "cub": ImageSet(  # has only training and test images
         "tfds:caltech_birds2011@train[:90%]",
         "tfds:caltech_birds2011@train[90%:]",
         "tfds:caltech_birds2011@test",
         **_parts("cub"),
     ),
-    # The face: 128 of the 178 pixels of an aligned face's width.
+    # The face itself: 128 of the 178 pixels in the width of an aligned image.
     "celeba": ImageSet(
         "tfds:celeb_a@train",
         "tfds:celeb_a@validation",
@@ -130,10 +130,10 @@ IMAGE_SETS = {
 
 
 def image_set(name):
-    """One of `IMAGE_SETS`.
+    """Returns one of `IMAGE_SETS`.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: there is no such set.
     """
     check_choice("the data set", name, IMAGE_SETS)
     return IMAGE_SETS[name]

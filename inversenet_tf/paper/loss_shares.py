@@ -1,4 +1,4 @@
-"""How much the comparator counts in a training: the share of lambda_f's term in Eqs. 11 and 12."""
+"""The comparator's weight in a training: the share of lambda_f's term in Eqs. 11 and 12."""
 
 import tensorflow as tf
 
@@ -14,7 +14,7 @@ from inversenet_tf.trained_run import load_trained
 def feature_share(workdir):
     """lambda_f ||C(x^) - C(x)||^2 as a share of its sum with lambda_r ||x^ - x||^2.
 
-    It is of the restored images at the last step, on a few validation images.
+    Computed from a few restored validation images at the last step.
 
     Args:
         workdir: of a finished training.

@@ -1,4 +1,4 @@
-"""From a table's columns to its report: check everything, train what is missing, measure."""
+"""Makes a report of a table's columns: checks everything, trains what is missing, measures."""
 
 import dataclasses
 
@@ -27,12 +27,12 @@ from inversenet_tf.training import ANNEALING
 
 @dataclasses.dataclass
 class Measured:
-    """What the methods of a `Column` reached.
+    """The scores of the methods of a `Column`.
 
     Attributes:
-        title: names the images and what was special.
-        data: of `IMAGE_SETS`.
-        scores: {method: {psnr, ssim, per_image}}, as `evaluation.score` has it.
+        title: the images and the column's note.
+        data: name in `IMAGE_SETS`.
+        scores: {method: {psnr, ssim, per_image}}, as in `evaluation.score`.
         provenance: data, degradation, metrics, versions, trainings and their steadiness.
     """
 
@@ -43,18 +43,19 @@ class Measured:
 
 
 def reproduce(table, names, conditions):
-    """Makes a table of the paper; interrupted, the same call goes on.
+    """Makes a table of the paper; after an interruption, the same call resumes it.
 
     Args:
-        table: of `TABLES`.
-        names: of `IMAGE_SETS`.
+        table: name in `TABLES`.
+        names: of image sets in `IMAGE_SETS`.
         conditions: `Conditions`.
 
     Returns:
-        The report as Markdown; it is written after every column, as JSON too.
+        The report as Markdown, which is also written after every column, together with JSON.
 
     Raises:
-        ValueError: images, weights or trainings that cannot be used; raised before any training.
+        ValueError: images or weights that cannot be used, before any training; or a work
+            directory that holds a training with another config.
         InUse: another process makes a table in the same directory.
     """
     check_writable(check_utf8(conditions.output))
@@ -63,7 +64,7 @@ def reproduce(table, names, conditions):
 
 
 def _reproduce(table, names, conditions):
-    """What `reproduce` does in an output directory that is its own."""
+    """Does the work of `reproduce`, which holds the output directory."""
     columns = TABLES[table](conditions, names)
     opened = [_open(column, conditions) for column in columns]
     _check_comparators(columns)
@@ -79,14 +80,14 @@ def _reproduce(table, names, conditions):
 
 
 def _check_comparators(columns):
-    """Whether the weights that any of the trainings compares with can be read."""
+    """Checks that the comparators' weights can be read, once for each method."""
     trainings = [t for column in columns for t in column.trainings.values()]
     for training in {training.method: training for training in trainings}.values():
         comparator_of(training.config())
 
 
 def _open(column, conditions):
-    """(config, images) that a column is measured with; no images where none are large enough."""
+    """(config, images) to measure a column with; None for the images if none are large enough."""
     for training in column.trainings.values():
         training.config()
     config = next(iter(column.trainings.values())).config()
@@ -107,7 +108,7 @@ def _open(column, conditions):
 
 
 def _measure(table, column, config, source, conditions):
-    """Trains what is missing, runs every method on the same images, draws the first of them."""
+    """Trains what is missing, runs every method on the same images, and draws the first ones."""
     for training in column.trainings.values():
         training.run()
     operator = build_operator(config.operator)
@@ -130,7 +131,7 @@ def _measure(table, column, config, source, conditions):
 
 
 def _role(column, config):
-    """What the images that are measured are to the column's trainings."""
+    """The role of the measured images in the column's trainings."""
     if config.data.test:
         return TEST
     validations = [training.config().data.validation for training in column.trainings.values()]
@@ -138,7 +139,7 @@ def _role(column, config):
 
 
 def _constants(column, operator, spectrum):
-    """Of the column's baselines: chosen on what its first method trains on, at that size."""
+    """The baselines' constants, chosen on the training images of the column's first method."""
     names = tuple(name for name in column.baselines if name in NAMES)
     config = next(iter(column.trainings.values())).config()
     return constants_of(None, config, operator, names=names, spectrum=spectrum)

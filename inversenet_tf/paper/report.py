@@ -1,4 +1,4 @@
-"""Tables as Markdown and JSON, with the paper's figures beside ours."""
+"""Tables as Markdown and JSON, with the paper's numbers next to ours."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.paths import printable
 from inversenet_tf.imaging.wording import counted
 
-# {table: {our row: {our column: (PSNR in dB, SSIM)}}}, of other images, kernels and budgets.
+# {table: {our row: {our column: (PSNR in dB, SSIM)}}}, for other images, kernels and budgets.
 PAPER = {
     "1": {
         "wiener": {"cub": (22.42, 0.6572), "celeba": (20.92, 0.7020), "imagenet": (20.44, 0.6357)},
@@ -34,7 +34,7 @@ PAPER = {
         }
     },
 }
-LIKE = {"tiny_imagenet": "imagenet"}  # our columns that stand for one of the paper's
+LIKE = {"tiny_imagenet": "imagenet"}  # our columns that stand in for the paper's
 NOTE = (
     "PSNR in dB / SSIM, means over the images; networks with the weights of their last step, which "
     "no image has chosen. "
@@ -46,8 +46,8 @@ def write_report(table, names, measured, conditions):
     """Writes the Markdown and the JSON of a table into the conditions' output directory.
 
     Args:
-        table: of `tables.TABLES`.
-        names: the data sets asked for, which with the conditions name the files.
+        table: name in `tables.TABLES`.
+        names: of the data sets; the files are named after them and the conditions.
         measured: list of `measure.Measured`.
         conditions: `Conditions`.
 
@@ -79,7 +79,7 @@ def _title(table, conditions):
 
 
 def _rows(table, measured):
-    """A row for each method, a column for each set of images, the paper's where it has one."""
+    """A row for each method, and a column for each image set and for the paper's, if any."""
     methods = list(dict.fromkeys(method for column in measured for method in column.scores))
     header, cells = ["method"], {method: [method] for method in methods}
     for column in measured:

@@ -9,17 +9,17 @@ SCORE = "val_psnr_restored"
 
 
 def validation_psnr(workdir):
-    """The validation PSNR of the restored images in dB: (steps, values), arrays of one length."""
+    """The validation PSNR of the restored images in dB: arrays (steps, values)."""
     kept = validations(workdir / HISTORY_FILE)
     return np.array([entry["step"] for entry in kept]), np.array([entry[SCORE] for entry in kept])
 
 
 def steadiness(workdir):
-    """What tells a steady training from an unsteady one.
+    """Measures how steadily the validation PSNR of a training rose.
 
     Returns:
         dict of `psnr`, the curve in dB; `falls`, the share of validations below the one before;
-        `largest_fall` in dB; `last_below_best` in dB.
+        `largest_fall` in dB; `last_below_best`, the last value's distance to the best, in dB.
     """
     _, values = validation_psnr(workdir)
     changes = np.diff(values)

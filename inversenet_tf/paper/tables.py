@@ -1,4 +1,4 @@
-"""The paper's tables, and those it describes in words: which trainings, on which images.
+"""The paper's tables, and experiments that it only describes: which trainings, on which images.
 
 Every table is a function from (conditions, names of data sets) to a list of `Column`, one for
 each set of images. Nothing is trained or read here; `measure.py` does that.
@@ -12,11 +12,11 @@ from inversenet_tf.paper.trainings import Training
 NATURAL = "natural"  # what Table 2 and super-resolution train on, as the paper does on VOC
 LARGE_IMAGES = "set5"
 LARGE_SIDES = (256, 512)  # of Figs. 8 and 9
-SR_TASKS = ("sr7", "sr3")  # the kernel that rings, and the mild one
+SR_TASKS = ("sr7", "sr3")  # the kernel that causes ringing, and the mild one
 SR_SIDE = 256  # of Figs. 6 and 10, from 64
-JOINT_SIDES = {"cub": (0, 128)}  # of training: that of all sets, and the paper's
+JOINT_SIDES = {"cub": (0, 128)}  # training sizes: 0 for that of the task, and the paper's
 SEEDS = (0, 1, 2)
-OURS = ("inversenet", "inversenet_solver")  # with the paper's networks, and told the operator
+OURS = ("inversenet", "inversenet_solver")  # the paper's networks; a network given the operator
 UPSAMPLINGS = ("bicubic", "lmmse")
 
 
@@ -25,14 +25,14 @@ class Column:
     """Methods to be measured on the same measurements of one set of images.
 
     Attributes:
-        name: of the column's files.
-        data: of `IMAGE_SETS`: the images, its held-out part.
-        trainings: {method: `Training`}; the method "inversenet" shows both its outputs, as
+        name: for the column's files.
+        data: name in `IMAGE_SETS`; its test images are measured, or else its held-out ones.
+        trainings: {method: `Training`}; the method "inversenet" has two rows for its outputs,
             "inverted" and "restored".
-        baselines: of `baselines.BASELINES`: the methods that need no training.
+        baselines: names in `baselines.BASELINES` of methods that need no training.
         side: of the central square that is measured at full resolution; 0: the square that the
             task trains on; None: whole images.
-        note: what is special, for the title.
+        note: what is special about it, for the title.
     """
 
     name: str
@@ -54,7 +54,11 @@ def table_1(conditions, names):
 
 
 def table_2(conditions, names):
-    """Table 2 and Fig. 5: trained on natural images, measured on the other sets; Figs. 8 and 9."""
+    """Table 2, Figs. 5, 8 and 9: trained on natural images, measured on other sets.
+
+    Raises:
+        ValueError: the training images come from one of these sets.
+    """
     known = image_set(NATURAL).train_folders
     columns = []
     for name in names:
@@ -78,7 +82,7 @@ def table_2(conditions, names):
 
 
 def table_sr(conditions, names):
-    """Section 4.2 and Figs. 6 and 10: x4 with either kernel, trained on natural images."""
+    """Section 4.2 and Figs. 6 and 10: x4 with each kernel, trained on natural images."""
     columns = []
     for task in SR_TASKS:
         trainings = {m: Training(task, NATURAL, m, conditions) for m in ("srgan", *OURS)}
@@ -91,7 +95,7 @@ def table_sr(conditions, names):
 
 
 def table_joint(conditions, names):
-    """Section 4.3 and Fig. 7: x2 and colours from one band."""
+    """Section 4.3 and Fig. 7: x2 super-resolution and colourisation together."""
     columns = []
     for name in names:
         for side in JOINT_SIDES.get(name, (0,)):

@@ -1,4 +1,4 @@
-"""The trainings behind the paper's tables: named, cached, resumable, of equal budget."""
+"""The trainings behind the paper's tables: named, cached, resumable, with equal budgets."""
 
 import dataclasses
 from pathlib import Path
@@ -25,12 +25,12 @@ class Conditions:
     """What all trainings of a table share.
 
     Attributes:
-        output: directory of everything that is written.
+        output: directory for everything that is written.
         minutes: budget of each training on this machine.
         root: directory of the user's image folders; None for tensorflow-datasets.
         noise: standard deviation of the measurements' noise, in units of [0, 1].
         comparator_weights: file of SqueezeNet's weights; "" trains without a comparator.
-        limit: held-out images that are measured; None for all.
+        limit: number of held-out images to measure; None for all.
     """
 
     output: Path
@@ -42,7 +42,7 @@ class Conditions:
 
     @property
     def name(self):
-        """Part of the name of all that is written."""
+        """Part of the name of everything that is written."""
         noise = f"noise{self.noise:g}" if self.noise else "clean"
         comparator = "-squeezenet" if self.comparator_weights else ""
         return f"{noise}{comparator}-{self.minutes:g}min"
@@ -53,9 +53,9 @@ class Training:
     """One training.
 
     Attributes:
-        task: of `TASKS`.
-        data: of `IMAGE_SETS`.
-        method: of `recipes.TRAINED`.
+        task: name in `TASKS`.
+        data: name in `IMAGE_SETS`.
+        method: name in `recipes.TRAINED`.
         conditions: `Conditions`.
         size: of the training images or patches; 0: the task's own.
         seed: of the training.
@@ -70,7 +70,7 @@ class Training:
 
     @property
     def name(self):
-        """Tells this training from every other one of an output directory."""
+        """A name that is unique to this training within an output directory."""
         parts = [self.task, self.data, self.method, self.conditions.name]
         parts += [f"size{self.size}"] if self.size else []
         parts += [f"seed{self.seed}"] if self.seed else []
@@ -82,7 +82,7 @@ class Training:
         return self.conditions.output / "runs" / self.name
 
     def config(self, steps=None):
-        """The `Config`, of a given number of steps.
+        """The `Config` for a number of steps, by default the recipe's.
 
         Raises:
             ValueError: the data set cannot be trained on, or its folders are missing.
@@ -103,14 +103,14 @@ class Training:
         return config
 
     def run(self):
-        """Trains, goes on with what was interrupted, or finds it done.
+        """Trains, resumes an interrupted training, or returns if it is finished.
 
         Raises:
-            ValueError: the work directory holds a training of the same name but another config.
+            ValueError: the work directory holds a training with another config.
         """
         if (self.workdir / CONFIG_FILE).exists():
             steps = read_config(self.workdir, Config).training.steps
-            with held(self.workdir):  # the same experiment, or it raises
+            with held(self.workdir):  # raises for another experiment
                 open_workdir(self.workdir, self.config(steps), free=("runtime",))
             if self._last is not None and checkpoints.step_of(self._last) == steps:
                 return
@@ -119,12 +119,12 @@ class Training:
             steps = steps_within(config, self.conditions.minutes, self._seconds_per_step(config))
         logging.info("%s: %s.", self.name, counted(steps, "step"))
         config = self.config(steps)
-        # For the figure of table 1, whichever table comes first to this training.
+        # For the figure of table 1, whichever table needs this training first.
         config.runtime.annealing_snapshots = (self.task, self.method) == ("deblur", "inversenet")
         train(config, self.workdir)
 
     def _seconds_per_step(self, config):
-        """Measured once for all data sets, seeds and noises, whose steps cost the same."""
+        """Measured once for all data sets, seeds and noise levels, whose steps cost the same."""
         path = self.conditions.output / SPEEDS_FILE
         speeds = read_json(path) if path.exists() else {}
         kind = f"{self.task}-{self.method}-size{config.data.size}-{config.loss.comparator}"
@@ -134,7 +134,7 @@ class Training:
         return speeds[kind]
 
     def provenance(self):
-        """What a result says of this training: name, steps, seconds, lambda_f's share, config."""
+        """What results report of this training: name, steps, seconds, lambda_f's share, config."""
         return {
             "run": self.name,
             "steps": checkpoints.step_of(self._last),
@@ -150,7 +150,7 @@ class Training:
 
 
 def _super_resolution(kernel_size):
-    """Section 4.2 on patches of 64 pixels: what two cores can train. Paper: 256."""
+    """Section 4.2 on patches of 64 pixels, which two cores can train. Paper: 256."""
     config = recipes.super_resolution(kernel_size)
     config.data.size = 64
     return config

@@ -1,1 +1,1 @@
-"""Frozen feature networks that compare images, and the weights they are loaded from."""
+"""Frozen feature networks that compare images, and the weights that they load."""

@@ -22,24 +22,24 @@ TORCHVISION_STDDEV = (0.229, 0.224, 0.225)
 
 
 def bgr_minus(mean):
-    """A function from RGB images in [0, 1] to BGR on 0..255 less `mean`."""
+    """Returns a function from RGB images in [0, 1] to BGR images in 0..255 minus `mean`."""
     return lambda images: tf.reverse(images, [-1]) * WHITE - tf.constant(mean)
 
 
 def torchvision_normalized(images):
-    """RGB images in [0, 1] with torchvision's mean and deviation taken out."""
+    """Normalizes RGB images in [0, 1] by torchvision's mean and standard deviation."""
     return (images - tf.constant(TORCHVISION_MEAN)) / tf.constant(TORCHVISION_STDDEV)
 
 
 @dataclasses.dataclass(frozen=True)
 class Pretrained:
-    """What a comparator is made of.
+    """The parts of a comparator.
 
     Attributes:
-        network: a `FeatureNetwork`.
-        size: the side of the images it was trained on.
+        network: a subclass of `FeatureNetwork`.
+        size: side of the images that it was trained on.
         preprocess: function from RGB images in [0, 1] to the network's input.
-        advice: where its weights come from, for the error messages.
+        advice: where to get its weights, for error messages.
     """
 
     network: type
@@ -83,16 +83,17 @@ COMPARATORS = {
 
 
 class Comparator:
-    """Images to features, frozen and differentiable.
+    """Maps images to features; frozen but differentiable.
 
-    No Keras layer on purpose: a model that holds it neither trains nor saves its weights.
+    On purpose not a Keras layer, so that a model that holds it neither trains nor saves its
+    weights.
 
     Args:
         network: a `FeatureNetwork` with its weights.
         preprocess: function from RGB images in [0, 1] to the network's input.
 
-    Input: [batch, height, width, 1 or 3] in [0, 1], of any size: resized bilinearly, without
-    antialiasing; gray becomes three equal channels. Output: [batch, features] float32.
+    Input: [batch, height, width, 1 or 3] in [0, 1], of any size; it is resized bilinearly without
+    antialiasing, and gray becomes three equal channels. Output: [batch, features] float32.
     """
 
     def __init__(self, network, preprocess):
@@ -116,17 +117,18 @@ def build_comparator(name, weights, sha256="", size=0, before_relu=False, dtype=
     Args:
         name: one of `COMPARATORS`.
         weights: path or URL of a weight file, see `inversenet_tf.models.perceptual.weights`.
-        sha256: of that file; needed for a URL.
-        size: to which images are resized; 0 for the network's own. AlexNets know no other, the
-            others take 32 and more.
-        before_relu: features before the last ReLU. Paper: not said; here: after it.
+        sha256: of that file; required for a URL.
+        size: to which images are resized; 0 for the network's own. AlexNets take no other, the
+            other networks take 32 and more.
+        before_relu: whether to take the features before the last ReLU. Paper: not specified; here:
+            after it.
         dtype: Keras dtype or policy of the hidden layers, such as "mixed_bfloat16".
 
     Returns:
         A `Comparator`.
 
     Raises:
-        ValueError: an unknown name, an impossible size, or no such weights.
+        ValueError: an unknown name, an impossible size, or weights that are missing or do not fit.
     """
     check_choice("comparator", name, COMPARATORS)
     pretrained = COMPARATORS[name]

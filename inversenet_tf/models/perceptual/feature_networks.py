@@ -1,18 +1,18 @@
-"""Networks that were trained on ImageNet, up to the layer whose features a comparator takes."""
+"""Networks trained on ImageNet, up to the layer whose features a comparator takes."""
 
 import keras
 import tensorflow as tf
 
-LEAST_SIZE = 32  # what the poolings of SqueezeNet and VGG16 leave a pixel of
+LEAST_SIZE = 32  # so that the poolings of SqueezeNet and VGG16 leave at least a pixel
 VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # convolutions, channels
 
 
 @keras.saving.register_keras_serializable("inversenet_tf")
 class GroupedConv2D(keras.layers.Conv2D):
-    """Keras' layer, one convolution per group: TensorFlow has no gradient of groups on CPUs."""
+    """Keras' layer with a convolution per group, as TensorFlow lacks their gradient on CPUs."""
 
     def convolution_op(self, inputs, kernel):
-        """One convolution for each group, side by side."""
+        """Convolves each group separately and concatenates the results."""
         parts = zip(
             tf.split(inputs, self.groups, axis=-1),
             tf.split(kernel, self.groups, axis=-1),
@@ -26,7 +26,7 @@ class GroupedConv2D(keras.layers.Conv2D):
 class LocalResponseNorm(keras.layers.Layer):
     """AlexNet's normalisation across five channels, in float32.
 
-    Caffe divides its alpha, 1e-4, by the five channels; TensorFlow does not.
+    Caffe divides its alpha of 1e-4 by the number of channels, five; TensorFlow does not.
     """
 
     def call(self, inputs):
@@ -37,15 +37,14 @@ class LocalResponseNorm(keras.layers.Layer):
 
 
 class FeatureNetwork(keras.Model):
-    """What the networks below share: a size, and a last activation that can be left out.
+    """Base of the networks below: they have a size and a last activation that can be left out.
 
     Args:
         size: side of the input: 227 or 224 for the AlexNets, at least 32 for the others.
         before_relu: leaves out the last ReLU.
         dtype: Keras dtype or policy of the hidden layers; the output is float32.
 
-    Input: [batch, size, size, 3], preprocessed as the network wants it. Output: [batch, features]
-    float32.
+    Input: [batch, size, size, 3], preprocessed for the network. Output: [batch, features] float32.
     """
 
     def __init__(self, inputs, outputs, size, before_relu, dtype, **kwargs):
@@ -64,7 +63,7 @@ class FeatureNetwork(keras.Model):
 
 
 def _convolution(filters, kernel_size, name, *, linear=False, padding="same", **kwargs):
-    """A convolution with the ReLU behind it."""
+    """A convolution followed by ReLU, unless it is linear."""
     layer = GroupedConv2D if kwargs.get("groups", 1) > 1 else keras.layers.Conv2D
     activation = None if linear else "relu"
     return layer(filters, kernel_size, padding=padding, activation=activation, name=name, **kwargs)
@@ -119,7 +118,7 @@ class AlexNet(FeatureNetwork):
 class TorchvisionAlexNet(FeatureNetwork):
     """torchvision's AlexNet up to `classifier.1`, its FC6: no groups, no LRN, fewer channels.
 
-    Input: RGB less torchvision's mean, by its deviation. Output: 4096 features.
+    Input: RGB in [0, 1], minus torchvision's mean, divided by its deviation. Output: 4096 features.
     """
 
     def __init__(self, size=224, before_relu=False, dtype=None, **kwargs):
@@ -183,7 +182,7 @@ class SqueezeNet(FeatureNetwork):
 class VGG16(FeatureNetwork):
     """VGG16 up to block5_conv3, the alternative that Section 3.3 names.
 
-    The layers of keras.applications.VGG16, which knows no dtype.
+    Its layers are those of keras.applications.VGG16, which takes no dtype.
 
     Input: BGR on 0..255 minus Keras' mean. Output: 512 features per pixel of block5: 8192 at
     size 64, 100352 at 224.

@@ -1,6 +1,6 @@
-"""Weights of pre-trained networks: an HDF5 file to a dict, and that to a network.
+"""Weights of pre-trained networks: from an HDF5 file to a dict, and from there to a network.
 
-The dict goes from a layer's name to its float32 arrays, [kernel, bias].
+The dict maps a layer's name to its float32 arrays, [kernel, bias].
 """
 
 import re
@@ -17,7 +17,7 @@ from inversenet_tf.imaging.files.digests import sha256_of
 
 SUFFIXES = (".h5", ".hdf5")
 URL_SCHEMES = ("http://", "https://", "file://")
-# Of torchvision's AlexNet: our names to its own, and its kernels' shapes, channels first.
+# Of torchvision's AlexNet: its names by ours, and its kernels' shapes, channels first.
 TORCHVISION_LAYERS = {
     "conv1": ("features.0", (64, 3, 11, 11)),
     "conv2": ("features.3", (192, 64, 5, 5)),
@@ -29,18 +29,18 @@ TORCHVISION_LAYERS = {
 
 
 def fetch(source, sha256="", advice=""):
-    """The weight file at a path, or behind a URL by way of Keras' cache.
+    """Finds the weight file at a path, or downloads it from a URL into Keras' cache.
 
     Args:
         source: a path, or a URL of http, https or file.
-        sha256: the file's SHA-256 in hexadecimal; a URL needs one.
-        advice: where such a file comes from, for the error messages.
+        sha256: the file's SHA-256 in hexadecimal; required for a URL.
+        advice: where to get such a file, for error messages.
 
     Returns:
         The local path.
 
     Raises:
-        ValueError: there is no such file, or it is another one.
+        ValueError: there is no such file, its digest differs, or a URL has none.
     """
     source, sha256 = str(source), sha256.lower()
     if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
@@ -74,7 +74,7 @@ def _download(url, sha256, advice):
 
 
 def read_weights(path):
-    """Reads a weight file; nothing in it is executed.
+    """Reads a weight file without executing anything in it.
 
     Args:
         path: `.h5` or `.hdf5` in Keras' legacy layout, weights alone or a whole model.
@@ -83,8 +83,8 @@ def read_weights(path):
         dict from layer name to a list of float32 arrays.
 
     Raises:
-        ValueError: the file is of another kind or damaged, names other files, claims more than it
-            stores, or holds what is empty or not finite.
+        ValueError: the file is of another kind or damaged, refers to other files, claims more than
+            it stores, or holds values that are empty or not finite.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
@@ -102,7 +102,7 @@ def _read_h5(path):
     with h5py.File(path) as file:
         group = hdf5.member(file, "model_weights") if "model_weights" in file else file
         if "layer_names" not in group.attrs:
-            # Keras 3's own files call a layer by its class and a number.
+            # Keras 3's own files name a layer by its class and a number.
             raise ValueError(
                 "Expected the legacy layout, which names the layers. "
                 f"Received: groups {', '.join(group) or 'none'}"
@@ -119,12 +119,12 @@ def _read_h5(path):
 
 
 def _names(group, attribute):
-    """An attribute's strings, which are bytes or not, by the writer's version."""
+    """An attribute's strings, which are bytes or str depending on the writer's version."""
     return [n.decode() if isinstance(n, bytes) else str(n) for n in group.attrs[attribute]]
 
 
 def from_torchvision(state):
-    """Weights of `TorchvisionAlexNet` from torchvision's checkpoint.
+    """Converts torchvision's checkpoint to weights of `TorchvisionAlexNet`.
 
     Args:
         state: dict from torchvision's names to NumPy arrays.
@@ -133,7 +133,7 @@ def from_torchvision(state):
         dict from layer name to [kernel, bias], see `read_weights`.
 
     Raises:
-        ValueError: it is no checkpoint of torchvision's AlexNet.
+        ValueError: it is not a checkpoint of torchvision's AlexNet.
     """
     weights = {}
     for name, (source, shape) in TORCHVISION_LAYERS.items():
@@ -152,7 +152,7 @@ def from_torchvision(state):
 
 
 def write_h5(path, weights):
-    """Writes weights as an HDF5 file in Keras' legacy layout, whole or not at all.
+    """Writes weights atomically as an HDF5 file in Keras' legacy layout.
 
     Args:
         path: ends in `.h5` or `.hdf5`.
@@ -170,14 +170,15 @@ def write_h5(path, weights):
 
 
 def assign(network, weights):
-    """Sets the weights of all layers by name; what else the file holds is left aside.
+    """Sets the weights of all layers of a network by name; other weights are ignored.
 
     Args:
-        network: a Keras model. A `/` in the file's names stands for `_`, as Keras 3 forbids it.
-        weights: dict from layer name to arrays, see `read_weights`.
+        network: a Keras model.
+        weights: dict from layer name to arrays, see `read_weights`. A `/` in a name stands for the
+            network's `_`, as Keras 3 forbids `/`.
 
     Raises:
-        ValueError: a layer is missing or of another shape; then nothing is set.
+        ValueError: a layer is missing or has another shape; no weights are set then.
     """
     present = {name.replace("/", "_"): arrays for name, arrays in weights.items()}
     layers = [layer for layer in network.layers if layer.weights]
