@@ -21,6 +21,7 @@ _PUBLIC = {
     "write_image": "inversenet_tf.imaging.files.images:write_image",
     "restore_files": "inversenet_tf.restoration.photographs:restore_files",
     "estimate_kernel": "inversenet_tf.imaging.physics.kernel_estimation:estimate_kernel",
+    "estimate_noise": "inversenet_tf.imaging.physics.kernel_estimation:estimate_noise",
     "ImageModel": "inversenet_tf.imaging.physics.image_model:ImageModel",
     "calibrate": "inversenet_tf.calibration.road:calibrate",
     "train": "inversenet_tf.training:train",

@@ -14,7 +14,11 @@ from inversenet_tf.imaging.files.photographs import Photograph, read_photograph
 from inversenet_tf.imaging.physics.degradation import Fit
 from inversenet_tf.imaging.physics.image_model import ImageModel, check_boundary
 from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
-from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
+from inversenet_tf.imaging.physics.kernel_estimation import (
+    LEAST_SIDE,
+    estimate_kernel,
+    estimate_noise,
+)
 from inversenet_tf.imaging.physics.light import to_light
 from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.restorers import Restorer
@@ -26,7 +30,77 @@ MOST_SHARING = 8  # photographs from which a shared kernel is estimated; of smal
 ENOUGH_PIXELS = 2**17  # until together they have this many pixels
 
 
-class UnknownBlurRestorer(InformedRestorer):
+class EstimatingRestorer(InformedRestorer):
+    """Base of restorers that estimate something of each image before they restore it."""
+
+    def restore_and_compare(
+        self,
+        photograph: Photograph,
+        path: str | Path | None = None,
+        max_memory: int | None = None,
+        report: Callable[[float], None] | None = None,
+    ) -> tuple[np.ndarray, Fit | None]:
+        """Same as for every restorer; the whole photograph is looked at first."""
+        of_search, of_restoration = self._halves(report)
+        told = self._told(photograph.pixels, path or "The photograph", of_search)
+        if told is None:
+            return photograph.pixels, None
+        return told.restore_and_compare(photograph, path, max_memory, of_restoration)
+
+    def estimates(self, measurements, kernels=None, noise_sigmas=None):
+        if kernels is not None:
+            raise ValueError("Expected no kernel, as this restorer has its own. Received: one")
+        restored = [
+            self._restored(image, f"Image {number}") for number, image in enumerate(measurements, 1)
+        ]
+        return {name: np.concatenate([each[name] for each in restored]) for name in restored[0]}
+
+    def _restored(self, image, name):
+        told = self._told(image, name)
+        batch = np.asarray(image, np.float32)[np.newaxis]
+        return {"inverted": batch, "restored": batch} if told is None else told.estimates(batch)
+
+    def _halves(self, report):
+        """Splits what is called with the fraction of work done, for the estimate and the rest."""
+        return None, report
+
+    def _told(self, pixels, name, progress=None):
+        """The restorer for one image, or None to leave it as it is."""
+        raise NotImplementedError
+
+
+class UnknownNoiseRestorer(EstimatingRestorer):
+    """A restorer with a known kernel that estimates the noise of each image.
+
+    Args:
+        restorer: one that accepts a kernel.
+        kernel: [height, width] or [height, width, 3].
+        boundary, gamma: as for `estimate_noise`.
+
+    Raises:
+        ValueError: the restorer accepts no kernel.
+    """
+
+    def __init__(
+        self,
+        restorer: Restorer,
+        kernel: np.ndarray,
+        boundary: str = "camera",
+        gamma: float = 1.0,
+    ):
+        restorer.told(kernel)  # raises for a restorer that accepts none
+        super().__init__(restorer)
+        self._kernel, self._boundary, self._gamma = kernel, boundary, gamma
+
+    def _told(self, pixels, name, progress=None):
+        noise = 0.0
+        if min(pixels.shape[:2]) >= LEAST_SIDE:
+            noise = estimate_noise(pixels, self._kernel, self._boundary, gamma=self._gamma)
+            logging.info("%s: noise %.4f of white, as estimated.", name, noise)
+        return self._restorer.told(self._kernel, noise)
+
+
+class UnknownBlurRestorer(EstimatingRestorer):
     """A restorer that estimates the kernel of each image before it restores it.
 
     An image that no blur explains better than none is left as it is.
@@ -56,33 +130,10 @@ class UnknownBlurRestorer(InformedRestorer):
         self._noise, self._shared = noise, shared
         self._boundary, self._gamma, self._image_model = boundary, gamma, image_model
 
-    def restore_and_compare(
-        self,
-        photograph: Photograph,
-        path: str | Path | None = None,
-        max_memory: int | None = None,
-        report: Callable[[float], None] | None = None,
-    ) -> tuple[np.ndarray, Fit | None]:
-        """Same as for every restorer; the kernel is estimated from the whole photograph."""
-        seeks = report is not None and self._shared is None
-        of_search, of_restoration = _halves(report) if seeks else (None, report)
-        told = self._told(photograph.pixels, path or "The photograph", of_search)
-        if told is None:
-            return photograph.pixels, None
-        return told.restore_and_compare(photograph, path, max_memory, of_restoration)
-
-    def estimates(self, measurements, kernels=None, noise_sigmas=None):
-        if kernels is not None:
-            raise ValueError("Expected no kernel where it is to be found. Received: one")
-        restored = [
-            self._restored(image, f"Image {number}") for number, image in enumerate(measurements, 1)
-        ]
-        return {name: np.concatenate([each[name] for each in restored]) for name in restored[0]}
-
-    def _restored(self, image, name):
-        told = self._told(image, name)
-        batch = np.asarray(image, np.float32)[np.newaxis]
-        return {"inverted": batch, "restored": batch} if told is None else told.estimates(batch)
+    def _halves(self, report):
+        if report is None or self._shared is not None:
+            return None, report
+        return (lambda share: report(share / 2)), (lambda share: report((1 + share) / 2))
 
     def _told(self, pixels, name, progress=None):
         estimate = self._shared or estimate_kernel(
@@ -97,11 +148,6 @@ class UnknownBlurRestorer(InformedRestorer):
             return None
         noise = estimate.noise if self._noise is None else self._noise
         return self._restorer.told(estimate.kernel, noise)
-
-
-def _halves(report):
-    """Splits a function of the fraction of work done into one for each half of the work."""
-    return (lambda share: report(share / 2)), (lambda share: report((1 + share) / 2))
 
 
 def check_can_be_told(restorer: Restorer) -> None:

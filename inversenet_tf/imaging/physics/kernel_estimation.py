@@ -33,6 +33,7 @@ from inversenet_tf.imaging.physics.kernel_verdict import (
     why_it_finds_no_blur,
     why_neither_finds_a_blur,
 )
+from inversenet_tf.imaging.physics.kernels import blur_kernel
 from inversenet_tf.imaging.physics.light import to_light
 from inversenet_tf.imaging.physics.noise import ROUNDING_SIGMA
 from inversenet_tf.imaging.physics.second_opinion import second_opinion
@@ -109,10 +110,51 @@ def estimate_kernel(
     left = answer.noise if seen.circular else _noise_in_jpeg(seen.measured, kernel)
     return KernelEstimate(
         kernel=trimmed(kernel).astype(np.float32),
-        noise=float(max(seen.noise * left / seen.measured.noise, ROUNDING_SIGMA)),
+        noise=seen.noise_given(left),
         confidence=confidence_in(answer, BY_SEARCHES if image_model is None else BY_SCREENINGS),
         plausible=np.stack(upon_the_first(answer.kernels)).astype(np.float32),
     )
+
+
+def estimate_noise(
+    images: np.ndarray | list[np.ndarray],
+    kernel: np.ndarray,
+    boundary: str = "camera",
+    *,
+    gamma: float = 1.0,
+) -> float:
+    """Estimates the noise of images whose blur kernel is known.
+
+    The noise is measured at the frequencies where the blur leaves least of the image.
+
+    Args:
+        images, boundary, gamma: as for `estimate_kernel`.
+        kernel: [height, width], or [height, width, 3] for one per channel.
+
+    Returns:
+        The standard deviation of the noise relative to white, as restorers take it; at least that
+        of rounding to 8 bits.
+
+    Raises:
+        ValueError: as for `estimate_kernel`, or values that cannot be a blur kernel.
+    """
+    kernel = blur_kernel(kernel)
+    kernel = kernel.mean(axis=-1) if kernel.ndim == 3 else kernel
+    images = _checked(images, boundary, SIZES[-1], gamma, None)
+    seen = _Seen.of(images, circular=boundary == "circular")
+    if not _fits(kernel, seen.patches):
+        return seen.noise
+    if seen.circular:
+        left = min(noise_beside_blur(seen.measured, kernel), seen.measured.noise)
+    else:
+        left = _noise_in_jpeg(seen.measured, kernel)
+    return seen.noise_given(left)
+
+
+def _fits(kernel, patches):
+    """Whether there are patches, and the kernel is no larger than one of them."""
+    sides = zip(kernel.shape, patches.shape[1:], strict=True) if len(patches) else []
+    return len(patches) > 0 and all(side <= extent for side, extent in sides)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +196,10 @@ class _Seen:
             measured = Measured.of(patches, circular, luma_noise)
             few = Measured.a_few(patches, circular, luma_noise)
         return cls(images, lumas, circular, noise, patches, measured, few)
+
+    def noise_given(self, luma_noise):
+        """The noise of the images, given that of the patches' luma beside the blur."""
+        return float(max(self.noise * luma_noise / self.measured.noise, ROUNDING_SIGMA))
 
 
 def _search_periods(seen, largest, told):
