@@ -184,7 +184,7 @@ def x4_photos() -> Config:
     config.operator.kernel_size = 17
     config.operator.boundary = "reflect"
     # Paper: U-Net and DAE; here: residual blocks on the measurement's own grid, a sixteenth of the
-    # image's pixels, half as many and as wide as SRGAN's.
+    # image's pixels, half as many as SRGAN's and three quarters as wide.
     config.network.inverter = "srresnet"
     config.network.residual_blocks = 8
     config.network.residual_width = 48

@@ -221,7 +221,7 @@ def take_rounds(processes, rounds, generator, load, repeatable=True):
 
 
 def _round(processes, generator, load):
-    """Runs every process once, in random order; returns ({name: seconds}, whether the machine was idle)."""
+    """Runs every process once, in random order; returns {name: seconds} and `load.was_idle()`."""
     load.wait()
     load.begin()
     names = generator.permutation(list(processes)).tolist()
