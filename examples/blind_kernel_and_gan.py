@@ -25,7 +25,7 @@ from inversenet_tf.imaging.files.grids import image_grid
 from inversenet_tf.shipped import experiments
 
 PRIOR = "runs/examples/prior_digits"
-TINY = bool(os.environ.get("TINY"))  # sizes of seconds, which show that the program runs
+TINY = bool(os.environ.get("TINY"))  # runs in seconds, only to show that the program works
 
 # %% [markdown]
 # ## Train the prior

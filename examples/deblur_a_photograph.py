@@ -16,13 +16,13 @@ import inversenet_tf as inv
 from inversenet_tf.imaging.files.grids import image_grid
 
 RUN = "runs/examples/deblur"
-TINY = bool(os.environ.get("TINY"))  # sizes of seconds, which show that the program runs
+TINY = bool(os.environ.get("TINY"))  # runs in seconds, only to show that the program works
 
 # %% [markdown]
 # ## Train
 #
 # A recipe is a config, a plain dataclass whose fields you may change before the training. The run
-# is kept in a directory: if you interrupt the training, the same call goes on where it stopped.
+# is kept in a directory: if you interrupt the training, the same call resumes it.
 
 # %%
 config = inv.recipes.quickstart()

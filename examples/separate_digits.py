@@ -2,8 +2,8 @@
 # # Separate digits
 #
 # Three handwritten digits are added with unknown weights, four times with different ones, and only
-# the absolute value of each sum is seen. The search takes the mixtures apart again, told nothing
-# but that there are three digits (Section 3.2 of the paper on blind inversion).
+# the absolute value of each sum is seen. The search takes the mixtures apart again, knowing only
+# that there are three digits (Section 3.2 of the paper on blind inversion).
 
 # %%
 import os
@@ -24,12 +24,12 @@ from inversenet_tf.shipped import experiments
 
 PRIOR = "runs/examples/prior_digits"
 SOURCES, MIXTURES = 3, 4
-TINY = bool(os.environ.get("TINY"))  # sizes of seconds, which show that the program runs
+TINY = bool(os.environ.get("TINY"))  # runs in seconds, only to show that the program works
 
 # %% [markdown]
 # ## The prior
 #
-# It is the GAN of digits of the previous example. A training that is finished is only loaded.
+# This is the GAN of digits from the previous example. A finished training is only loaded.
 
 # %%
 config = runpy.run_path(experiments()["prior_digits"])["get_config"]()
@@ -76,7 +76,7 @@ result = invert(mixtures, prior, surrogate, search=search, sources=SOURCES, seed
 
 # %% [markdown]
 # No method can know the order of the sources, or their sign and intensity. So the result is
-# matched to the true digits before it is measured, and so would be any other method's.
+# matched to the true digits before it is scored, as any other method's would be.
 
 # %%
 profile = inv.metrics.MetricProfile()

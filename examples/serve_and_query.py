@@ -2,7 +2,7 @@
 # # Serve and query
 #
 # Export a trained network, and restore the same photograph with the work directory, the export, a
-# LiteRT file and a server. All four are used alike.
+# LiteRT file and a server. All four are used in the same way.
 
 # %%
 import json
@@ -21,13 +21,13 @@ from inversenet_tf.exporting.lite import convert
 RUN = "runs/examples/served"
 EXPORT = Path("runs/examples/models/deblur")
 LITERT = Path("runs/examples/models/deblur.tflite")
-TINY = bool(os.environ.get("TINY"))  # sizes of seconds, which show that the program runs
+TINY = bool(os.environ.get("TINY"))  # runs in seconds, only to show that the program works
 
 # %% [markdown]
 # ## Train
 #
-# This is the training of the first example but for the closed form that its network begins with:
-# LiteRT lacks the Fourier transforms that it is made of.
+# This is the training of the first example, without the closed form that its network begins with:
+# LiteRT lacks the Fourier transforms that it needs.
 
 # %%
 config = inv.recipes.quickstart()
@@ -64,8 +64,8 @@ if not TINY:
 #     -e MODEL_NAME=deblur tensorflow/serving
 # ```
 #
-# So that this page can be run without it, a stand-in answers here: it knows the two requests of
-# TensorFlow Serving's REST interface that arrays need, what the model takes and what it gives.
+# So that this page can be run without it, a stand-in answers here: it handles the two requests of
+# TensorFlow Serving's REST interface that arrays need, for the model's metadata and for results.
 
 # %%
 SIGNATURE = "restore_with_intermediate"
@@ -101,7 +101,7 @@ address = f"http://127.0.0.1:{server.server_port}/deblur"
 # %% [markdown]
 # ## Query
 #
-# All four take the same array and give the same images, but for the rounding of another order.
+# All four take the same array and give the same images, up to rounding.
 
 # %%
 image = skimage.data.coffee()[20:276, 160:416].astype("float32") / 255.0

@@ -2,8 +2,8 @@
 # # Super-resolution
 #
 # Turn an image into one that is four times as wide and as high. The measurement is blurred by a
-# flat kernel of 7×7 pixels, which keeps little and lets edges ring, and of every 4×4 pixels one is
-# kept (Section 4.2 of the InverseNet paper).
+# flat kernel of 7×7 pixels, which keeps little detail and makes edges ring, and one of every 4×4
+# pixels is kept (Section 4.2 of the InverseNet paper).
 #
 # The paper trains on 256×256 pixels for as long as a GPU needs; this example trains on patches of
 # 64 pixels for a few minutes on two processor cores.
@@ -21,12 +21,12 @@ from inversenet_tf.imaging.physics import Blur, Compose, Downsampling, bicubic
 from inversenet_tf.shipped import experiments
 
 RUN = "runs/examples/super_resolution"
-TINY = bool(os.environ.get("TINY"))  # sizes of seconds, which show that the program runs
+TINY = bool(os.environ.get("TINY"))  # runs in seconds, only to show that the program works
 
 # %% [markdown]
 # ## Train
 #
-# Every experiment of `configs/` can be had by its name, here and on the command line
+# Every experiment of `configs/` can be loaded by its name, here and on the command line
 # (`inversenet train --config=super_resolution_small`).
 
 # %%

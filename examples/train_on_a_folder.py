@@ -3,7 +3,7 @@
 #
 # Train on your own photographs, for a blur of your own, and restore a folder of files.
 #
-# Photographs of your own are the better material. So that this page can be run anywhere, it first
+# Your own photographs are better material. So that this page can be run anywhere, it first
 # writes the photographs that scikit-image and scikit-learn ship into two folders.
 
 # %%
@@ -19,7 +19,7 @@ import inversenet_tf as inv
 from inversenet_tf.imaging.files.grids import image_grid
 
 HERE = Path("runs/examples/folder")
-TINY = bool(os.environ.get("TINY"))  # sizes of seconds, which show that the program runs
+TINY = bool(os.environ.get("TINY"))  # runs in seconds, only to show that the program works
 
 training = {
     "astronaut": skimage.data.astronaut(),
@@ -61,7 +61,7 @@ inv.train(config, HERE / "run", operator=blur)
 # %% [markdown]
 # ## Measure
 #
-# The evaluation holds the network against methods that are told the kernel. All numbers, image by
+# The evaluation compares the network with methods that know the kernel. All numbers, image by
 # image, are also in `results.json` of the run's directory.
 
 # %%

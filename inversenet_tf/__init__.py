@@ -1,13 +1,13 @@
 """InverseNet: learned restoration of images in TensorFlow and Keras.
 
-What a user needs is here, whatever the rooms behind it:
+The public names are here, wherever they are defined:
 
     import inversenet_tf as inv
 
     restorer = inv.load("runs/mine")
     restored = restorer(inv.read_image("blurred.jpg"))
 
-Everything is imported when it is first used, so that `import inversenet_tf` takes no time.
+Each name is imported when it is first used, so that `import inversenet_tf` takes no time.
 """
 
 from inversenet_tf.lazy import lazily

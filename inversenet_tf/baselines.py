@@ -1,8 +1,8 @@
-"""The baselines that need no training: each a function (measurements, operator, config) -> images.
+"""The baselines that need no training: functions (measurements, operator, config) -> images.
 
 Measurements and images are float32 [batch, height, width, channels] in [0, 1], `operator` is an
-`Operator`, `config` the `Config` of the experiment. `degraded` and `lmmse` also take what
-`degrade_each` returns, where each measurement has a kernel and a noise of its own.
+`Operator`, `config` the `Config` of the experiment. `degraded` and `lmmse` also accept what
+`degrade_each` returns: measurements that each have their own kernel and noise level.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from inversenet_tf.imaging.physics.kernels import mismatched
 from inversenet_tf.imaging.physics.solvers import ASSUMED_NOISE
 from inversenet_tf.imaging.physics.upsampling import bicubic
 
-CHOSEN_ON = "chosen_on"  # what a baseline's constants say of where they are from
+CHOSEN_ON = "chosen_on"  # key that says which images the constants were chosen on
 
 
 def _degraded(inputs, operator, config):
@@ -63,9 +63,9 @@ def _tv_l1(measurements, operator, config):
 BASELINES = {
     "degraded": _degraded,
     "bicubic": _bicubic,
-    "wiener": _wiener,  # the kernel known
+    "wiener": _wiener,  # kernel known
     "lmmse": _lmmse,  # the linear optimum: kernel, noise and the images' spectrum known
-    "wiener_mismatched": _wiener_mismatched,  # the kernel turned, as the paper's figures suggest
+    "wiener_mismatched": _wiener_mismatched,  # kernel rotated, as the paper's figures suggest
     "tv_l1": _tv_l1,  # Xu & Jia 2010, kernel known: Table 1's "robust motion deblur"
 }
 
@@ -74,7 +74,7 @@ def baseline(name, operator, config, constants=None, spectrum=None):
     """One of `BASELINES` as a function from measurements to {name: images}.
 
     Args:
-        constants: what `chosen_constants` found for it, by name; the default without.
+        constants: what `choose_constants` returned; None for the defaults.
         spectrum: of the training images, for "lmmse"; None for that of natural images.
     """
     options = {"spectrum": spectrum} if name == "lmmse" else {}
@@ -88,13 +88,13 @@ def baseline(name, operator, config, constants=None, spectrum=None):
 
 
 def usual_baselines(operator, config, is_known=True, spectrum=None, constants=None):
-    """The baselines that every evaluation shows: functions as `evaluation.score` takes them.
+    """Returns the baselines that every evaluation shows, as functions for `evaluation.score`.
 
     Args:
         operator: an `Operator`.
         config: the `Config` of the run.
-        is_known: whether it is the operator that made the measurements; of a user's own pairs
-            nobody knows the operator.
+        is_known: whether this operator made the measurements; that of a user's own pairs is
+            unknown.
         spectrum, constants: as for `baseline`.
     """
     names = ["bicubic" if config.operator.scale > 1 else "degraded"]

@@ -1,4 +1,4 @@
-"""Equal budgets: how many training steps fit into some minutes of this machine."""
+"""Equal time budgets: how many training steps fit into some minutes on this machine."""
 
 import time
 
@@ -10,27 +10,27 @@ from inversenet_tf.models.build import build_model
 from inversenet_tf.models.compiling import comparator_of, compile_model
 from inversenet_tf.models.memory import check_training_fits
 
-WARM_UP, TIMED = 3, 9  # steps of the trial
+WARM_UP, TIMED = 3, 9  # steps of the timing trial
 
 
 def steps_within(config, minutes, seconds):
-    """The whole epochs of `config` that fit into a number of minutes, at least one, in steps.
+    """Returns how many steps fit into some minutes: those of whole epochs, of one at least.
 
     Reading images, validation and checkpoints are not counted, so that they favour no method.
 
     Args:
         config: a `Config`.
         minutes: the budget.
-        seconds: that a step takes, see `seconds_per_step`.
+        seconds: the duration of a step, see `seconds_per_step`.
     """
     epoch = config.training.steps_per_epoch
     return max(1, int(minutes * 60 / seconds / epoch)) * epoch
 
 
 def seconds_per_step(config):
-    """The least time of a training step of `config` here: other work can only add to it.
+    """Returns the shortest time of a training step on this machine; other work can only add to it.
 
-    Where it begins with a pretraining, the mean over both kinds of steps.
+    If the training begins with a pretraining, the mean over all steps of both kinds.
 
     Raises:
         ValueError: the training would take more memory than there is.

@@ -1,4 +1,4 @@
-"""What happens around a training step of InverseNet: checkpoints and TensorBoard."""
+"""Keras callbacks of InverseNet's training: checkpoints, alarms, TensorBoard and snapshots."""
 
 import functools
 import math
@@ -16,7 +16,7 @@ from inversenet_tf.imaging.physics.degradation import UNEXPLAINED_SCORE, unexpla
 
 
 class BestCheckpoint(keras.callbacks.Callback):
-    """Keeps the state of the best validation PSNR of the restored images, with its logs."""
+    """Saves the state with the best validation PSNR of the restored images, with its logs."""
 
     def __init__(self, directory):
         super().__init__()
@@ -29,16 +29,16 @@ class BestCheckpoint(keras.callbacks.Callback):
 
 
 class DenoiserAlarm(keras.callbacks.Callback):
-    """Warns of a denoiser that leaves the inverter's estimate as it is.
+    """Warns when the denoiser leaves the inverter's estimate almost unchanged.
 
-    At too high a learning rate its last ReLUs shut, and no gradient opens them again.
+    At too high a learning rate its last ReLUs die, and no gradient revives them.
 
     Args:
         inputs, images: a fixed batch of examples in [0, 1], as `evaluation_pairs` gives them.
     """
 
     FIRST_STEP = 200  # before it, a correction that begins at zero may still be small
-    LEAST_CORRECTION = 0.03  # of the error's size; that of a denoiser which died was 0.01 to 0.02
+    LEAST_CORRECTION = 0.03  # as a fraction of the error; a dead denoiser's was 0.01 to 0.02
 
     def __init__(self, inputs, images):
         super().__init__()
@@ -46,7 +46,7 @@ class DenoiserAlarm(keras.callbacks.Callback):
         self._images = images
 
     def on_epoch_end(self, epoch, logs=None):
-        """Warns where the denoiser changes the estimates by next to nothing."""
+        """Warns if the denoiser hardly changes the estimates."""
         if self.model.denoiser is None or self.model.step < self.FIRST_STEP:
             return
         outputs = self.model(self._inputs, training=False)
@@ -62,13 +62,14 @@ class DenoiserAlarm(keras.callbacks.Callback):
 
 
 class Unexplained(keras.callbacks.Callback):
-    """Logs how much of measurements A(restored) misses that came about by A, as `unexplained`.
+    """Logs, as `unexplained`, how much A(restored) misses of measurements that A produced.
 
-    It is kept with the checkpoints, so that whoever restores knows what is usual.
+    It is the largest value of the batch, and kept with the checkpoints, so that a restorer knows
+    what is usual.
 
     Args:
         inputs: a fixed batch of measurements of training images, as `evaluation_pairs` gives them.
-        degradation: the `Degradation` that they came about by.
+        degradation: the `Degradation` that produced them.
     """
 
     def __init__(self, inputs, degradation):
@@ -98,10 +99,10 @@ def _size(residual):
 
 
 class TensorBoardLog(keras.callbacks.Callback):
-    """Scalars, image grids and the annealing view, by training step.
+    """Writes scalars, image grids and the annealing view to TensorBoard, by training step.
 
-    The grids are those of Fig. 1. The annealing view is Fig. 4 with x - z and, in the place of
-    the figure's x^ - z, what the DAE leaves: x - x^.
+    The grids are those of Fig. 1. The annealing view is Fig. 4 with x - z and, in place of the
+    figure's x^ - z, the error that the DAE leaves: x - x^.
 
     Args:
         directory: of the event files.
@@ -153,9 +154,10 @@ class TensorBoardLog(keras.callbacks.Callback):
 
 
 class AnnealingSnapshots(keras.callbacks.Callback):
-    """Keeps what both networks make of a few measurements early on: Figs. 1 and 4.
+    """Saves what both networks make of a few measurements at early steps: Figs. 1 and 4.
 
-    Writes `step-00000001.npz` and so on, each with the outputs by name and `images`.
+    Writes `step-00000001.npz` and so on, each with the outputs by name, `measurements` and
+    `images`.
 
     Args:
         directory: of the files.
@@ -171,7 +173,7 @@ class AnnealingSnapshots(keras.callbacks.Callback):
         self._images = images
 
     def on_train_batch_end(self, batch, logs=None):
-        """Keeps the estimates of the examples at a few steps."""
+        """Saves the estimates of the examples at the steps in `STEPS`."""
         step = self.model.step
         if step in self.STEPS:
             outputs = self.model(self._inputs, training=False)

@@ -1,9 +1,8 @@
-"""What a baseline leaves open, chosen on training images: a constant of each linear filter.
+"""The free constant of each linear baseline, chosen on training images.
 
-The Wiener filters have a weight of their regulariser, the linear optimum a factor of the noise.
-
-It belongs to the operator and the noise at hand, so it is kept with the run that has them, and
-stands in every result. Nothing of it is taken from images that a result reports.
+For the Wiener filters it is the weight of the regulariser, for the linear optimum a factor of the
+noise. It depends on the operator and the noise, so it is kept with the run and stated in every
+result. Images that a result reports have no part in the choice.
 """
 
 from collections.abc import Callable
@@ -28,16 +27,16 @@ from inversenet_tf.imaging.physics.spectra import Spectrum
 from inversenet_tf.imaging.wording import counted
 
 CONSTANTS_FILE = "baselines.json"
-IMAGES = 16  # that a constant is chosen on, at most
-LARGEST_SIDE = 512  # in pixels, of what is taken of whole photographs
+IMAGES = 16  # on which a constant is chosen, at most
+LARGEST_SIDE = 512  # in pixels; of larger whole photographs the middle is taken
 KERNELS = {"wiener": lambda kernel: kernel, "wiener_mismatched": mismatched}
 # What the constant of each baseline is called.
 NAMES = dict.fromkeys(KERNELS, "balance") | {"lmmse": "noise_factor"}
-LIMITS = 1e-12, 1e12  # of a constant that is read: far beyond what is tried
+LIMITS = 1e-12, 1e12  # of a constant read from a file: far beyond any that is tried
 
 
 def chosen_for(config: Config, operator: Operator) -> tuple[str, ...]:
-    """The baselines in the evaluations of a config whose constants can be chosen once for all."""
+    """Returns the baselines of a config's evaluations whose constants can be chosen beforehand."""
     if operator.is_varied or config.operator.name not in CLOSED_FORMS:
         return ()
     return ("wiener", "lmmse") if config.operator.name == "blur" else ("lmmse",)
@@ -51,20 +50,20 @@ def choose_constants(
     names: tuple[str, ...] = ("wiener",),
     spectrum: Spectrum | None = None,
 ) -> dict[str, dict]:
-    """The constants of baselines that restore training images best.
+    """Chooses the constants with which baselines restore training images best.
 
     Args:
         config: of the run, with the noise at hand.
-        operator: of one kernel; for a Wiener filter a blur.
-        images: those that the run trains on, of which some are taken that are spread over all.
+        operator: with a single kernel; for a Wiener filter, a blur.
+        images: the training images, of which every n-th is used, up to `IMAGES`.
         noise: the caller's own; None for the config's.
         names: of the baselines, keys of `NAMES`.
         spectrum: of the training images, for "lmmse".
 
     Returns:
-        {name: {"balance" or "noise_factor": ..., "chosen_on": ...}}, as every result states it. Of
-        a user's own pairs, which another operator made, nothing can be chosen: they give the
-        default.
+        {name: {"balance" or "noise_factor": ..., "chosen_on": ...}}, as every result states it.
+        With a user's own pairs, whose operator is another, nothing can be chosen, and the defaults
+        are returned.
     """
     if images.paired:
         return _defaults(names, config, "no images: the training images are pairs")
@@ -90,7 +89,7 @@ def _best(name, pairs, operator, config, spectrum):
 
 
 def _pairs(images, operator, config, noise):
-    """Batches of (measurements, images), as an evaluation has them, but of moderate size."""
+    """Batches of (measurements, images) as in an evaluation, but of moderate size."""
     pairs = evaluation_pairs(
         images,
         operator,
@@ -111,18 +110,18 @@ def constants_of(
     names: tuple[str, ...] | None = None,
     spectrum: Spectrum | None = None,
 ) -> dict[str, dict]:
-    """Those that a run keeps, or those that its training images give now.
+    """Returns the constants that a run keeps, and chooses missing ones on its training images.
 
     Args:
-        workdir: of the run; None where its operator or noise are not those that it was trained for.
+        workdir: of the run; None where operator or noise are not those of its training.
         config, operator, noise, spectrum: as for `choose_constants`.
         names: of the baselines; by default those of `chosen_for`.
 
     Returns:
-        As `choose_constants`. Where the training images are gone, the defaults, which say so.
+        As `choose_constants`; if the training images are gone, the defaults, marked as such.
 
     Raises:
-        ValueError: what the run keeps was edited, and is none any more.
+        ValueError: the kept constants were edited and are no longer valid.
     """
     names = chosen_for(config, operator) if names is None else names
     path = None if workdir is None else workdir / CONSTANTS_FILE
@@ -142,7 +141,7 @@ def constants_of(
 
 
 def _kept(path, names):
-    """What a file says of the baselines of these names, and nothing else that may stand there."""
+    """Reads the constants of these baselines from a file and ignores whatever else it holds."""
     content = read_json(path)
     kept = {}
     for name in names:
@@ -155,7 +154,7 @@ def _kept(path, names):
 
 
 def keep_constants(workdir, config, operator, images, noise=None, spectrum=None):
-    """Chooses and keeps them with a run that has none yet; `constants_of` reads them."""
+    """Chooses the constants of a run that has none yet, and keeps them for `constants_of`."""
     names, path = chosen_for(config, operator), workdir / CONSTANTS_FILE
     if names and not path.exists():
         write_json(path, choose_constants(config, operator, images, noise, names, spectrum))

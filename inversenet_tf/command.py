@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
         arguments: of the command line after `inversenet`; None for those of this process.
 
     Raises:
-        SystemExit: with the program's status, or 2 where no program is called so.
+        SystemExit: with the program's status, or 2 if there is no such program.
     """
     name, *others = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if name in HELP and not others:
@@ -70,11 +70,11 @@ def usage() -> str:
 def run_tool(name: str, arguments: list[str]) -> None:
     """Runs `tools/NAME.py` in this process, as Python would if it were called directly.
 
-    A command's hyphens are underscores in the file's name.
+    Hyphens in a command are underscores in the file's name.
     """
     tools = shipped_folder("tools")
     sys.argv = [f"inversenet {name}", *("--help" if a == "-h" else a for a in arguments)]
-    sys.path.insert(0, str(tools))  # programs import what lies beside them
+    sys.path.insert(0, str(tools))  # programs import modules beside them
     runpy.run_path(str(tools / f"{name.replace('-', '_')}.py"), run_name="__main__")
 
 

@@ -12,29 +12,28 @@ import warnings
 from absl import app, flags, logging
 from tqdm import tqdm
 
-# The tools import this module first, and so it is this import that TensorFlow comes with.
+# The tools import this module first, so that TensorFlow is first imported here, quietly.
 from inversenet_tf.quiet_tensorflow import tensorflow  # isort: skip
 from inversenet_tf.imaging.renamed import with_present_names_of_flags
 from inversenet_tf.shipped import with_config_paths
 
-KEYBOARD_STATUS = 130  # of a program that Ctrl-C ended
-# What a user can mend: values, files and directories, and a learning rate.
+KEYBOARD_STATUS = 130  # exit status after Ctrl-C
+# Errors that a user can fix: values, files and directories, and a learning rate.
 MENDABLE = (ValueError, OSError, FloatingPointError)
 
 # Packages whose messages below warnings are for their own developers.
 TALKATIVE = ("tensorflow", "apache_beam", "distributed")
-NO_HOME = "Could not determine home directory."  # of pathlib, for "~nobody/file"
+NO_HOME = "Could not determine home directory."  # pathlib's message, for "~nobody/file"
 
 
 HELP_FLAGS = ("--help", "-help", "-h", "--helpshort", "-helpshort")
 
 
 def run(main, text_of_help=None):
-    """Parses the flags and calls `main()`; what a user can mend ends as one line and status 1.
+    """Parses the flags and calls `main()`; errors that a user can fix end in a line and status 1.
 
-    A training that a signal or a lost worker ended early ends with a status of its own.
-
-    The traceback of such an error is shown with --verbosity=1.
+    --verbosity=1 shows the traceback of such an error, too. A training that a signal or a lost
+    worker ended early has an exit status of its own.
 
     Args:
         main: function without arguments.
@@ -49,10 +48,10 @@ def run(main, text_of_help=None):
         handler.addFilter(_is_ours)
         if handler.python_handler.stream is sys.stderr:
             handler.python_handler.stream = _BesideBars()
-        # A file's name may be no text at all, and the terminal's alphabet a small one.
+        # File names need not be valid text, and the terminal may lack characters.
         sys.stdout.reconfigure(errors="backslashreplace")
         tensorflow.get_logger().setLevel("WARNING")
-        # A file that cannot be used is named, with the reason; Pillow would tell of damaged tags.
+        # The error names an unusable file and the reason; Pillow would add warnings of its own.
         warnings.filterwarnings("ignore", module=r"PIL\b")
         python_logging.getLogger("PIL").setLevel(python_logging.CRITICAL)
         try:
@@ -78,7 +77,7 @@ def run(main, text_of_help=None):
             sys.exit(error.exit_status)
         else:
             return
-        # A data pipeline that failed would otherwise be waited for at exit, without end.
+        # Without this, the exit would wait forever for a data pipeline that failed.
         gc.collect()
         sys.exit(f"Error: {message}")
 
@@ -87,20 +86,20 @@ def run(main, text_of_help=None):
 
 
 class _BesideBars:
-    """The standard error, on which log lines and progress bars do not share a line."""
+    """Standard error that keeps log lines and progress bars on separate lines."""
 
     def write(self, text):
         tqdm.write(text, file=sys.stderr, end="")
 
     def close(self):
-        """Leaves it open: whoever sets up logging anew, as Gradio's server, closes all handlers."""
+        """Leaves it open: setting up logging again, as Gradio does, closes all handlers."""
 
     def __getattr__(self, name):
         return getattr(sys.stderr, name)
 
 
 def _is_ours(record):
-    """Whether a log record is for the user: those of `TALKATIVE` are, from warnings on."""
+    """Whether a log record is for the user; of `TALKATIVE` packages, only warnings and above."""
     if record.levelno >= python_logging.WARNING:
         return True
     modules = filter(None, map(sys.modules.get, TALKATIVE))
@@ -126,7 +125,7 @@ def _parse(arguments, text_of_help=None):
 
 
 def _print_help(arguments, text_of_help):
-    """Prints a program's own help, of the flags beside --help, and ends."""
+    """Prints a program's own help, given the flags beside --help, and exits."""
     with contextlib.suppress(flags.IllegalFlagValueError):  # what is required may be missing
         flags.FLAGS(arguments)
     flags.FLAGS.mark_as_parsed()

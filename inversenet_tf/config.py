@@ -1,4 +1,4 @@
-"""The schema of an InverseNet experiment; a file of `configs/inversenet/` returns one."""
+"""The config of an InverseNet experiment, which the files in `configs/inversenet/` return."""
 
 import dataclasses
 import math
@@ -22,40 +22,40 @@ from inversenet_tf.imaging.config_parsing import config_from_dict
 from inversenet_tf.imaging.metrics import SSIM_WINDOW, MetricProfile
 from inversenet_tf.imaging.renamed import Renamed
 
-# The names that a config may use; what they stand for is in `models/`, which reading a config does
-# not import.
+# The names that a config may use; `models/` defines what they stand for, and is not imported to
+# read a config.
 CUSTOM = "custom"  # the caller's own
 NONE = "none"
 INVERTERS = ("unet", "solver_unet", "solver_resnet", "srresnet", "neural_deblur")
-SOLVERS = ("solver_unet", "solver_resnet")  # of these, what corrects the closed form of Eq. 3
+SOLVERS = ("solver_unet", "solver_resnet")  # those that correct the closed form of Eq. 3
 DENOISERS = ("dae", "dncnn")
 COMPARATORS = ("alexnet", "alexnet_torchvision", "vgg16", "squeezenet")
 REDUCTIONS = ("sum", "mean")
 SCHEDULES = ("constant", "cosine")
 CLOSED_FORMS = ("blur", "downsampling", "joint")  # operators that Eq. 3 is solved for
 DEEPEST = 8  # levels of the U-Net in Table 3
-MOST_LAYERS = 500  # of the networks whose number of layers or blocks is chosen
-MOST_DISCRIMINATOR_STEPS = 100  # all of which stand in the graph of a training step
+MOST_LAYERS = 500  # of networks with a configurable number of layers or blocks
+MOST_DISCRIMINATOR_STEPS = 100  # the graph of a training step contains them all
 
 
 @dataclasses.dataclass(slots=True)
 class NetworkConfig:
-    """The three networks (Tables 3 and 4), and what else may take their parts."""
+    """The three networks (Tables 3 and 4) and their alternatives."""
 
     inverter: str = "unet"  # one of INVERTERS, or "custom": passed to `train`
     denoiser: str = "dae"  # one of DENOISERS, "none" (pix2pix), or "custom"
     depth: int = 0  # levels of the U-Net; 0: log2(data.size), as in Table 3
     width: int = 16  # channels of the U-Net's first level, by which all levels are scaled
-    dae_factor: int = 4  # r of the pixel shuffling; for a smaller y, operator.scale
+    dae_factor: int = 4  # r of the pixel shuffling; operator.scale where y is smaller
     dae_condition: str = "shuffled"  # how y joins the DAE; "inner" where y is smaller; or "none"
     # The DAE also sees the half-step that Eqs. 3 and 4 take from z, and with the global skip it
-    # corrects that. The power of z's error, as a fraction of the images': 1.0 suits "unet", 0.03
-    # one of `SOLVERS`, whose z is nearer. 0: none, as the paper
+    # corrects that. The value is the power of z's error as a fraction of the images' power: 1.0
+    # suits "unet", 0.03 the `SOLVERS`, whose z is more accurate. 0: no half-step, as in the paper.
     half_step: float = 0.0
-    discriminator_width: int = 64  # DCGAN's; the paper names none
+    discriminator_width: int = 64  # DCGAN's; the paper gives none
     global_skip: bool = False  # both networks predict a correction. Paper: off
-    # What one of `SOLVERS` adds to the closed form, and its loss, are in units of the error that
-    # the closed form is expected to leave, so that strong noise and almost none count alike.
+    # For `SOLVERS`: correction and loss are in units of the closed form's expected error, so that
+    # strong noise and almost none count alike.
     scaled_correction: bool = False
     paper_literal: bool = False  # Table 4's last batch norm and ReLU
     residual_blocks: int = 16  # of "srresnet" and "solver_resnet"
@@ -66,12 +66,12 @@ class NetworkConfig:
 
 @dataclasses.dataclass(slots=True)
 class LossConfig:
-    """Eqs. 9 to 12."""
+    """The losses of Eqs. 9 to 12."""
 
     reconstruction_weight: float = 0.5  # lambda_r
     feature_weight: float = 0.5  # lambda_f
     adversarial_weight: float = 1.0  # of the soft GAN loss; 0: no discriminator
-    pretraining_fraction: float = 0.0  # of the steps, the squared distance alone, as SRGAN begins
+    pretraining_fraction: float = 0.0  # of steps on the squared distance alone, as SRGAN begins
     comparator: str = "none"  # C, one of COMPARATORS, or "custom". Paper: alexnet
     comparator_weights: str = ""  # a file or URL of its pre-trained weights
     comparator_sha256: str = ""  # of that file; required for a URL
@@ -85,7 +85,7 @@ class LossConfig:
 
 @dataclasses.dataclass(slots=True)
 class OptimizerConfig:
-    """Three Adams alike (Appendix A.1)."""
+    """The settings shared by three Adam optimizers (Appendix A.1)."""
 
     learning_rate: float = 1e-4
     schedule: str = "constant"  # or "cosine": down to zero at the last step
@@ -101,26 +101,26 @@ class OptimizerConfig:
 
 @dataclasses.dataclass(slots=True)
 class TrainingConfig:
-    """How long, and on what."""
+    """Length, batches, precision and randomness of the training."""
 
     batch_size: int = 36  # over all replicas
     steps: int = 1500
-    # Between validations, checkpoints and summaries; where `steps` is no multiple of it, the last
+    # Between validations, checkpoints and summaries; if `steps` is not a multiple of it, the last
     # epoch is shorter.
     steps_per_epoch: int = 100
     seed: int = 0
-    # A run whose U-Net and DAE the training begins with; "": random weights.
+    # A run or preset whose inverter and denoiser the training begins with; "": random weights.
     initial_weights: str = ""
     precision: str = "float32"  # one of PRECISIONS
-    # Decay of a moving average of the weights of U-Net and DAE, which is what is then used; 0:
-    # the weights of the last step. Paper: none.
+    # Decay of a moving average of inverter's and denoiser's weights, which is then used instead of
+    # the weights of the last step; 0: no average. Paper: none.
     average: float = 0.0
-    deterministic: bool = False  # the same bits on every run of one machine, more slowly
+    deterministic: bool = False  # bit-identical runs on one machine, but slower
 
 
 @dataclasses.dataclass(slots=True)
 class Config:
-    """One experiment, whole."""
+    """A complete experiment."""
 
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     operator: OperatorConfig = dataclasses.field(default_factory=OperatorConfig)
@@ -134,7 +134,7 @@ class Config:
 
     @property
     def depth(self) -> int:
-        """Levels of the U-Net, resolved."""
+        """The number of U-Net levels, with the default resolved."""
         return self.network.depth or round(math.log2(self.data.size))
 
     @property
@@ -212,7 +212,7 @@ class Config:
             )
 
     def _validate_solving(self, solving):
-        """What a network needs that solves with the operator; `solving` names the option."""
+        """Checks what solving with the operator requires; `solving` names the option for it."""
         operator = self.operator
         if operator.name not in CLOSED_FORMS:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""From a config to the operator and to the sources of its training and held-out images."""
+"""Opens the operator and the sources of the training and held-out images of a config."""
 
 import copy
 import dataclasses
@@ -20,9 +20,9 @@ EXAMPLE_SIDE = 256  # at most
 
 
 def with_own_test_images(config):
-    """A config without the test part of a data set where the other images are the caller's own.
+    """Leaves out a data set's test images if the other images are the caller's own.
 
-    So the configs of the paper's data sets train on folders of the same images, too.
+    With this, the configs of the paper's data sets train on folders of the same images, too.
     """
     data = config.data
     is_own = not any(spec.startswith("tfds:") for spec in (data.train, data.validation))
@@ -59,7 +59,7 @@ def open_data(config, operator=None):
 
 
 def _check_test(config, operator, images, held_out):
-    """Before any training: whether the test images are there, and neither train nor choose."""
+    """Checks, before any training, that test images exist and neither train nor validate."""
     if not config.data.test:
         return
     test = open_held_out(config.data.test, operator, config)
@@ -73,23 +73,23 @@ def _check_test(config, operator, images, held_out):
 
 
 def spectrum_of(images, data):
-    """The `Spectrum` of a source, fitted to some of its images, which are spread over all.
+    """Fits a `Spectrum` to every n-th image of a source, up to `SPECTRUM_IMAGES`.
 
-    They are taken at the scale of the training, as a crop that is scaled down has another spectrum
-    than the image; where patches are drawn at random, the images are taken whole.
+    Images are taken at the scale of the training, as a crop that is scaled down has another
+    spectrum; where patches are drawn at random, the images are taken whole.
 
     Args:
         images: an `ImageSource`.
         data: a `DataConfig`.
 
     Raises:
-        ValueError: none of them is large enough.
+        ValueError: none of them is large enough, or all are of one colour.
     """
     step = max(1, len(images) // SPECTRUM_IMAGES)
     chosen = Selection(images, range(0, len(images), step)[:SPECTRUM_IMAGES])
     part = "whole" if data.crop == "random" else "center"
     taken = dataclasses.replace(data, evaluation_crop=part)
-    batches = evaluation_images(chosen, taken, batch_size=1)  # of which memory holds a few
+    batches = evaluation_images(chosen, taken, batch_size=1)  # streamed: memory holds a few
     return fit_spectrum(image for [image] in batches.as_numpy_iterator())
 
 

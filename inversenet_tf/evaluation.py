@@ -1,4 +1,4 @@
-"""Evaluation: a trained run against its baselines, every number with how it was made."""
+"""Measures a trained run against its baselines, and records how every number was made."""
 
 import copy
 import dataclasses
@@ -40,13 +40,13 @@ from inversenet_tf.trained_run import (
 
 FIGURE_FILE = "comparison.png"
 FIGURE_ROWS = 6
-LEAST_SIDE = 64  # pixels of an image, that memory has to suffice for
-# For each pixel of an image, what baselines and metrics take: 228 measured on two megapixels.
+LEAST_SIDE = 64  # in pixels, of an image that memory has to suffice for
+# What baselines and metrics take per pixel of an image: 228 measured on two megapixels.
 BASELINE_BYTES = 400
 
 
 class Evaluation(dict):
-    """What `results.json` holds; printed, it is the table of its methods.
+    """The content of `results.json`, which prints as a table of its methods.
 
     Example:
         ```python
@@ -62,7 +62,7 @@ class Evaluation(dict):
         return self["methods"]
 
     def to_dict(self) -> dict:
-        """All of it as plain dicts, lists, texts and numbers, a copy, as in `results.json`."""
+        """Returns a copy as plain dicts, lists, strings and numbers, as in `results.json`."""
         return copy.deepcopy(dict(self))
 
     def __str__(self) -> str:
@@ -87,7 +87,7 @@ def evaluate(
 ) -> Evaluation:
     """Measures a run on images it has not seen; writes `results.json` and `comparison.png`.
 
-    Those of the run's own images, all of them, are in the work directory. Each other source, limit,
+    Results on all of the run's own images are kept in the work directory. Any other source, limit,
     checkpoint, operator or noise has a directory of its own below `evaluations/`.
 
     Args:
@@ -95,13 +95,13 @@ def evaluate(
         data: a source; by default the config's test source or, where it has none, its validation
             source.
         limit: images to stop after; None for all.
-        which: checkpoint to use, "best" or "last"; by default the best by validation, but on the
-            validation images, by which it was chosen, the last. See `reporting`.
-        operator, noise: the caller's own, where the run was trained with such. Of a network for
-            any blur: a `Blur`, and a `NoiseConfig`, to measure it with these alone; then nothing is
-            written, as `results.json` speaks of what the run was trained for.
-        max_memory: bytes that one image may take, where the run is measured on whole ones: of
-            larger images the middle is measured. None: whole ones, whatever they take.
+        which: checkpoint to use, "best" or "last"; by default the best by validation, but the last
+            on the validation images, as these have chosen the best one. See `reporting`.
+        operator, noise: the caller's own, if the run was trained with such. For a network for any
+            blur: a `Blur` and a `NoiseConfig`, to measure it with these alone; then nothing is
+            written, as `results.json` describes what the run was trained for.
+        max_memory: bytes that one image may take when whole images are measured; of larger ones
+            the middle is measured. None: whole images, whatever they take.
 
     Returns:
         The content of `results.json`, which prints as a table.
@@ -151,7 +151,7 @@ def evaluate(
 
 
 def _as_method(restorer, has_denoiser):
-    """A restorer as a function that `score` runs; z is an estimate of its own with a denoiser."""
+    """Wraps a restorer for `score`; with a denoiser, z is an estimate of its own."""
 
     def run(inputs):
         measurements, told = parts_of(inputs)
@@ -170,12 +170,12 @@ def _write(place, results, examples):
 
 
 def describe(source, config, limit=None, role=OTHER):
-    """What every result says of the images it was measured on, and how.
+    """Returns what every result says about its images and how they were measured.
 
     Args:
         source: an `ImageSource`.
         config: a `Config`.
-        limit: images it was stopped after, or None.
+        limit: images after which it stopped, or None.
         role: what the images are to the training, as `Reported.role`.
     """
     count = _count(source, limit)
@@ -195,10 +195,10 @@ def describe(source, config, limit=None, role=OTHER):
 
 
 def largest_side(spec: ImageSpec, max_memory: int) -> int:
-    """The side in pixels of the largest square image that is measured within so many bytes.
+    """Returns the side in pixels of the largest square image that can be measured in this memory.
 
     Raises:
-        ValueError: not even a small one is.
+        ValueError: it does not suffice even for a small one.
     """
     of_a_pixel = max(spec.bytes_per_pixel / spec.scale**2, BASELINE_BYTES)
     side = int(math.sqrt(max_memory / of_a_pixel))
@@ -211,17 +211,17 @@ def largest_side(spec: ImageSpec, max_memory: int) -> int:
 
 
 def score(methods, source, operator, config, *, limit=None, noise=None, side=None):
-    """Runs methods on the same measurements of the same images.
+    """Scores methods on the same measurements of the same images.
 
     Args:
-        methods: functions from measurements [batch, height, width, channels], of a varied operator
-            from what `degrade_each` returns, to a dict from method name to images.
+        methods: functions from measurements [batch, height, width, channels] (with a varied
+            operator, from what `degrade_each` returns) to a dict from method name to images.
         source: an `ImageSource` of held-out images.
         operator: an `Operator`; ignored where the source is paired.
         config: a `Config`: crops, noise, metric profile.
         limit: images to stop after; None for all.
         noise: the caller's own; None for the config's.
-        side: in pixels; of whole images that are larger the middle is taken. None: no limit.
+        side: in pixels; of larger whole images the middle is taken. None: no limit.
 
     Returns:
         (scores, examples): {method: {psnr, ssim, per_image}}, and the first images as dicts from
@@ -270,7 +270,7 @@ def _summary(psnr, ssim):
 
 
 def degradation_of(config: Config) -> str:
-    """The degradation in a line."""
+    """Describes the degradation in one line."""
     operator, noise = config.operator, config.noise
     parts = ["the caller's own operator" if operator.name == CUSTOM else operator.name]
     if operator.name not in ("identity", CUSTOM):
@@ -287,10 +287,10 @@ def degradation_of(config: Config) -> str:
 
 
 def draw(path, examples, scores, footer):
-    """One row an image, one column a method, the scores under each."""
+    """Draws a row per image and a column per method, with the scores below."""
     rows = []
     for index, images in enumerate(examples):
-        if "degraded" in images:  # which is the measurement
+        if "degraded" in images:  # the same as the measurement
             images = {name: image for name, image in images.items() if name != "measurement"}
         captions = {"truth": "truth", "measurement": "measurement"}
         for name, of_method in scores.items():
@@ -301,7 +301,7 @@ def draw(path, examples, scores, footer):
 
 
 def format_table(methods: dict[str, dict]) -> str:
-    """The scores of `results.json` as lines of text."""
+    """Formats the scores of `results.json` as a table."""
     lines = [f"{'method':<18}{'PSNR (dB)':>12}{'SSIM':>10}"]
     lines += [f"{n:<18}{m['psnr']:>12.2f}{m['ssim']:>10.4f}" for n, m in methods.items()]
     return "\n".join(lines)

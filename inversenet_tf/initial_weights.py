@@ -6,21 +6,21 @@ from inversenet_tf.trained_run import load_trained
 
 
 def initial_weights(model, where):
-    """The weights of a run's inverter and denoiser.
+    """Returns the weights of a run's inverter and denoiser.
 
-    They are those of its best checkpoint, averaged where the run keeps averages. A discriminator
-    begins anew.
+    They are those of its best checkpoint, averaged if the run keeps averages. The discriminator
+    is not among them.
 
     Args:
-        model: an `InverseNet` that is to begin with them, in no strategy's scope.
+        model: the `InverseNet` that is to begin with them, built outside any strategy's scope.
         where: a work directory of `train`, or a preset's name.
 
     Returns:
         {name of a network: list of arrays, as its `set_weights` takes them}.
 
     Raises:
-        ValueError: it is none, as an export is none, which has folded its weights; or its networks
-            are others than the model's.
+        ValueError: `where` is neither of these (nor is an export, whose weights are folded), or its
+            networks differ from the model's.
     """
     path = preset_or_path(where)
     if not (path / CONFIG_FILE).is_file():

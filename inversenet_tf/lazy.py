@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 def lazily(package: str, public: dict[str, str]) -> tuple[Callable, Callable, list[str]]:
-    """What a package's `__init__` defines so that `import package` takes no time.
+    """Returns what a package's `__init__` defines so that `import package` takes no time.
 
     Example:
         ```python
@@ -17,7 +17,7 @@ def lazily(package: str, public: dict[str, str]) -> tuple[Callable, Callable, li
         public: where each public name comes from: a module, or "module:attribute".
 
     Returns:
-        `__getattr__` and `__dir__` of PEP 562, and `__all__`, which has `__version__`, too.
+        `__getattr__` and `__dir__` of PEP 562, and `__all__`, which includes `__version__`.
     """
     names = [*public, "__version__"]
     loaded = importlib.import_module(package).__dict__

@@ -1,4 +1,4 @@
-"""A restorer from wherever a trained model is: a work directory, an export, a file, a server."""
+"""Loads a restorer from a work directory, an export, a converted file, a preset or a server."""
 
 import re
 from pathlib import Path
@@ -28,21 +28,21 @@ def load(
 
     Args:
         where: a work directory of `train`; an export, or its directory of versions; a file of
-            `convert` that ends in `.tflite` (LiteRT) or `.onnx`; or a served model as
-            "http://host:8501/MODEL" (https, or grpc://host:8500/MODEL); or the name of a preset,
-            one of `presets()`; or "closed_form", which needs no training, for photographs whose
-            blur is told.
-        which: of a work directory, the checkpoint: "best" by validation PSNR, or "last".
-        trusted: of an export, whether its graphs may do more than compute: it is a program, and one
-            of others may be refused, see `serving.operations`.
-        image_model: of "closed_form", what the images look like, where they are of one class and
-            framed alike, their blur going round the border.
+            `convert` that ends in `.tflite` (LiteRT) or `.onnx`; a served model as
+            "http://host:8501/MODEL" (https, or grpc://host:8500/MODEL); the name of a preset, one
+            of `presets()`; or "closed_form", which needs no training, for photographs whose kernel
+            is known.
+        which: for a work directory, the checkpoint: "best" by validation PSNR, or "last".
+        trusted: for an export, whether its graphs may do more than compute. An export is a program,
+            and refused if its graphs do and it is not trusted, see `serving.operations`.
+        image_model: for "closed_form", a model of images that are of one class and framed alike,
+            with a circular blur.
 
     Returns:
         A `Restorer`, a function of arrays. All kinds have the same methods and restore alike.
 
     Raises:
-        ValueError: there is nothing of these kinds; an image model with anything else than
+        ValueError: `where` is none of these, or an image model is passed with anything but
             "closed_form".
     """
     if image_model is not None:
@@ -55,16 +55,16 @@ def load(
     path = preset_or_path(where)
     if path.suffix == LITERT_SUFFIX and path.is_file():
         check_utf8(path)
-        from inversenet_tf.exporting.lite import LiteRestorer  # with the converter's needs
+        from inversenet_tf.exporting.lite import LiteRestorer  # needs the converter's packages
 
         return LiteRestorer(path)
     if path.suffix == ONNX_SUFFIX and path.is_file():
         check_utf8(path)
-        from inversenet_tf.exporting.onnx import OnnxRestorer  # with the converter's needs
+        from inversenet_tf.exporting.onnx import OnnxRestorer  # needs the converter's packages
 
         return OnnxRestorer(path)
     if (path / "config.json").is_file():
-        # An export does without the networks.
+        # Imported here, as an export needs no networks.
         from inversenet_tf.trained_run import kept_bytes_per_pixel, kept_degradation, load_trained
 
         model, config, _ = load_trained(path, which)
@@ -85,7 +85,7 @@ def _of_class(where, image_model):
             f"Expected an image model with {closed_form.NAME}, as a network has learned by itself "
             f"what images look like. Received: one with {where}"
         )
-    from inversenet_tf.restoration.image_model_restorer import ImageModelRestorer  # SciPy's needs
+    from inversenet_tf.restoration.image_model_restorer import ImageModelRestorer  # needs SciPy
 
     return ImageModelRestorer(image_model)
 

@@ -1,4 +1,4 @@
-"""TensorFlow, imported without its log lines and without what it imports for others alone.
+"""Imports TensorFlow without its log lines and without packages that only its extras need.
 
 Importing this module before anything else that imports TensorFlow makes programs start 1.5 s
 sooner on two cores: Keras tries to import scikit-learn and matplotlib, for wrappers and drawings
@@ -19,14 +19,14 @@ IS_OURS = os.environ.setdefault(LEVEL, "3") == "3"
 
 UNUSED = ("sklearn", "matplotlib")
 UNUSED_BY_TENSORFLOW = (*UNUSED, "scipy.sparse")
-# What TensorFlow 2.21 writes while it is imported, whatever the level: of I lines, of which each
-# begins with the day, and that these come before a log is set up.
+# What TensorFlow 2.21 writes during its import at any log level: I lines, each beginning with the
+# date, and the notice that no log has been set up yet.
 NOTICE = re.compile(rb"I\d{4} |WARNING: All log messages before absl::InitializeLog\(\)")
 
 
 @contextlib.contextmanager
 def without_notices():
-    """Leaves out what C++ code only notes on the standard error; all else is written at the end."""
+    """Drops what C++ code only notes on standard error; all else is written at the end."""
     try:
         kept = os.dup(2)
     except OSError:  # a program may have closed it
@@ -49,7 +49,7 @@ def without_notices():
 
 @contextlib.contextmanager
 def without(*packages):
-    """Lets imports of these packages fail, as if they were not installed, where they are new."""
+    """Makes imports of these packages fail, as if not installed, unless already imported."""
     absent = [name for name in packages if name not in sys.modules]
     sys.modules.update(dict.fromkeys(absent))  # None: the import raises ImportError
     try:
@@ -64,7 +64,7 @@ with without(*UNUSED_BY_TENSORFLOW), without_notices() if IS_OURS else contextli
 
 
 def import_keras():
-    """Imports Keras in the same way, where `tensorflow_without_keras` has left it out."""
+    """Imports Keras in the same way, after `tensorflow_without_keras` has left it out."""
     with without(*UNUSED):
         importlib.import_module("keras")
 

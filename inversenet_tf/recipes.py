@@ -1,8 +1,8 @@
 """The experiments of the paper as configs: tasks, baselines, and a recipe for two CPU cores.
 
-The files of `configs/inversenet/` and `tools/reproduce.py` both begin here. A task is `Config`,
-the paper's constants, with what the paper says of that task; what takes a config changes it in
-place.
+The files in `configs/inversenet/` and `tools/reproduce.py` both build on these. A task is a
+`Config`, whose defaults are the paper's constants, with what the paper says about that task;
+functions that take a config change it in place.
 """
 
 from pathlib import Path
@@ -50,10 +50,10 @@ def joint(size: int = 64) -> Config:
 
 
 def for_two_cores(config: Config) -> None:
-    """Training in minutes on two CPU cores instead of days on a GPU: where it departs, and why."""
+    """Trains in minutes on two CPU cores instead of days on a GPU; each departure is explained."""
     # Paper: the networks predict images; here: corrections to their input, which start at zero.
     config.network.global_skip = True
-    # Paper: not given, DCGAN's 64; here: a quarter of its arithmetic, which else rules the step.
+    # Paper: not given, DCGAN's 64; here: a quarter of its arithmetic, or it dominates the step.
     config.network.discriminator_width = 32
     # Paper: a constant 1e-4 and batches of 36.
     config.optimizer.learning_rate = 2e-3
@@ -68,12 +68,12 @@ def for_two_cores(config: Config) -> None:
     config.training.batch_size = 16
     config.training.steps = 4000
     config.training.steps_per_epoch = 400
-    # Losses, batch norm's statistics and outputs stay in float32 whatever it is.
+    # Losses, batch norm's statistics and outputs stay in float32 in any case.
     config.training.precision = fast_precision()
 
 
 def compared_from_the_start(config: Config) -> None:
-    """The paper's tables: discriminator and comparator teach from the first step, as Algorithm 1.
+    """For the paper's tables: discriminator and comparator from the first step, as in Algorithm 1.
 
     The recipe for two cores leaves both to the last tenth of the steps.
     """
@@ -81,7 +81,7 @@ def compared_from_the_start(config: Config) -> None:
 
 
 def on_embedded_photographs(config: Config) -> None:
-    """Few photographs: random patches at several scales, in all eight orientations."""
+    """Trains on few photographs: random patches at several scales, in all eight orientations."""
     config.data.train = config.data.validation = "photos"
     config.data.crop = "random"
     config.data.margin = 8
@@ -91,7 +91,7 @@ def on_embedded_photographs(config: Config) -> None:
 
 
 def correcting_the_closed_form(config: Config) -> None:
-    """The U-Net corrects the closed form of Eq. 3, and restores alone; see `for_two_cores`."""
+    """A U-Net corrects the closed form of Eq. 3, without DAE and discriminator."""
     # Paper: the U-Net imitates Eq. 3; here: it corrects the closed form of Eq. 3, which is 8 dB
     # above a blurred measurement before any training, in units of the error expected of it.
     config.network.inverter = "solver_unet"
@@ -102,11 +102,11 @@ def correcting_the_closed_form(config: Config) -> None:
     # corrected closed form it changed 36.06 dB to 36.04 dB, for five times the arithmetic.
     config.network.denoiser = NONE
     config.loss.adversarial_weight = 0.0
-    config.data.margin = 0  # the closed form wants patches whose blur goes round their own border
+    config.data.margin = 0  # the closed form needs patches with a circular blur
 
 
 def quickstart() -> Config:
-    """Deblurring in minutes: the paper's constants but for the data and the recipe above."""
+    """Deblurring in minutes, on the embedded photographs: a U-Net corrects the closed form."""
     config = motion_deblur()
     on_embedded_photographs(config)
     for_two_cores(config)
@@ -132,13 +132,13 @@ def super_resolution_solver() -> Config:
 
 
 def on_the_measurements_grid(config: Config) -> None:
-    """Upsampling: residual blocks correct the closed form, all on the grid of the measurement."""
+    """For upsampling: residual blocks correct the closed form, on the grid of the measurement."""
     # Paper: a U-Net; here: residual blocks, which on so coarse a grid see as far, for less time.
     config.network.inverter = "solver_resnet"
     config.network.residual_blocks = 8
     config.network.residual_width = 64
-    config.data.size = 128  # Paper: 256; of smaller patches most would be near the border
-    config.optimizer.learning_rate = 1e-3  # without norms, they take no more
+    config.data.size = 128  # Paper: 256; most of a smaller patch would be near the border
+    config.optimizer.learning_rate = 1e-3  # without norms, they tolerate no more
     config.training.average = 0.995
 
 
@@ -152,7 +152,7 @@ def joint_solver(size: int = 64) -> Config:
 
 
 def any_blur() -> Config:
-    """One network for every blur: it is told the kernel and the noise of each measurement."""
+    """One network for any blur, given the kernel and the noise level of each measurement."""
     config = quickstart()
     config.operator.kernel = "varied"
     config.operator.kernel_size = 27  # the largest of Levin's camera shakes has that side
@@ -164,10 +164,10 @@ def any_blur() -> Config:
 
 
 def any_blur_of_cameras() -> Config:
-    """The same for photographs as cameras take them, of which only the frame is known."""
+    """`any_blur` for photographs as cameras take them, where only the frame is known."""
     config = any_blur()
     config.operator.boundary = "reflect"
-    config.data.size = 128  # of smaller patches most would be border
+    config.data.size = 128  # most of a smaller patch would be border
     config.data.margin = 14  # what a kernel of 27 pixels blurs into the frame
     config.training.batch_size = 8
     config.training.steps = 6000
@@ -179,12 +179,12 @@ def x4_photos() -> Config:
     config = super_resolution()
     on_embedded_photographs(config)
     for_two_cores(config)
-    # Paper: a flat kernel; here: what programs scale down with, and what scores are published for.
+    # Paper: a flat kernel; here: the filter that programs use and that scores are published for.
     config.operator.kernel = "bicubic"
     config.operator.kernel_size = 17
     config.operator.boundary = "reflect"
     # Paper: U-Net and DAE; here: residual blocks on the measurement's own grid, a sixteenth of the
-    # image's pixels, half as many and as wide as SRGAN's.
+    # image's pixels, half as many as SRGAN's and three quarters as wide.
     config.network.inverter = "srresnet"
     config.network.residual_blocks = 8
     config.network.residual_width = 48
@@ -199,13 +199,13 @@ def x4_photos() -> Config:
 
 
 def compared_by_squeezenet(config: Config, weights: str | Path) -> None:
-    """A comparator that two cores can afford, with the path of its weights."""
+    """Uses SqueezeNet as comparator, which two cores can afford; `weights` is its file."""
     config.loss.comparator = "squeezenet"  # Paper: alexnet
     config.loss.comparator_weights = str(weights)
-    config.loss.comparator_size = 64  # SqueezeNet was made for 224, at three times the step
+    config.loss.comparator_size = 64  # SqueezeNet was made for 224, which triples the step
     # Paper: 0.5, for FC6. SqueezeNet's features are larger: on faces restored to 30 dB their
     # squared distance is 4,000 times that of the pixels. So they weigh a tenth of the pixels, and
-    # 3 % on faces restored to 27.5 dB; every table tells the share at its end.
+    # 3 % on faces restored to 27.5 dB; every table states the fraction at its end.
     config.loss.feature_weight = 1e-5
 
 
@@ -215,14 +215,14 @@ def pix2pix(config: Config) -> None:
 
 
 def srgan(config: Config) -> None:
-    """The baseline of Fig. 10 (Ledig et al. 2017), first on the squared distance alone.
+    """The baseline of Fig. 10 (Ledig et al. 2017), trained first on the squared distance alone.
 
     SRGAN then drops that distance; here it stays, as in every other row. Its 16 residual blocks
     of width 64 are the defaults of `NetworkConfig`.
     """
     config.network.inverter = "srresnet"
     config.network.denoiser = NONE
-    # SRGAN: 1e-3 beside a mean over all values; here, beside their weighted sum, as much.
+    # SRGAN: 1e-3 beside a mean over all values; here: the same beside their weighted sum.
     values = config.data.size**2 * config.data.channels
     config.loss.adversarial_weight = 1e-3 * config.loss.reconstruction_weight * values
     config.loss.pretraining_fraction = 0.5
@@ -241,7 +241,7 @@ def inversenet(config: Config) -> None:
 
 
 def inversenet_neural(config: Config) -> None:
-    """Section 1's claim, that any network may invert: Chakrabarti's, before the same DAE."""
+    """Section 1's claim that any network may invert: Chakrabarti's, before the same DAE."""
     config.network.inverter = "neural_deblur"
 
 
@@ -251,10 +251,10 @@ def inversenet_dncnn(config: Config) -> None:
 
 
 def inversenet_solver(config: Config) -> None:
-    """InverseNet told its operator: a network corrects the closed form of Eq. 3.
+    """InverseNet with the operator known: a network corrects the closed form of Eq. 3.
 
-    It is a U-Net, but for upsampling, where it is residual blocks. For a blur, a DAE refines what
-    comes of it. All learn from the squared distance alone, as in `quickstart`.
+    The network is a U-Net or, for super-resolution alone, residual blocks. For a blur, a DAE
+    refines its result. All learn from the squared distance alone, as in `quickstart`.
     """
     correcting_the_closed_form(config)
     config.loss.comparator = NONE
@@ -267,7 +267,7 @@ def inversenet_solver(config: Config) -> None:
 
 
 def with_half_step(config: Config) -> None:
-    """A DAE behind the closed form and its correction, which also sees what the measurement says.
+    """Adds a DAE behind the corrected closed form, which also sees the half-step of Eqs. 3 and 4.
 
     It adds 0.2 to 0.4 dB on faces, see `docs/closed_form.md`.
     """

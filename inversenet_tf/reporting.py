@@ -1,8 +1,8 @@
 """Which images and weights a run is reported with, and where its results are kept.
 
-The rule: no image that is reported has chosen anything. The best checkpoint is chosen by the
-validation images. So it is measured on the test images, or on others that the caller names; where a
-run has no test images, the weights of the last step are measured on those of the validation.
+The rule: images that are reported have had no part in any choice. The validation images choose the
+best checkpoint, so it is measured on the test images, or on others that the caller names; if a run
+has no test images, the weights of the last step are measured on the validation images.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ RESULTS_FILE = "results.json"
 EVALUATIONS = "evaluations"  # directory of all but the run's own results
 LONGEST_NAME = 40  # characters of a source that name its results
 TEST, VALIDATION, OTHER = "test", "validation", "other"
-# What is read of results, besides their methods.
+# The fields that are read of results; their methods are checked one by one.
 READ = {
     "checkpoint": {"step": int},
     "methods": dict,
@@ -36,14 +36,14 @@ READ = {
 
 @dataclasses.dataclass(frozen=True)
 class Reported:
-    """What is measured.
+    """What a run is measured on, and with which weights.
 
     Attributes:
         spec: of the images.
         role: `TEST`, `VALIDATION` or `OTHER`: what they are to the run.
         which: the checkpoint, "best" or "last".
         is_own: whether the images are those that the run reports.
-        is_usual: whether the checkpoint is the one of the rule.
+        is_usual: whether the checkpoint is the one that the rule picks.
     """
 
     spec: str
@@ -53,7 +53,7 @@ class Reported:
     is_usual: bool
 
     def chosen_by(self, config: Config) -> str:
-        """What the weights that are measured were chosen by, for a result to tell."""
+        """Says, for the results, by what the measured weights were chosen."""
         if self.which == "last":
             return "nothing: they are those of the last step"
         images = ", the images that are reported" if self.role == VALIDATION else ""
@@ -63,7 +63,7 @@ class Reported:
 def reported(
     workdir: Path, config: Config, data: str | None = None, which: str | None = None
 ) -> Reported:
-    """The images and the checkpoint to measure, by the rule above where the caller names none.
+    """Returns the images and the checkpoint to measure, by the rule unless the caller names them.
 
     Args:
         workdir: of the run.
@@ -84,16 +84,16 @@ def reported(
 
 
 def own_results(workdir: str | Path, step: int) -> dict | None:
-    """The content of `results.json` of the weights of a step on the run's own images, or None.
+    """Returns the results of the weights of a step on the run's own images, or None.
 
-    What an early version wrote does not say which images it was asked for, and counts as none.
+    Results of early versions do not say which images were asked for, and are ignored.
 
     Args:
         workdir: of the run.
-        step: that the weights are of.
+        step: training step of the weights.
 
     Raises:
-        ValueError: the file was edited, and holds no longer what is read of it.
+        ValueError: the file was edited and no longer holds what is read from it.
     """
     workdir = Path(workdir).expanduser()
     places = (workdir, *(workdir / EVALUATIONS / which for which in ("best", "last")))
@@ -110,7 +110,7 @@ def own_results(workdir: str | Path, step: int) -> dict | None:
 
 
 def changes_of(config: Config, operator, noise) -> list[str]:
-    """Words for what the caller measures with, where the run was trained with something else."""
+    """Names the caller's operator and noise in words, where the run was trained with others."""
     words = []
     if operator is not None and config.operator.name != CUSTOM:
         kernel = b"" if operator.kernel is None else np.asarray(operator.kernel).tobytes()
@@ -123,13 +123,13 @@ def changes_of(config: Config, operator, noise) -> list[str]:
 
 
 def place_of(workdir: Path, what: Reported, first: int | None, changes: list[str]) -> Path:
-    """The directory of results, which tells all from each other that may be asked for.
+    """Returns the directory of results, a different one for everything that may be measured.
 
     Args:
         workdir: of the run.
-        what: is measured.
-        first: so many images alone; None for all.
-        changes: of `changes_of`.
+        what: the images and the checkpoint.
+        first: the number of images, if limited; None for all.
+        changes: what `changes_of` returned.
     """
     words = []
     if not what.is_own:
@@ -153,5 +153,5 @@ def _has_last(workdir):
 
 
 def _mark(content):
-    """Eight digits that differ where texts or bytes do."""
+    """Eight hexadecimal digits of the hash of a text or of bytes."""
     return hashlib.sha256(os.fsencode(content)).hexdigest()[:8]

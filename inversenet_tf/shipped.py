@@ -1,7 +1,7 @@
 """What is installed with the packages besides their modules: programs, experiments and presets.
 
 In a checkout the programs and the experiments lie in `tools/` and `configs/` at the top; a wheel
-carries both folders inside `inversenet_tf`, where the presets are always.
+carries both folders inside `inversenet_tf`, where the presets always are.
 """
 
 import difflib
@@ -15,7 +15,7 @@ CARD_FILE = "card.json"  # of a preset: what it is, and how it was made
 
 
 def shipped_folder(name: str) -> Path:
-    """The folder `tools` or `configs`, of the installed package or of the checkout.
+    """Returns the folder `tools` or `configs` of the installed package or of the checkout.
 
     Raises:
         ValueError: it is in neither place.
@@ -47,7 +47,7 @@ def presets() -> dict[str, str]:
 
 
 def _preset_folders():
-    """{name: folder}, of which nothing is read."""
+    """{name: folder} of the presets, without reading any of their files."""
     return {path.parent.name: path.parent for path in sorted(PRESETS.glob(f"*/{CARD_FILE}"))}
 
 
@@ -56,10 +56,10 @@ def preset_folder(name: str, *others: str) -> Path:
 
     Args:
         name: of the preset.
-        others: names that are none, but that the caller takes in its place.
+        others: further names that the caller accepts, for the error message.
 
     Raises:
-        ValueError: no preset is called so.
+        ValueError: there is no such preset.
     """
     folders = _preset_folders()
     if name not in folders:
@@ -69,7 +69,7 @@ def preset_folder(name: str, *others: str) -> Path:
 
 
 def preset_or_path(where: str | Path) -> Path:
-    """The folder of a preset, where `where` is its name; else the path that it is."""
+    """Returns the folder of a preset if `where` is its name, else `where` as a path."""
     return _preset_folders().get(str(where)) or Path(where).expanduser()
 
 
@@ -80,7 +80,7 @@ def config_path(name: str) -> str:
         name: "quickstart", "baseline:pix2pix", or a path, which stays as it is.
 
     Raises:
-        ValueError: no experiment is called so.
+        ValueError: there is no such experiment.
     """
     experiment, colon, argument = name.partition(":")
     if not re.fullmatch(r"\w+", experiment):
@@ -97,7 +97,7 @@ def config_path(name: str) -> str:
 
 
 def with_config_paths(arguments: list[str]) -> list[str]:
-    """Command-line arguments in which `--config=NAME` or `--config NAME` names a file instead."""
+    """Replaces the experiment's name in `--config=NAME` or `--config NAME` with its file's path."""
     result = list(arguments)
     for index, argument in enumerate(arguments):
         if match := re.fullmatch(r"(--?config=)(.+)", argument):

@@ -2,7 +2,7 @@
 
 import json
 
-# Field, and what it means. A config shows those that it has, at its own values.
+# {field: its meaning}; the help shows those that a config has, with its values.
 FIELDS = {
     "data.train": "photos, folder:DIR, prepared:DIR or tfds:NAME",
     "data.validation": "the held-out images, in the same form",
@@ -30,7 +30,7 @@ VALUE_WIDTH = 14
 
 
 def help_text(config: object, name: str) -> str:
-    """The help, one screen of 80 columns.
+    """Returns the help, one screen of at most 90 columns.
 
     Args:
         config: the config whose values are shown.

@@ -1,4 +1,4 @@
-"""What the work directory of a run holds of its networks and its operator, and how it is loaded."""
+"""Keeps the networks and the operator of a run in its work directory, and loads them."""
 
 import copy
 import dataclasses
@@ -41,11 +41,11 @@ def load_trained(
 
     Args:
         workdir: of a run of `train`; or the name or folder of a preset.
-        which: "best" by validation PSNR, or "last"; a preset has one alone.
+        which: "best" by validation PSNR, or "last"; a preset has only one.
         precision: one of `PRECISIONS`, of the hidden layers; None for that of the training. The
             caller's own networks keep theirs.
-        boundary: one of `BOUNDARIES` to restore with, where it is another than that of the
-            training: "reflect" for photographs, whose blur knows what is beyond the frame.
+        boundary: one of `BOUNDARIES` to restore with, if not that of the training: "reflect" for
+            photographs, whose blur mixes in what lies beyond the frame.
 
     Returns:
         (model, config, step): an `InverseNet` without discriminator, the resolved config, and
@@ -73,12 +73,12 @@ def load_trained(
 
 
 def keep_spectrum(workdir, spectrum):
-    """Keeps it with the run, as `kept_spectrum` reads it."""
+    """Keeps a spectrum with the run, for `kept_spectrum`."""
     write_json(workdir / SPECTRUM_FILE, dataclasses.asdict(spectrum))
 
 
 def keep_kernel(workdir, operator, is_new):
-    """A run is known by its kernel, whatever becomes of the file that the kernel came from."""
+    """Keeps the kernel of a new run; for an earlier one, checks that it is the same kernel."""
     path = workdir / KERNEL_FILE
     if operator.kernel is None:
         return
@@ -92,7 +92,7 @@ def keep_kernel(workdir, operator, is_new):
 
 
 def keep_networks(workdir, own, is_new):
-    """The caller's own networks are kept too, so that the run can be used without the caller."""
+    """Keeps the caller's own networks with a new run, so that it can be used without the caller."""
     for part, network in own.items():
         if network is not None and is_new:
             with written_aside(workdir / f"{part}.keras") as partial:
@@ -100,16 +100,16 @@ def keep_networks(workdir, own, is_new):
 
 
 def kept_networks(workdir):
-    """{part: network} of what `keep_networks` kept."""
+    """Loads {part: network}, as `keep_networks` kept them."""
     paths = {part: Path(workdir) / f"{part}.keras" for part in ("inverter", "denoiser")}
     return {part: load_keras(path) for part, path in paths.items() if path.exists()}
 
 
 def with_own_operator(config: Config, operator: Operator | None, noise: Callable | None) -> Config:
-    """A config that tells of the operator and the noise that its caller passes.
+    """Returns a config that records the operator and the noise that the caller passes.
 
     A `Blur` is kept with its kernel; any other operator, and noise, have to be passed again to
-    whatever measures with the run.
+    measure with the run.
     """
     if operator is None and noise is None:
         return config
@@ -138,14 +138,14 @@ def kept_noise(config: Config) -> NoiseConfig:
 
 
 def is_degradation_known(config: Config) -> bool:
-    """Whether a config says how the measurements of its training come about."""
+    """Whether a config says how the measurements of its training are made."""
     return config.operator.name != CUSTOM and not config.data.train.startswith("pairs:")
 
 
 def kept_degradation(
     workdir: str | Path, config: Config, which: str = "best"
 ) -> Degradation | None:
-    """What a run was trained to undo; None where that is the caller's own, or pairs'."""
+    """Returns what a run was trained to undo; None for the caller's own operator or for pairs."""
     if not is_degradation_known(config):
         return None
     kernel = None if config.operator.is_varied else kept_operator(workdir, config).kernel
@@ -155,7 +155,7 @@ def kept_degradation(
 
 
 def kept_bytes_per_pixel(folder: str | Path) -> float | None:
-    """What restoring a pixel takes, as a preset's card tells it; None for a run."""
+    """Returns the bytes that restoring a pixel takes, from a preset's card; None for a run."""
     card = Path(folder).expanduser() / CARD_FILE
     told = read_json(card) if card.is_file() else {}
     if "bytes_per_pixel" not in told:
@@ -178,7 +178,7 @@ def kept_operator(workdir: str | Path, config: Config) -> Operator:
         )
     path = Path(workdir).expanduser() / KERNEL_FILE
     operator = config.operator
-    # The scale alone determines the bicubic kernel, whose negative values no file of a blur has.
+    # The scale alone determines the bicubic kernel; its negative values are not valid in a file.
     if path.exists() and operator.kernel != "bicubic":
         operator = dataclasses.replace(operator, kernel="file", kernel_file=str(path))
     return build_operator(operator)

@@ -53,8 +53,8 @@ from inversenet_tf.trained_run import (
 )
 
 ANNEALING = "annealing"
-# Pixels of what a validation sees of a whole photograph, at most, so that it takes as long, and as
-# much memory, as photographs of a megapixel do.
+# Largest side in pixels of what a validation sees of a whole photograph, so that a larger one takes
+# no more time and memory than a photograph of a megapixel.
 LARGEST_VALIDATED = 1024
 
 
@@ -69,7 +69,7 @@ def train(
     denoiser: keras.Model | None = None,
     extend: bool = False,
 ) -> InverseNet:
-    """Trains one experiment, or goes on with it where an earlier call was interrupted.
+    """Trains one experiment, or resumes it where an earlier call was interrupted.
 
     Args:
         config: a `Config`.
@@ -80,10 +80,10 @@ def train(
             measurements [batch, height, width, channels] and int64 seeds [batch, 2].
             It, too, has to be passed to `evaluate` again.
         comparator, inverter, denoiser: the caller's own, where the config names "custom": a
-            frozen callable from images in [0, 1] to features, and networks as `models/build.py`
-            describes them, of which copies are trained.
-        extend: whether a run may be gone on with by another number of `training.steps`, or another
-            of the fields in `engine.workdir.EXTENDABLE`, than it was begun with.
+            frozen callable from images in [0, 1] to features, and networks as described in
+            `models/build.py`, of which copies are trained.
+        extend: whether a run may be resumed with more `training.steps`, or with other values of
+            the fields in `engine.workdir.EXTENDABLE`, than it began with.
 
     Returns:
         The trained `InverseNet`, in the state of the last step.
@@ -93,13 +93,13 @@ def train(
             raised before anything is written.
         OSError: none of the checkpoints can be read.
         InUse: another process trains in the work directory.
-        Interrupted: SIGTERM came and the state is saved, or another worker is gone.
-        TrainingDiverged: a loss or gradient was not finite, and once more at a lower rate.
+        Interrupted: SIGTERM came and the state is saved, or another worker was lost.
+        TrainingDiverged: a loss or gradient was not finite, and again at a lower rate.
 
     Example:
         A camera that vignettes and whose noise grows with the light. An operator is a function of
-        images made of TensorFlow's operations; its adjoint is worked out. Noise is drawn from the
-        seeds, so that the same image always gets the same.
+        images made of TensorFlow operations; its adjoint is derived from it. Noise is drawn from
+        the seeds, so that an image always gets the same noise.
 
         ```python
         import tensorflow as tf
@@ -141,7 +141,7 @@ def train(
 
 
 def _train(config, workdir, strategy, operator, noise, comparator, own, extend):
-    """What `train` does in a work directory that is its own."""
+    """Does the work of `train`, in a work directory that no other process uses."""
     operator, images, held_out = open_data(config, operator)
     fix_randomness(config.training)
     check_agreement(strategy, config=learned_from(config), images=images.names)
@@ -180,7 +180,7 @@ def _train(config, workdir, strategy, operator, noise, comparator, own, extend):
 
 
 def what_next(workdir: str | Path) -> str:
-    """What a training has reached, and the commands that may follow, in a few lines."""
+    """Says in a few lines what a training has reached and which commands may follow."""
     directory = Path(workdir).expanduser() / CHECKPOINTS / "best"
     best = checkpoints.latest(directory)
     if best is None:  # as where another worker keeps them
@@ -201,10 +201,10 @@ def what_next(workdir: str | Path) -> str:
 
 
 def _spectrum(config, images, workdir):
-    """The spectrum of the training images: what the run has kept, or fitted to them.
+    """Returns the spectrum of the training images, kept with the run or fitted to them.
 
-    The inverter begins with it, and the linear optimum of every evaluation is told it. None where
-    the images are too small for one: that of natural images is taken.
+    The inverter begins with it, and the linear optimum of every evaluation uses it. None where the
+    operator has no closed form or the images are too small: that of natural images is then used.
     """
     data = config.data
     side = data.minimum_side if data.crop == "random" else data.size  # as `spectrum_of` takes them
@@ -215,7 +215,7 @@ def _spectrum(config, images, workdir):
 
 
 def _check_call(config, own):
-    """Whether the config, which is what a result is known by, tells the truth of this call."""
+    """Checks that the config, by which a result is known, agrees with this call's arguments."""
     for part, passed in own.items():
         section = "loss" if part == "comparator" else "network"
         named = getattr(getattr(config, section), part)
@@ -237,7 +237,7 @@ def _open_workdir(workdir, config, operator, own, extend):
 
 
 def _train_on(model, strategy, config, degradation, images, held_out, workdir):
-    """Algorithm 1 from the model's step to the config's last, with all that is watched."""
+    """Runs Algorithm 1 from the model's step to the config's last, with all callbacks."""
     data, training = config.data, config.training
     operator, noise = degradation
     shared = {"batch_size": training.batch_size, "seed": training.seed}

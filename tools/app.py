@@ -4,8 +4,8 @@ inversenet app
 inversenet app --model=runs/any_blur --model=models/mine --prior=runs/prior_digits
 inversenet app --prior=   # without the tab of mixed digits
 
-Only programs of this machine reach it, and nothing is fetched from anywhere. It ends with Ctrl-C,
-and what was uploaded is gone then.
+By default only programs on this machine can reach it, and nothing is fetched from
+anywhere. Ctrl-C ends it and removes what was uploaded.
 """
 
 import threading

@@ -5,8 +5,8 @@ inversenet benchmark --output=runs/benchmark
 inversenet benchmark --output=runs/benchmark --sections=training_step,restoration --rounds=40
 inversenet benchmark --output=runs/bfloat16 --sections=restoration --leave_out=float32,LiteRT
 
-Writes benchmark.json and benchmark.md into the directory. What is there already is kept: the same
-command goes on after a kill, comparison by comparison.
+Writes benchmark.json and benchmark.md into the directory. Comparisons that are there
+already are kept, so that the same command goes on after a kill.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from benchmarks.other_load import AnyLoad, OtherLoad
 from inversenet_tf.engine.workdir import versions
 from inversenet_tf.imaging.files.json import read_json, write_json
 
-# Modules of `benchmarks/`, by the order they are measured in.
+# Modules of `benchmarks/`, in the order in which they are measured.
 SECTIONS = {
     "training_step": "Training step",
     "restoration": "Restoration",
@@ -87,19 +87,19 @@ def main():
 
 
 def is_left_out(name):
-    """Whether `--leave_out` has a part of this name."""
+    """Whether `--leave_out` lists a part of this name."""
     return any(part and part in name for part in LEAVE_OUT.value)
 
 
 def without_what_is_left_out(comparison):
-    """The comparison with those of its cases that are to be measured."""
+    """Returns the comparison without the cases that are left out."""
     cases = [case for case in comparison.cases if not is_left_out(case.name)]
     counted = "" if is_left_out(comparison.counted) else comparison.counted
     return dataclasses.replace(comparison, cases=cases, counted=counted)
 
 
 def begun(path):
-    """The results of an earlier run of the same command, or none yet.
+    """Returns the results of an earlier run of the same command, or empty ones.
 
     Raises:
         ValueError: they are of another machine, other versions or another command.

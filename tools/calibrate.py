@@ -1,17 +1,17 @@
-"""From measurements of a camera to its blur, to restorations, and to a network made for it.
+"""Finds the blur of a camera's measurements, restores them, and can train a network for it.
 
 inversenet calibrate --measurements=burst/ --workdir=runs/camera
 inversenet calibrate --measurements=burst/ --workdir=runs/camera --minutes=10
 inversenet calibrate --measurements=burst/ --workdir=runs/camera --minutes=10 \
     --model=runs/any_blur --images=folder:photos/sharp
 
-Kernel and noise are found from the measurements, which are taken to share one blur, and they are
-restored at once. With --minutes a network for this blur is trained, too, and exported: it knows its
-kernel. WORKDIR/report.html shows what was found and made. The same command goes on where it was
-interrupted.
+Kernel and noise are estimated from the measurements, which are assumed to share one blur,
+and the measurements are restored at once. With --minutes a network for this kernel is
+also trained and exported. WORKDIR/report.html shows what was found and made. The same
+command resumes an interrupted calibration.
 
-Exit status: 0 when all is done, 1 after an error, as where no blur is found that can be trusted,
-138 where SIGTERM or Ctrl-C ended the training early.
+Exit status: 0 when all is done; 1 after an error, as when no blur is found that can be
+trusted; 138 if SIGTERM or Ctrl-C ended the training early.
 """
 
 import shlex

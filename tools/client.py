@@ -1,4 +1,4 @@
-"""Restores an image, or every image of a folder, with a model that TensorFlow Serving serves.
+"""Restores an image, or every image of a folder, with a model served by TensorFlow Serving.
 
 inversenet client --server=localhost:8501 --model=deblur --input=blurred/ --output=restored/
 """

@@ -5,8 +5,9 @@ inversenet convert --export=runs/demo/export/deblur --output=deblur8.tflite \\
     --quantize=dynamic_range
 inversenet convert --export=models/deblur --output=deblur.onnx --to=onnx
 
-The file appears only if it does what the export does, on held-out images of several sizes. Networks
-that begin with the closed form of Eq. 3, as the quickstart's, cannot be converted.
+The file appears only if it agrees with the export, on held-out images of several sizes.
+Networks that begin with the closed form of Eq. 3, like the quickstart's, cannot be
+converted.
 """
 
 from absl import flags
@@ -60,7 +61,7 @@ def _converted():
         return convert(EXPORT.value, OUTPUT.value, QUANTIZE.value, **options)
     if QUANTIZE.value != NONE:
         raise ValueError(f"Expected --to={LITERT} with --quantize. Received: --to={TO.value}")
-    from inversenet_tf.exporting.onnx import convert_to_onnx  # which LiteRT does without
+    from inversenet_tf.exporting.onnx import convert_to_onnx  # not needed for LiteRT
 
     return convert_to_onnx(EXPORT.value, OUTPUT.value, **options)
 

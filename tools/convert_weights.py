@@ -1,10 +1,10 @@
-"""Converts published weights of AlexNet to HDF5, which is what the comparators read.
+"""Converts published weights of AlexNet to HDF5, which the comparators read.
 
 python tools/convert_weights.py --input=bvlc_alexnet.npy --output=bvlc_alexnet.h5
 python tools/convert_weights.py --input=alexnet-owt-7be5be79.pth --output=alexnet_torchvision.h5
 
-The first, pickled by Guerzhoy, is for the comparator alexnet; no pickle is executed. The other,
-torchvision's checkpoint, is for alexnet_torchvision; reading it takes PyTorch.
+The first, pickled by Guerzhoy, is for the comparator alexnet; no pickle is executed. The
+other, torchvision's checkpoint, is for alexnet_torchvision; reading it requires PyTorch.
 """
 
 from pathlib import Path
@@ -37,7 +37,7 @@ def read_checkpoint(path):
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return {name: tensor.numpy() for name, tensor in state.items()}
-    except Exception as error:  # PyTorch's reader fails in any way
+    except Exception as error:  # PyTorch's reader fails in many ways
         raise ValueError(  # without PyTorch's text, which recommends executing the file
             f"Expected a state dict in {path}. Received: a file that torch.load refuses or "
             f"something else ({type(error).__name__})"

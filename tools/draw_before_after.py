@@ -1,9 +1,9 @@
-"""Draws the strip of the README: two photographs that no training saw, shaken, restored and true.
+"""Draws the strip of the README: two held-out photographs, blurred, restored and true.
 
 python tools/draw_before_after.py --output=docs/images/before_after.png
 
-Each is blurred by a camera shake without its border and with noise of 0.005, and stored in 8 bits;
-the blur is then sought in the photograph, and the preset told what was found.
+Each is blurred by a camera shake, without its border and with noise of 0.005, and stored
+in 8 bits; the kernel is then estimated from it and given to the preset.
 """
 
 import numpy as np
@@ -19,13 +19,13 @@ from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer
 
 OUTPUT = flags.DEFINE_string("output", None, "The PNG file.", required=True)
 PRESET = flags.DEFINE_string("preset", "any_blur", "What restores, as `load` takes it.")
-SIZE, NOISE = 15, 0.005  # pixels of the shake, and the noise of white as 1
+SIZE, NOISE = 15, 0.005  # side of the kernel in pixels, and the noise, white being 1
 CROP = (slice(40, 240), slice(110, 310))
 GAP = 6  # white pixels between two pictures
 
 
 def shaken(image, seed):
-    """An image as a camera stores it that shook, and the part of the image that it shows."""
+    """Returns what a shaken camera stores of an image, and the part of the image that it shows."""
     kernel, generator = camera_shake(SIZE, seed=seed), np.random.default_rng(seed)
     return photographed(image, kernel, NOISE, generator)
 

@@ -1,12 +1,12 @@
-"""Draws what the presets do well and what they fail on, from images that none was trained on.
+"""Draws what the presets do well and what they fail on, with images none was trained on.
 
 python tools/draw_presets.py --preset=any_blur --output=docs/images/any_blur.jpg
 python tools/draw_presets.py --preset=x4_photos --output=docs/images/x4_photos.jpg
 python tools/draw_presets.py --preset=any_blur --tuned=runs/sharper --output=docs/images/sharper.jpg
 
-Each row is what is given, bicubic interpolation where that is smaller, the result and the truth.
-With --tuned it is the preset's result, that of a run which was fine-tuned from it, and the truth.
-What the preset of digits separates, `inversenet invert --config.prior=digits` draws as figure.png.
+Each row shows the measurement, its bicubic interpolation if it is smaller, the result and
+the truth; with --tuned, the preset's result, that of a run fine-tuned from it, and the
+truth. For the preset of digits, `inversenet invert --config.prior=digits` draws figure.png.
 """
 
 import io
@@ -31,11 +31,11 @@ TUNED = flags.DEFINE_string("tuned", None, "A run that began with the weights of
 OUTPUT = flags.DEFINE_string("output", None, "The picture: .jpg or .png.", required=True)
 CROP = slice(40, 240), slice(110, 310)
 DETAILS = (slice(128, 224), slice(130, 226)), (slice(60, 156), slice(152, 248))  # of cat and cup
-GAP, SEED = 6, 0  # white pixels between pictures; of the noise
+GAP, SEED = 6, 0  # white pixels between pictures; seed of the noise
 
 
 def _any_blur(cat, cup):
-    """A shake that is found; and the same scene with lights that are burnt out, kernel told."""
+    """A shake with the kernel estimated; and the same scene overexposed, with the kernel known."""
     kernel, noise = camera_shake(15, seed=2), np.random.default_rng(SEED)
     preset = load("any_blur")
     for image, gain in ((cup, 1.0), (cup, 1.6)):
@@ -50,7 +50,7 @@ def _any_blur(cat, cup):
 
 
 def _tuned(cat, cup):
-    """Details of both photographs, twice as large; kernel and noise are told."""
+    """Details of both photographs, twice as large, with kernel and noise known."""
     kernel, noise = camera_shake(15, seed=2), np.random.default_rng(SEED)
     models = load("any_blur"), load(TUNED.value)
     for image, detail in zip((cat, cup), DETAILS, strict=True):
@@ -62,7 +62,7 @@ def _tuned(cat, cup):
 
 
 def _x4_photos(cat, cup):
-    """A photograph that was scaled down; and one that was stored as a JPEG of quality 30, too."""
+    """A photograph that was scaled down; and one that was then stored as a JPEG of quality 30."""
     config = OperatorConfig("downsampling", 4, boundary="reflect", kernel="bicubic")
     operator, preset = build_operator(config), load("x4_photos")
     for image, quality in ((cup, None), (cat, 30)):

@@ -1,14 +1,15 @@
-"""Finds the blur of photographs from themselves: the kernel, the noise, and how far to trust both.
+"""Estimates the blur of photographs: the kernel, the noise, and how far to trust both.
 
 inversenet estimate-kernel --input=blurred.jpg --output=kernel.npy
 inversenet estimate-kernel --input=burst/ --output=kernel.npy
 inversenet estimate-kernel --input=face.png --output=kernel.npy --boundary=circular \
     --sharp_images=faces/
 
-The photographs of a folder are taken to share one blur, as those of one shake of the camera.
-Beside the kernel its picture is written, kernel.png, and kernel.json with the noise and the
-confidence. With --sharp_images, other images of the same class and framed alike, a single small
-image tells its blur. `inversenet restore --kernel=kernel.npy` takes the kernel.
+The photographs of a folder are assumed to share one blur, such as one shake of the
+camera. Beside the kernel, its picture is written as kernel.png, and the noise and the
+confidence as kernel.json. With --sharp_images, other images of the same class and framed
+alike, a single small image suffices. `inversenet restore --kernel=kernel.npy` takes the
+kernel.
 """
 
 from pathlib import Path

@@ -1,9 +1,9 @@
 """Measures a trained run on held-out images: a table, results.json and comparison.png.
 
-By default it measures the best checkpoint on the test images of the run (data.test); where it has
-none, the last checkpoint on the validation images, as they have chosen the best one. These results
-are in the work directory, and exports tell them; what was asked for with --data, --limit or another
---checkpoint has a directory of its own below evaluations/.
+By default it measures the best checkpoint on the run's test images (data.test) or,
+without any, the last checkpoint on the validation images, as these have chosen the best
+one. These results are in the work directory, and exports state them; those of --data,
+--limit or another --checkpoint have a directory of their own below evaluations/.
 
 inversenet evaluate --workdir=runs/demo
 inversenet evaluate --workdir=runs/demo --data=folder:my/photos --limit=20

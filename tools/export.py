@@ -5,8 +5,8 @@ inversenet export --preset=any_blur --output=models/any_blur
 inversenet export --workdir=runs/prior_digits --output=models/digits
 inversenet export --workdir=runs/demo_blind/four_mixtures --output=models/mixing
 
-The work directory may be that of an InverseNet, of a prior, whose generator is exported, or of a
-blind inversion, of which it is the surrogate, the estimated operator.
+The work directory may be that of an InverseNet, of a prior (its generator is exported) or
+of a blind inversion (its surrogate, the estimated operator, is exported).
 """
 
 from absl import flags
@@ -52,7 +52,7 @@ flags.mark_flags_as_mutual_exclusive(["workdir", "preset"], required=True)
 
 
 def _export():
-    """The version's path."""
+    """Exports what the flags name, and returns the version's path."""
     workdir = WORKDIR.value if PRESET.value is None else preset_folder(PRESET.value)
     check = {"verified": VERIFY.value, "python": PYTHON.value}
     config_class = config_class_of(workdir, (Config, PriorConfig, InversionConfig))

@@ -1,9 +1,9 @@
-"""Makes a preset of a trained run: its networks in a few files, as they ship with the package.
+"""Makes a preset from a trained run: its networks in a few files, to ship with the package.
 
 python tools/make_preset.py --workdir=runs/any_blur --output=presets/any_blur --card=card.json
 
-What `inversenet_tf/presets/` of a checkout holds is what `inversenet_tf.load` knows by name. The
-card tells what the preset is, in `summary`, and how it was made. The paths of the training images
+Presets in `inversenet_tf/presets/` of a checkout are loaded by their name. The card says
+what the preset is, in `summary`, and how it was made. The paths of the training images
 are left out; the preset verifies and evaluates on the embedded images.
 """
 
@@ -31,7 +31,7 @@ CARD = flags.DEFINE_string("card", None, "JSON file that describes it.", require
 
 
 def _networks_of(workdir, output):
-    """Writes the networks of an InverseNet; returns its config and what its card tells of them."""
+    """Writes the networks of an InverseNet; returns its config and what the card says of them."""
     model, config, step = load_trained(workdir, WHICH.value, "float32")
     write_weights(output, model.networks)
     for name in (KERNEL_FILE, SPECTRUM_FILE):
@@ -43,7 +43,7 @@ def _networks_of(workdir, output):
 
 
 def _prior_of(workdir, output):
-    """The same of a GAN."""
+    """The same for a GAN."""
     prior = load_prior(workdir, "float16")  # which `load_prior` makes float32 again
     save_prior(prior, output / PRIOR_FILE)
     return read_config(workdir, PriorConfig), {"step": prior.training["step"]}

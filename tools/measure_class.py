@@ -1,12 +1,13 @@
-"""Measures how well single images of a class are restored whose blur is found with an image model.
+"""Measures how well images of a class are restored with kernels found with an image model.
 
 python tools/measure_class.py --benchmark=blind_faces --sharp_images=faces --output=runs/found
 
-The benchmark is a directory of `measured` and `sharp` images of one size, by the same names, and
-of `kernels`, arrays in .npy files by the same stems; its blurs go round the border. Sharp images of
-the class, which must be others, are cropped to the benchmark's framing, scaled to its size, and
-mirrored. PSNR is that of the whole image, after the best shift of whole pixels round the border,
-and without a shift. The kernels that were found are kept beside the results.
+The benchmark is a directory of `measured` and `sharp` images of one size, with the same
+names, and of `kernels`, .npy files with the same stems; its blurs are circular. Sharp
+images of the class, which must be others, are cropped to the benchmark's framing, scaled
+to its size, and also mirrored. PSNR is that of the whole image, after the best circular
+shift by whole pixels and without a shift. The kernels that were found are kept beside the
+results.
 """
 
 import time

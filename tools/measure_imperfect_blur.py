@@ -1,13 +1,13 @@
-"""Measures restorations of unknown blur where photographs are only nearly what the model says.
+"""Measures restorations of unknown blur on photographs that violate the model a little.
 
 python tools/measure_imperfect_blur.py --output=runs/imperfect
 
-The two photographs that the package holds out of every training are blurred by shakes of the
-camera, each in several ways: as the model has it; with lamps beyond the sensor's range, whose
-values are cut off after the blur; in light, and stored with a gamma of 2.2; stored as JPEG of
-quality 75; and by a kernel that turns and grows over the frame. PSNR is that of the frame without
-its outermost pixels, after the best shift of whole pixels, as a blur that is found is known but for
-a shift.
+The two photographs that the package holds out of every training are blurred by camera
+shakes, each in several ways: as the model has it; with lamps beyond the sensor's range,
+whose values are clipped after the blur; in light, and stored with a gamma of 2.2; stored
+as JPEG of quality 75; and by a kernel that rotates and grows across the frame. PSNR is
+that of the frame without its outermost pixels, after the best shift by whole pixels, as
+an estimated kernel is only known up to a shift.
 """
 
 import io
@@ -42,26 +42,26 @@ SIZE = flags.DEFINE_integer("size", 15, "Pixels a side of the kernels.", lower_b
 NOISE = flags.DEFINE_float("noise", 0.005, "Standard deviation, of white as 1.", lower_bound=0.0)
 ONLY = flags.DEFINE_list("only", None, "Ways of blurring; by default all.")
 
-LAMP, BRIGHTNESS = 0.9, 4.0  # the least value of what shines, and how far beyond it it shines
+LAMP, BRIGHTNESS = 0.9, 4.0  # the least value of a lamp, and the factor by which it is brighter
 GAMMA = 2.2
 QUALITY = 75  # of the JPEG
-TURN, GROWTH = 6.0, 0.08  # degrees and share by which a kernel differs at either side of the frame
+TURN, GROWTH = 6.0, 0.08  # degrees and fraction by which the kernel differs at either side
 
 
 def plain(image, kernel, generator):
-    """As the model has it."""
+    """Exactly as the model has it."""
     return photographed(image, kernel, NOISE.value, generator)
 
 
 def saturated(image, kernel, generator):
-    """The same of a scene whose brightest parts shine: the sensor cuts them off, when blurred."""
+    """The same, but the brightest parts exceed the sensor's range: clipped after the blur."""
     light = image * np.where(image.max(axis=-1, keepdims=True) >= LAMP, BRIGHTNESS, 1.0)
     blurred, sharp = within_frame(kernel, light.astype(np.float32))
     return stored(blurred, NOISE.value, generator), np.clip(sharp, 0, 1)
 
 
 def of_light(image, kernel, generator):
-    """Values are light to the power of 1 / 2.2, and it is light that is blurred."""
+    """Blurs light; the stored values are light to the power of 1 / 2.2."""
     blurred, sharp = within_frame(kernel, image**GAMMA)
     noisy = blurred + NOISE.value * generator.standard_normal(blurred.shape)
     stored = np.clip(noisy, 0, 1) ** (1 / GAMMA)
@@ -69,7 +69,7 @@ def of_light(image, kernel, generator):
 
 
 def jpeg(image, kernel, generator):
-    """Stored as JPEG."""
+    """As `plain`, then stored as JPEG."""
     measured, sharp = plain(image, kernel, generator)
     file = io.BytesIO()
     Image.fromarray(np.uint8(np.rint(measured * 255))).save(file, "JPEG", quality=QUALITY)
@@ -77,7 +77,7 @@ def jpeg(image, kernel, generator):
 
 
 def varying(image, kernel, generator):
-    """The camera also rolls: the kernel turns and grows from the left of the frame to the right."""
+    """The camera also rolls: the kernel rotates and grows from left to right of the frame."""
     sides = [_turned(kernel, sign * TURN, 1 + sign * GROWTH) for sign in (-1, 1)]
     left, right = (within_frame(side, image)[0] for side in sides)
     _, sharp = within_frame(kernel, image)
@@ -95,7 +95,7 @@ WAYS = {
 
 
 def _turned(kernel, degrees, growth):
-    """A kernel, turned around its middle and made larger, on an array of the same size."""
+    """Rotates and scales a kernel about its middle, in an array of the same size."""
     cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     matrix = np.array([[cosine, -sine], [sine, cosine]]) / growth
     middle = (np.array(kernel.shape) - 1) / 2
@@ -104,7 +104,7 @@ def _turned(kernel, degrees, growth):
 
 
 def scores_of(measured, sharp, kernel, restorer, gamma):
-    """({row: dB} of one photograph, the estimate)."""
+    """Returns ({row: dB} of one photograph, the kernel's estimate)."""
     estimate = estimate_kernel(measured, gamma=gamma)
     around = restorer if gamma == 1 else LinearLightRestorer(restorer, gamma)
     found = measured

@@ -2,9 +2,10 @@
 
 python tools/measure_super_resolution.py --images=set5 --output=runs/set5
 
-Each photograph, trimmed to multiples of four, is scaled down by an anti-aliased bicubic filter and
-stored in 8 bits. PSNR of all channels and, as papers have it, of the luma from 16 to 235 (which is
-1.3 dB more than of the luma from 0 to 255), and SSIM of that; without the outermost four pixels.
+Each photograph, trimmed to multiples of four, is scaled down by an anti-aliased bicubic
+filter and stored in 8 bits. The scores are PSNR of all channels and, as in papers, PSNR
+and SSIM of the luma from 16 to 235 (whose PSNR is 1.3 dB more than that of the luma from
+0 to 255), all without the outermost four pixels.
 """
 
 from pathlib import Path
@@ -35,7 +36,7 @@ LUMA = np.array([65.481, 128.553, 24.966], np.float32) / 255.0  # ITU-R BT.601, 
 
 
 def scaled_down(image, operator):
-    """What a program stores of a photograph that it scaled down."""
+    """Scales a photograph down and rounds it to 8 bits, as a program stores it."""
     return round_to_8_bits(operator(image[np.newaxis]))[0].numpy()
 
 

@@ -1,10 +1,11 @@
-"""Measures how well photographs are restored whose blur is told, and whose blur is to be found.
+"""Measures how well photographs are restored with the kernel known, and with it estimated.
 
 python tools/measure_unknown_blur.py --images=photos --kernels=Levin09.mat --output=runs/found
 
-Each photograph is blurred by one of the kernels, taken by turns, without its border, as a camera
-sees it; noise is added, and it is stored in 8 bits. PSNR is that of the frame without its outermost
-pixels, after the best shift of whole pixels, as a blur that is found is known but for a shift.
+The photographs are blurred by the kernels in turn, without their border, as a camera sees
+them; noise is added, and they are stored in 8 bits. PSNR is that of the frame without its
+outermost pixels, after the best shift by whole pixels, as an estimated kernel is only
+known up to a shift.
 """
 
 import time
@@ -42,12 +43,12 @@ FIND = flags.DEFINE_bool("find", True, "Also seek the blur, which takes most of 
 SEED = flags.DEFINE_integer("seed", 0, "Of the noise.")
 
 ITERATIONS = 40  # of Richardson-Lucy: the best of 5, 10, 20, 40 and 80 on photographs for training
-LEAST = 1e-3  # of what it divides by
-EXTENSION = 64  # pixels by which baselines that know circular boundaries get a photograph extended
+LEAST = 1e-3  # the least value that it divides by
+EXTENSION = 64  # pixels by which photographs are extended for baselines with circular boundaries
 
 
 def extended(function):
-    """A baseline for circular boundaries, given a photograph that was extended periodically."""
+    """Wraps a baseline for circular boundaries: extends the photograph periodically for it."""
 
     def restore(measurement, *told):
         batch = extended_periodically(measurement[np.newaxis], (EXTENSION, EXTENSION)).numpy()
@@ -62,7 +63,7 @@ def total_variation(batch, kernel, noise):
 
 
 def unsupervised_wiener(batch, kernel, noise):
-    """scikit-image's, which finds the noise itself."""
+    """scikit-image's, which estimates the noise itself."""
     del noise
     channels = [
         skimage.restoration.unsupervised_wiener(channel, kernel, rng=SEED.value)[0]
@@ -72,9 +73,9 @@ def unsupervised_wiener(batch, kernel, noise):
 
 
 def richardson_lucy(batch, kernel, noise):
-    """scikit-image's, which knows no noise: few iterations keep it away."""
+    """scikit-image's, which does not model noise: few iterations keep it low."""
     del noise
-    half = EXTENSION // 2  # it takes what is around an image for black: so the middle is away
+    half = EXTENSION // 2  # it assumes black around an image: keep the photograph away from it
     moved = np.roll(batch[0], (half, half), (0, 1))
     channels = [
         skimage.restoration.richardson_lucy(channel, kernel, ITERATIONS, filter_epsilon=LEAST)
@@ -84,7 +85,7 @@ def richardson_lucy(batch, kernel, noise):
 
 
 def blind_methods():
-    """{row: function of a measurement alone} of the baselines that find the blur themselves."""
+    """{row: function of a measurement alone} of the baselines that estimate the blur themselves."""
     if not BLIND.value:
         return {}
     from pytorch_baselines.blind_deconvolution import blind_richardson_lucy  # with the extra bench
@@ -104,7 +105,7 @@ def scores_of(image, kernel, methods, blind, generator):
         seconds = time.perf_counter() - begin
         told["found kernel"] = (estimate.kernel, estimate.noise) if estimate.is_blur else None
     for name, restore in methods.items():
-        for knowledge, facts in told.items():  # without facts it is left as it is
+        for knowledge, facts in told.items():  # without a blur it is left as it is
             restored = restore(measurement, *facts) if facts else measurement
             scores[f"{name}, {knowledge}"] = best_psnr(restored, sharp)
     for name, deconvolve in blind.items():

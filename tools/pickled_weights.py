@@ -1,4 +1,4 @@
-"""Weights that were pickled into a `.npy`, as bvlc_alexnet.npy, read without executing anything."""
+"""Reads weights pickled into a `.npy`, as bvlc_alexnet.npy, without executing anything."""
 
 import pickle
 import re
@@ -22,12 +22,12 @@ def read_pickled(path):
     """
     try:
         return _read_npy(path)
-    except Exception as error:  # damaged pickles fail in any way
+    except Exception as error:  # damaged pickles fail in many ways
         raise ValueError(f"Cannot read the weights in {path}: {error}") from error
 
 
 class _StoredType:
-    """Stands for numpy.dtype in a pickle: a name such as "f4" and a byte order."""
+    """Stands in for numpy.dtype in a pickle: a name such as "f4" and a byte order."""
 
     def __init__(self, name, *_):
         self.name = name
@@ -37,23 +37,23 @@ class _StoredType:
         self.order = state[1]
 
     def numeric(self):
-        """As a NumPy type."""
+        """Returns the NumPy type."""
         if not NUMERIC_TYPES.fullmatch(self.name):
             raise ValueError(f"Expected arrays of numbers. Received: type {self.name!r}")
         return np.dtype(self.order + self.name)
 
 
 class _StoredArray:
-    """Stands for numpy.ndarray in a pickle: takes the place of the arrays' own `__setstate__`.
+    """Stands in for numpy.ndarray in a pickle, with a `__setstate__` that only stores the parts.
 
-    NumPy's would take a crafted type at its word, and bytes for the addresses of objects.
+    NumPy's would trust a crafted type, and take bytes for the addresses of objects.
     """
 
     def __setstate__(self, state):
         _, self.shape, self.type, self.transposed, self.content = state
 
     def numeric(self):
-        """As a float32 array."""
+        """Returns a float32 array."""
         content = self.content
         if isinstance(content, str):  # the bytes of Python 2, read as Latin-1
             content = content.encode("latin1")

@@ -3,9 +3,10 @@
 inversenet prepare --source=folder:imagenet/train --output=prepared/imagenet
 inversenet prepare --output=prepared/imagenet --verify
 
-The image files are packed as they are. The same command resumes an interrupted packing, and writes
-a shard anew that was removed because it is damaged. Nothing is left out for its size: that depends
-on the training. --verify, alone or after packing, reads every shard and compares its SHA-256.
+The image files are packed as they are. The same command resumes an interrupted packing,
+and rewrites a shard that was removed because it was damaged. No image is left out for its
+size: that depends on the training. --verify, alone or after packing, reads every shard
+and compares its SHA-256.
 """
 
 from absl import flags

@@ -1,4 +1,4 @@
-"""Renders the scripts of examples/ into the manual: a page with its pictures, and a notebook, each.
+"""Renders each script of examples/ into the manual: a page with pictures, and a notebook.
 
 TINY=1 python tools/render_gallery.py                         # all, at sizes of seconds
 python tools/render_gallery.py --script=deblur_a_photograph   # at its own size
@@ -23,7 +23,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples"
 GALLERY = ROOT / "docs" / "gallery"
-# In this order, as some go on with the runs of others.
+# In this order, as some use the runs of others.
 SCRIPTS = (
     "deblur_a_photograph",
     "train_on_a_folder",
@@ -56,7 +56,7 @@ def cells_of(script):
 
 
 def notebook_of(cells):
-    """The same as a Jupyter notebook, without outputs: JSON text."""
+    """Returns the cells as a Jupyter notebook without outputs, in JSON."""
     code = {"execution_count": None, "outputs": []}
     content = {
         "cells": [

@@ -4,12 +4,13 @@ inversenet reproduce --table=1 --data=cub,celeba,tiny_imagenet --root=images \\
     --budget_minutes=30 --output=runs/reproduce
 inversenet reproduce --table=1 --data=celeba --noise=0.01 ...
 
-Tables: 1 (motion deblurring, with the annealing figure), 2 (trained on natural images, measured on
-others; larger images), sr (x4), joint (x2 and colours), denoiser (with and without the DAE, three
-seeds), networks (others in either part). --root holds folders such as celeba/train and celeba/val;
-without it, tensorflow-datasets serves the images of cub, celeba, voc and imagenet. Interrupted, the
-same command goes on; done, it only measures. The output directory holds Markdown, JSON and figures
-of every table, and runs/.
+Tables: 1 (motion deblurring, with the annealing figure), 2 (trained on natural images,
+measured on others; larger images), sr (x4), joint (x2 and colours), denoiser (with and
+without the DAE, three seeds), networks (others in either part). --root holds folders such
+as celeba/train and celeba/val; without it, the images of cub, celeba, voc and imagenet
+come from tensorflow-datasets. The same command resumes an interrupted run; when all is
+trained, it only measures. The output directory holds Markdown, JSON and figures of every
+table, and runs/.
 """
 
 from pathlib import Path

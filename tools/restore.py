@@ -1,4 +1,4 @@
-"""Restores a photograph, or every one of a folder, of any kind and size.
+"""Restores a photograph, or every photograph of a folder, of any kind and size.
 
 inversenet restore --input=blurred.jpg --output=restored/
 inversenet restore --preset=closed_form --input=blurred.jpg --output=restored/
@@ -11,8 +11,9 @@ inversenet restore --workdir=runs/any_blur --kernel=auto --boundary=reflect \
 inversenet restore --export=models/deblur --input=photos --output=restored \
     --runner=direct --beam_options="--direct_num_workers=4"
 
-Without a run and without an export, a network that ships with the package restores: "any_blur". A
-preset is told the kernel; without one, it is sought in each photograph.
+Without a run or an export, the preset "any_blur" restores, a network that ships with the
+package. A preset that needs the kernel takes that of --kernel; without one, the kernel is
+estimated from each photograph.
 """
 
 import functools
@@ -132,7 +133,7 @@ flags.mark_bool_flags_as_mutual_exclusive(["overwrite", "skip_existing"])
 def main():
     max_memory = memory_limit(MAX_MEMORY.value)
     restore = _way_of_restoring()
-    _check_flags_for(KERNEL.value or AUTO)  # what is wrong with them in any case
+    _check_flags_for(KERNEL.value or AUTO)  # first, for what is wrong with them in any case
     restorer = _restorer()
     if GAMMA.value != 1:
         from inversenet_tf.restoration.linear_light import LinearLightRestorer
@@ -154,12 +155,12 @@ def main():
     images = counted(len(restored), "image")
     print(f"{images} restored into {OUTPUT.value}, {len(skipped)} skipped.")
     _, peak = resident_bytes()
-    if peak is not None and RUNNER.value is None:  # whose workers have memory of their own
+    if peak is not None and RUNNER.value is None:  # Beam's workers have memory of their own
         print(f"At most {max(peak - idle, 0) / 2**20:.0f} MiB beyond the idle process.")
 
 
 def _way_of_restoring():
-    """The function that restores the files: `restore_files`, or what does so by Beam."""
+    """Returns the function that restores the files: `restore_files`, or its counterpart by Beam."""
     if RUNNER.value is None:
         if BEAM_OPTIONS.value:
             raise ValueError(
@@ -181,7 +182,7 @@ def _way_of_restoring():
 
 
 def _restorer():
-    """What the flags name; without any the default preset."""
+    """Returns the restorer that the flags name; without any, that of the default preset."""
     if BOUNDARY.value is not None and WORKDIR.value is None:
         raise ValueError(
             "Expected --boundary with --workdir, as an export keeps the boundary that it was made "
@@ -192,29 +193,29 @@ def _restorer():
         return ExportedRestorer(EXPORT.value, TRUST_EXPORT.value)
     if WORKDIR.value is not None:
         import_keras()
-        # An export does without the networks.
+        # Imported here, as an export needs no networks.
         from inversenet_tf.trained_run import kept_degradation, load_trained
 
         model, config, _ = load_trained(WORKDIR.value, boundary=BOUNDARY.value)
         return ModelRestorer(model, kept_degradation(WORKDIR.value, config))
     name = PRESET.value or DEFAULT_PRESET
     if name != CLOSED_FORM:
-        preset_folder(name, CLOSED_FORM)  # raises before what takes long
+        preset_folder(name, CLOSED_FORM)  # raises before anything slow
         import_keras()
-    from inversenet_tf.loading import load  # with Keras, which an export does without
+    from inversenet_tf.loading import load  # needs Keras, which an export does not
 
     if SHARP_IMAGES.value is None:
         return load(name)
     if KERNEL.value not in (None, AUTO):
-        _kernel_of_file()  # raises before what takes long
+        _kernel_of_file()  # raises before anything slow
     return load(name, image_model=_image_model("circular"))
 
 
 def _check_flags_for(kernel):
-    """Raises ValueError for flags without effect, or sharp images that would be learned in vain.
+    """Raises ValueError for flags without effect, or sharp images that would be read in vain.
 
     Args:
-        kernel: as --kernel names it, or None where the model restores without being told one.
+        kernel: as --kernel names it, or None where the model restores without one.
     """
     if SHARED_KERNEL.value and kernel != AUTO:
         raise ValueError(f"Expected --shared_kernel with --kernel=auto. Received: {kernel}")
@@ -234,20 +235,20 @@ def _check_flags_for(kernel):
 
 @functools.cache
 def _kernel_of_file():
-    from inversenet_tf.imaging.physics.kernels import from_file  # with readers of kernel files
+    from inversenet_tf.imaging.physics.kernels import from_file  # needs readers of kernel files
 
     return from_file(KERNEL.value)
 
 
 @functools.cache
 def _image_model(boundary):
-    from inversenet_tf.restoration import unknown_blur  # with what the search needs
+    from inversenet_tf.restoration import unknown_blur  # only for a search
 
     return unknown_blur.model_of_class(SHARP_IMAGES.value, boundary, GAMMA.value)
 
 
 def _told(restorer):
-    """The restorer with the kernel and the noise of the flags, where it needs or takes them."""
+    """Returns the restorer with the flags' kernel and noise, where it needs or takes them."""
     named = WORKDIR.value is not None or EXPORT.value is not None
     finds = not named and restorer.kernel_use == kernel_use.REQUIRED
     kernel = KERNEL.value or (AUTO if finds else None)
@@ -262,10 +263,10 @@ def _told(restorer):
 
 
 def _finding_blurs(restorer):
-    from inversenet_tf.restoration import unknown_blur  # with what the search needs
+    from inversenet_tf.restoration import unknown_blur  # only for a search
 
     unknown_blur.check_can_be_told(restorer)  # before a search
-    # An export keeps the boundary of its training; photographs are given to it all the same.
+    # An export keeps the boundary of its training, but is used for photographs all the same.
     tells = EXPORT.value is None or SHARP_IMAGES.value is not None
     boundary = "circular" if tells and restorer.spec.boundary == "circular" else "camera"
     model = None

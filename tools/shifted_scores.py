@@ -1,14 +1,14 @@
-"""Scores of images whose blur was found: a blur that is found is known but for a shift."""
+"""PSNR after the best shift, as an estimated kernel is only known up to a shift."""
 
 import numpy as np
 
 from inversenet_tf.imaging.physics.noise import ROUNDING_VARIANCE
 
-REACH = 8  # pixels of the best shift, and of the border that is not scored
+REACH = 8  # in pixels, of a shift, and of the border that is not scored
 
 
 def best_psnr(estimate, image):
-    """PSNR in dB after the best shift of up to REACH pixels, without as wide a border."""
+    """PSNR in dB after the best shift of up to REACH pixels, without a border of that width."""
     height, width = (side - 2 * REACH for side in image.shape[:2])
     inner = estimate[REACH:-REACH, REACH:-REACH]
     errors = [
@@ -20,19 +20,19 @@ def best_psnr(estimate, image):
 
 
 def best_circular_psnr(estimate, image, reach=REACH):
-    """The same of a whole image whose blur goes round its border, as a shift of it does."""
+    """The same for a whole image with a circular blur, after a circular shift."""
     shifts = range(-reach, reach + 1)
     moved = (np.roll(estimate, (down, right), (0, 1)) for down in shifts for right in shifts)
     return _decibels(min(np.mean((image - one) ** 2) for one in moved))
 
 
 def _decibels(error):
-    """PSNR of a mean squared error, which rounding to 8 bits bounds."""
+    """PSNR of a mean squared error, which is at least that of rounding to 8 bits."""
     return float(-10.0 * np.log10(max(error, ROUNDING_VARIANCE)))
 
 
 def summary(rows):
-    """{row: its mean, gain, share made worse and worst loss} of the photographs' scores."""
+    """{row: mean PSNR, mean gain, fraction made worse, least gain} of the photographs' scores."""
     means = {}
     before = np.array([scores["measured"] for scores in rows])
     for name in rows[0]:

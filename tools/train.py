@@ -6,12 +6,12 @@ inversenet train --config=... --workdir=... --config.training.steps=5000
 inversenet train --config=... --workdir=... --config.training.steps=8000 --extend
 inversenet train --config=... --workdir=... --initial_weights=runs/quickstart
 
-Every field of inversenet_tf/config.py or of blind_gan_tf/config.py can be set so, as
---config.section.field=value; --help lists the most used, --print_config all of them, as they would
-be used. With several hosts, run it on each, with TF_CONFIG set.
+Every field of inversenet_tf/config.py or of blind_gan_tf/config.py can be set with
+--config.section.field=value; --help lists the most common ones, --print_config all of
+them, as they would be used. With several hosts, run it on each, with TF_CONFIG set.
 
-Exit status: 0 when the training is done, 1 after an error, 138 where SIGTERM, Ctrl-C or the loss of
-another worker ended it early: the same command then goes on.
+Exit status: 0 when the training is done; 1 after an error; 138 if SIGTERM, Ctrl-C or the
+loss of another worker ended it early: the same command then resumes it.
 """
 
 import dataclasses
@@ -77,7 +77,7 @@ def main():
 
 
 def text_of_help():
-    """With the values of the config that is named beside --help, or the quickstart's."""
+    """Returns the help, with the values of the config named beside --help or of the quickstart."""
     config = CONFIG.value or quickstart()
     return help_text(config, "the config" if CONFIG.value else "quickstart")
 

@@ -1,4 +1,4 @@
-"""Compares an export with the run that it was made of, in a fresh process, on real images.
+"""Compares an export with the run it was made from, in a fresh process, on real images.
 
 inversenet verify --export=models/mine --workdir=runs/mine
 inversenet verify --export=models/mine --workdir=runs/mine --python=serving/bin/python

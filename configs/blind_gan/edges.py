@@ -10,19 +10,19 @@ other work, 7 minutes for all methods; PSNR in dB, SSIM:
   pgd_known   17.07   0.601    told the kernel
   blind       16.57   0.591
 
-An edge map says nothing of an image's mean, and little of its colours. The estimated kernel is a
-wider derivative: its correlation with the true one is 0.44; of what both measure on the true faces,
-which have few high frequencies, 0.956.
+An edge map says nothing about an image's mean, and little about its colours. The estimated kernel
+is a wider derivative: its correlation with the true one is 0.44; that of what both measure on the
+true faces, which have few high frequencies, is 0.956.
 
-`deblur.py` differs in nothing but the measurements: the search does not know which task it has.
-The warning that 11,616 weights ask for 117 measurements is by the paper's count of weights.
+`deblur.py` differs only in its measurements: the search does not know which task it has.
+The warning that 11,616 weights ask for 117 measurements goes by the paper's count of weights.
 """
 
 from blind_gan_tf.recipes import restore_faces
 
 
 def get_config():
-    """The search that all convolutions share, and the operator it does not know."""
+    """The search that all convolutions share, and the operator, which it does not know."""
     config = restore_faces()
     config.problem.operator.kernel = "sobel"
     config.problem.signed = True

@@ -8,7 +8,7 @@ from blind_gan_tf.config import InversionConfig
 
 
 def get_config():
-    """The constants are the defaults of `InversionConfig`; here is only the operator."""
+    """The constants are the defaults of `InversionConfig`; only the operator is set."""
     config = InversionConfig(prior="runs/prior_celeba")
     config.problem.operator.kernel = "sobel"
     config.problem.signed = True

@@ -13,7 +13,7 @@ from inversenet_tf.imaging.processor import fast_precision
 
 
 def get_config():
-    """DCGAN's constants are the defaults of `PriorConfig`; here is what departs from them."""
+    """DCGAN's constants are the defaults of `PriorConfig`; only what departs from them is set."""
     config = PriorConfig()
     config.data.train = "tfds:celeb_a"
     config.data.validation = "tfds:celeb_a"

@@ -2,8 +2,8 @@
 
   inversenet train --config=prior_digits --workdir=runs/prior_digits
 
-2,000 steps on two CPU cores in 3 min 13 s, beside other work. The preset "digits" was trained so,
-in float32; `make demo-blind` separates mixtures with it.
+2,000 steps on two CPU cores in 3 min 13 s, beside other work. The preset "digits" was trained this
+way, in float32; `make demo-blind` separates mixtures with it.
 """
 
 from blind_gan_tf.config import PriorConfig
@@ -11,7 +11,7 @@ from inversenet_tf.imaging.processor import fast_precision
 
 
 def get_config():
-    """Departs from `prior_mnist.py` where images are few and time is short."""
+    """Departs from `prior_mnist.py`, as images are few and time is short."""
     config = PriorConfig()
     config.data.train = config.data.validation = "digits"
     config.data.channels = 1

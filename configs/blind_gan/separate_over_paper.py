@@ -7,5 +7,5 @@ from blind_gan_tf.recipes import mixed_digits
 
 
 def get_config():
-    """The constants are the defaults of `InversionConfig`; here is only the problem."""
+    """The constants are the defaults of `InversionConfig`; only the problem is set."""
     return mixed_digits(mixtures=4)

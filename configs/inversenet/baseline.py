@@ -7,7 +7,7 @@
   ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.h5
 
 pix2pix (with comparator, as in Table 1, where its weights are given) and Chakrabarti's network
-deblur; SRGAN upsamples by four. tools/reproduce.py holds them against InverseNet at equal budgets.
+deblur; SRGAN upsamples by four. tools/reproduce.py compares them with InverseNet at equal budgets.
 """
 
 from inversenet_tf import recipes
@@ -18,7 +18,7 @@ SRGAN_DATA, OTHER_DATA = "imagenet", "celeba"
 
 
 def get_config(method="pix2pix"):
-    """The paper's task, with the baseline in the place of InverseNet."""
+    """The paper's task, with the baseline in place of InverseNet."""
     check_choice("the baseline", method, recipes.TRAINED)
     upsamples = method == "srgan"
     config = recipes.super_resolution() if upsamples else recipes.motion_deblur()

@@ -5,7 +5,7 @@
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
   ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.h5
 
-One gray band of 32 x 32 to colours of 64 x 64 (celeba), of 64 x 64 to 128 x 128 (cub).
+From one gray band of 32 x 32 to colours of 64 x 64 (celeba), or of 64 x 64 to 128 x 128 (cub).
 """
 
 from inversenet_tf import recipes

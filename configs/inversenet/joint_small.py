@@ -3,8 +3,8 @@
   inversenet train --config=joint_small --workdir=runs/joint_small
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
 
-From CelebA at 64 pixels, or from the user's own images of one kind: colours of anything cannot be
-guessed from a few photographs.
+Trains on CelebA at 64 pixels, or on your own images of one kind: from a few photographs of
+anything, colours cannot be learned.
 """
 
 from inversenet_tf import recipes
@@ -12,7 +12,7 @@ from inversenet_tf.paper.image_sets import image_set
 
 
 def get_config(data="celeba"):
-    """Departs from joint.py as the recipe for two cores says."""
+    """Returns the config of joint.py with the recipe for two cores."""
     config = recipes.joint(64)
     image_set(data).apply(config)
     recipes.for_two_cores(config)

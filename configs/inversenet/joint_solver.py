@@ -14,7 +14,7 @@ from inversenet_tf.paper.image_sets import image_set
 
 
 def get_config(data="celeba"):
-    """Faces and birds alike at 64 pixels, as `joint_small.py` has them."""
+    """Trains faces and birds alike at 64 pixels, as `joint_small.py` does."""
     config = recipes.joint_solver()
     image_set(data).apply(config)
     return config

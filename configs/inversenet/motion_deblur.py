@@ -4,8 +4,8 @@
   ... --config.data.train=folder:TRAIN --config.data.validation=folder:VAL  # from folders
   ... --config.loss.comparator=alexnet --config.loss.comparator_weights=bvlc_alexnet.h5
 
-After the colon: celeba (default), cub, voc or imagenet, of tensorflow-datasets; folders of the same
-images are cropped alike.
+After the colon: celeba (default), cub, voc or imagenet, from tensorflow-datasets; folders of the
+same images are cropped in the same way.
 
 With a DAE of r = 4, as this config had before: 1,500 steps on two CPU cores (21 min, beside other
 work), without comparator, CelebA faces halved to 89 x 109, 9,000 for training; 500 others go from

@@ -2,8 +2,8 @@
 
   inversenet train --config=quickstart --workdir=runs/demo
 
-The U-Net corrects the closed form of Eq. 3 (`network.inverter = "solver_unet"`), in units of the
-error that is expected of it. On two CPU cores with AVX512-BF16, 800 steps in 1.4 min: the two
+The U-Net corrects the closed form of Eq. 3 (`network.inverter = "solver_unet"`), in units of its
+expected error. On two CPU cores with AVX512-BF16, 800 steps in 1.4 min: the two
 held-out photographs, whole, go from 26.36 dB (blurred) over 35.53 dB (the linear optimum, before
 any training) to 36.91 dB; seed 0, SSIM 0.945. In float32 on cores with AVX2 alone, beside other
 work, 36.93 dB in 5.0 min.
@@ -13,5 +13,5 @@ from inversenet_tf import recipes
 
 
 def get_config():
-    """See there, where every departure from the paper is named."""
+    """Returns the recipe, whose comments name every departure from the paper."""
     return recipes.quickstart()

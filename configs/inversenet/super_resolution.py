@@ -6,8 +6,8 @@
   ... --config.operator.kernel=gaussian --config.operator.kernel_size=3  # the mild kernel, Fig. 12
 
 64 x 64 to 256 x 256, U-Net of eight levels. After the colon: imagenet (default), cub or voc.
-Not trained here at this size: on two CPU cores a step of 36 images takes many seconds;
-super_resolution_small.py is for them.
+Not trained here at this size: on two CPU cores a step of 36 images takes many seconds; for them
+there is super_resolution_small.py.
 """
 
 from inversenet_tf import recipes

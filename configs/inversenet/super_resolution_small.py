@@ -10,7 +10,7 @@ from inversenet_tf import recipes
 
 
 def get_config():
-    """Departs from super_resolution.py as the recipe for two cores says."""
+    """super_resolution.py on small patches of the embedded photographs, for two cores."""
     config = recipes.super_resolution(kernel_size=7)
     config.data.size = 64  # Paper: 256
     recipes.on_embedded_photographs(config)

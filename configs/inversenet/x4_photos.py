@@ -3,13 +3,13 @@
   inversenet train --config=x4_photos --workdir=runs/x4 \\
       --config.data.train=folder:photos --config.data.validation=folder:held_out
 
-The preset "x4_photos" was trained so; `docs/presets.md` tells on which photographs, for how long,
-and how well it restores.
+The preset "x4_photos" was trained this way; `docs/presets.md` says on which photographs, for how
+long, and how well it restores.
 """
 
 from inversenet_tf import recipes
 
 
 def get_config():
-    """The recipe; nothing to change."""
+    """Returns the recipe unchanged."""
     return recipes.x4_photos()

@@ -1,1 +1,1 @@
-"""What tools/benchmark.py measures: a module for each section, and the floor under them."""
+"""What tools/benchmark.py measures: a module for each section, and what they share."""

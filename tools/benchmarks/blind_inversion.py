@@ -1,6 +1,6 @@
 """One outer round of Algorithm 1 (Sections 3.1 and 3.2), with random weights.
 
-Random weights cost what trained ones do. Each of ours stands before PyTorch of its own precision.
+Random weights cost what trained ones do. Ours is compared with PyTorch in the same precision.
 """
 
 from benchmarks.interleaved_runs import Case, Comparison
@@ -9,7 +9,7 @@ HERE = "benchmarks.blind_inversion"
 SETTINGS = {"number": 25, "steps": 50, "width": 64, "problems": 50, "digits_width": 32}
 TINY = {"number": 2, "steps": 2, "width": 4, "problems": 3, "digits_width": 4}
 SOURCES = 3
-ALPHA = 1e-4  # of L_per, the paper's; separations go without, as in `recipes.separate_digits`
+ALPHA = 1e-4  # the paper's, of L_per; separations have none, as in `recipes.separate_digits`
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # PyTorch's name, ours
 
 
@@ -18,8 +18,8 @@ def comparisons(settings):
 
     Args:
         settings: dict that may hold the `number` of images that share one operator, the `steps`
-            of either phase, the `width` of the DCGAN; the number of `problems`, mixtures with an
-            operator each, that are separated at once, and the `digits_width` of their prior.
+            of either phase, the `width` of the DCGAN; the number of `problems` that are separated
+            at once, mixtures with an operator each, and the `digits_width` of their prior.
     """
     settings = SETTINGS | settings
     restorations = [_restoration(settings, precision) for precision in PRECISIONS]
@@ -87,7 +87,7 @@ def our_restoration(number, steps, width, precision):
 
 
 def our_separation(problems, steps, width, precision):
-    """The same of mixtures, each with an operator of its own."""
+    """The same for mixtures, each with an operator of its own."""
     import os
 
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -136,7 +136,7 @@ def _our_round(measurements, generator, discriminator, surrogate, *, steps, sour
 
 
 def baseline_restoration(number, steps, width, kind, **options):
-    """A round of `baselines.blind_inversion`."""
+    """A round of `pytorch_baselines.blind_inversion`."""
     from pytorch_baselines.blind_inversion import LinearConvolution
     from pytorch_baselines.priors import dcgan
 
@@ -154,7 +154,7 @@ def baseline_restoration(number, steps, width, kind, **options):
 
 
 def baseline_separation(problems, steps, width, **options):
-    """The same of mixtures, each with an operator of its own."""
+    """The same for mixtures, each with an operator of its own."""
     from pytorch_baselines.blind_inversion import MixingNetworks
     from pytorch_baselines.priors import digits
 

@@ -1,7 +1,7 @@
-"""The process of one case: it prepares itself, then takes its turns when it is told to.
+"""The process of one case: prepares the case, then runs a turn for every request.
 
-Requests and answers are lines of JSON on stdin and stdout. Nothing but what the case itself
-needs is imported, so that the memory of the process is the case's.
+After the first, in JSON, a request is the line "turn" or "count"; answers are lines of JSON on
+stdout. Only what the case needs is imported, so that the memory of the process is the case's.
 """
 
 import importlib
@@ -13,7 +13,7 @@ import time
 
 def main():
     requests, answers = sys.stdin, os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # what libraries print must not be taken for an answer
 
     def answer(**values):
         answers.write(json.dumps(values) + "\n")
@@ -35,7 +35,7 @@ def main():
 
 
 def peak_memory():
-    """The peak memory of this process in bytes, None where the system does not tell it."""
+    """Returns the peak memory of this process in bytes, None where the system does not say."""
     try:
         with open("/proc/self/status") as status:
             lines = dict(line.split(":", 1) for line in status)
@@ -45,7 +45,7 @@ def peak_memory():
 
 
 def counted(turn):
-    """The floating-point operations of the convolutions and products of one turn in PyTorch."""
+    """Counts floating-point operations of the convolutions and products of one turn in PyTorch."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter:

@@ -1,8 +1,8 @@
 """From JPEG files to batches, against the training step that consumes them.
 
-`settings`: number of `photographs` the section writes, `batches` of a turn's stream, `steps` of a
-turn of training, `network` fields of the config's network, and `folders`: {recipe: directory of
-images to read instead}.
+`settings`: number of `photographs` that the section writes, `batches` in a turn of a stream,
+`steps` in a turn of training, `network` fields of the config's network, and `folders`, {recipe:
+directory of images to read instead}.
 """
 
 import atexit
@@ -20,8 +20,8 @@ TINY = {"photographs": 3, "batches": 2, "steps": 2, "network": {"discriminator_w
 STEPS_OF_A_TURN = 4  # of the training step alone
 QUALITY = 90
 CROP_FRACTION = 0.72  # as `image_sets.py` has it for CelebA
-PREFETCHED = 6  # batches that a stream has ready at most, or under way
-# What the names of the recipes stand for: (what is drawn, batch, photographs' height and width).
+PREFETCHED = 6  # batches, at most, that a stream has ready or in progress
+# {recipe: (what is drawn, batch size, height and width of the photographs)}.
 RECIPES = {
     "quickstart": ("random patches of photographs", 16, (321, 481)),
     "paper": ("central crops of faces' size", 36, (218, 178)),
@@ -30,7 +30,7 @@ BASELINE = {"quickstart": {"min_scale": 0.4}, "paper": {"crop_fraction": CROP_FR
 
 
 def comparisons(settings):
-    """For each recipe the streams against the step, and the loop that waits for its stream."""
+    """For each recipe, streams against the step, and the loop that waits for its stream."""
     settings = SETTINGS | settings
     root = Path(tempfile.mkdtemp(prefix="input_pipeline"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
@@ -45,7 +45,7 @@ def comparisons(settings):
 
 
 def _streams(settings, shared, scratch):
-    """The time per image, of a baseline and of the step, and from other sources."""
+    """Time per image: of our stream, a baseline and the step, and of our other sources."""
     recipe, batches = shared["recipe"], settings["batches"]
     drawn, batch, _ = RECIPES[recipe]
     turn = {"folder": shared["folder"], "batches": batches}
@@ -90,13 +90,13 @@ def _streams(settings, shared, scratch):
 
 
 def _settings(settings, recipe):
-    """What both kinds of comparison tell of theirs."""
+    """The settings that both kinds of comparison report."""
     photographs = settings["folders"].get(recipe) or settings["photographs"]
     return {"batch": RECIPES[recipe][1], "photographs": photographs}
 
 
 def _waiting(settings, shared):
-    """What a training loses to its stream: it shares the cores with it and may wait for it."""
+    """What a training loses to its stream, with which it shares cores and for which it may wait."""
     shared = shared | {"steps": settings["steps"]}
 
     def loop(name, prepare, **options):
@@ -114,7 +114,7 @@ def _waiting(settings, shared):
 
 
 def write_photographs(directory, count, shape):
-    """JPEG files of `count` parts of scikit-image's colour photographs, (height, width) each."""
+    """Writes `count` parts of scikit-image's photographs, (height, width) each, as JPEG files."""
     import numpy as np
     import skimage.data
     from PIL import Image
@@ -143,7 +143,7 @@ def config_of(recipe, network=None, pretraining=False):
     Args:
         recipe: the name.
         network: dict of fields of its network.
-        pretraining: whether its steps are those of quickstart's pretraining, or Algorithm 1's.
+        pretraining: whether quickstart's steps are those of its pretraining, or Algorithm 1's.
     """
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     from inversenet_tf import recipes
@@ -161,9 +161,9 @@ def config_of(recipe, network=None, pretraining=False):
 
 
 def stream(recipe, folder, scratch, batches, kind="folder"):
-    """The turn that draws batches of `training_pairs`, from a stream that begins with it.
+    """Prepares the turn that draws batches of `training_pairs`, from a new stream each time.
 
-    It tells the seconds of all cores that an image costs.
+    The turn reports the CPU seconds, over all cores, per image.
     """
     dataset = _pairs(config_of(recipe), folder, kind, scratch)
 
@@ -201,7 +201,7 @@ def _pairs(config, folder, kind="folder", scratch=None):
 
 
 def baseline_stream(folder, batches, batch_size, **drawing):
-    """The same of PyTorch's DataLoader; its workers outlive the turn."""
+    """The same for PyTorch's DataLoader, whose workers outlive the turn."""
     from pytorch_baselines.input_pipeline import training_loader
 
     loader = training_loader(folder, batches, batch_size, **drawing)
@@ -223,7 +223,7 @@ def _cpu_seconds_with_workers():
 
 
 def training(recipe, folder, steps, network, streamed=False, pretraining=False):
-    """The turn of so many steps of the training loop, on the stream or on one batch in memory."""
+    """Prepares the turn of some steps of the training loop, on the stream or a batch in memory."""
     model, dataset = _model_and_stream(config_of(recipe, network, pretraining), folder)
     import tensorflow as tf
 
@@ -242,10 +242,10 @@ def training(recipe, folder, steps, network, streamed=False, pretraining=False):
 
 
 def waiting(recipe, folder, steps, network):
-    """The turn of so many steps, each of which is given its batch when that has come.
+    """Prepares the turn of some steps, each of which begins when its batch is there.
 
-    It tells the share of the time in which there is none yet. The first steps of a turn, which
-    find what was prefetched before it, are left out.
+    It reports the fraction of the time spent waiting. The first steps of a turn, which find batches
+    that were prefetched before it, are left out.
     """
     model, dataset = _model_and_stream(config_of(recipe, network), folder)
     import tensorflow as tf

@@ -1,6 +1,6 @@
-"""Cases that take turns, each in a process of its own.
+"""Runs cases in turn, each in a process of its own.
 
-One sleeps while another works: no library's threads, caches or memory are in the way of another's.
+One sleeps while another works, so that no library's threads, caches or memory disturb another's.
 """
 
 import contextlib
@@ -20,21 +20,21 @@ from benchmarks.other_load import AnyLoad
 TOOLS = Path(__file__).parents[1]
 LIMIT = "matrix product"  # of the comparison's precision, in every comparison
 PREPARE_LIMIT = "benchmarks.machine:matrix_product"
-LOG_SHOWN = 4000  # characters of what a case wrote before it broke off
+LOG_SHOWN = 4000  # last characters shown of what a failed case wrote
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One way to do something.
+    """One way to do something that is measured.
 
     Attributes:
         name: as the tables show it.
         prepare: "module:function", importable in `tools/`. Called with `options` it returns the
             turn: a function without arguments that does the work once, to its end, and returns
             None or a dict of further numbers.
-        options: keyword arguments, which JSON can hold.
-        work: how much a turn does; what is reported is the time per unit.
-        baseline: whether it is what ours is held against.
+        options: keyword arguments that JSON can hold.
+        work: units of work in a turn; the time per unit is reported.
+        baseline: whether ours is compared with it.
         size: of what it works on, in a comparison of sizes.
     """
 
@@ -48,20 +48,20 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What is compared with what.
+    """Cases that are compared with each other.
 
     Attributes:
         name: as the tables show it.
-        cases: ours is the first.
+        cases: ours comes first.
         precision: "float32" or "bfloat16", of the matrix product it is measured against.
-        counted: name of the case whose floating-point operations are counted: one of
-            PyTorch that is not compiled. They are the comparison's, whoever does them. "" for none.
-        settings: what the reader must know of it, by name.
-        rounds: that are timed; 0: as many as are asked for.
-        warm_up: rounds before them: what is compiled or allocated at first is in no median.
-        repeatable: whether a round that was disturbed can be taken again; one of a training that
-            goes on from turn to turn cannot, and counts as it is.
-        grows_with: what the cases' sizes count, where they differ in nothing else. "" else.
+        counted: name of the case whose floating-point operations are counted, one of PyTorch that
+            is not compiled; the number is used for all cases. "" for none.
+        settings: what the reader must know about it, by name.
+        rounds: how many are timed; 0: as many as are asked for.
+        warm_up: rounds before them, so that compilation and first allocations are in no median.
+        repeatable: whether a disturbed round can be repeated; that of a training that goes on from
+            turn to turn cannot, and counts as it is.
+        grows_with: what the cases' sizes count, if they differ in nothing else; otherwise "".
     """
 
     name: str
@@ -76,12 +76,12 @@ class Comparison:
 
 
 class Process:
-    """A case's process; ends with the `with` block."""
+    """The process of a case; it ends with the `with` block."""
 
     def __init__(self, case):
         self.case = case
         self.seconds, self.told = [], []
-        self.first = None  # seconds of the first turn of all
+        self.first = None  # seconds of the very first turn
         self.peak = None
 
     def __enter__(self):
@@ -119,7 +119,7 @@ class Process:
         return json.loads(answer)
 
     def run_once(self):
-        """One turn; returns its seconds per unit of work, and keeps what it told."""
+        """Runs one turn; returns its seconds per unit of work, and keeps what it reported."""
         answer = self._ask("turn")
         seconds = answer["seconds"] / self.case.work
         self.first = self.first or seconds
@@ -128,11 +128,11 @@ class Process:
         return seconds
 
     def count(self):
-        """Floating-point operations per unit of work."""
+        """Returns the floating-point operations per unit of work."""
         return self._ask("count")["operations"] / self.case.work
 
     def result(self):
-        """What is reported of this case; seconds and bytes."""
+        """Returns what is reported of this case, in seconds and bytes."""
         lower, median, upper = np.percentile(self.seconds, (25, 50, 75)).tolist()
         return {
             "median": median,
@@ -148,25 +148,25 @@ class Process:
 
 
 def measure(comparison, rounds, *, seed=0, load=None, limit_side=machine.SIDE):
-    """Lets the cases of a comparison take turns, in each round once, in an order of its own.
+    """Runs the cases of a comparison once in every round, in an order drawn for the round.
 
-    A round begins when the machine is idle, and counts if it was so to its end.
+    A round begins when the machine is idle, and counts if it was idle until the end.
 
     Args:
         comparison: a `Comparison`.
-        rounds: that are timed, where the comparison does not say.
+        rounds: how many are timed, if the comparison does not say.
         seed: of the orders.
         load: an `OtherLoad`; by default an `AnyLoad`, with which every round counts.
         limit_side: of the matrices whose product is the machine's limit.
 
     Returns:
-        dict: what the comparison is, `other_load` (cores, beside each round), `disturbed` (how
-        many rounds were not counted), `operations` (per unit of work, or None),
+        dict: what the comparison is, `other_load` (cores, beside each round), `disturbed` (the
+        number of rounds that did not count), `operations` (per unit of work, or None),
         `operations_of_limit`, `grows_with`, and `cases`: by name what `Process.result` returns, the
         matrix product among them.
 
     Raises:
-        RuntimeError: a case broke off, or the machine was not idle for too long.
+        RuntimeError: a case failed, or the machine was busy for too long.
     """
     load = load or AnyLoad()
     limit = Case(LIMIT, PREPARE_LIMIT, {"precision": comparison.precision, "side": limit_side})
@@ -198,16 +198,16 @@ def measure(comparison, rounds, *, seed=0, load=None, limit_side=machine.SIDE):
 
 
 def take_rounds(processes, rounds, generator, load, repeatable=True):
-    """Lets processes, {name: `Process`}, keep the times of as many rounds as are asked for.
+    """Takes rounds with processes, {name: `Process`}, which keep their times.
 
     Args:
-        rounds: iterable, of any things.
-        generator: NumPy's, of the orders.
+        rounds: an iterable with an item for each round.
+        generator: NumPy's, for the orders.
         load: an `OtherLoad`.
         repeatable: as `Comparison.repeatable`.
 
     Returns:
-        How many rounds were taken once more, as others worked beside them.
+        How many rounds were repeated because of other work.
     """
     disturbed = 0
     for _ in rounds:
@@ -221,7 +221,7 @@ def take_rounds(processes, rounds, generator, load, repeatable=True):
 
 
 def _round(processes, generator, load):
-    """A turn of every process, in a drawn order; returns whether nothing else was running."""
+    """Runs every process once, in random order; returns {name: seconds} and `load.was_idle()`."""
     load.wait()
     load.begin()
     names = generator.permutation(list(processes)).tolist()

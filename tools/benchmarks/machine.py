@@ -1,4 +1,4 @@
-"""What the machine is, and what it can do at most."""
+"""Describes the machine, and measures the most that it can do."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ SIDE = 4096  # of the matrices: large enough that only the arithmetic counts
 
 
 def matrix_product(precision, side=SIDE):
-    """The turn of the machine's limit: one product of two large matrices."""
+    """Prepares the turn that gives the machine's limit: a product of two large matrices."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow as tf
 
@@ -18,13 +18,13 @@ def matrix_product(precision, side=SIDE):
     product = tf.function(lambda: one @ other)
 
     def turn():
-        product().numpy()  # which waits for it
+        product().numpy()  # waits for the result
 
     return turn
 
 
 def description():
-    """What tells this machine from another."""
+    """Returns what distinguishes this machine from others."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -33,7 +33,7 @@ def description():
 
 
 def load():
-    """Processes that waited for a core during the last minute, None where nobody counts them."""
+    """Returns the load average of the last minute, None where the system has none."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
@@ -47,7 +47,7 @@ def _processor():
 
 
 def versions_of_baselines():
-    """The versions of the packages that this one is measured against."""
+    """Returns the versions of the packages that this one is measured against."""
     versions = {}
     for name in ("torch", "deepinv"):
         try:

@@ -1,4 +1,4 @@
-"""What else the machine is busy with: a round beside other work says little, and is not counted."""
+"""Measures other work on the machine, beside which a round says little and does not count."""
 
 import time
 
@@ -6,15 +6,15 @@ import psutil
 from absl import logging
 
 ALLOWED = 0.15  # cores that others may keep busy; an idle system itself takes a few hundredths
-INTERVAL = 1.0  # seconds over which the load is looked at while it is waited for
+INTERVAL = 1.0  # seconds over which the load is measured while waiting
 PATIENCE = 1800.0  # seconds
 
 
 class OtherLoad:
-    """Cores that are busy with anything but this process and those that it started.
+    """Measures cores that are busy with anything but this process and those that it started.
 
     Args:
-        patience: seconds to wait, in one go, until the machine is idle.
+        patience: seconds to wait, at a stretch, until the machine is idle.
 
     Attributes:
         seen: the load beside each round, in cores.
@@ -25,11 +25,11 @@ class OtherLoad:
         self.seen = []
 
     def begin(self):
-        """What follows is what `end` tells of."""
+        """Begins the time that `end` measures."""
         self._begun = _times()
 
     def end(self):
-        """The cores that others kept busy since `begin`, on average."""
+        """Returns the cores that others kept busy since `begin`, on average."""
         clock, busy, own = (now - then for now, then in zip(_times(), self._begun, strict=True))
         return max(busy - own, 0.0) / max(clock, 1e-3)
 
@@ -58,13 +58,13 @@ class OtherLoad:
         return self.end()
 
     def was_idle(self):
-        """Whether others left the machine alone since `begin`; keeps what they took."""
+        """Whether others left the machine alone since `begin`; keeps their load."""
         self.seen.append(self.end())
         return self.seen[-1] <= ALLOWED
 
 
 class AnyLoad(OtherLoad):
-    """Counts every round, and keeps the load that was beside it."""
+    """Counts every round, and keeps the load beside it."""
 
     def wait(self):
         """Returns at once."""
@@ -76,9 +76,9 @@ class AnyLoad(OtherLoad):
 
 
 def _times():
-    """Seconds: of the clock, that all cores were busy, and that they were so with this program.
+    """Seconds of the clock, of all cores' work, and of their work for this program.
 
-    The time of a process that has ended is in neither; those of a comparison live as long as it.
+    The last leaves out processes that have ended; those of a comparison live as long as it does.
     """
     system = psutil.cpu_times()
     waiting = system.idle + getattr(system, "iowait", 0.0)

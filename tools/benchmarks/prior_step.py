@@ -58,7 +58,7 @@ def ours(batch, width, precision):
 
 
 def baseline(batch, width, precision, compiled=False):
-    """The same step by `baselines.priors`."""
+    """The same step in `pytorch_baselines.priors`."""
     import torch
     from pytorch_baselines.priors import GANStep, dcgan
 

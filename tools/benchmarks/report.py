@@ -1,4 +1,4 @@
-"""The results of a benchmark as Markdown."""
+"""Formats the results of a benchmark as Markdown."""
 
 import numpy as np
 
@@ -8,8 +8,8 @@ from benchmarks.other_load import ALLOWED
 
 MIB = 2**20
 WANTED = (4.0, 10.0)  # dB above the measurements
-MARKS = 6  # of a curve that are shown
-FOR_THE_RECORD = ("loss", "middle")  # by which one sees that cases do the same; in the JSON
+MARKS = 6  # points of a curve that are shown
+FOR_THE_RECORD = ("loss", "middle")  # show that cases do the same; only in the JSON
 EXPLANATION = f"""\
 The cases of a comparison have a process each and take turns, in an order that is drawn for every
 round. A round is begun when nothing else keeps the machine busy, and repeated where something did.
@@ -23,7 +23,7 @@ Memory is the peak of the process.
 
 
 def markdown(results):
-    """The whole report of what tools/benchmark.py keeps as JSON."""
+    """Returns the report of what tools/benchmark.py keeps as JSON."""
     machine = results["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     lines = [
@@ -56,7 +56,7 @@ def _heading(comparison):
 
 
 def _load(comparison):
-    """How idle the machine was."""
+    """Says how busy the machine was."""
     if not comparison.get("other_load"):  # of an earlier version
         return f"load before {comparison['load_before']}"
     seen = sorted(comparison["other_load"])
@@ -66,7 +66,7 @@ def _load(comparison):
 
 
 def _table(comparison):
-    """One line a case."""
+    """Yields a table with a line per case."""
     first = next(iter(comparison["cases"].values()))["median"]
     yield "| | ms (quartiles) | x | GFLOP/s | share | first s | MiB |"
     yield "|---|---:|---:|---:|---:|---:|---:|"
@@ -82,13 +82,13 @@ def _table(comparison):
 
 
 def _is_of_curves(comparison):
-    """Whether its turns tell how good what they trained is by now."""
+    """Whether its turns report the quality reached by a training so far."""
     first = next(iter(comparison["cases"].values()))
     return "gain" in (first["told"][-1] or {})
 
 
 def _curves(comparison):
-    """One line a case: how soon it was good, and its PSNR at some of the turns' ends."""
+    """Yields a line per case: how soon it was good, and its PSNR at the end of some turns."""
     told_of = {name: c["told"] for name, c in comparison["cases"].items() if name != LIMIT}
     first = next(iter(told_of.values()))
     turns, before = len(first), first[0]
@@ -106,12 +106,12 @@ def _curves(comparison):
 
 
 def _seconds_to(gain, told):
-    """Of training until a turn ended with that many dB above the measurements, or "-"."""
+    """Seconds of training until a turn ended that many dB above the measurements, or "-"."""
     return next((f"{turn['seconds']:.0f}" for turn in told if turn["gain"] >= gain), "-")
 
 
 def _growth(comparison):
-    """One line a size."""
+    """Yields a table with a line per size."""
     yield f"| {comparison['grows_with']} | ms (quartiles) | first s | MiB beyond the idle process |"
     yield "|---:|---:|---:|---:|"
     for name, case in comparison["cases"].items():
@@ -124,14 +124,14 @@ def _growth(comparison):
 
 
 def _laws(comparison):
-    """By which power time and memory grow."""
+    """Yields the powers with which time and memory grow."""
     cases = [case for name, case in comparison["cases"].items() if name != LIMIT]
     taken = {
         "Time": [case["median"] for case in cases],
         "Memory": [_memory(case) for case in cases],
     }
     for what, values in taken.items():
-        if not all(values):  # where nobody tells of memory, or it took none
+        if not all(values):  # where memory is not reported, or none was taken
             yield f"- {what}: no power law, as not all sizes have a number above zero"
             continue
         exponent, furthest = power_law([case["size"] for case in cases], values)
@@ -142,13 +142,13 @@ def _laws(comparison):
 
 
 def power_law(sizes, values):
-    """The power of the sizes that is nearest to the values, as least squares of logarithms.
+    """Fits a power of the sizes to the values, by least squares of logarithms.
 
     Args:
-        sizes, values: numbers above zero, as many of either; two sizes at least.
+        sizes, values: equally many numbers above zero; at least two sizes.
 
     Returns:
-        (the exponent, how far the value furthest from the law is from it, as a fraction).
+        (the exponent, the deviation of the value furthest from the law, as a fraction).
     """
     sizes, values = np.log(sizes), np.log(values)
     exponent, constant = np.polyfit(sizes, values, 1)
@@ -157,13 +157,13 @@ def power_law(sizes, values):
 
 
 def _memory(case):
-    """Bytes that the turns took at most beyond the idle process; None where nobody tells."""
+    """Peak bytes of the turns beyond the idle process; None where they are not reported."""
     told = [turn["memory"] for turn in case["told"] if turn]
     return max(told, default=None)
 
 
 def _conclusions(comparison):
-    """The best of ours against the best baseline, and what the turns told."""
+    """Yields the best of ours against the best baseline, and what the turns reported."""
     fastest, cases = {}, comparison["cases"]
     for name, case in cases.items():
         side = "baseline" if case["baseline"] else "ours"
@@ -184,13 +184,13 @@ def _conclusions(comparison):
 
 
 def _quartiles_of_ratio(ours, theirs):
-    """Of the ratios of one round each, sorted."""
+    """The quartiles of the ratios within each round."""
     ratios = sorted(one / other for one, other in zip(ours, theirs, strict=True))
     return ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
 
 
 def _rate(comparison, name):
-    """Floating-point operations a second, or None where they were not counted."""
+    """Floating-point operations per second, or None where they were not counted."""
     if name == LIMIT:
         return comparison["operations_of_limit"] / _of_limit(comparison)["median"]
     if comparison["operations"] is None:

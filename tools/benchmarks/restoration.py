@@ -1,4 +1,4 @@
-"""Restoring images in memory: our exports and what else we offer, against PyTorch."""
+"""Restoring images in memory: our exports and our other interfaces, against PyTorch."""
 
 import atexit
 import shutil
@@ -9,9 +9,9 @@ from benchmarks.interleaved_runs import Case, Comparison
 
 HERE = "benchmarks.restoration"
 SIZES = (64, 256, 512)  # sides of single images, in pixels
-BATCH = 8  # of one more comparison, of the first size
+BATCH = 8  # of one more comparison, with the first size
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-OTHERS = ("Keras predict", "Restorer", "restore_bytes", "LiteRT")  # all of float32
+OTHERS = ("Keras predict", "Restorer", "restore_bytes", "LiteRT")  # all in float32
 BASELINES = ("eager", "folded", "frozen script", "compiled")
 COUNTED = "PyTorch, eager, float32"
 KERAS_FILE = "model.keras"
@@ -21,12 +21,12 @@ TINY = {"sizes": [64], "batch": 0}
 
 
 def comparisons(settings):
-    """Single images of several sizes, and a batch; images a multiple of the networks'.
+    """Single images of several sizes, and a batch; their sides are multiples that networks need.
 
     Args:
         settings: dict that may hold `sizes`, `batch` (0 for none), `workdir` (of a deblurring run
-            with U-Net and DAE; else the networks of two cores' recipe with random weights) and
-            `directory` (for what is exported; else a temporary one).
+            with U-Net and DAE; by default the networks of the recipe for two cores, with random
+            weights) and `directory` (for the exports; by default a temporary one).
     """
     directory = settings.get("directory") or temporary_directory()
     described = write_models(directory, settings.get("workdir"))
@@ -36,7 +36,7 @@ def comparisons(settings):
 
 
 def temporary_directory():
-    """A directory that goes with this process."""
+    """Makes a directory that is removed when this process ends."""
     directory = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     return directory
@@ -98,7 +98,7 @@ def write_models(directory, workdir=None):
 
 
 def model_of(workdir, precision):
-    """The run's, or of two cores' recipe with weights none of which is zero or one."""
+    """Returns a run's model, or that of the recipe for two cores with no weight zero or one."""
     from pytorch_baselines.weights import randomize
 
     from inversenet_tf import recipes
@@ -133,11 +133,11 @@ def _images(shape):
 
 
 def _turn(restore, *kept):
-    """A turn of a function without arguments; tells a pixel, by which all are seen to agree.
+    """Makes a turn of a function; it reports a pixel, which shows that all cases agree.
 
     Args:
-        restore: returns an array [b, h, w, c], or a list of PNG files.
-        kept: what the function needs alive.
+        restore: function without arguments that returns an array [b, h, w, c] or PNG files.
+        kept: what must stay alive for the function.
     """
 
     def turn(kept=kept):
@@ -199,7 +199,7 @@ def keras_predict(directory, shape):
 
 
 def restorer(directory, shape):
-    """What a user of the package calls."""
+    """The restorer that a user of the package calls."""
     from inversenet_tf.restoration.model_restorer import ModelRestorer
 
     restore, images = ModelRestorer(_keras_model(directory)).estimates, _images(shape)
@@ -207,7 +207,7 @@ def restorer(directory, shape):
 
 
 def lite_rt(directory, shape):
-    """TensorFlow's interpreter on as many threads as there are cores."""
+    """LiteRT's interpreter, with as many threads as there are cores."""
     _quiet()
     import os
 

@@ -6,7 +6,7 @@ Each case has four sizes; the report fits a power law to what they take.
 from benchmarks.interleaved_runs import Case, Comparison
 
 HERE = "benchmarks.scale"
-PRESET = "any_blur"  # which restores with the kernel that it is told
+PRESET = "any_blur"  # restores with the kernel that it is given
 SETTINGS = {
     "sides": (256, 512, 1024, 2048),  # of one image, in pixels
     "batches": (1, 2, 4, 8),
@@ -26,12 +26,12 @@ TINY = {
     "steps": 2,
     "width": 4,
 }
-NOISE = 0.01  # that the restorer is told
+NOISE = 0.01  # that the restorer is given
 SMALLEST = 16  # pixels a side, of an image restored before all others
 
 
 def comparisons(settings):
-    """One for each of what grows.
+    """Returns a comparison for each quantity that grows.
 
     Args:
         settings: dict that may hold any of `SETTINGS`.
@@ -89,7 +89,7 @@ def _image(batch, side, kernel):
 
 
 def restoration(batch, side, kernel):
-    """Restores images with a kernel that is told; what they hold makes no difference."""
+    """Restores images with a given kernel; their content makes no difference."""
     import numpy as np
 
     import inversenet_tf as inv
@@ -98,7 +98,7 @@ def restoration(batch, side, kernel):
     images = np.random.default_rng(0).uniform(size=(batch, side, side, told.measured_channels))
     images = images.astype(np.float32)
     first = max(SMALLEST, kernel + 1)
-    for _ in range(2):  # the first is restored without a graph; what that takes is there then
+    for _ in range(2):  # the first runs without a graph; its memory is then in the idle process
         told.estimates(images[:1, :first, :first])
     return _telling_memory(lambda: told.estimates(images))
 
@@ -106,7 +106,7 @@ def restoration(batch, side, kernel):
 def search(number, steps, width):
     """A round of a search for one operator, see `blind_inversion.our_restoration`.
 
-    The memory is with that of its graphs.
+    Its memory includes that of the graphs.
     """
     from benchmarks.blind_inversion import our_restoration
 
@@ -114,13 +114,13 @@ def search(number, steps, width):
 
 
 def _telling_memory(work):
-    """A turn that does the work, and tells the bytes it took at most beyond the idle process."""
+    """Makes a turn that does the work and reports its peak bytes beyond the idle process."""
     import contextlib
     from pathlib import Path
 
     from inversenet_tf.restoration.footprint import resident_bytes
 
-    # What was loaded may have taken more: the peak begins anew, where Linux lets it.
+    # Loading may have taken more: the peak is reset, where Linux allows it.
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
     idle, _ = resident_bytes()

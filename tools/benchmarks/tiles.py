@@ -1,4 +1,4 @@
-"""Restoring an image in tiles, in half of the memory, against restoring the whole."""
+"""Restoring an image in tiles, in half of the memory, against restoring it whole."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ from benchmarks.restoration import model_of, temporary_directory
 
 HERE = "benchmarks.tiles"
 SIZES = (512, 1024)  # sides of an image, in pixels
-EXPORT = "export"  # the directory of what restores
+EXPORT = "export"  # directory of the exported model
 TINY = {"tiled_sizes": [512]}
 
 
 def comparisons(settings):
-    """One for each size: tiles, then the whole.
+    """Returns a comparison for each size: tiles, then the whole.
 
     Args:
         settings: dict that may hold `tiled_sizes`, and `workdir` and `directory` as for
@@ -26,7 +26,7 @@ def comparisons(settings):
 
 
 def _comparison(directory, size):
-    """Writes the photograph and what the whole of it becomes, too, for the comparison."""
+    """Returns the comparison; writes its photograph and the restoration of the whole."""
     import numpy as np
 
     from inversenet_tf.restoration.exported_restorer import ExportedRestorer
@@ -48,7 +48,7 @@ def _comparison(directory, size):
 
 
 def _photograph(size, channels):
-    """In 16 bits, which show differences of less than a level."""
+    """A photograph in 16 bits, which show differences of less than a level."""
     import numpy as np
 
     from inversenet_tf.exporting.verification import of_size
@@ -60,7 +60,7 @@ def _photograph(size, channels):
 
 
 def memory_for_tiles(pixels, spec):
-    """Half of the bytes that the whole image takes, and [height, width] of the tiles then."""
+    """Returns half of the bytes that the whole image takes, and the tiles' [height, width] then."""
     from inversenet_tf.restoration.tiling import tile_shape
 
     padded = [-(-side // spec.multiple) * spec.multiple for side in pixels.shape[:2]]
@@ -69,7 +69,7 @@ def memory_for_tiles(pixels, spec):
 
 
 def restored(export, photograph, whole, max_memory=None):
-    """Restores the photograph within `max_memory`; tells how far from the whole that is."""
+    """Restores the photograph within `max_memory`; reports its difference from the whole."""
     import numpy as np
 
     from inversenet_tf.imaging.files.pixels import WHITE, WHITE_16_BITS

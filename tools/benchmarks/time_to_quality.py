@@ -1,7 +1,7 @@
 """How soon a restoration is good: PSNR of held-out photographs against seconds of training.
 
-A turn trains for some seconds and then measures, which is not among the seconds; tracing and
-compiling are. All train on batches of one input pipeline, which runs in their own process.
+A turn trains for some seconds and then measures; tracing and compiling count as training, measuring
+does not. All train on batches of one input pipeline, which runs in their own process.
 """
 
 import os
@@ -11,7 +11,7 @@ from benchmarks.interleaved_runs import Case, Comparison
 
 HERE = "benchmarks.time_to_quality"
 SLICE = 10.0  # seconds of training in a turn
-TOLD, UNTOLD = 90.0, 220.0  # seconds of training in all, where the blur is told and where it is not
+TOLD, UNTOLD = 90.0, 220.0  # seconds of training in all, with the blur known and unknown
 TINY = {"slice": 0.1, "budget": 0.1, "size": 32, "width": 4}
 # Networks of deepinv, by their names in `pytorch_baselines.deepinv_networks`, and the learning
 # rates of their training, see docs/speed.md.
@@ -20,11 +20,11 @@ UNTOLD_RATES = {"UNet": 1e-3, "DnCNN": 1e-3}
 
 
 def comparisons(settings):
-    """Two comparisons: of methods that are told the blur, and of ones that see only its result.
+    """Two comparisons: of methods that know the blur, and of ones that see only its result.
 
     Args:
-        settings: dict that may hold `slice` and `budget` in seconds, `size` of patches and `width`
-            of the discriminator.
+        settings: dict that may hold `slice` and `budget` in seconds, the `size` of patches and the
+            `width` of the discriminator.
     """
     slice_ = settings.get("slice", SLICE)
     shared = {
@@ -112,7 +112,7 @@ class Data:
         self._psnr = lambda estimates, images: float(psnr(estimates, images, config.metrics)[0])
 
     def gain(self, restore):
-        """Mean PSNR in dB of `restore(measurements)`, and how much is above the measurements'."""
+        """Mean PSNR in dB of `restore(measurements)`, and its gain over the measurements'."""
         pairs = self._held_out
         after = sum(self._psnr(restore(measured), images) for measured, images in pairs)
         before = sum(self._psnr(measured, images) for measured, images in pairs)
@@ -120,12 +120,12 @@ class Data:
 
 
 def _turn(slice_, step, gain):
-    """Trains until the slice is over, then measures.
+    """Makes a turn that trains until the slice is over, then measures.
 
     Args:
         slice_: seconds of a turn.
-        step: function of the seconds trained so far, which takes a step and returns True, or
-            returns False where there are none left.
+        step: function of the seconds trained so far that takes a step and returns True, or
+            returns False if there are none left.
         gain: function that measures.
     """
     steps, seconds = 0, 0.0
@@ -163,7 +163,7 @@ def ours(recipe, slice_, smaller):
 
     def step(seconds):
         if model.step == config.training.steps:
-            time.sleep(0.1)  # the recipe is at its end
+            time.sleep(0.1)  # the recipe has ended
             return False
         train_step(iterator)
         return True
@@ -172,7 +172,7 @@ def ours(recipe, slice_, smaller):
 
 
 def baseline(slice_, smaller):
-    """The paper's recipe by `baselines.inversenet`."""
+    """The paper's recipe by `pytorch_baselines.inversenet`."""
     import torch
     from pytorch_baselines.inversenet import Settings, TrainingStep, build_networks, settings_of
     from pytorch_baselines.restoration import InverseNet
@@ -210,7 +210,7 @@ def deepinv(name, learning_rate, budget, slice_, smaller):
 
 
 def _torch_turn(data, slice_, step, restore):
-    """A turn of PyTorch: [batch, height, width, 3] of the data and [batch, 3, ...] of the rest."""
+    """Makes a turn of PyTorch, converting [batch, height, width, 3] of the data and back."""
     import torch
 
     def to_torch(images):

@@ -1,12 +1,12 @@
-"""One turn of Algorithm 1 on a batch in memory: our training step against that in PyTorch."""
+"""One turn of Algorithm 1 on a batch in memory: our training step against PyTorch's."""
 
 from benchmarks.interleaved_runs import Case, Comparison
 
 HERE = "benchmarks.training_step"
 RECIPES = ("the paper's", "for two cores")
-COMPARATORS = {"alexnet": 0, "squeezenet": 64}  # by name, the size they are used at; 0: their own
+COMPARATORS = {"alexnet": 0, "squeezenet": 64}  # {name: image size}; 0: the network's own
 BASELINES = {"PyTorch, bfloat16": {"autocast": True}, "PyTorch, float32": {}}
-# Slower here, after minutes of compiling: shown once, with the paper's step.
+# Slower here, after minutes of compiling: shown once, for the paper's step.
 COMPILED = {"PyTorch, bfloat16, compiled": {"autocast": True, "compiled": True}}
 COUNTED = "PyTorch, float32"
 TINY = {"size": 32, "batch": 2, "width": 4, "comparators": ["squeezenet"]}
@@ -25,7 +25,7 @@ def config_of(recipe, size=64, batch=0, width=0):
     config = recipes.motion_deblur()
     if recipe == "for two cores":
         recipes.for_two_cores(config)
-        # The step of Algorithm 1, which the baseline takes, too.
+        # The step of Algorithm 1, as the baseline has it.
         config.loss.pretraining_fraction = config.training.average = 0.0
     config.data.size = size
     config.training.batch_size = batch or config.training.batch_size
@@ -38,7 +38,7 @@ def comparisons(settings):
 
     Args:
         settings: dict that may hold `size`, `batch` and `width`, see `config_of`, and
-            `comparators`, of those of `COMPARATORS` that are measured.
+            `comparators`, those of `COMPARATORS` to measure.
     """
     smaller = {name: settings[name] for name in ("size", "batch", "width") if name in settings}
     comparisons = [_comparison(recipe, "none", smaller) for recipe in RECIPES]
@@ -80,7 +80,7 @@ def _batch(shape):
 
 
 def ours(recipe, comparator, smaller, precision):
-    """What `inversenet_tf.training.train` runs for one step on one device."""
+    """The step that `inversenet_tf.training.train` runs on one device."""
     import os
 
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -107,7 +107,7 @@ def ours(recipe, comparator, smaller, precision):
 
 
 def _our_comparator(name, precision):
-    """With random weights, which cost what trained ones do."""
+    """A comparator with random weights, which cost what trained ones do."""
     from inversenet_tf.models.perceptual.comparator import COMPARATORS as KNOWN
     from inversenet_tf.models.perceptual.comparator import Comparator
 
@@ -119,7 +119,7 @@ def _our_comparator(name, precision):
 
 
 def baseline(settings, comparator, shape, autocast=False, compiled=False):
-    """The step of `baselines.inversenet`."""
+    """The step of `pytorch_baselines.inversenet`."""
     import torch
     from pytorch_baselines import comparators
     from pytorch_baselines.inversenet import Settings, TrainingStep, build_networks
@@ -138,5 +138,5 @@ def baseline(settings, comparator, shape, autocast=False, compiled=False):
 
 
 def losses_of(logs):
-    """What a turn tells: the three losses as numbers."""
+    """What a turn reports: the losses as numbers."""
     return {name: float(value) for name, value in logs.items() if name.endswith("_loss")}

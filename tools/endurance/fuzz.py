@@ -1,11 +1,12 @@
-"""Feeds the readers of files of others with mutated ones, and names what does not end in one line.
+"""Feeds mutated files to the readers of untrusted files, and reports those handled badly.
 
 python tools/endurance/fuzz.py --rounds=20000
 python tools/endurance/fuzz.py --kinds=matlab,hdf5 --rounds=2000 --seed=7
 
-Each kind is read in a process of its own, which a file may end. A finding is an error other than
-the package's own (ValueError), one of several lines, a read that takes a processor more than 5 s,
-a process that ends, or memory beyond --max_memory. The file that was found is kept in --output.
+Each kind is read in a process of its own, as a file may end it. A finding is an error other
+than the package's own (ValueError), one of several lines, a read that takes more than 5 s of
+processor time or 60 s in all, a process that ends, or memory beyond --max_memory. The file is
+kept in --output.
 """
 
 import resource
@@ -29,7 +30,7 @@ IN_PROCESS = flags.DEFINE_bool("in_process", False, "Read here: what the program
 
 
 def _read_here(name, output):
-    """The findings of one kind, written to `output`; the process of `_read_apart`."""
+    """Writes the findings of one kind to `output`; runs in the process of `_read_apart`."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number, (content, wrong) in enumerate(
         findings(KINDS[name], ROUNDS.value, SEED.value, output / f"{name}-reading")
@@ -43,7 +44,7 @@ def _read_here(name, output):
 
 
 def _read_apart(name, output):
-    """The same in a process of its own: the lines it prints, and how it ends."""
+    """Runs the same in a process of its own; returns the lines it prints, and how it ended."""
     arguments = [f"--kinds={name}", f"--rounds={ROUNDS.value}", f"--seed={SEED.value}"]
     done = subprocess.run(
         [sys.executable, __file__, *arguments, f"--output={output}", "--in_process"],

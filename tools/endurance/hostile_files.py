@@ -1,4 +1,4 @@
-"""Files of others as they should not be: mutated ones of every kind that this project reads."""
+"""Mutated files of every kind that this project reads, as untrusted files may be."""
 
 import dataclasses
 import functools
@@ -38,19 +38,19 @@ from inversenet_tf.serving.operations import check_operations
 from inversenet_tf.shipped import preset_folder
 from inversenet_tf.trained_run import kept_degradation, load_trained
 
-SECONDS = 5.0  # of a processor that reading one may take, in this process and in its children
-WAITED = 60.0  # seconds that it may take in all, beside whatever else the machine does
+SECONDS = 5.0  # of processor time for reading one, in this process and its children
+WAITED = 60.0  # seconds in all, whatever else the machine does
 LARGE = (b"\xff\xff\xff\x7f", b"\xff\xff\xff\xff", b"\x00\x00\x00\x80", bytes(4), b"99999999")
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """Files that one reader reads.
+    """A kind of file that one reader reads.
 
     Attributes:
-        name: the file's, with the suffix by which readers go.
-        seeds: function to a list of contents, bytes, each of a good file.
-        read: function of its path; raises ValueError where the file is not good.
+        name: of the file, with the suffix that readers go by.
+        seeds: function that returns a list of bytes, each the content of a valid file.
+        read: function of its path; raises ValueError if the file is not valid.
     """
 
     name: str
@@ -74,7 +74,7 @@ def _saved(image, kind):
 
 
 def _made(write, name="file"):
-    """The content of what a function writes to a path."""
+    """Returns the content of what a function writes to a path."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, name)
         write(path)
@@ -150,7 +150,7 @@ def results():
 
 
 def runs():
-    """The config of a preset, whose folder is loaded with it."""
+    """The config of a preset, with whose folder it is loaded."""
     return [(preset_folder("any_blur") / CONFIG_FILE).read_bytes()]
 
 
@@ -163,21 +163,21 @@ STEP, INDEX = "step-00000002", "state.index"
 
 @functools.cache
 def checkpoint():
-    """{name: content} of the files of a checkpoint of a few numbers."""
+    """{name: content} of the files of a small checkpoint."""
     with tempfile.TemporaryDirectory() as directory:
         checkpoints.save({"weights": tf.Variable(KERNEL)}, 2, directory)
         return {path.name: path.read_bytes() for path in Path(directory, STEP).iterdir()}
 
 
 def _read_checkpoint(path):
-    """A checkpoint with a mutated index."""
+    """Reads a checkpoint with a mutated index."""
     step = path.parent / "checkpoints" / STEP
     step.mkdir(parents=True, exist_ok=True)
     for name, content in checkpoint().items():
         (step / name).write_bytes(path.read_bytes() if name == INDEX else content)
     try:
         checkpoints.restore_part({"weights": tf.Variable(KERNEL)}, step.parent)
-    except OSError as error:  # the package's own, too: it says which checkpoint, and why
+    except OSError as error:  # also the package's own: it says which checkpoint, and why
         raise ValueError(str(error)) from error
 
 
@@ -218,7 +218,7 @@ def _read_metadata(path):
 
 
 def _read_run(path):
-    """The folder of a preset with a mutated config; its networks are built."""
+    """Reads the folder of a preset with a mutated config; this builds its networks."""
     for belonging in preset_folder("any_blur").iterdir():
         if belonging.name != CONFIG_FILE:
             shutil.copyfile(belonging, path.with_name(belonging.name))
@@ -244,13 +244,13 @@ KINDS = {
     "keras": Kind("a.keras", keras_files, load_keras),
     "matlab": Kind("a.mat", matlab, from_file),
 }
-# What stands in a JSON file in the place of something else.
+# Values that replace others in a JSON file.
 ODD = (None, True, -1, 0, 2**31, 10**400, 1e308, -0.5, "", "unknown", [], [[]], {}, [1, [2]], "nan")
 TEXTS = (b"null", b"-1", b"1e999", b"[]", b"{}", b'"x"', b"true", b"99999999999", b"NaN")
 
 
 def mutated_values(content, generator):
-    """The content of a JSON file with one or two of its values, at any depth, replaced or gone."""
+    """Replaces or removes one or two values of a JSON file, at any depth."""
     whole = {"": json.loads(content)}
     for _ in range(generator.integers(1, 3)):
         places = list(_places(whole))
@@ -271,7 +271,7 @@ def _places(value):
 
 
 def mutated(content, generator, others):
-    """A content with a few bytes changed, cut, repeated, or taken from another file."""
+    """Changes, cuts or repeats a few bytes of a file, or takes them from another file."""
     content = bytearray(content)
     for _ in range(generator.integers(1, 5)):
         place = int(generator.integers(len(content) + 1))
@@ -323,7 +323,7 @@ def findings(kind, rounds, seed, keep=None):
             except ValueError as error:
                 if "\n" in str(error).strip():
                     wrong = f"several lines: {error}"
-            except Exception as error:  # which is what is looked for
+            except Exception as error:  # what is looked for
                 wrong = f"{type(error).__name__}: {error}"
             took, worked = time.perf_counter() - begin, _worked() - worked
             if wrong is None and (worked > SECONDS or took > WAITED):
@@ -333,5 +333,5 @@ def findings(kind, rounds, seed, keep=None):
 
 
 def _worked():
-    """Seconds of a processor that this process and its children that ended have taken."""
+    """Seconds of processor time of this process and of those of its children that have ended."""
     return sum(os.times()[:4])

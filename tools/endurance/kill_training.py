@@ -1,16 +1,17 @@
-"""Kills a training at random moments, and holds it against an undisturbed one.
+"""Kills a training at random moments, and compares it with an undisturbed one.
 
 python tools/endurance/kill_training.py --config=configs/inversenet/quickstart.py \
     --output=runs/endurance --kills=20 --config.training.steps=2000 \
     --config.training.steps_per_epoch=20
 python tools/endurance/kill_training.py ... --workers=2 --kills=3
 
-Every kill is a SIGKILL: of the process or, with several workers on this machine, of any of them,
-after which all are started again. Every third one waits until a checkpoint is being written. After
-every kill all checkpoints must load, and other workers must have ended as interrupted; in the end
-all variables of the last checkpoint, Adam's moments included, must equal those of the undisturbed
-run bit for bit (the training is made deterministic). Ends with status 1 where that is not so.
-Writes endurance.json. The training must be long enough for all the kills.
+Every kill is a SIGKILL: of the process or, with several workers on this machine, of any of
+them, after which all are started again. Every third kill waits until a checkpoint is being
+written. After every kill all checkpoints must load, and no other worker may have ended with
+an error of its own; in the end all variables of the last checkpoint, Adam's moments included,
+must equal those of the undisturbed run bit for bit (the training is made deterministic).
+Otherwise the status is 1. Writes endurance.json. The training must be long enough for all
+the kills.
 """
 
 import random
@@ -83,7 +84,7 @@ def main():
 
 
 def command(workdir):
-    """The training as arguments of Python."""
+    """Returns the command of the training, as arguments of Python."""
     config = flags.FLAGS["config"]
     overrides = config_flags.get_override_values(config) | {"training.deterministic": True}
     return [

@@ -4,8 +4,8 @@ python tools/endurance/measure_memory.py --folder=my/photos
 python tools/endurance/measure_memory.py --folder=my/photos --copies=16 --steps=200 \
     --output=memory.json
 
-The same training runs three times, each in a process of its own: on the folder, on a folder with
-several links to each of its images, and on a prepared set of the latter.
+The same training runs three times, each in a process of its own: on the folder, on a folder
+with several links to each of its images, and on a prepared set of the latter.
 """
 
 import json
@@ -33,7 +33,7 @@ CONFIG = flags.DEFINE_string(
 STEPS = flags.DEFINE_integer("steps", 60, "Training steps.", lower_bound=1)
 OUTPUT = flags.DEFINE_string("output", None, "JSON file for the result.")
 MIB = 2**20
-TOLD = 20  # last lines of a process that failed
+TOLD = 20  # lines shown of a process that failed
 
 
 def link_copies(folder, target, copies):
@@ -46,7 +46,7 @@ def link_copies(folder, target, copies):
 
 
 def peak_memory(tool, *arguments):
-    """MiB, at most, of a process that runs one of the tools."""
+    """Runs one of the tools in a process; returns its peak memory in MiB."""
     with tempfile.TemporaryFile("w+") as output:
         command = [sys.executable, str(TOOLS / tool), *arguments]
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
@@ -71,7 +71,7 @@ def training_memory(source, workdir):
 
 
 def measure(directory):
-    """A list of one dict for each of the three sets, and the config they were trained with."""
+    """Returns a list with a dict for each of the three sets, and the config of the trainings."""
     small, large, prepared = (directory / name for name in ("small", "large", "prepared"))
     link_copies(Path(FOLDER.value).expanduser(), small, 1)
     link_copies(Path(FOLDER.value).expanduser(), large, COPIES.value)
@@ -87,7 +87,7 @@ def measure(directory):
         for name, source in sources.items()
     }
     config = json.loads((directory / "run of folder" / CONFIG_FILE).read_text())
-    del config["data"]["train"]  # another one for each set
+    del config["data"]["train"]  # differs from set to set
     bytes_of_files = sum(path.stat().st_size for path in list_images(small))
     sets = []
     for name, spec in sources.items():

@@ -1,4 +1,4 @@
-"""Trainings as processes of this machine that are started, killed and compared."""
+"""Starts, kills and compares trainings that run as processes on this machine."""
 
 import json
 import os
@@ -19,11 +19,11 @@ from inversenet_tf.engine.workdir import CHECKPOINTS
 
 POLL = 0.005  # seconds; a checkpoint is written in some tens of milliseconds
 PATIENCE = 60.0  # seconds for the other workers to notice
-GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"  # of a checkpoint, which holds no numbers
+GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"  # an entry of every checkpoint that holds no numbers
 
 
 def start(command, log, workers=1):
-    """Starts a training by as many processes, which write to `LOG-0.txt` and so on."""
+    """Starts a training of `workers` processes, which write to `LOG-0.txt` and so on."""
     cluster = {"worker": [f"localhost:{port}" for port in _free_ports(workers)]}
     processes = []
     for index in range(workers):
@@ -40,7 +40,7 @@ def start(command, log, workers=1):
 
 
 def _free_ports(count):
-    """As many ports of this machine that nobody listens on."""
+    """Returns `count` ports of this machine that nobody listens on."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("localhost", 0))
@@ -51,7 +51,7 @@ def _free_ports(count):
 
 
 def kill_once(processes, workdir, left, seconds, while_writing, victim):
-    """Kills one of a training's processes, if it has not ended before.
+    """Kills one of a training's processes, if it is still running.
 
     Args:
         processes: of `start`.
@@ -62,9 +62,10 @@ def kill_once(processes, workdir, left, seconds, while_writing, victim):
         victim: index of the process.
 
     Returns:
-        dict of the `step` of the newest checkpoint, whether the process `was_running`, whether a
-        checkpoint was left half `written`, what the other processes' `survivors` ended with (None
-        where one had to be killed, too), and the checkpoints that are `unreadable`.
+        dict: `step` of the newest checkpoint; `was_running`, whether all processes still were;
+        `written`, whether a checkpoint was left half written; `survivors`, the exit statuses of the
+        other processes (None for one that had to be killed, too); and the checkpoints that are
+        `unreadable`.
     """
 
     def over():
@@ -99,17 +100,17 @@ def _end_of(process):
 
 
 def being_written(workdir):
-    """The checkpoints that are not yet under their names, as a set of inodes."""
+    """The inodes of checkpoints that are not yet under their names, as a set."""
     kinds = (Path(workdir) / CHECKPOINTS).glob("*")
     entries = (entry for kind in kinds for entry in os.scandir(kind))
     return {entry.inode() for entry in entries if entry.name.startswith(".partial-")}
 
 
 def faults(kill):
-    """What a `kill_once` showed that must not be, in a line each.
+    """Lists, a line each, what a `kill_once` showed that must not happen.
 
-    A survivor that was still waiting for the others to come, before the first step, waits on: the
-    one that was killed would be started again.
+    A survivor that was still waiting for the others, before the first step, may wait on: the one
+    that was killed would be started again.
     """
     complaints = [f"unreadable: {path}" for path in kill["unreadable"]]
     wrong = [status for status in kill["survivors"] if status not in (None, 0, EXIT_STATUS)]
@@ -117,7 +118,7 @@ def faults(kill):
 
 
 def unreadable(workdir):
-    """{checkpoint: reason} for those of a work directory that do not load."""
+    """{checkpoint: reason} of the checkpoints of a work directory that do not load."""
     faults = {}
     for path in sorted((Path(workdir) / CHECKPOINTS).glob("*/step-*")):
         try:
@@ -129,14 +130,14 @@ def unreadable(workdir):
 
 
 def variables(checkpoint):
-    """{name: array} of all that a checkpoint holds."""
+    """{name: array} of all variables of a checkpoint."""
     reader = tf.train.load_checkpoint(str(checkpoint / "state"))
     names = reader.get_variable_to_shape_map().keys() - {GRAPH}
     return {name: reader.get_tensor(name) for name in names}
 
 
 def last_variables(workdir):
-    """The same of a work directory's newest checkpoint."""
+    """The same for the newest checkpoint of a work directory."""
     return variables(checkpoints.latest(Path(workdir) / CHECKPOINTS / LAST))
 
 
@@ -148,5 +149,5 @@ def differences(one, other):
 
 
 def _bytes(array):
-    """The bytes of an array of a checkpoint, or a string of one, which has them already."""
+    """The bytes of a checkpoint's array, or of a string, which is bytes already."""
     return array.tobytes() if hasattr(array, "tobytes") else array

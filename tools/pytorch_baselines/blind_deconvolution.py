@@ -1,7 +1,7 @@
-"""deepinv's blind Richardson-Lucy deconvolution, of photographs whose blur nobody knows.
+"""deepinv's blind Richardson-Lucy deconvolution, for photographs with an unknown kernel.
 
-Image and kernel are improved in turns, from the measurement and from a uniform kernel; without a
-prior, the number of turns is what keeps noise and rings away.
+Image and kernel are improved in turns, starting from the measurement and a uniform kernel; without
+a prior, only a small number of turns keeps noise and ringing away.
 """
 
 import numpy as np
@@ -9,19 +9,19 @@ import torch
 
 from pytorch_baselines.loaded_deepinv import deepinv
 
-KERNEL_SIDE = 9  # pixels, of the largest kernel that is sought: chosen as the iterations were
-ITERATIONS = 2  # on photographs for training, see docs/unknown_blur.md: more of them were worse
+KERNEL_SIDE = 9  # pixels, of the largest kernel that can be found: chosen like the iterations
+ITERATIONS = 2  # on training photographs, see docs/unknown_blur.md: more were worse
 
 
 def blind_richardson_lucy(
     measurement: np.ndarray, side: int = KERNEL_SIDE, iterations: int = ITERATIONS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The image and the kernel that one circular measurement tells.
+    """Estimates the image and the kernel behind one measurement with circular blur.
 
     Args:
         measurement: [height, width, channels] in [0, 1].
-        side: odd, of the kernel.
-        iterations: of image and kernel by turns.
+        side: of the kernel, odd.
+        iterations: of image and kernel in turns.
 
     Returns:
         (image of the measurement's shape in [0, 1], kernel [side, side] of sum 1).

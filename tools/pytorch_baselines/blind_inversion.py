@@ -1,4 +1,4 @@
-"""Algorithm 1 of blind inversion in PyTorch, written plainly and written well.
+"""Algorithm 1 of blind inversion in PyTorch, in a plain and in an optimized form.
 
 Both compute what `blind_gan_tf.inversion.invert` does with one start and one candidate. Letters in
 shape comments: o operators, n measurements of an operator, s sources in one measurement, T entries
@@ -11,7 +11,7 @@ from torch.nn import functional
 
 
 class LinearConvolution(nn.Module):
-    """Section 3.1's surrogate: 16 @ 5x5, then c @ 5x5, circular; of one operator."""
+    """Section 3.1's surrogate: 16 @ 5x5, then c @ 5x5, circular; for one operator."""
 
     def __init__(self, image_channels=3, channels=3, filters=16, kernel_size=5):
         super().__init__()
@@ -20,13 +20,13 @@ class LinearConvolution(nn.Module):
         self.reach = kernel_size - 1
 
     def forward(self, images):
-        """[1, n, c, height, width] -> the same with the measurements' channels."""
+        """[1, n, c, height, width] -> the same shape with the measurements' channels."""
         padded = functional.pad(images[0], [self.reach] * 4, mode="circular")
         return self.second(self.first(padded))[None]
 
 
 class MixingNetworks(nn.Module):
-    """Section 3.2's surrogates, s -> 16, ReLU -> mixtures in each pixel; one for each operator."""
+    """Section 3.2's surrogates: s -> 16, ReLU -> mixtures at each pixel; one for each operator."""
 
     def __init__(self, operators=1, sources=3, mixtures=1, units=16):
         super().__init__()
@@ -48,12 +48,12 @@ class MixingNetworks(nn.Module):
 
 
 class Inversion:
-    """What both have in common.
+    """What both forms have in common.
 
     Args:
         measurements: [o, n, c, height, width].
-        generator, discriminator: of `baselines.priors`; no discriminator where `alpha` is 0.
-        surrogate: of the modules above.
+        generator, discriminator: of `pytorch_baselines.priors`; no discriminator if `alpha` is 0.
+        surrogate: one of the modules above.
         latents: the first ones, [o, n, s, T].
         steps: T1 and T2.
         alpha: weight of L_per.
@@ -87,7 +87,7 @@ class Inversion:
         return torch.optim.Adam(parameters, rate, eps=1e-7)
 
     def generate(self, latents):
-        """G(z): sources stacked as channels [o, n, s * c, height, width], and as they come."""
+        """G(z): sources stacked as channels [o, n, s * c, height, width]; and signed, unstacked."""
         signed = self.generator(latents.flatten(0, 2))
         images = (signed + 1.0) / 2.0
         return images.reshape(*latents.shape[:2], -1, *images.shape[2:]), signed
@@ -107,7 +107,7 @@ class Inversion:
 
 
 class PlainInversion(Inversion):
-    """As one would first write it: the whole objective in every step of either phase."""
+    """The plain form: evaluates the whole objective in every step of either phase."""
 
     def run_round(self):
         """One turn of the outer loop; returns the last loss."""
@@ -127,12 +127,12 @@ class PlainInversion(Inversion):
 
 
 class CachedInversion(Inversion):
-    """G(z) once for all surrogate steps, gradients for nothing but what a phase moves.
+    """Computes G(z) once for all surrogate steps, and only the gradients that a phase needs.
 
     Args:
         precision: "float32", or "bfloat16" for autocast.
         compiled: whether the loss of either phase goes through `torch.compile`.
-        *parts, **options: of `Inversion`.
+        *parts, **options: arguments of `Inversion`.
     """
 
     def __init__(self, *parts, precision="float32", compiled=False, **options):

@@ -1,7 +1,7 @@
 """The frozen networks whose features Eqs. 8, 11 and 12 compare, in PyTorch.
 
-`inversenet_tf.models.perceptual.feature_networks` says what they are. Frozen weights stand in the
-precision of the arithmetic from the start: autocast would cast them again at every use.
+`inversenet_tf.models.perceptual.feature_networks` describes them. Frozen weights have the precision
+of the arithmetic from the start, as autocast would cast them again at every use.
 """
 
 import torch
@@ -15,8 +15,8 @@ KERAS_MEAN = (103.939, 116.779, 123.68)
 class LocalResponseNorm(nn.Module):
     """AlexNet's, across five channels, in float32.
 
-    The sum over neighbouring channels as a convolution: in `channels_last`, 0.4 of the time of
-    `nn.LocalResponseNorm`, forwards and backwards.
+    The sum over neighbouring channels is a convolution: in `channels_last`, that takes 0.4 of the
+    time of `nn.LocalResponseNorm`, forwards and backwards.
     """
 
     def __init__(self, channels, alpha=1e-4, beta=0.75, neighbours=5):
@@ -103,7 +103,7 @@ class SqueezeNet(nn.Module):
 
 
 def _flattened(x):
-    """In our order, channels last: where the memory is, too, no copy."""
+    """Flattens with channels last, as ours; no copy where the memory is `channels_last`, too."""
     return x.permute(0, 2, 3, 1).flatten(1)
 
 

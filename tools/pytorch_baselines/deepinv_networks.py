@@ -1,7 +1,7 @@
-"""Networks of deepinv, trained as its users do: one network, Adam, mean squared error.
+"""Networks of deepinv, trained as by its users: one network, Adam, mean squared error.
 
-Each is a function of measurements and a physics. Some see the measurements alone; the others are
-told the blur, as ours is: a network behind deepinv's Wiener filter, and an unrolled algorithm.
+Each is a function of measurements and a physics. Some see the measurements alone; the others know
+the kernel, as ours does: a network behind deepinv's Wiener filter, and an unrolled algorithm.
 """
 
 import math
@@ -13,16 +13,16 @@ from torch.nn import functional
 from pytorch_baselines.loaded_deepinv import deepinv
 
 CHANNELS = 3
-MULTIPLE = 8  # of an image's sides: what the U-Net of four scales halves by
-# What follows was chosen on the photographs that are trained on, see docs/speed.md.
+MULTIPLE = 8  # of an image's sides, which the U-Net of four scales halves three times
+# What follows was chosen on the training photographs, see docs/speed.md.
 WIENER_REGULARIZATION = 6e-5
-STEP_SIZE = 100.0  # of the unrolled algorithm, at first
+STEP_SIZE = 100.0  # initial, of the unrolled algorithm
 ITERATIONS, PRIOR_DEPTH, PRIOR_WIDTH = 4, 7, 32  # of the unrolled algorithm
 UNET_WIDTHS = (16, 32, 64, 128)  # of the U-Net behind the Wiener filter
 
 
 class Corrected(nn.Module):
-    """A residual network that corrects what a reconstruction makes of the measurements.
+    """A network that corrects what a reconstruction makes of the measurements.
 
     Args:
         reconstruct: function of measurements and a physics, or None: the measurements themselves.
@@ -41,7 +41,7 @@ class Corrected(nn.Module):
 
 
 class CircularlyPadded(nn.Module):
-    """A network whose input goes on at the bottom and at the right, as the circular blur has it."""
+    """A network whose input is padded circularly at the bottom and right to multiples it needs."""
 
     def __init__(self, network):
         super().__init__()
@@ -54,7 +54,7 @@ class CircularlyPadded(nn.Module):
 
 
 def wiener_filter():
-    """deepinv's Wiener filter, which wants images smooth."""
+    """deepinv's Wiener filter, with a prior of smooth images."""
     return deepinv.models.WienerDeconvolution(WIENER_REGULARIZATION, prior="laplacian")
 
 
@@ -69,10 +69,10 @@ def dncnn(**options):
 
 
 def unrolled():
-    """Half-quadratic splitting with the exact step on the data, and one DnCNN for all iterations.
+    """Half-quadratic splitting with the exact data step, and one DnCNN for all iterations.
 
-    deepinv's example of deblurring has four iterations that begin at a regularized inverse, too,
-    its example for beginners five and a DnCNN of seven layers. Here: four, with half of that
+    deepinv's example of deblurring also has four iterations that begin at a regularized inverse;
+    its example for beginners has five, and a DnCNN of seven layers. Here: four, and half of that
     DnCNN's width, with which a step takes a third of the time.
     """
     prior = dncnn(depth=PRIOR_DEPTH, nf=PRIOR_WIDTH)
@@ -88,7 +88,7 @@ def unrolled():
 
 
 def unet_behind_wiener_filter():
-    """With a quarter of the default's widths, and without batch norm, which delays learning."""
+    """With a quarter of the default widths, and without batch norm, which delays learning."""
     return Corrected(wiener_filter(), unet(channels_per_scale=UNET_WIDTHS, batch_norm=False))
 
 
@@ -101,12 +101,12 @@ NETWORKS = {
 
 
 class Restoration:
-    """A network of `NETWORKS`, its training step and its use.
+    """Trains and applies a network of `NETWORKS`.
 
     Args:
         name: of the network.
         kernel: NumPy's [height, width], of the circular blur of all measurements.
-        learning_rate: of Adam, at first.
+        learning_rate: initial one, of Adam.
         autocast: the network computes in bfloat16, but for Fourier transforms.
     """
 
@@ -124,7 +124,7 @@ class Restoration:
 
         Args:
             measurements, images: the batch.
-            done: share of the training, from 0 to 1: the rate follows a cosine down to zero.
+            done: fraction of the training, from 0 to 1: the rate follows a cosine down to zero.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
@@ -135,7 +135,7 @@ class Restoration:
         return loss.item()
 
     def restore(self, measurements):
-        """[batch, 3, height, width] in [0, 1], of any size."""
+        """Restores [batch, 3, height, width] in [0, 1], of any size."""
         self.network.eval()
         with torch.no_grad():
             restored = self._restored(measurements)
@@ -143,7 +143,7 @@ class Restoration:
         return restored.clamp(0.0, 1.0)
 
     def physics(self, height, width):
-        """deepinv's circular blur of images of that size, which the networks are told."""
+        """deepinv's circular blur of images of this size, which the networks are given."""
         if (height, width) not in self._physics:
             shape = (CHANNELS, height, width)
             self._physics[height, width] = deepinv.physics.BlurFFT(shape, self.kernel)

@@ -1,7 +1,8 @@
-"""JPEG files to pairs of blurred and sharp patches, by PyTorch's DataLoader.
+"""From JPEG files to pairs of blurred and sharp patches, by PyTorch's DataLoader.
 
-As `inversenet_tf.imaging.data.pairs.training_pairs` draws them, but for the order and the places:
-files decoded by Pillow, patches cropped, scaled down and turned in two workers, blurred by batches.
+They are drawn as by `inversenet_tf.imaging.data.pairs.training_pairs`, but in another order and at
+other places: Pillow decodes files, two workers crop, scale down, rotate and flip patches, which are
+then blurred in batches.
 """
 
 from pathlib import Path
@@ -23,8 +24,9 @@ class Patches(torch.utils.data.Dataset):
         directory: of JPEG files.
         count: patches of an epoch.
         size: side of a patch in pixels.
-        min_scale: random patches are scaled down by a factor in [min_scale, 1], and turned.
-        crop_fraction: side of a central patch as a share of the short side; 0 for random patches.
+        min_scale: random patches are scaled down by a factor in [min_scale, 1].
+        crop_fraction: side of a central patch as a fraction of the short side; 0 for random
+            patches, which are rotated and flipped, too.
     """
 
     def __init__(self, directory, count, size=64, min_scale=1.0, crop_fraction=0.0):
@@ -76,7 +78,7 @@ class PairUp:
 
 
 def training_loader(directory, batches, batch_size, **drawing):
-    """A DataLoader of so many shuffled batches; `drawing` is what `Patches` takes."""
+    """A DataLoader of `batches` shuffled batches; `drawing` holds options of `Patches`."""
     return torch.utils.data.DataLoader(
         Patches(directory, batches * batch_size, **drawing),
         batch_size,

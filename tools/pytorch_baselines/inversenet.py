@@ -14,7 +14,7 @@ from pytorch_baselines.networks import DAE, Discriminator, UNet
 
 @dataclasses.dataclass
 class Settings:
-    """Those fields of `inversenet_tf.config.Config` that the step depends on."""
+    """The fields of `inversenet_tf.config.Config` that the step depends on."""
 
     channels: int = 3
     depth: int = 6
@@ -39,7 +39,7 @@ class Settings:
 
 
 def settings_of(config):
-    """dict of the `Settings` of a `Config` of blurred images: U-Net, DAE and discriminator."""
+    """The `Settings`, as a dict, of a `Config` of deblurring by U-Net, DAE and discriminator."""
     parts = (config, config.data, config.network, config.loss, config.optimizer, config.training)
     settings = {}
     for field in dataclasses.fields(Settings):
@@ -64,21 +64,21 @@ def soft_gan_loss(logits, label):
 
 
 def squared_distance(estimates, targets, reduction):
-    """||estimates - targets||^2, summed over all but the batch, or the mean."""
+    """||estimates - targets||^2 per image, or the mean over all values."""
     if reduction == "mean":
         return functional.mse_loss(estimates, targets)
     return functional.mse_loss(estimates, targets, reduction="sum") / len(estimates)
 
 
 class TrainingStep:
-    """One turn of Algorithm 1; holds networks and optimizers.
+    """The step of Algorithm 1, with its networks and optimizers.
 
     Args:
         networks: dict of "inverter", "denoiser" and "discriminator".
         settings: `Settings`.
         comparator: module from images in [0, 1] to features, or None.
-        autocast: the networks compute in bfloat16.
-        compiled: by TorchInductor: each network's part, together with its loss.
+        autocast: whether the networks compute in bfloat16.
+        compiled: whether TorchInductor compiles each network's part, together with its loss.
     """
 
     def __init__(self, networks, settings, comparator=None, autocast=False, compiled=False):
@@ -130,7 +130,7 @@ class TrainingStep:
         return logs
 
     def _mixed(self):
-        """Left before the weights change: it keeps their copies in bfloat16."""
+        """Autocast, to be left before the weights change, as it caches their copies in bfloat16."""
         return torch.autocast("cpu", torch.bfloat16, enabled=self.autocast)
 
     @contextlib.contextmanager

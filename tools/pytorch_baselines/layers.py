@@ -1,4 +1,4 @@
-"""The layers of our tables in PyTorch, with TensorFlow's padding and order of channels.
+"""The layers of the paper's tables in PyTorch, with TensorFlow's padding and channel order.
 
 Tensors are [batch, channels, height, width], in the memory of `channels_last` where the network is.
 """
@@ -12,7 +12,7 @@ KERNEL_STDDEV = 0.02
 def convolution(inputs, outputs, stride=1, transposed=False):
     """Conv(4, 4, inputs, outputs) with TensorFlow's padding "same", from N(0, 0.02).
 
-    Of stride 2, for even sides only, where that padding is a pixel all around; of stride 1 it is
+    With stride 2, for even sides only, that padding is one pixel all around; with stride 1 it is
     one before and two behind.
     """
     if transposed:
@@ -26,14 +26,14 @@ def convolution(inputs, outputs, stride=1, transposed=False):
 
 
 def batch_norm(channels):
-    """Keras' momentum 0.9 and epsilon 1e-5; but PyTorch's running variance is the unbiased one."""
+    """As Keras with momentum 0.9 and epsilon 1e-5, but PyTorch's running variance is unbiased."""
     return nn.BatchNorm2d(channels, eps=1e-5, momentum=0.1)
 
 
 def pixel_unshuffle(images, factor):
     """tf.nn.space_to_depth: [b, c, h, w] -> [b, r * r * c, h / r, w / r]; one copy of the images.
 
-    `torch.nn.functional.pixel_unshuffle` has the channels as c * r * r instead.
+    `torch.nn.functional.pixel_unshuffle` orders the channels as c * r * r instead.
     """
     batch, channels, height, width = images.shape
     rows, columns, values = height // factor, width // factor, factor * channels

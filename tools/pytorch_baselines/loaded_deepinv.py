@@ -1,9 +1,8 @@
-"""deepinv, also where torchvision has been built for another PyTorch and is without its operators.
+"""Imports deepinv, even if torchvision was built for another PyTorch and lacks its operators.
 
-deepinv imports torchvision, which registers what two of its operators do with shapes. A build of
-PyTorch for processors beside a torchvision for GPUs, which is what PyPI has, ends there with
-"operator torchvision::nms does not exist". deepinv's networks use neither, so that it is enough
-to declare them.
+deepinv imports torchvision, which registers what two of its operators do with shapes. With a CPU
+build of PyTorch and a torchvision for GPUs, which is what PyPI has, that ends with "operator
+torchvision::nms does not exist". deepinv's networks use neither, so it is enough to declare them.
 """
 
 import torch
@@ -25,7 +24,7 @@ try:
 except RuntimeError as error:
     if "torchvision::nms does not exist" not in str(error):
         raise
-    _declared = _declare_operators()  # they last as long as it
+    _declared = _declare_operators()  # the declarations last as long as this library
 
 import deepinv  # noqa: E402
 

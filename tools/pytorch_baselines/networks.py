@@ -1,7 +1,7 @@
 """The networks of Tables 3 and 4 and the discriminator in PyTorch.
 
-The layers with weights stand in `layers` under the names that they have in `inversenet_tf`, whose
-modules of the same names say what the arguments mean. Outputs are float32, also under autocast.
+Layers with weights are in `layers`, under their names in `inversenet_tf`, whose classes of the same
+names explain the arguments. Outputs are float32, also under autocast.
 """
 
 import torch
@@ -106,7 +106,7 @@ class DAE(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """DCGAN's: signed images -> one logit each."""
+    """DCGAN's: signed images -> one logit per image."""
 
     def __init__(self, channels=3, width=64):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The priors' networks in PyTorch, and the step that trains them.
+"""The networks of the priors in PyTorch, and the step that trains them.
 
 Images are [batch, channels, height, width] in [-1, 1], in the memory of `channels_last` where the
 network is. Outputs are float32, also under autocast.
@@ -15,7 +15,7 @@ SLOPE = 0.2
 
 
 class Transposed(nn.ConvTranspose2d):
-    """Conv2DTranspose(4, padding "same"): a pixel less on each side, of stride 1 two behind."""
+    """Conv2DTranspose(4, padding "same"): crops a pixel on each side, with stride 1 two behind."""
 
     def __init__(self, inputs, outputs, stride=2, bias=False):
         super().__init__(inputs, outputs, KERNEL_SIZE, stride, padding=1, bias=bias)
@@ -121,10 +121,10 @@ NETWORKS = {"dcgan": dcgan, "digits": digits}
 
 
 def load_weights(module, network):
-    """Copies the weights of our Keras network, layer by layer in their order.
+    """Copies the weights of our Keras network, layer by layer, in order.
 
     Raises:
-        ValueError: other layers, or other shapes.
+        ValueError: the layers or shapes differ.
     """
     layers = [layer for layer in module.modules() if list(layer.parameters(recurse=False))]
     weights = [layer.get_weights() for layer in network.layers if layer.weights]
@@ -137,10 +137,10 @@ def load_weights(module, network):
 
 
 def copy_array(target, array):
-    """A Keras array into a PyTorch tensor; kernels [h, w, a, b] become [b, a, h, w].
+    """Copies a Keras array into a PyTorch tensor; kernels [h, w, a, b] become [b, a, h, w].
 
     Raises:
-        ValueError: another shape.
+        ValueError: the shapes differ.
     """
     array = array.transpose((3, 2, 0, 1)) if array.ndim == 4 else array
     if target.shape != array.shape:
@@ -153,9 +153,9 @@ class GANStep:
     """One update of the discriminator, then one of the generator on the same latents.
 
     Args:
-        generator, discriminator: on which the optimizers work; in `channels_last` from now on.
+        generator, discriminator: the networks to train, which become `channels_last`.
         rate, beta_1, beta_2: of Adam; epsilon is Keras'.
-        real_label: of real images.
+        real_label: label of real images.
         precision: "float32", or "bfloat16" for autocast.
         compiled: whether both networks go through `torch.compile`.
     """
@@ -186,7 +186,7 @@ class GANStep:
         self._autocast = {"dtype": torch.bfloat16, "enabled": precision == "bfloat16"}
 
     def __call__(self, real, latents):
-        """Takes the step on signed images and latents; returns both losses as numbers."""
+        """Takes the step on signed images and latents; returns (critic loss, generator loss)."""
         of_generator, of_discriminator = self._optimizers
         with torch.autocast("cpu", **self._autocast):
             generated = self._generator(latents)
@@ -198,7 +198,7 @@ class GANStep:
         of_discriminator.zero_grad()
         critic_loss.backward()
         of_discriminator.step()
-        # The generator's loss has no use for the gradients of the discriminator's weights.
+        # The generator's loss needs no gradients of the discriminator's weights.
         for parameter in self._parameters:
             parameter.requires_grad_(False)
         with torch.autocast("cpu", **self._autocast):

@@ -1,4 +1,4 @@
-"""InverseNet in use, in PyTorch, and the ways one would deploy it on a CPU."""
+"""Restoration by InverseNet in PyTorch, and the ways to deploy it on a CPU."""
 
 import itertools
 
@@ -14,8 +14,8 @@ class InverseNet(nn.Module):
     """Measurements -> restored images, both [b, c, h, w] in [0, 1], of any size.
 
     Args:
-        inverter, denoiser: of `baselines.networks`.
-        autocast: computes in bfloat16.
+        inverter, denoiser: of `pytorch_baselines.networks`.
+        autocast: whether it computes in bfloat16.
     """
 
     def __init__(self, inverter, denoiser, autocast=False):
@@ -41,7 +41,7 @@ class InverseNet(nn.Module):
 
 
 def fold_batch_norms(network):
-    """Multiplies each batch norm of a network of `networks` into the convolution before it."""
+    """Folds each batch norm of one of our networks into the convolution before it, in place."""
     layers = network.layers
     for before, after in itertools.pairwise(list(layers)):
         if isinstance(layers[after], nn.BatchNorm2d):
@@ -52,13 +52,13 @@ def fold_batch_norms(network):
 
 
 def deployed(model, way, example):
-    """A function of measurements, [b, c, h, w] in `channels_last`.
+    """Returns a function that restores measurements, [b, c, h, w] in `channels_last`.
 
     Args:
         model: an `InverseNet`, which is changed.
         way: one of `WAYS`: the modules as they are; with folded batch norms; that as a script,
-            frozen and with oneDNN's fused operations; or by TorchInductor with frozen weights.
-        example: measurements of the size that is to come.
+            frozen and with oneDNN's fused operations; or that by TorchInductor, weights frozen.
+        example: measurements of the size to restore.
 
     Raises:
         ValueError: an unknown way.
@@ -69,7 +69,7 @@ def deployed(model, way, example):
     if way != "eager":
         for network in (model.inverter, model.denoiser):
             fold_batch_norms(network)
-            if model.autocast:  # which casts other weights at every use
+            if model.autocast:  # it casts other weights at every use
                 network.to(torch.bfloat16)
     model = model.to(memory_format=torch.channels_last)
     if way == "frozen script":

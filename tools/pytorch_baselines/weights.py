@@ -1,4 +1,4 @@
-"""Weights of our Keras networks for the same networks in PyTorch; imports neither library."""
+"""Carries weights of our Keras networks to the same networks in PyTorch; imports no Keras."""
 
 import numpy as np
 
@@ -9,12 +9,12 @@ def weights_of(network):
 
 
 def randomize(weights, deviation, reach, seed=0):
-    """Gives Keras weights values none of which is zero or one.
+    """Gives Keras weights random values, none of them zero or one.
 
     Args:
         weights: list of Keras variables.
-        deviation: function from the shape of a kernel to the deviation of its values.
-        reach: how far, at most, other weights are from what they usually begin with.
+        deviation: function from the shape of a kernel to the standard deviation of its values.
+        reach: how far, at most, other weights are from their usual initial value.
         seed: of the values.
     """
     generator = np.random.default_rng(seed)
@@ -34,7 +34,7 @@ def load_weights(module, weights):
     width]; dense ones [out, in].
 
     Raises:
-        ValueError: other layers, or other shapes.
+        ValueError: the layers or shapes differ.
     """
     import torch
 
@@ -67,7 +67,7 @@ def write_weights(path, networks):
 
 
 def read_weights(path):
-    """{network: what `weights_of` returned of it} of such a file."""
+    """Reads {network: what `weights_of` returned} from a file of `write_weights`."""
     networks = {}
     with np.load(path) as arrays:
         for key in arrays.files:
