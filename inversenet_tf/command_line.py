@@ -48,6 +48,8 @@ def run(main, text_of_help=None):
         handler.addFilter(_is_ours)
         if handler.python_handler.stream is sys.stderr:
             handler.python_handler.stream = _BesideBars()
+        if not logging.level_debug():
+            handler.setFormatter(_Plain())
         # File names need not be valid text, and the terminal may lack characters.
         sys.stdout.reconfigure(errors="backslashreplace")
         tensorflow.get_logger().setLevel("WARNING")
@@ -85,6 +87,14 @@ def run(main, text_of_help=None):
     app.run(guarded, flags_parser=functools.partial(_parse, text_of_help=text_of_help))
 
 
+class _Plain(python_logging.Formatter):
+    """Log lines for users: the message, and the level of warnings and errors."""
+
+    def format(self, record):
+        level = "" if record.levelno < python_logging.WARNING else record.levelname.title() + ": "
+        return level + super().format(record)
+
+
 class _BesideBars:
     """Standard error that keeps log lines and progress bars on separate lines."""
 
@@ -108,9 +118,12 @@ def _is_ours(record):
 
 
 def _parse(arguments, text_of_help=None):
-    asks_for_help = text_of_help is not None and not set(HELP_FLAGS).isdisjoint(arguments)
+    asks_for_help = not set(HELP_FLAGS).isdisjoint(arguments)
     try:
         arguments = with_config_paths(with_present_names_of_flags(arguments))
+        if asks_for_help and text_of_help is None:
+            app.usage(shorthelp=True, writeto_stdout=True)
+            sys.exit(0)
         if asks_for_help:
             _print_help([a for a in arguments if a not in HELP_FLAGS], text_of_help)
         return flags.FLAGS(arguments)

@@ -70,6 +70,9 @@ KERNEL = flags.DEFINE_string(
     "File of the blur's kernel (.png, .npy or .mat), for a model that takes one; or auto, which "
     "seeks it in each photograph, and leaves as it is one that shows no blur.",
 )
+KERNEL_INDEX = flags.DEFINE_integer(
+    "kernel_index", 0, "Which kernel of a .mat file that holds several, from 0.", lower_bound=0
+)
 SHARED_KERNEL = flags.DEFINE_bool(
     "shared_kernel",
     False,
@@ -85,17 +88,17 @@ SHARP_IMAGES = flags.DEFINE_string(
 NOISE = flags.DEFINE_float(
     "noise",
     None,
-    "Standard deviation of the sensor's noise, of white as 1; with --kernel. By default none but "
-    "that of rounding to 8 bits, or, with --kernel=auto, what is found.",
+    "Standard deviation of the sensor's noise, of white as 1; with --kernel. By default it is "
+    "estimated from each photograph; when upsampling, it is that of rounding to 8 bits.",
     lower_bound=0.0,
     upper_bound=1.0,
 )
 BOUNDARY = flags.DEFINE_enum(
     "boundary",
     None,
-    BOUNDARIES,
-    "What is beyond the frame, with --workdir: reflect for photographs, of which nothing is known "
-    "there. By default that of the training.",
+    (*BOUNDARIES, "camera"),
+    "What is beyond the frame, with --workdir: reflect, or camera, which is the same, for "
+    "photographs, of which nothing is known there. By default that of the training.",
 )
 GAMMA = flags.DEFINE_float(
     "gamma",
@@ -156,7 +159,7 @@ def main():
     print(f"{images} restored into {OUTPUT.value}, {len(skipped)} skipped.")
     _, peak = resident_bytes()
     if peak is not None and RUNNER.value is None:  # Beam's workers have memory of their own
-        print(f"At most {max(peak - idle, 0) / 2**20:.0f} MiB beyond the idle process.")
+        print(f"Peak memory beyond the idle process: {max(peak - idle, 0) / 2**20:.0f} MiB.")
 
 
 def _way_of_restoring():
@@ -196,7 +199,8 @@ def _restorer():
         # Imported here, as an export needs no networks.
         from inversenet_tf.trained_run import kept_degradation, load_trained
 
-        model, config, _ = load_trained(WORKDIR.value, boundary=BOUNDARY.value)
+        boundary = "reflect" if BOUNDARY.value == "camera" else BOUNDARY.value
+        model, config, _ = load_trained(WORKDIR.value, boundary=boundary)
         return ModelRestorer(model, kept_degradation(WORKDIR.value, config))
     name = PRESET.value or DEFAULT_PRESET
     if name != CLOSED_FORM:
@@ -230,14 +234,16 @@ def _check_flags_for(kernel):
         )
     source = Path(INPUT.value).expanduser()
     if not source.exists():
-        raise ValueError(f"Expected a readable image or directory. Received: {source}.")
+        raise ValueError(
+            f"Expected a readable image or directory. Received: {source}, which does not exist"
+        )
 
 
 @functools.cache
 def _kernel_of_file():
     from inversenet_tf.imaging.physics.kernels import from_file  # needs readers of kernel files
 
-    return from_file(KERNEL.value)
+    return from_file(KERNEL.value, KERNEL_INDEX.value)
 
 
 @functools.cache
@@ -259,17 +265,30 @@ def _told(restorer):
         if restorer.kernel_use == kernel_use.REQUIRED:
             raise ValueError(f"{kernel_use.IS_MISSING} as --kernel")
         return restorer
+    if kernel is not None and NOISE.value is None and restorer.scale == 1:
+        return _estimating_noise(restorer)
     return restorer.told(None if kernel is None else _kernel_of_file(), NOISE.value)
+
+
+def _boundary_of(restorer):
+    """The boundary that the search for a kernel or for the noise assumes."""
+    # An export keeps the boundary of its training, but is used for photographs all the same.
+    tells = EXPORT.value is None or SHARP_IMAGES.value is not None
+    return "circular" if tells and restorer.spec.boundary == "circular" else "camera"
+
+
+def _estimating_noise(restorer):
+    from inversenet_tf.restoration.unknown_blur import UnknownNoiseRestorer  # only for a search
+
+    kernel = _kernel_of_file()
+    return UnknownNoiseRestorer(restorer, kernel, _boundary_of(restorer), GAMMA.value)
 
 
 def _finding_blurs(restorer):
     from inversenet_tf.restoration import unknown_blur  # only for a search
 
     unknown_blur.check_can_be_told(restorer)  # before a search
-    # An export keeps the boundary of its training, but is used for photographs all the same.
-    tells = EXPORT.value is None or SHARP_IMAGES.value is not None
-    boundary = "circular" if tells and restorer.spec.boundary == "circular" else "camera"
-    model = None
+    boundary, model = _boundary_of(restorer), None
     if SHARP_IMAGES.value is not None:
         model = _image_model(boundary)
     shared, source = None, Path(INPUT.value).expanduser()

@@ -42,7 +42,7 @@ class EstimatingRestorer(InformedRestorer):
     ) -> tuple[np.ndarray, Fit | None]:
         """Same as for every restorer; the whole photograph is looked at first."""
         of_search, of_restoration = self._halves(report)
-        told = self._told(photograph.pixels, path or "The photograph", of_search)
+        told = self._told(photograph, path or "The photograph", of_search)
         if told is None:
             return photograph.pixels, None
         return told.restore_and_compare(photograph, path, max_memory, of_restoration)
@@ -56,7 +56,7 @@ class EstimatingRestorer(InformedRestorer):
         return {name: np.concatenate([each[name] for each in restored]) for name in restored[0]}
 
     def _restored(self, image, name):
-        told = self._told(image, name)
+        told = self._told(Photograph(image), name)
         batch = np.asarray(image, np.float32)[np.newaxis]
         return {"inverted": batch, "restored": batch} if told is None else told.estimates(batch)
 
@@ -64,8 +64,8 @@ class EstimatingRestorer(InformedRestorer):
         """Splits what is called with the fraction of work done, for the estimate and the rest."""
         return None, report
 
-    def _told(self, pixels, name, progress=None):
-        """The restorer for one image, or None to leave it as it is."""
+    def _told(self, photograph, name, progress=None):
+        """The restorer for one `Photograph`, or None to leave it as it is."""
         raise NotImplementedError
 
 
@@ -92,11 +92,17 @@ class UnknownNoiseRestorer(EstimatingRestorer):
         super().__init__(restorer)
         self._kernel, self._boundary, self._gamma = kernel, boundary, gamma
 
-    def _told(self, pixels, name, progress=None):
-        noise = 0.0
-        if min(pixels.shape[:2]) >= LEAST_SIDE:
-            noise = estimate_noise(pixels, self._kernel, self._boundary, gamma=self._gamma)
-            logging.info("%s: noise %.4f of white, as estimated.", name, noise)
+    def _told(self, photograph, name, progress=None):
+        if min(photograph.pixels.shape[:2]) < LEAST_SIDE:
+            return self._restorer.told(self._kernel)
+        noise = estimate_noise(
+            photograph.pixels,
+            self._kernel,
+            self._boundary,
+            gamma=self._gamma,
+            jpeg=bool(photograph.jpeg),
+        )
+        logging.info("%s: estimated noise %.4f (white is 1).", name, noise)
         return self._restorer.told(self._kernel, noise)
 
 
@@ -135,9 +141,9 @@ class UnknownBlurRestorer(EstimatingRestorer):
             return None, report
         return (lambda share: report(share / 2)), (lambda share: report((1 + share) / 2))
 
-    def _told(self, pixels, name, progress=None):
+    def _told(self, photograph, name, progress=None):
         estimate = self._shared or estimate_kernel(
-            pixels,
+            photograph.pixels,
             self._boundary,
             gamma=self._gamma,
             progress=progress,

@@ -242,3 +242,29 @@ def test_where_no_photograph_can_be_read_the_first_reason_is_told(tmp_path, use)
     (tmp_path / "photos" / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n")
     with pytest.raises(ValueError, match="can be read.*Received: none; the first: .*a.png"):
         use(tmp_path / "photos")
+
+
+@pytest.mark.parametrize("boundary", ["camera", "circular"])
+def test_the_noise_beside_a_known_kernel_is_estimated(sharp, boundary):
+    exact = blur_each(sharp[np.newaxis], KERNEL[np.newaxis], boundary.replace("camera", "reflect"))
+    noise = np.random.default_rng(0).normal(size=sharp.shape)
+    for sigma in (0.01, 0.03):
+        measured = np.clip(exact[0] + sigma * noise, 0, 1).astype(np.float32)
+        estimate = inv.estimate_noise(measured, KERNEL, boundary, jpeg=False)
+        assert abs(estimate - sigma) < 0.25 * sigma
+        assert inv.estimate_noise(measured, KERNEL, boundary) >= 0.9 * estimate
+
+
+def test_a_kernel_file_without_a_noise_has_the_noise_estimated(blurred, sharp, tmp_path):
+    write_image(tmp_path / "blurred.png", np.clip(blurred, 0, 1))
+    np.save(tmp_path / "kernel.npy", KERNEL)
+    arguments = ["--preset=closed_form", f"--kernel={tmp_path}/kernel.npy"]
+    arguments.append(f"--input={tmp_path}/blurred.png")
+    done = run("restore", *arguments, f"--output={tmp_path}/estimated")
+    assert done.returncode == 0 and "estimated noise 0.0" in done.stderr, done.stderr
+    run("restore", *arguments, "--noise=0", f"--output={tmp_path}/none")
+    estimated, none = (
+        error(inv.read_image(tmp_path / name / "blurred.png"), sharp)
+        for name in ("estimated", "none")
+    )
+    assert estimated < 0.6 * error(blurred, sharp) < none

@@ -5,7 +5,11 @@ from pathlib import Path
 
 from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.files.atomic import check_writable
-from inversenet_tf.imaging.files.listing import list_images, report_other_files
+from inversenet_tf.imaging.files.listing import (
+    IMAGE_SUFFIXES,
+    list_images,
+    report_other_files,
+)
 from inversenet_tf.imaging.files.written_photographs import FORMATS, SAME, result_suffix
 
 
@@ -27,12 +31,16 @@ def pair_with_targets(source, output, overwrite=False, format=SAME):
         List of (path, target), both `Path`, sorted by path.
 
     Raises:
-        ValueError: another format, an output that is the source or not writable, nothing to
-            restore, two images with one result, or a result that exists or would replace one of the
-            images; raised before anything is written.
+        ValueError: another format, an output that is the source, is not writable or has the name of
+            an image, nothing to restore, two images with one result, or a result that exists or
+            would replace one of the images; raised before anything is written.
     """
     check_choice("format", format, FORMATS)
     source, output = Path(source).expanduser(), Path(output).expanduser()
+    if output.suffix.lower() in IMAGE_SUFFIXES and not output.exists():
+        raise ValueError(
+            f"Expected a directory for the results, which keep their names. Received: {output}"
+        )
     check_writable(output)
     if source.is_dir():
         if source.resolve() == output.resolve():
@@ -45,7 +53,9 @@ def pair_with_targets(source, output, overwrite=False, format=SAME):
     elif source.exists():
         pairs = _pairs([source], source.parent, output, format)
     else:
-        raise ValueError(f"Expected a readable image or directory. Received: {source}.")
+        raise ValueError(
+            f"Expected a readable image or directory. Received: {source}, which does not exist"
+        )
     _check_distinct(pairs)
     check_replaceable([target for _, target in pairs], [path for path, _ in pairs], overwrite)
     return pairs

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from absl import logging
 
 from inversenet_tf.imaging.files.arrays import ARRAY_SUFFIX, read_array
 from inversenet_tf.imaging.files.images import read_image
@@ -162,7 +163,8 @@ def from_file(path, index=0):
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise ValueError(f"Expected a kernel file (.png, .npy or .mat). Received: {path}.")
+        fault = "a directory" if path.is_dir() else "which does not exist"
+        raise ValueError(f"Expected a kernel file (.png, .npy or .mat). Received: {path}, {fault}")
     try:
         if path.suffix.lower() == ARRAY_SUFFIX:
             kernels = [read_array(path)]
@@ -174,6 +176,8 @@ def from_file(path, index=0):
         raise ValueError(f"Expected a kernel in {path}. Received: {error}") from error
     if not 0 <= index < len(kernels):
         raise ValueError(f"{path} holds {len(kernels)} kernels. Received: index={index}.")
+    if len(kernels) > 1:
+        logging.info("%s: kernel %d of 0 to %d is used.", path, index, len(kernels) - 1)
     return blur_kernel(kernels[index], f" in {path}")
 
 

@@ -103,6 +103,8 @@ def test_nothing_to_restore(folder, tmp_path):
         pair_with_targets(tmp_path, tmp_path / "images")
     with pytest.raises(ValueError, match="directory to write to. Received: .*b.jpg"):
         pair_with_targets(folder, folder / "b.jpg")
+    with pytest.raises(ValueError, match="directory for the results.* Received: .*new.jpg"):
+        pair_with_targets(folder, tmp_path / "new.jpg")
 
 
 def test_a_link_that_leads_nowhere_is_no_reason_to_stop(tmp_path):
