@@ -64,8 +64,14 @@ class ToldRestorer(InformedRestorer):
         known = self._restorer.degradation or Degradation(None, self._restorer.scale)
         return known.told(self._kernel, self._noise)
 
-    def estimates(self, measurements):
-        """Same as for every `Restorer`, with the known kernel for each measurement."""
+    def estimates(self, measurements, kernels=None, noise_sigmas=None):
+        """Same as for every `Restorer`, with the known kernel for each measurement.
+
+        Raises:
+            ValueError: another kernel is given, or the known one is larger than the image.
+        """
+        if kernels is not None or noise_sigmas is not None:
+            raise ValueError("Expected no kernel or noise where they are known. Received: one")
         count, size = len(measurements), tuple(np.shape(measurements)[1:3])
         sides = zip(self._kernel.shape, size, strict=False)
         if any(kernel > side * self._restorer.scale for kernel, side in sides):
