@@ -85,7 +85,8 @@ def _check_header(restorer, path, max_memory):
         return
     with opened(path, path) as image:
         bytes_per_value = 2 if image.mode.startswith("I") or is_deep(image) else 1
-    check_restorable(upright_size(path), restorer.spec, max_memory, bytes_per_value)
+    size, known = upright_size(path), restorer.kernel_side
+    check_restorable(size, restorer.spec, max_memory, bytes_per_value, known)
 
 
 def _write(restorer, job, photograph, pixels, skip_existing):

@@ -32,10 +32,12 @@ class Restorer(abc.ABC):
     Attributes:
         spec: the `ImageSpec`.
         degradation: the `Degradation` that it restores; None if it is not known.
+        kernel_side: the longer side of a kernel that it was told, in pixels; 1 if it was told none.
     """
 
     spec: ImageSpec
     degradation: Degradation | None = None
+    kernel_side: int = 1
     _has_warned = False
 
     @property

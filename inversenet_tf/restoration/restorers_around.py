@@ -29,6 +29,10 @@ class RestorerAround(Restorer):
     def measured_channels(self) -> int:
         return self._restorer.measured_channels
 
+    @property
+    def kernel_side(self) -> int:
+        return self._restorer.kernel_side
+
     def close(self) -> None:
         self._restorer.close()
 
@@ -63,6 +67,10 @@ class ToldRestorer(InformedRestorer):
         """That of the wrapped restorer, with the known kernel and noise level."""
         known = self._restorer.degradation or Degradation(None, self._restorer.scale)
         return known.told(self._kernel, self._noise)
+
+    @property
+    def kernel_side(self) -> int:
+        return max(self._kernel.shape[:2])
 
     def estimates(self, measurements, kernels=None, noise_sigmas=None):
         """Same as for every `Restorer`, with the known kernel for each measurement.
