@@ -24,7 +24,7 @@ OVERLAP = 192
 # Least overlap in sides of the kernel, whose deconvolution reaches far. With lines of 41 pixels and
 # noise of 0.003 and 0.01, tiles of the closed form lose up to 2.5 and 1.3 dB against the whole with
 # an overlap of 192 pixels, and 0.5 and 0.1 dB with 8 sides. More sides gain little. With a shake of
-# 41 pixels 4 sides keep all differences below 1 / 255.
+# 41 pixels 4 sides keep all differences within 1 / 255.
 OVERLAP_SIDES = 8
 LEFT_OUT = 0.375  # fraction of the overlap, at each tile's border, that is discarded
 # A photograph and its result as a caller holds them: as arrays, as Pillow images, and once more
