@@ -71,6 +71,7 @@ setup(
             "requests>=2.31",
             "tenacity>=9",
             "tensorflow-serving-api>=2.18",
+            "urllib3>=2.2",
         ],
         "dev": ["pytest>=8", "pytest-xdist>=3.8", "ruff"],
         # From 0.5 on deepinv has its Wiener filter.

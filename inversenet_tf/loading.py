@@ -49,7 +49,7 @@ def load(
         return _of_class(where, image_model)
     if address := re.fullmatch(r"(https?|grpc)://([^/]+)/(.+)", str(where)):
         return _served(*address.groups())
-    if where == closed_form.NAME:
+    if str(where) == closed_form.NAME:
         return closed_form.ClosedFormRestorer()
     check_named(where)
     path = preset_or_path(where)
@@ -80,7 +80,7 @@ def load(
 
 
 def _of_class(where, image_model):
-    if where != closed_form.NAME:
+    if str(where) != closed_form.NAME:
         raise ValueError(
             f"Expected an image model with {closed_form.NAME}, as a network has learned by itself "
             f"what images look like. Received: one with {where}"

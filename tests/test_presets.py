@@ -1,6 +1,8 @@
 """Networks that ship with the package: loaded by name, whole, and as good as their cards say."""
 
 import json
+import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from PIL import Image
 
 import blind_gan_tf as blind
 import inversenet_tf as inv
+from blind_gan_tf.prior import save_prior
 from inversenet_tf import shipped
 from inversenet_tf.engine.workdir import CONFIG_FILE
 from inversenet_tf.imaging.baselines.lmmse import lmmse
@@ -178,6 +181,26 @@ def test_weights_of_another_network_are_refused(tmp_path):
     np.savez(tmp_path / WEIGHTS_FILE, inverter_000=np.zeros((4, 4, 3, 3), np.float32))
     with pytest.raises(ValueError, match=f"Expected in .*{WEIGHTS_FILE} the .* weights of the inv"):
         load_preset(tmp_path)
+
+
+def test_a_prior_is_made_a_preset_without_the_places_of_its_images(tmp_path):
+    workdir, output = tmp_path / "run", tmp_path / "preset"
+    shutil.copytree(Path(__file__).parent / "fixtures" / "written_before_rooms" / "prior", workdir)
+    written = json.loads((workdir / "config.json").read_text())
+    written["data"]["train"] = written["data"]["validation"] = "folder:/secret/faces"
+    (workdir / "config.json").write_text(json.dumps(written))
+    trained = blind.Prior.load(workdir)
+    trained.training["config"]["data"]["train"] = "folder:/secret/faces"
+    save_prior(trained, workdir / "prior.keras")
+    (tmp_path / "card.json").write_text('{"summary": "Faces."}')
+    arguments = (f"--workdir={workdir}", f"--output={output}", f"--card={tmp_path}/card.json")
+    made = programs.run("make_preset", *arguments)
+    assert made.returncode == 0, made.stderr
+    assert "secret" not in (output / "config.json").read_text()
+    with zipfile.ZipFile(output / "prior.keras") as archive:
+        assert b"secret" not in archive.read("config.json")
+    kept = blind.Prior.load(output)
+    assert kept.training_data().train == "" and kept.training["step"] == trained.training["step"]
 
 
 def test_a_card_that_was_edited_is_told_in_one_line(tmp_path):

@@ -4,7 +4,8 @@ python tools/make_preset.py --workdir=runs/any_blur --output=presets/any_blur --
 
 Presets in `inversenet_tf/presets/` of a checkout are loaded by their name. The card says
 what the preset is, in `summary`, and how it was made. The paths of the training images
-are left out; the preset verifies and evaluates on the embedded images.
+are left out, also of a prior's own file; an InverseNet preset verifies and evaluates on the
+embedded images.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ from absl import flags
 
 from inversenet_tf.command_line import run  # isort: skip (first: it quiets TensorFlow)
 from blind_gan_tf.config import PriorConfig
-from blind_gan_tf.prior import PRIOR_FILE, load_prior, save_prior
+from blind_gan_tf.prior import PRIOR_FILE, Prior, load_prior, save_prior
 from inversenet_tf.config import Config
 from inversenet_tf.engine.workdir import CONFIG_FILE, config_class_of, read_config, versions
 from inversenet_tf.imaging.files.json import read_json, write_json
@@ -24,6 +25,7 @@ from inversenet_tf.restoration.image_spec import spec_of
 from inversenet_tf.shipped import CARD_FILE
 from inversenet_tf.trained_run import load_trained
 
+EMBEDDED = ("photos", "digits")  # sources of images that come with the package
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
 WHICH = flags.DEFINE_enum("which", "best", ["best", "last"], "Checkpoint of an InverseNet.")
 OUTPUT = flags.DEFINE_string("output", None, "Directory of the preset.", required=True)
@@ -43,10 +45,17 @@ def _networks_of(workdir, output):
 
 
 def _prior_of(workdir, output):
-    """The same for a GAN."""
+    """The same for a GAN, whose file holds its config, too."""
     prior = load_prior(workdir, "float16")  # which `load_prior` makes float32 again
-    save_prior(prior, output / PRIOR_FILE)
-    return read_config(workdir, PriorConfig), {"step": prior.training["step"]}
+    config = read_config(workdir, PriorConfig)
+    for field in ("train", "validation", "test"):
+        if getattr(config.data, field) not in EMBEDDED:
+            setattr(config.data, field, "")
+    config.training.initial_weights = ""
+    training = {**prior.training, "config": dataclasses.asdict(config)}
+    networks = prior.generator, prior.discriminator
+    save_prior(Prior(*networks, prior.latents, training), output / PRIOR_FILE)
+    return config, {"step": training["step"]}
 
 
 def main():

@@ -1,12 +1,15 @@
 """TensorFlow Serving's REST API."""
 
 import base64
+import dataclasses
 import json
 import re
 import threading
+import time
 
 import numpy as np
 import requests
+import urllib3
 
 from inversenet_tf.client.errors import (
     MEANING_OF_HTTP,
@@ -19,6 +22,31 @@ from inversenet_tf.client.errors import (
     untrusted,
 )
 from inversenet_tf.client.served import VersionStatus
+
+CHUNK = 2**16  # bytes that are read at a time, at most
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """A whole answer of a server."""
+
+    status_code: int
+    reason: str
+    content: bytes
+
+    @property
+    def ok(self):
+        """Whether the request succeeded."""
+        return self.status_code < 400
+
+    @property
+    def text(self):
+        """The content as text, with a mark for each byte that is none."""
+        return self.content.decode("utf-8", "replace")
+
+    def json(self):
+        """The content as JSON, or `ValueError`."""
+        return json.loads(self.content)
 
 
 class RestTransport:
@@ -39,7 +67,7 @@ class RestTransport:
             signature: its name.
             inputs: dict from name to a NumPy array of numbers, or to a list of bytes.
             names: of the outputs that are wanted.
-            timeout: seconds to wait for the answer.
+            timeout: seconds to wait for the whole answer.
 
         Returns:
             dict from name to a float32 array, or to a list of bytes.
@@ -104,19 +132,26 @@ class RestTransport:
     def _ask(self, method, url, timeout, body=None):
         if not hasattr(self._own, "session"):
             self._own.session = requests.Session()
+        deadline = time.monotonic() + timeout  # of the whole answer; requests limits single waits
+        settings = {"timeout": timeout, "verify": self._served.ca_certificate or True}
         try:
-            return self._own.session.request(
-                method, url, data=body, timeout=timeout, verify=self._served.ca_certificate or True
-            )
+            with self._own.session.request(
+                method, url, data=body, stream=True, **settings
+            ) as answer:
+                return Answer(answer.status_code, answer.reason, _content_of(answer.raw, deadline))
         except requests.exceptions.SSLError as error:
             raise untrusted(self._served.address, str(error)) from error
-        except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError) as e:
+        except (requests.exceptions.ConnectionError, urllib3.exceptions.ProtocolError) as e:
             if "BadStatusLine" in str(e):
                 raise other_protocol(self._served.address, "REST") from e
             raise TryAgain(f"{self._served.address} is down: {_reason(e)}") from e
-        except requests.exceptions.Timeout as error:
+        except (requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError) as error:
             raise TooLate(f"no answer of {self._served.address} within {timeout:.1f} s") from error
-        except (requests.exceptions.RequestException, OSError) as error:
+        except (
+            requests.exceptions.RequestException,
+            urllib3.exceptions.HTTPError,
+            OSError,
+        ) as error:
             raise ServingError(
                 f"Expected an answer of {self._served.address}. Received: {one_line(str(error))}"
             ) from error
@@ -134,6 +169,16 @@ class RestTransport:
             f"Expected an answer of TensorFlow Serving from {self._served.address}. "
             f"Received: {one_line(answer.text)!r}"
         )
+
+
+def _content_of(raw, deadline):
+    """Reads the content of an answer, or raises `requests.exceptions.Timeout` at the deadline."""
+    parts = []
+    while part := raw.read1(CHUNK, decode_content=True):
+        parts.append(part)
+        if time.monotonic() > deadline:
+            raise requests.exceptions.Timeout
+    return b"".join(parts)
 
 
 def _encoded(values):

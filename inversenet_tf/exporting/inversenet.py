@@ -119,7 +119,10 @@ def _scores(workdir, step):
 
 
 def _warmup(spec):
-    """Requests with gray images of each size, as tensors and as a PNG and a JPEG file."""
+    """Requests with gray images of each size, as tensors and as a PNG and a JPEG file.
+
+    Where a kernel is optional, they are followed by a tensor and a PNG with one.
+    """
     requests = []
     point = {"kernels": np.ones((1, 1, 1), np.float32), "noise_sigmas": np.zeros(1, np.float32)}
     told = point if spec.kernel == kernel_use.REQUIRED else {}
@@ -134,4 +137,7 @@ def _warmup(spec):
             picture.save(file, kind)
             files = {"image_bytes": np.array([file.getvalue()], object)}
             requests.append((FROM_BYTES_WITH_KERNEL if told else FROM_BYTES, files | told))
+            if spec.kernel == kernel_use.OPTIONAL and kind == "PNG":
+                requests.append((WITH_KERNEL, {"measurements": gray} | point))
+                requests.append((FROM_BYTES_WITH_KERNEL, files | point))
     return requests

@@ -4,7 +4,6 @@ The file takes any batch size and image size, as the export does. It contains a 
 it was made from, like TensorFlow Lite's associated files: `unzip -p model.tflite metadata.json`.
 """
 
-import json
 import re
 import tempfile
 import warnings
@@ -21,7 +20,11 @@ from inversenet_tf.exporting.conversion import (
     metadata_of_export,
     silenced,
 )
-from inversenet_tf.exporting.converted_file import ConvertedFileRestorer
+from inversenet_tf.exporting.converted_file import (
+    IS_FOREIGN,
+    ConvertedFileRestorer,
+    metadata_from,
+)
 from inversenet_tf.imaging.checks import check_choice
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.json import write_json
@@ -48,6 +51,7 @@ class LiteRestorer(ConvertedFileRestorer):
     Args:
         path: of the file.
         threads: how many the interpreter may use; None for its own choice.
+        metadata: of the export, for a file that does not yet hold any.
 
     Raises:
         ValueError: it is no such file.
@@ -55,7 +59,8 @@ class LiteRestorer(ConvertedFileRestorer):
 
     _KIND = "a LiteRT file"
 
-    def __init__(self, path: str | Path, threads: int | None = None):
+    def __init__(self, path: str | Path, threads: int | None = None, metadata: dict | None = None):
+        super().__init__(read_metadata_of(path) if metadata is None else metadata)
         with silenced(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # points to ai_edge_litert
             interpreter = tf.lite.Interpreter(model_path=str(path), num_threads=threads)
@@ -64,10 +69,6 @@ class LiteRestorer(ConvertedFileRestorer):
             signatures = interpreter.get_signature_list()
             best = INTERMEDIATE if INTERMEDIATE in signatures else SERVING_DEFAULT
             self._signature = interpreter.get_signature_runner(best)
-        self._path = path
-
-    def _read_metadata(self):
-        return read_metadata_of(self._path)
 
     def _run(self, measurements):
         """Runs the file; one of an older version returns the restored images as both estimates."""
@@ -116,7 +117,11 @@ def convert(
         check_new(output, overwrite)  # another process may have written it meanwhile
         partial.write_bytes(content)
         compared = check(
-            LiteRestorer(partial), saved_model, exported, is_exact=quantize == NONE, data=data
+            LiteRestorer(partial, metadata=exported),
+            saved_model,
+            exported,
+            is_exact=quantize == NONE,
+            data=data,
         )
         metadata = metadata_of_converted(
             saved_model,
@@ -186,11 +191,7 @@ def read_metadata_of(path: str | Path) -> dict:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            metadata = json.loads(archive.read(METADATA_FILE))
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, RecursionError) as error:
-        raise ValueError(
-            f"Expected a file of `inversenet convert`. Received: {path}: {error}"
-        ) from error
-    if not isinstance(metadata, dict):
-        raise ValueError(f"Expected metadata in {path}. Received: {metadata!r}")
-    return metadata
+            told = archive.read(METADATA_FILE)
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise ValueError(IS_FOREIGN.format(f"{path}: {error}")) from error
+    return metadata_from(told, path)

@@ -19,7 +19,11 @@ from inversenet_tf.exporting.conversion import (
     metadata_of_export,
     silenced,
 )
-from inversenet_tf.exporting.converted_file import ConvertedFileRestorer
+from inversenet_tf.exporting.converted_file import (
+    IS_FOREIGN,
+    ConvertedFileRestorer,
+    metadata_from,
+)
 from inversenet_tf.imaging.files.atomic import written_aside
 from inversenet_tf.imaging.files.paths import check_utf8, taken_literally
 from inversenet_tf.models.own_networks import one_line
@@ -40,6 +44,7 @@ class OnnxRestorer(ConvertedFileRestorer):
     Args:
         path: of the file.
         threads: how many the runtime may use; None for its own choice.
+        metadata: of the export, for a file that does not yet hold any.
 
     Raises:
         ValueError: it is no such file, or ONNX Runtime is not installed.
@@ -47,7 +52,7 @@ class OnnxRestorer(ConvertedFileRestorer):
 
     _KIND = "a file of ONNX"
 
-    def __init__(self, path: str | Path, threads: int | None = None):
+    def __init__(self, path: str | Path, threads: int | None = None, metadata: dict | None = None):
         try:
             import onnxruntime
         except ImportError as error:
@@ -60,15 +65,13 @@ class OnnxRestorer(ConvertedFileRestorer):
             )
         except Exception as error:  # of a class that ONNX Runtime does not publish
             raise ValueError(f"Expected a file of ONNX. Received: {path}: {error}") from error
-        self._path = path
+        super().__init__(self._metadata_of(path) if metadata is None else metadata)
 
-    def _read_metadata(self):
+    def _metadata_of(self, path):
         told = self._session.get_modelmeta().custom_metadata_map.get(METADATA)
         if told is None:
-            raise ValueError(
-                f"Expected a file of `inversenet convert`. Received: {self._path}, another's"
-            )
-        return json.loads(told)
+            raise ValueError(IS_FOREIGN.format(f"{path}, another's"))
+        return metadata_from(told, path)
 
     def _run(self, measurements):
         names = [output.name for output in self._session.get_outputs()]
@@ -117,7 +120,7 @@ def convert_to_onnx(
             saved_model,
             exported,
             bytes={"export": bytes_of(saved_model), "converted": len(content)},
-            check=check(OnnxRestorer(partial), saved_model, exported, data=data),
+            check=check(OnnxRestorer(partial, metadata=exported), saved_model, exported, data=data),
         )
         told = json.dumps(metadata)
         model.metadata_props.add(key=METADATA, value=told)

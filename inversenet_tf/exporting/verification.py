@@ -95,8 +95,8 @@ def verify(
 
     Measurements of real images, mirrored or cropped to all of `SIZES` and in all of `BATCHES`, go
     through both; so do a PNG, a JPEG and a gray PNG in one batch. Where a model may do without a
-    kernel, files are compared without. If the run's operator was the caller's own, which is not
-    kept, a `StandIn` makes the measurements.
+    kernel, files are compared with one and without. If the run's operator was the caller's own,
+    which is not kept, a `StandIn` makes the measurements.
 
     Args:
         saved_model: the export's directory.
@@ -117,12 +117,15 @@ def verify(
     source = open_held_out(data or config.data.validation, operator, config)
     images = [measurement for measurement, _ in measured_examples(source, operator, config)]
     files = _files(images)
-    requests = _requests(model, images, files)
-    answers, version = answers_of(saved_model, requests, python)
-    differences = [_difference(model, *pair) for pair in zip(requests, answers[:-1], strict=False)]
+    of_tensors, told_of_files = _requests(model, images), _told_of_files(model)
+    of_files = [_request_of_files(files, told) for told in told_of_files]
+    answers, version = answers_of(saved_model, of_tensors + of_files, python)
+    answers_of_files = answers[len(of_tensors) :]
+    differences = [_difference(model, *pair) for pair in zip(of_tensors, answers, strict=False)]
     differences += [
-        _difference_of_files(model, *pair)
-        for pair in zip(files, answers[-1]["restored_bytes"], strict=True)
+        _difference_of_files(model, told, *pair)
+        for told, answer in zip(told_of_files, answers_of_files, strict=True)
+        for pair in zip(files, answer["restored_bytes"], strict=True)
     ]
     return verdict(differences, precision) | {
         "image_sides": SIZES,
@@ -152,8 +155,8 @@ def measured_examples(source, operator, config):
     ]
 
 
-def _requests(model, images, files):
-    """List of (signature, its inputs) for all sizes and batches, with the files last."""
+def _requests(model, images):
+    """List of (signature, its inputs) for all sizes and batches."""
     has_own = model.kernel_use != kernel_use.REQUIRED
     told = _told(model)
     tensors = [
@@ -169,9 +172,18 @@ def _requests(model, images, files):
     if model.kernel_use == kernel_use.OPTIONAL:
         with_kernel = {"measurements": tensors[0]} | _repeated(_blur(), len(tensors[0]))
         requests.append((WITH_KERNEL, with_kernel))
-    of_files = {"image_bytes": np.array(files, object)} | _repeated(told, len(files))
-    requests.append((FROM_BYTES if has_own else FROM_BYTES_WITH_KERNEL, of_files))
     return requests
+
+
+def _told_of_files(model):
+    """List of the inputs besides files, one for each signature that takes files."""
+    return [{}, _blur()] if model.kernel_use == kernel_use.OPTIONAL else [_told(model)]
+
+
+def _request_of_files(files, told):
+    """(signature, its inputs) for a batch of files."""
+    inputs = {"image_bytes": np.array(files, object)} | _repeated(told, len(files))
+    return FROM_BYTES_WITH_KERNEL if told else FROM_BYTES, inputs
 
 
 def _told(model):
@@ -219,10 +231,10 @@ def _difference(model, request, answer):
     return max(float(np.abs(values - expected[name]).max()) for name, values in answer.items())
 
 
-def _difference_of_files(model, file, answer):
+def _difference_of_files(model, told, file, answer):
     """The largest difference of one file beyond what rounding to 8 bits changes."""
     measurement = read_image(io.BytesIO(file), model.measured_channels)
-    inputs = {"measurements": measurement[np.newaxis]} | _repeated(_told(model), 1)
+    inputs = {"measurements": measurement[np.newaxis]} | _repeated(told, 1)
     expected = model.restore(inputs)["restored"].numpy()[0]
     with Image.open(io.BytesIO(answer)) as image:
         given = from_integers(np.asarray(image)).reshape(*image.size[::-1], -1)

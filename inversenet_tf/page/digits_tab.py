@@ -35,17 +35,22 @@ def digits_tab(separator: "Separator", visits: Visits) -> None:
                 for label in ("What is seen", "Recovered", "True digits")
             ]
 
+    def asked(request: gr.Request):
+        visits.queue(request)
+        return busy()
+
     def separate(sets, mixtures, seed, request: gr.Request, progress=gr.Progress()):  # noqa: B008
         stop = visits.begin(request)
         report = Progress(lambda fraction, words: progress(fraction, desc=words), stop)
         with told_plainly() as told:
-            done = separator.separate(int(sets), int(mixtures), int(seed), report)
+            # A seed that was cleared is None.
+            done = separator.separate(int(sets), int(mixtures), int(seed or 0), report)
             grids = [to_uint8(grid) for grid in (done.mixtures, done.recovered, done.truth)]
             return [*grids, sentence(done.words)]
         return [gr.skip(), gr.skip(), gr.skip(), sentence(told.words)]
 
     hidden = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
-    start.click(busy, None, [start, cancel], **hidden).then(
+    start.click(asked, None, [start, cancel], **hidden).then(
         separate,
         [sets, mixtures, seed],
         [*pictures, words],

@@ -42,18 +42,19 @@ def build(
         examples: (file, words) of example photographs.
         separator: a `digits.Separator`, or None for a page without its tab.
     """
-    visits = Visits()
+    of_photographs, of_digits = Visits(), Visits()
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 7200)) as page:
         gr.Markdown(f"# {TITLE}", elem_id="title")
         gr.Markdown(LEAD, elem_id="lead")
         if separator is None:
-            PhotographTab(workshop, models, examples, visits)
+            PhotographTab(workshop, models, examples, of_photographs)
         else:
             with gr.Tab("Photographs"):
-                PhotographTab(workshop, models, examples, visits)
+                PhotographTab(workshop, models, examples, of_photographs)
             with gr.Tab("Mixed digits"):
-                digits_tab(separator, visits)
-        page.unload(visits.stop)
+                digits_tab(separator, of_digits)
+        for visits in (of_photographs, of_digits):
+            page.unload(visits.leave)
     return page
 
 
@@ -151,7 +152,7 @@ class PhotographTab:
         self._kernel.change(_wants_file, [self._kernel], [self._kernel_file], **hidden)
         self._finds_noise.change(_wants_number, [self._finds_noise], [self._noise], **hidden)
         buttons = [self._start, self._cancel]
-        self._start.click(busy, None, buttons, queue=False, **hidden).then(
+        self._start.click(self._queue, None, buttons, queue=False, **hidden).then(
             self._restore,
             [self._upload, self._model, *choices],
             shown,
@@ -180,6 +181,10 @@ class PhotographTab:
             choices = KERNEL_CHOICES[self._models[name].kernel_use]
             return gr.update(choices=choices, value=choices[0])
         raise gr.Error(told.words, title="Model")
+
+    def _queue(self, request: gr.Request):
+        self._visits.queue(request)
+        return busy()
 
     def _restore(
         self,

@@ -1,12 +1,15 @@
 """The page's work on photographs, apart from its interface: preview, find the blur, restore."""
 
+import contextlib
 import dataclasses
+import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 
-from inversenet_tf.imaging.files.images import ImageReadError
+from inversenet_tf.imaging.files.images import ImageReadError, upright_size
 from inversenet_tf.imaging.files.memory import memory_limit
 from inversenet_tf.imaging.files.photographs import read_photograph
 from inversenet_tf.imaging.files.written_photographs import SAME, result_suffix
@@ -14,13 +17,15 @@ from inversenet_tf.imaging.physics.kernel_estimate import KernelEstimate
 from inversenet_tf.imaging.physics.kernel_estimation import estimate_kernel
 from inversenet_tf.imaging.physics.kernels import from_file
 from inversenet_tf.models import kernel_use
-from inversenet_tf.page.limits import Limits, Progress, Told, without_paths
+from inversenet_tf.page.limits import Limits, Progress, Told, check_kernel_size, without_paths
 from inversenet_tf.page.previews import described, preview_size, write_preview
-from inversenet_tf.restoration.one_photograph import Job, restore_file
+from inversenet_tf.restoration.one_photograph import MEMORY_ADVICE, Job, restore_file
 from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer, description_of
 
 FIND, NONE, FILE = "find it", "none", "a file"
+KEPT = 7200  # seconds that results stay; the page has copied them to its own cache long before
+OWN_NOISE = "The noise that was set has no effect, as the model knows its own."
 SEARCHED = 0.7  # of the work is done, about, when the search for a kernel ends
 POINT = np.ones((1, 1), np.float32)  # the kernel that does not blur
 
@@ -63,7 +68,7 @@ class Outcome:
 
 
 class Workshop:
-    """Restores uploads, with a folder of results for each.
+    """Restores uploads, with a folder of results for each that is removed after `KEPT` seconds.
 
     Args:
         folder: for the results.
@@ -103,18 +108,22 @@ class Workshop:
             kernel = estimate.kernel
             restorer = UnknownBlurRestorer(restorer, wish.noise, shared=estimate)
         else:
-            kernel = _kernel_of(wish, restorer)
+            kernel = self._kernel_of(wish, path, restorer)
             if kernel is not None:
                 restorer = restorer.told(kernel, wish.noise)
-        folder = self._new_folder()
+        folder = self._new_folder()  # once the search is over, as it is kept for a limited time
         target = folder / f"{path.stem}-restored{result_suffix(path, wish.format)}"
         report = progress.between(SEARCHED, 0.95, "Restoring")
         report(0.0)
         reason = restore_file(restorer, Job(path, target, None), memory_limit(), report=report)
         if reason is not None:
-            raise Told(without_paths(reason, path))
+            # A visitor has no flags.
+            raise Told(without_paths(reason.replace(MEMORY_ADVICE, ""), path))
         progress(0.95, "Drawing")
-        return _outcome(path, target, estimate, kernel)
+        outcome = _outcome(path, target, estimate, kernel)
+        if kernel is None and wish.noise is not None:
+            return dataclasses.replace(outcome, words=f"{outcome.words} {OWN_NOISE}")
+        return outcome
 
     def _estimate(self, path, restorer, progress):
         """The blur of an upload, estimated only once however often it is restored."""
@@ -133,7 +142,33 @@ class Workshop:
                 raise Told(str(error)) from error
         return self._estimates[key]
 
+    def _kernel_of(self, wish, path, restorer):
+        """The kernel to give to the restorer of the upload `path`, or None for its own."""
+        if wish.kernel == NONE:
+            # With a point as kernel, a model for any blur only removes noise.
+            return POINT if restorer.kernel_use == kernel_use.REQUIRED else None
+        if wish.kernel_file is None:
+            raise Told("Expected a file of the kernel (.png, .npy or .mat). Received: none.")
+        if restorer.kernel_use == kernel_use.NONE:
+            raise Told(
+                "Expected a model that can be told a kernel. Received: one of a single blur."
+            )
+        file = Path(wish.kernel_file)
+        largest = tuple(restorer.scale * side for side in upright_size(path))
+        self._limits.check_kernel(file, largest)
+        try:
+            kernel = from_file(file)
+        except (ValueError, OSError) as error:
+            raise Told(without_paths(str(error), file)) from error
+        check_kernel_size(file, kernel.shape[:2], largest)
+        return kernel
+
     def _new_folder(self):
+        """Makes a folder for results, and removes those whose results are old."""
+        for folder in self._folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # another visitor's work has removed it
+                if time.time() - folder.stat().st_mtime > KEPT:
+                    shutil.rmtree(folder, ignore_errors=True)
         return Path(tempfile.mkdtemp(dir=self._folder))
 
 
@@ -141,22 +176,6 @@ def _read(path):
     try:
         return read_photograph(path)
     except ImageReadError as error:
-        raise Told(without_paths(str(error), path)) from error
-
-
-def _kernel_of(wish, restorer):
-    """The kernel to give to the restorer, or None for its own."""
-    if wish.kernel == NONE:
-        # With a point as kernel, a model for any blur only removes noise.
-        return POINT if restorer.kernel_use == kernel_use.REQUIRED else None
-    if wish.kernel_file is None:
-        raise Told("Expected a file of the kernel (.png, .npy or .mat). Received: none.")
-    if restorer.kernel_use == kernel_use.NONE:
-        raise Told("Expected a model that can be told a kernel. Received: one of a single blur.")
-    path = Path(wish.kernel_file)
-    try:
-        return from_file(path)
-    except (ValueError, OSError) as error:
         raise Told(without_paths(str(error), path)) from error
 
 

@@ -6,23 +6,32 @@ import gradio as gr
 
 from inversenet_tf.page.limits import Cancelled, for_visitors
 
+STOPPED = threading.Event()  # of visitors who have left
+STOPPED.set()
+
 
 class Visits:
-    """The running work of each visitor, which can be stopped."""
+    """The work of each visitor in one tab, waiting or running, which can be stopped."""
 
     def __init__(self):
         self._stops = {}
 
-    def begin(self, request: gr.Request) -> threading.Event:
-        """Stops a visitor's running work; returns the stop event of the new one."""
+    def queue(self, request: gr.Request) -> None:
+        """Stops a visitor's work, and expects the next, which may have to wait."""
         self.stop(request)
-        return self._stops.setdefault(request.session_hash, threading.Event())
+        self._stops[request.session_hash] = threading.Event()
+
+    def begin(self, request: gr.Request) -> threading.Event:
+        """Returns the stop event of the queued work, which may have been stopped meanwhile."""
+        return self._stops.get(request.session_hash, STOPPED)
 
     def stop(self, request: gr.Request) -> None:
-        """Stops a visitor's running work at its next step."""
-        stop = self._stops.pop(request.session_hash, None)
-        if stop is not None:
-            stop.set()
+        """Stops a visitor's work at its next step, or at its first if it still waits."""
+        self._stops.get(request.session_hash, STOPPED).set()
+
+    def leave(self, request: gr.Request) -> None:
+        """Stops the work of a visitor who has closed the page, and forgets it."""
+        self._stops.pop(request.session_hash, STOPPED).set()
 
 
 class told_plainly:  # noqa: N801 (used as a statement)

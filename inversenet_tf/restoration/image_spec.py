@@ -86,7 +86,7 @@ def spec_from(metadata):
     Raises:
         ValueError: it is not one that a model can have.
     """
-    spec = config_from_dict(ImageSpec, metadata["images"])
+    spec = config_from_dict(ImageSpec, metadata.get("images"))
     check_choice("kernel", spec.kernel, kernel_use.ALL)
     check_choice("boundary", spec.boundary, BOUNDARIES)
     check_positive("bytes_per_pixel", spec.bytes_per_pixel)

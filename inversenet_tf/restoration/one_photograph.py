@@ -18,6 +18,7 @@ from inversenet_tf.imaging.physics.degradation import Fit
 from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.restoration.tiling import check_restorable
 
+MEMORY_ADVICE = "; with a smaller --max_memory it takes less"
 GAP = 8  # white pixels between the two halves of a comparison
 
 
@@ -69,7 +70,7 @@ def restore_file(
     except ImageReadError as error:
         return str(error)
     except (MemoryError, tf.errors.ResourceExhaustedError):
-        return f"Not enough memory for {job.path}; with a smaller --max_memory it takes less."
+        return f"Not enough memory for {job.path}{MEMORY_ADVICE}."
     if notes := [*photograph.notes, *lost]:
         logging.info("%s: %s.", job.path, ", ".join(notes))
     if fit is not None and fits is not None:
@@ -84,7 +85,8 @@ def _check_header(restorer, path, max_memory):
         return
     with opened(path, path) as image:
         bytes_per_value = 2 if image.mode.startswith("I") or is_deep(image) else 1
-    check_restorable(upright_size(path), restorer.spec, max_memory, bytes_per_value)
+    size, known = upright_size(path), restorer.kernel_side
+    check_restorable(size, restorer.spec, max_memory, bytes_per_value, known)
 
 
 def _write(restorer, job, photograph, pixels, skip_existing):

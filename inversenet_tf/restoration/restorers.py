@@ -32,10 +32,12 @@ class Restorer(abc.ABC):
     Attributes:
         spec: the `ImageSpec`.
         degradation: the `Degradation` that it restores; None if it is not known.
+        kernel_side: the longer side of a kernel that it was told, in pixels; 1 if it was told none.
     """
 
     spec: ImageSpec
     degradation: Degradation | None = None
+    kernel_side: int = 1
     _has_warned = False
 
     @property
@@ -139,8 +141,10 @@ class Restorer(abc.ABC):
             )
         if kernel is None:
             raise ValueError("Expected a kernel, too, where the noise is told. Received: none")
+        if isinstance(noise, np.ndarray) and noise.ndim == 0:
+            noise = noise.item()
         if noise is not None and not (isinstance(noise, numbers.Real) and 0 <= noise < 1):
-            raise ValueError(f"Expected a noise in [0, 1). Received: {noise}")
+            raise ValueError(f"Expected one number in [0, 1) as noise. Received: {noise!r}")
         from inversenet_tf.imaging.physics.kernels import blur_kernel
         from inversenet_tf.restoration.restorers_around import ToldRestorer  # it builds on this one
 

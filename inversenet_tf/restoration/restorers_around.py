@@ -29,6 +29,10 @@ class RestorerAround(Restorer):
     def measured_channels(self) -> int:
         return self._restorer.measured_channels
 
+    @property
+    def kernel_side(self) -> int:
+        return self._restorer.kernel_side
+
     def close(self) -> None:
         self._restorer.close()
 
@@ -64,8 +68,18 @@ class ToldRestorer(InformedRestorer):
         known = self._restorer.degradation or Degradation(None, self._restorer.scale)
         return known.told(self._kernel, self._noise)
 
-    def estimates(self, measurements):
-        """Same as for every `Restorer`, with the known kernel for each measurement."""
+    @property
+    def kernel_side(self) -> int:
+        return max(self._kernel.shape[:2])
+
+    def estimates(self, measurements, kernels=None, noise_sigmas=None):
+        """Same as for every `Restorer`, with the known kernel for each measurement.
+
+        Raises:
+            ValueError: another kernel is given, or the known one is larger than the image.
+        """
+        if kernels is not None or noise_sigmas is not None:
+            raise ValueError("Expected no kernel or noise where they are known. Received: one")
         count, size = len(measurements), tuple(np.shape(measurements)[1:3])
         sides = zip(self._kernel.shape, size, strict=False)
         if any(kernel > side * self._restorer.scale for kernel, side in sides):

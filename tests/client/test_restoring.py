@@ -1,5 +1,7 @@
 """One image at a time, over both protocols, of a server that is well or is not."""
 
+import contextlib
+import socket
 import sys
 import threading
 import time
@@ -11,7 +13,8 @@ from loopback_model import Fault
 from loopback_server import LoopbackServer
 
 from inversenet_tf.client.connection import connect
-from inversenet_tf.client.errors import ImageRefused, ServingError
+from inversenet_tf.client.errors import ImageRefused, ServingError, TooLate
+from inversenet_tf.client.rest import RestTransport
 from inversenet_tf.client.served import Served
 
 
@@ -166,6 +169,28 @@ def test_an_image_that_takes_too_long(server, connected):
     server.model.status = silent
     with pytest.raises(ServingError, match=r"'negative' within 0.3 s \(--timeout\)"):
         connected(timeout=0.3).restore_bytes(b"")
+
+
+@pytest.mark.parametrize("head", [b"Content-Length: 100000\r\n\r\n", b"\r\n"])
+def test_an_answer_that_drips_is_given_up_at_the_deadline(head):
+    ended = threading.Event()
+
+    def drip(listening):
+        connection, _ = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n" + head)
+            while not ended.wait(0.02):
+                connection.sendall(b" ")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        dripping = threading.Thread(target=drip, args=(listening,), daemon=True)
+        dripping.start()
+        transport = RestTransport(Served(f"127.0.0.1:{listening.getsockname()[1]}", "negative"))
+        with pytest.raises(TooLate, match="no answer of 127.0.0.1:.* within 0.3 s"):
+            transport.signatures(0.3)
+        ended.set()
+        dripping.join()
 
 
 def silent(*_):

@@ -1,5 +1,6 @@
 import io
 import json
+import types
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 from tensorflow_serving.apis import prediction_log_pb2
 
 from inversenet_tf.evaluation import evaluate
+from inversenet_tf.exporting import inversenet, verification
 from inversenet_tf.exporting.inversenet import export_model, export_run
 from inversenet_tf.exporting.verification import verify
 from inversenet_tf.imaging.files.images import read_image
@@ -15,6 +17,7 @@ from inversenet_tf.imaging.files.pixels import from_integers, to_luma
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.unet import UNet
+from inversenet_tf.restoration.image_spec import ImageSpec
 from inversenet_tf.serving.fresh_process import VerificationFailed
 from inversenet_tf.serving.saved_models import WARMUP_FILE, read_metadata, versions_of
 from inversenet_tf.trained_run import load_trained
@@ -110,6 +113,20 @@ def test_the_warm_up_requests_are_answered(version, signatures):
         asked.append(request.model_spec.signature_name)
     assert set(asked) == {"serving_default", "restore_with_intermediate", "restore_bytes"}
     assert len(asked) == read_metadata(version)["warmup_requests"] == 8
+
+
+def test_a_kernel_that_is_optional_is_warmed_up_and_verified():
+    spec = ImageSpec(3, 3, 1, 1, "reflect", 100.0, "optional")
+    names = [name for name, _ in inversenet._warmup(spec)]
+    for with_kernel in ("restore_with_kernel", "restore_bytes_with_kernel"):
+        assert names.count(with_kernel) == 2  # one for each size
+    model = types.SimpleNamespace(kernel_use="optional")
+    requests = [
+        verification._request_of_files([b"file"] * 2, told)
+        for told in verification._told_of_files(model)
+    ]
+    assert [name for name, _ in requests] == ["restore_bytes", "restore_bytes_with_kernel"]
+    assert requests[1][1]["kernels"].shape == (2, 9, 9) and "kernels" not in requests[0][1]
 
 
 def test_a_verified_run_says_all_of_itself(trained, tmp_path, shared_image_folder, monkeypatch):

@@ -143,6 +143,8 @@ def test_only_its_own_files_are_told_of(tmp_path):
     for path in (other, tmp_path / "missing.tflite"):
         with pytest.raises(ValueError, match="inversenet convert"):
             read_metadata_of(path)
+    with pytest.raises(ValueError, match="inversenet convert"):
+        LiteRestorer(other)
 
 
 def test_an_upsampling_model(config, tmp_path):

@@ -1,6 +1,8 @@
 """An export as a file of ONNX; what needs packages of its own is skipped where they are missing."""
 
 import dataclasses
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -76,7 +78,7 @@ def test_one_file_restores_every_size_as_the_export(exported, signature, tmp_pat
     told = convert_to_onnx(exported.parent, path)
     assert told["check"]["largest_difference"] < 1e-5
     restorer = load(path)
-    assert isinstance(restorer, OnnxRestorer) and restorer._read_metadata() == told
+    assert isinstance(restorer, OnnxRestorer) and restorer._metadata_of(path) == told
     assert restorer.spec == load(exported).spec
     for shape in SHAPES:
         measurements = np.random.default_rng(0).random(shape, np.float32)
@@ -94,6 +96,28 @@ def test_what_is_no_file_of_onnx_is_refused(tmp_path):
     path.write_bytes(b"none")
     with pytest.raises(ValueError, match="Expected a file of ONNX"):
         load(path)
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({}, "inversenet convert`. Received: .*other.onnx, another's"),
+        ({"inversenet_tf": "[1]"}, r"Expected metadata in .*other.onnx. Received: \[1\]"),
+        ({"inversenet_tf": "{1"}, "inversenet convert`. Received: .*other.onnx: "),
+        ({"inversenet_tf": "{}"}, "Expected the fields of a ImageSpec. Received: None"),
+    ],
+)
+def test_a_file_of_others_is_refused_when_it_is_loaded(tmp_path, monkeypatch, told, message):
+    session = types.SimpleNamespace(
+        get_modelmeta=lambda: types.SimpleNamespace(custom_metadata_map=told)
+    )
+    runtime = types.ModuleType("onnxruntime")
+    runtime.SessionOptions = types.SimpleNamespace
+    runtime.InferenceSession = lambda *_, **__: session
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime)
+    (tmp_path / "other.onnx").write_bytes(b"none")
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path / "other.onnx")
 
 
 def test_openvino_reads_the_export_itself(exported, signature):

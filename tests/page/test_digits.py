@@ -1,6 +1,7 @@
 """Mixtures of digits on the page, with a prior that was not trained."""
 
 import threading
+import types
 
 import pytest
 
@@ -43,6 +44,27 @@ def test_a_separation_is_cancelled_and_too_many_sets_are_refused(prior):
     stop.clear()
     with pytest.raises(Told, match="Expected 1 to 119 sets. Received: 200"):
         separator.separate(200, 2, seed=0, progress=progress)
+
+
+def test_a_seed_that_was_cleared_is_zero():
+    gradio = pytest.importorskip("gradio", reason="the page needs the extra app")
+    from inversenet_tf.page.digits_tab import digits_tab
+    from inversenet_tf.page.visitors import Visits
+
+    seeds = []
+
+    class Mixer:
+        def separate(self, sets, mixtures, seed, report):
+            seeds.append(seed)
+            raise Told("That is all.")
+
+    with gradio.Blocks() as page:
+        digits_tab(Mixer(), Visits())
+    [separate] = [fn.fn for fn in page.fns.values() if fn.name == "separate"]
+    visitor = types.SimpleNamespace(session_hash="ours")
+    for seed in (None, 3):
+        assert "That is all." in separate(2, 4, seed, visitor)[-1]
+    assert seeds == [0, 3]
 
 
 def test_a_prior_of_colours_is_refused(tmp_path):

@@ -3,6 +3,8 @@
 import os
 import sys
 import threading
+import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +124,48 @@ def test_a_kernel_from_a_file_and_none(workshop, upload, tmp_path):
             workshop.restore(upload, restorer, wish, PROGRESS)
 
 
+def test_a_kernel_too_large_is_refused_before_it_is_read(workshop, upload, tmp_path, monkeypatch):
+    Image.new("1", (300, 20)).save(tmp_path / "kernel.png")
+    (tmp_path / "kernel.mat").write_bytes(bytes(20_000_001))
+    monkeypatch.setattr(restoring, "from_file", lambda path: 1 / 0)
+    for name, message in {
+        "kernel.png": "the photograph, 60x40 pixels. Received: 300x20 pixels in kernel.png",
+        "kernel.mat": "at most 20 MB. Received: more in kernel.mat",
+    }.items():
+        with pytest.raises(Told, match=message):
+            workshop.restore(upload, TellableRestorer(), Wish(FILE, tmp_path / name), PROGRESS)
+
+
+def test_a_kernel_of_an_array_is_held_against_the_photograph(workshop, upload, tmp_path):
+    np.save(tmp_path / "kernel.npy", np.ones((41, 60)))
+    with pytest.raises(Told, match="Received: 60x41 pixels in kernel.npy"):
+        workshop.restore(upload, TellableRestorer(), Wish(FILE, tmp_path / "kernel.npy"), PROGRESS)
+
+
+def test_results_are_removed_after_some_time(workshop, upload):
+    preview, _ = workshop.look_at(upload)
+    outcome = workshop.restore(upload, FakeRestorer(), Wish(NONE), PROGRESS)
+    long_ago = time.time() - restoring.KEPT - 1
+    os.utime(preview.parent, (long_ago, long_ago))
+    workshop.look_at(upload)
+    assert not preview.parent.exists() and outcome.result.exists()
+
+
+def test_noise_that_a_model_cannot_be_told_is_not_ignored_silently(workshop, upload):
+    for noise in (None, 0.02):
+        words = workshop.restore(upload, FakeRestorer(), Wish(NONE, noise=noise), PROGRESS).words
+        assert (restoring.OWN_NOISE in words) == (noise is not None)
+
+
+def test_a_visitor_is_not_told_of_flags(workshop, upload):
+    class Exhausted(FakeRestorer):
+        def estimates(self, measurements):
+            raise MemoryError
+
+    with pytest.raises(Told, match=r"^Not enough memory for photo.png\.$"):
+        workshop.restore(upload, Exhausted(), Wish(NONE), PROGRESS)
+
+
 @pytest.mark.parametrize("kernel", [FIND, FILE])
 def test_a_model_of_one_blur_is_not_told_another(workshop, upload, tmp_path, kernel):
     np.save(tmp_path / "kernel.npy", KERNEL)
@@ -160,6 +204,28 @@ def test_who_asks_to_stop_is_heard(workshop, upload, found):
 
     with pytest.raises(Cancelled):
         workshop.restore(upload, TellableRestorer(), Wish(), Progress(shown, stop))
+
+
+def test_who_cancels_while_waiting_is_heard():
+    pytest.importorskip("gradio", reason="the page needs the extra app")
+    from inversenet_tf.page.visitors import Visits
+
+    visits, ours, other = Visits(), *map(visitor, ("ours", "other"))
+    for each in (ours, other):
+        visits.queue(each)
+    visits.stop(ours)
+    assert visits.begin(ours).is_set() and not visits.begin(other).is_set()
+    visits.queue(ours)
+    running = visits.begin(ours)
+    assert not running.is_set()
+    visits.queue(ours)
+    assert running.is_set() and not visits.begin(ours).is_set()
+    visits.leave(ours)
+    assert visits.begin(ours).is_set()
+
+
+def visitor(name):
+    return types.SimpleNamespace(session_hash=name)
 
 
 def test_what_visitors_are_told_of_errors():

@@ -13,6 +13,7 @@ from inversenet_tf.imaging.files.photographs import Photograph
 from inversenet_tf.imaging.physics.degradation import Degradation
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.operators import Blur
+from inversenet_tf.restoration.linear_light import LinearLightRestorer
 from inversenet_tf.restoration.photographs import restore_files
 from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer
 
@@ -80,6 +81,25 @@ def test_a_kernel_that_is_told_may_be_the_wrong_one(caplog):
     for _ in range(2):
         restorer(measured, kernel=wrong)
     assert len(said(caplog)) == 1
+
+
+def test_a_kernel_of_light_is_compared_in_light(caplog):
+    generator = np.random.default_rng(0)
+    light = np.kron(generator.random((12, 12, 3)), np.ones((8, 8, 1))).astype(np.float32) ** 2.2
+    right, wrong = linear_motion(9, 45.0), linear_motion(9, 135.0)
+    blurred = Blur(right)(light[np.newaxis]).numpy()[0][8:-8, 8:-8]
+    measured = np.clip(blurred, 0.0, 1.0) ** np.float32(1 / 2.2)
+    restorer = LinearLightRestorer(load("closed_form"), 2.2)
+    restored = restorer(measured, kernel=right)
+    assert not said(caplog)
+    told = restorer.told(right)
+    assert told.fit(np.uint8(255 * measured), np.uint8(255 * restored)).fits
+    restorer(measured, kernel=wrong)
+    assert len(said(caplog)) == 1
+    with pytest.raises(ValueError, match="Expected no kernel or noise .* Received: one"):
+        told.estimates(measured[np.newaxis], kernels=right[np.newaxis])
+    by_name = restorer.estimates(measured[np.newaxis], kernels=right[np.newaxis])
+    np.testing.assert_allclose(by_name["restored"][0], restored, atol=1e-6)
 
 
 def test_a_kernel_that_was_found_is_compared_too(monkeypatch):

@@ -6,9 +6,11 @@ import pytest
 from fake_restorers import FakeRestorer
 from programs import completed
 
+from inversenet_tf import load
 from inversenet_tf.imaging.files.pixels import from_integers, to_integers
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.restoration.image_spec import ImageSpec
+from inversenet_tf.restoration.linear_light import LinearLightRestorer
 from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.restoration.tiling import (
     OVERLAP,
@@ -109,6 +111,28 @@ def test_too_little_memory_is_told():
     spec = ImageSpec(3, 3, 1, 64, "circular", 250.0)
     with pytest.raises(ValueError, match="at least .* MiB for an image of 3008x4032.*: 100 MiB"):
         tile_shape((3008, 4032), spec, 100 * MIB, 1)
+
+
+def test_tiles_of_a_large_kernel_overlap_more_and_take_more_memory(photograph):
+    assert overlap_of(1, 1) == overlap_of(1, 1, kernel_side=9) == OVERLAP
+    assert overlap_of(64, 1, kernel_side=41) == 384 and overlap_of(1, 2, kernel_side=41) == 164
+    spec = ImageSpec(3, 3, 1, 1, "reflect", 250.0)
+    small, large = (tile_shape((700, 900), spec, 64 * MIB, 1, side) for side in (1, 41))
+    assert 250 * (large[0] + 80) * (large[1] + 80) < 64 * MIB
+    assert np.prod(large) < np.prod(small)
+    told = FakeRestorer()
+    told.kernel_side = 41
+    pixels = photograph(500, 600, np.uint8)
+    np.testing.assert_array_equal(restore_pixels(told, pixels, 34 * MIB), pixels)
+    assert len(told.shapes) > 1
+    assert min(min(shape[1:3]) for shape in told.shapes) > 328
+
+
+def test_a_kernel_that_was_told_counts_around_other_restorers():
+    told = LinearLightRestorer(load("closed_form"), 2.2).told(np.ones((5, 41)))
+    assert told.kernel_side == 41 and load("closed_form").kernel_side == 1
+    with pytest.raises(ValueError, match="of at least 329x329 pixels, for a kernel of 41 pixels"):
+        restore_pixels(told, np.zeros((900, 900, 3), np.uint8), 30 * MIB)
 
 
 @pytest.mark.parametrize("multiple", [1, 16, 64, 256])

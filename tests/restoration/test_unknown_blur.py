@@ -1,6 +1,7 @@
 """Restoring without a kernel: it is found first, or the image stays as it is."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,6 +55,16 @@ def test_closed_form_knows_images_that_go_round(sharp):
     )
     assert ClosedFormRestorer(boundary="circular").spec.boundary == "circular"
     assert np.square(circular - sharp).mean() < 0.8 * np.square(of_camera - sharp).mean()
+
+
+def test_closed_form_is_known_as_a_path_and_noise_as_an_array_of_one_number(blurred):
+    restorer = inv.load(Path("closed_form"))
+    assert isinstance(restorer, ClosedFormRestorer)
+    restored = [restorer(blurred, kernel=KERNEL, noise=noise) for noise in (0.01, np.array(0.01))]
+    np.testing.assert_array_equal(*restored)
+    for noise in (np.array([0.01]), 1.0, "0.1"):
+        with pytest.raises(ValueError, match=r"one number in \[0, 1\) as noise. Received: "):
+            restorer.told(KERNEL, noise)
 
 
 def test_closed_form_wants_a_kernel(blurred):

@@ -30,6 +30,7 @@ KINDS = {
 PROFILE_KINDS = {1: b"GRAY", 3: b"RGB "}  # by channels, as the header of an ICC profile names them
 PROFILE_KIND = slice(16, 20)  # their place in that header
 JPEG_QUALITY = {"quality": 95, "subsampling": 0}  # of results whose input was no JPEG
+JPEG_SIDE = 65_500  # pixels, at most
 PHOTOSHOP_SEGMENT, PHOTOSHOP_NAME = b"\xff\xed", b"Photoshop 3.0\x00"  # of a JPEG
 LARGEST_SEGMENT = 65_533  # bytes of content in one segment of a JPEG
 USUAL_GAMMA = 0.45455  # that of files that state none
@@ -73,6 +74,7 @@ def write_photograph(path, pixels, photograph: Photograph, scale=1):
         List of what the format could not hold, each in a few words.
 
     Raises:
+        ValueError: a JPEG of more than 65500 pixels along a side.
         OSError: the file cannot be written.
     """
     if pixels.shape[-1] == 1 and photograph.is_stored_as_rgb:
@@ -160,8 +162,25 @@ def _write_jpeg(path, pixels, photograph, scale):
             options["extra"] = _photoshop_segment(block)
         else:
             options[name] = block
-    _as_picture(pixels).save(path, "JPEG", **options)
+    path.write_bytes(_jpeg_bytes(_as_picture(pixels), options))
     return lost
+
+
+def _jpeg_bytes(picture, options):
+    """Encodes a picture as a JPEG, with optimal codes where Pillow's buffer is large enough."""
+    # Pillow guesses the size of that buffer, which noise of a high quality exceeds. Files that are
+    # neither optimized nor progressive are encoded piece by piece.
+    for simpler in ({}, {"optimize": False, "progressive": False}):
+        file = io.BytesIO()  # so that the only errors are those of encoding
+        try:
+            picture.save(file, "JPEG", **{**options, **simpler})
+            return file.getvalue()
+        except OSError:
+            continue
+    raise ValueError(
+        f"Expected an image that fits into a JPEG, of at most {JPEG_SIDE} pixels along each side. "
+        f"Received: {picture.height}x{picture.width} pixels"
+    )
 
 
 def _photoshop_segment(iptc):

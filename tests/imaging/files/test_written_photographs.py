@@ -77,6 +77,24 @@ def test_the_quality_of_a_jpeg_is_kept(tmp_path, options):
     assert np.abs(read_photograph(tmp_path / "c.jpg").pixels.astype(int) - COLOURS).mean() < 2
 
 
+@pytest.mark.parametrize("is_progressive", [False, True])
+def test_a_jpeg_of_noise_is_written_though_it_exceeds_the_buffer_of_pillow(
+    tmp_path, is_progressive
+):
+    noise = np.random.default_rng(0).integers(0, 256, (320, 320, 3), np.uint8)
+    best = {"quality": 100, "subsampling": 0, "progressive": is_progressive}
+    write_photograph(tmp_path / "a.jpg", noise, Photograph(noise, jpeg=best, exif=camera_exif()))
+    again = read_photograph(tmp_path / "a.jpg")
+    assert np.abs(again.pixels.astype(int) - noise).mean() < 1 and again.exif is not None
+
+
+def test_an_image_too_large_for_a_jpeg_is_told(tmp_path):
+    wide = np.zeros((1, 65_501, 1), np.uint8)
+    with pytest.raises(ValueError, match="at most 65500 pixels .* Received: 1x65501"):
+        write_photograph(tmp_path / "a.jpg", wide, Photograph(wide))
+    assert not list(tmp_path.iterdir())
+
+
 def test_gray_jpegs_and_colours_for_them(tmp_path):
     Image.fromarray(COLOURS[..., 0]).save(tmp_path / "a.jpg", quality=80)
     photograph = read_photograph(tmp_path / "a.jpg")
