@@ -159,6 +159,13 @@ def test_unknown_sources_are_refused(spec):
         open_source(spec, TRAINING)
 
 
+@pytest.mark.parametrize("commas", ["{},", ",{}", "{0},,{0}"])
+@pytest.mark.parametrize("kind", ["folder", "pairs"])
+def test_nothing_beside_a_comma_is_refused(image_folder, kind, commas):
+    with pytest.raises(ValueError, match="between the commas"):
+        open_source(f"{kind}:{commas.format(image_folder)}", TRAINING)
+
+
 def test_impossible_channels_are_refused():
     with pytest.raises(ValueError, match="channels 1 or 3"):
         open_source("photos", TRAINING, channels=2)
