@@ -212,6 +212,16 @@ def test_a_truncated_idx_file_is_named(tmp_path):
         open_source(f"idx:{tmp_path}", TRAINING, channels=1)
 
 
+def test_a_damaged_gzip_of_an_idx_file_is_named(tmp_path):
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    write_idx(path, np.random.default_rng(0).integers(0, 256, (5, 28, 28)), True)
+    content = bytearray(path.read_bytes())
+    content[20:40] = b"\xff" * 20
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"Cannot read .*train-images-idx3-ubyte.gz"):
+        open_source(f"idx:{tmp_path}", TRAINING, channels=1)
+
+
 def test_a_selection_is_a_source_in_another_order():
     source = open_source("digits", HELD_OUT, channels=1)
     chosen = sources.Selection(source, np.array([7, 2]))
