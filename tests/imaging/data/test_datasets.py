@@ -9,6 +9,7 @@ from PIL import Image
 
 from inversenet_tf.imaging.data import datasets, sources
 from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
+from inversenet_tf.imaging.files.pixels import from_integers, to_luma
 
 
 def test_photos_are_split_by_photograph():
@@ -121,6 +122,17 @@ def test_tfds_by_random_access():
         image = source.load(1)
         assert image.shape == (28, 28, 3) and image.max() <= 1
         assert open_source("tfds:mnist@test", TRAINING).names == ["test-0", "test-1", "test-2"]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_alpha_of_tfds_is_left_out(channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 4), np.uint8)
+    with tfds.testing.mock_data(num_examples=1):
+        source = open_source("tfds:mnist", TRAINING, channels)
+    source._examples = [{"image": pixels}]
+    rgb = from_integers(pixels[..., :3])
+    expected = rgb if channels == 3 else to_luma(rgb)
+    np.testing.assert_allclose(source.load(0), expected, atol=1e-6)
 
 
 def test_tfds_smaller_than_the_patch_is_refused():
