@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from inversenet_tf.imaging.inputs import as_told
 from inversenet_tf.imaging.physics.degradation import Degradation
+from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.image_spec import spec_of
 from inversenet_tf.restoration.restorers import Restorer
 
@@ -76,6 +77,8 @@ class ModelRestorer(Restorer):
                 "Received: {}x{}".format(*expected, *size)
             )
         if kernels is None:
+            if self.kernel_use == kernel_use.REQUIRED:
+                raise ValueError(kernel_use.IS_MISSING)
             inputs, restore = tf.convert_to_tensor(measurements, tf.float32), self._restore
         else:
             inputs = as_told(measurements, kernels, noise_sigmas)
