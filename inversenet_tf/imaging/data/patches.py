@@ -100,11 +100,6 @@ def bordered(image, padding):
     return np.pad(image, ((padding, padding), (padding, padding), (0, 0))) if padding else image
 
 
-def center_crop(image, size):
-    """Returns the central size x size pixels of an image."""
-    return image[center_window(*image.shape[:2], size)]
-
-
 def center_window(height, width, size):
     """Returns the slices of rows and columns of the central size x size pixels."""
     _check_sides(height, width, size)

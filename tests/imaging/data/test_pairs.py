@@ -13,7 +13,7 @@ from inversenet_tf.imaging.data.pairs import (
     training_images,
     training_pairs,
 )
-from inversenet_tf.imaging.data.patches import center_crop, draw_patch
+from inversenet_tf.imaging.data.patches import center_window, draw_patch
 from inversenet_tf.imaging.data.sources import ImageSource, sample_of
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.operators import (
@@ -27,6 +27,10 @@ from inversenet_tf.imaging.physics.operators import (
 RANDOM = DataConfig(size=32, crop="random", augmentation="flip")
 NOISE = NoiseConfig(gaussian_sigma=0.05)
 JOINT = Compose(Blur(linear_motion(5)), Downsampling(4), SpectralMean())
+
+
+def center_crop(image, size):
+    return image[center_window(*image.shape[:2], size)]
 
 
 @pytest.fixture
