@@ -67,11 +67,12 @@ def _draw_kernels(path, estimate):
 def _draw_images(path, pairs):
     """Draws a row for each measurement: it and its restorations."""
     rows = []
-    for index, (measured, _) in enumerate(pairs[AT_ONCE][:ROWS]):
+    restored = {name: dict(files) for name, files in pairs.items()}
+    for measured in list(restored[AT_ONCE])[:ROWS]:
         try:
             row = [(_shown(measured), MEASURED)]
-            row += [(_shown(files[index][1]), name) for name, files in pairs.items()]
-        except (ImageReadError, IndexError):
+            row += [(_shown(files[measured]), name) for name, files in restored.items()]
+        except (ImageReadError, KeyError):  # not every way restored each of them
             continue
         rows.append(row)
     comparison_figure(path, rows, width=3.2)

@@ -71,7 +71,7 @@ class DataConfig:
     def minimum_side(self):
         """Smallest image side in pixels at which patches and crops need no upscaling."""
         share, drawn = self.crop_fraction or 1.0, self.size + 2 * self.margin
-        return max(1, math.ceil((self.crop_size or drawn) / share) - 2 * self.padding)
+        return max(1, math.ceil(max(self.crop_size, drawn) / share) - 2 * self.padding)
 
     def validate(self):
         """Raises ValueError for a value outside its range."""

@@ -1,7 +1,8 @@
 """A network's input: measurements alone, or a dict that adds the kernel and noise of each.
 
 The dict holds `measurements` [batch, height, width, channels], `kernels` [batch, kernel height,
-kernel width] and `noise_sigmas` [batch], the standard deviation of the sensor noise in each.
+kernel width(, channels)] and `noise_sigmas` [batch], the standard deviation of the sensor noise in
+each.
 """
 
 import numpy as np

@@ -18,7 +18,8 @@ class MetricProfile:
     """How two images are prepared before they are compared.
 
     Attributes:
-        channels: "rgb" compares all channels, "y" the BT.601 luma.
+        channels: "rgb" compares all channels, "y" the BT.601 luma of full range, from 0 to 1. That
+            of papers on upsampling has 16 to 235 of 255 levels: its PSNR is 1.3 dB higher.
         crop: pixels removed from every border.
         rounding: whether both images are rounded to 8 bits, as stored files would be.
     """
@@ -37,13 +38,22 @@ class MetricProfile:
         return dataclasses.asdict(self) | {
             "data_range": 1.0,
             "clip": [0.0, 1.0],
+            "luma": "BT.601, full range",
             "ssim": f"Gaussian {SSIM_WINDOW}x{SSIM_WINDOW}, sigma 1.5, K1 0.01, K2 0.03, valid",
             "average": "mean of the per-image values",
         }
 
     def prepare(self, images):
-        """Converts [..., height, width, channels] to the values compared, clipped to [0, 1]."""
-        if isinstance(images, np.ndarray):
+        """Converts [..., height, width, channels] to the values compared, clipped to [0, 1].
+
+        Args:
+            images: a tensor, an array or nested lists.
+
+        Raises:
+            ValueError: values of an unsuitable type or scale, or nothing is left by the crop.
+        """
+        if not tf.is_tensor(images):
+            images = np.asarray(images)
             check_scale(images)  # an estimate may leave [0, 1], but must not be on a file's scale
         images = tf.clip_by_value(tf.cast(as_floats(images), tf.float32), 0.0, 1.0)
         if self.rounding:
@@ -51,8 +61,17 @@ class MetricProfile:
         if self.channels == "y" and images.shape[-1] == 3:
             images = tf.image.rgb_to_grayscale(images)
         if self.crop:
+            self._check_crop(images.shape)
             images = images[..., self.crop : -self.crop, self.crop : -self.crop, :]
         return images
+
+    def _check_crop(self, shape):
+        """Raises ValueError if the crop leaves no pixel of images of a shape."""
+        if any(side is not None and side <= 2 * self.crop for side in shape[-3:-1]):
+            raise ValueError(
+                f"Expected sides of more than {2 * self.crop} pixels, as metrics.crop removes "
+                f"{self.crop} from every border. Received: shape {tuple(shape)}"
+            )
 
 
 def psnr(
@@ -67,6 +86,9 @@ def psnr(
     Returns:
         One number for each image, [batch] or a scalar; at most `GREATEST_PSNR`, even for equal
         images, so that no mean is infinite.
+
+    Raises:
+        ValueError: as `MetricProfile.prepare` does.
     """
     profile = profile or MetricProfile()
     value = tf.image.psnr(profile.prepare(estimates), profile.prepare(images), max_val=1.0)
@@ -82,7 +104,7 @@ def ssim(
         As `psnr`.
 
     Raises:
-        ValueError: a side, after the profile's crop, is smaller than the window.
+        ValueError: a side, after the profile's crop, is smaller than the window; or as for `psnr`.
     """
     profile = profile or MetricProfile()
     estimates, images = profile.prepare(estimates), profile.prepare(images)

@@ -27,8 +27,8 @@ class HalfStep(SolverLayer):
 
     Input: z [batch, height * scale, width * scale, image channels] and y [batch, height, width,
     channels], both in [0, 1], and, where they differ from the layer's own, the kernel of each
-    image, [batch, kernel height, kernel width], and its noise, [batch]. Output: images of the
-    shape and range of z, not clipped.
+    image, [batch, kernel height, kernel width(, channels)], and its noise, [batch]. Output: images
+    of the shape and range of z, not clipped.
     """
 
     def __init__(self, kernel=None, *, fraction=1.0, **known):

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from inversenet_tf.imaging.inputs import as_told
 from inversenet_tf.imaging.physics.degradation import Degradation
+from inversenet_tf.models import kernel_use
 from inversenet_tf.restoration.image_spec import spec_of
 from inversenet_tf.restoration.restorers import Restorer
 
@@ -44,7 +45,8 @@ class ModelRestorer(Restorer):
         # Keras needs no autograph, which would take as long as tracing the graph.
         compiled = functools.partial(tf.function, self._plainly, autograph=False)
         self._restore = compiled(input_signature=signature)
-        self._restore_told = compiled(reduce_retracing=True)
+        # One for each rank of the kernels: what is traced for both would know neither.
+        self._restore_told = {rank: compiled(reduce_retracing=True) for rank in (3, 4)}
         self._model = model
         self._bytes_per_pixel = bytes_per_pixel
         self._has_restored = False
@@ -75,9 +77,12 @@ class ModelRestorer(Restorer):
                 "Received: {}x{}".format(*expected, *size)
             )
         if kernels is None:
+            if self.kernel_use == kernel_use.REQUIRED:
+                raise ValueError(kernel_use.IS_MISSING)
             inputs, restore = tf.convert_to_tensor(measurements, tf.float32), self._restore
         else:
-            inputs, restore = as_told(measurements, kernels, noise_sigmas), self._restore_told
+            inputs = as_told(measurements, kernels, noise_sigmas)
+            restore = self._restore_told[np.ndim(kernels)]
         if not self._has_restored and math.prod(size) * self.scale**2 <= SMALL:
             restore = self._plainly
         self._has_restored = True

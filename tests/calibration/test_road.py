@@ -8,7 +8,7 @@ import skimage.data
 
 import inversenet_tf as inv
 from inversenet_tf import recipes
-from inversenet_tf.calibration import road, settings, specialised
+from inversenet_tf.calibration import report, road, settings, specialised
 from inversenet_tf.calibration.evidence import evidence_of
 from inversenet_tf.calibration.place import Place
 from inversenet_tf.calibration.settings import Settings
@@ -105,6 +105,23 @@ def test_the_page_shows_what_is_known_without_the_truth(calibrated):
     assert f"{at_once.misfit:.2f}" in page and "2 steps" in page and "confidence 100%" in page
     for name in ("kernels.png", "before_after.png"):
         assert name in page and (workdir / name).stat().st_size > 1000
+
+
+def test_the_page_shows_a_measurement_beside_its_own_restorations(tmp_path, monkeypatch):
+    """Even where one way restored fewer of them than the other."""
+    drawn = []
+    monkeypatch.setattr(report, "comparison_figure", lambda path, rows, **_: drawn.extend(rows))
+    monkeypatch.setattr(report, "_shown", lambda path: path.name)
+    paths = [tmp_path / name for name in ("a", "b", "c")]
+    pairs = {
+        way: [(path, tmp_path / f"{path.name} {way}") for path in restored]
+        for way, restored in ((report.AT_ONCE, paths), (report.SPECIALISED, paths[1:]))
+    }
+    report._draw_images(tmp_path / "figure.png", pairs)
+    shown = [[picture for picture, _ in row] for row in drawn]
+    assert shown == [
+        [name, f"{name} {report.AT_ONCE}", f"{name} {report.SPECIALISED}"] for name in ("b", "c")
+    ]
 
 
 def test_a_finished_one_ends_at_once(calibrated, measured, small):

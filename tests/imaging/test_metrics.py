@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -78,12 +79,32 @@ def test_values_outside_the_range_are_clipped(pair):
 def test_the_stamp_says_how_scores_were_made():
     stamp = MetricProfile(channels="y", crop=4).stamp()
     assert stamp["channels"] == "y" and stamp["crop"] == 4 and stamp["data_range"] == 1.0
+    assert stamp["luma"] == "BT.601, full range"
 
 
 def test_images_smaller_than_the_window_are_refused():
     small = np.zeros((1, 10, 12, 3), np.float32)
     with pytest.raises(ValueError, match="11"):
         ssim(small, small, EXACT)
+
+
+@pytest.mark.parametrize("side", [7, 8])
+def test_a_crop_that_leaves_nothing_is_refused(side):
+    images = np.zeros((1, side, 20, 3), np.float32)
+    with pytest.raises(ValueError, match="more than 8 pixels"):
+        psnr(images, images, MetricProfile(crop=4))
+
+
+def test_nested_lists_are_images(pair):
+    lists = [images.tolist() for images in pair]
+    np.testing.assert_allclose(psnr(*lists), psnr(*pair), rtol=1e-6)
+
+
+def test_luma_of_16_to_235_has_a_higher_psnr(pair):
+    y = [tf.constant(rgb2ycbcr(batch)[..., :1] / 255) for batch in pair]
+    of_papers = tf.image.psnr(*y, 1.0)
+    ours = psnr(*pair, MetricProfile(channels="y", rounding=False))
+    np.testing.assert_allclose(of_papers - ours, 1.3, atol=0.05)
 
 
 @pytest.mark.parametrize("bad", [{"channels": "lab"}, {"crop": -1}])

@@ -66,8 +66,9 @@ def test_the_half_step_is_that_of_dense_matrices(case):
 
 
 @pytest.mark.parametrize("boundary", ["circular", "reflect"])
-def test_a_kernel_that_is_told_is_the_one_that_counts(images, boundary):
-    kernel, sigmas = linear_motion(5), np.array([0.0, 0.02], np.float32)
+@pytest.mark.parametrize("kernel", [linear_motion(5), chromatic(5)], ids=["gray", "colours"])
+def test_a_kernel_that_is_told_is_the_one_that_counts(images, boundary, kernel):
+    sigmas = np.array([0.0, 0.02], np.float32)
     inverted = 0.9 * images
     told = np.stack([kernel] * 2), sigmas
     together = HalfStep(boundary=boundary)(inverted, images, *told)

@@ -1,8 +1,12 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from inversenet_tf.exporting.inversenet import export_model
+from inversenet_tf.imaging.inputs import as_told
+from inversenet_tf.imaging.physics.kernels import chromatic, gaussian
+from inversenet_tf.models.closed_form import ClosedForm
 from inversenet_tf.models.dae import DAE
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.unet import UNet
@@ -43,6 +47,20 @@ def test_the_first_small_image_is_restored_without_a_graph(model, monkeypatch):
     monkeypatch.setattr(model_restorer, "SMALL", 37 * 53 - 1)
     ModelRestorer(model).estimates(small)
     assert eagerly == [True, False, False]
+
+
+@pytest.mark.parametrize("names", [("gray", "colours"), ("colours", "gray")])
+def test_kernels_of_one_channel_and_of_three_are_told_in_turn(names, monkeypatch):
+    monkeypatch.setattr(model_restorer, "SMALL", 0)  # so that graphs are compiled
+    taken = keras.Input((None, None, 16))  # the measurement, four estimates and the noise
+    inverter = keras.Model(taken, keras.layers.Conv2D(3, 1)(taken))
+    model = InverseNet(inverter, closed_form=ClosedForm())
+    restorer = ModelRestorer(model)
+    image = np.random.default_rng(0).random((1, 16, 16, 3)).astype(np.float32)
+    for name in names:
+        kernel = {"gray": gaussian(5, 1.0), "colours": chromatic(5, 1.0)}[name]
+        expected = model.restore(as_told(image, kernel[np.newaxis]))["restored"]
+        np.testing.assert_allclose(restorer(image, kernel), expected, atol=1e-4)
 
 
 def test_an_export_restores_as_the_model_does(model, tmp_path):

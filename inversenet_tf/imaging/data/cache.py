@@ -1,14 +1,13 @@
 """Keeps decoded images in memory, for sets that are small enough."""
 
 import numpy as np
-import psutil
 from absl import logging
 
 from inversenet_tf.imaging.data.sources import ImageSource
 from inversenet_tf.imaging.files.images import ImageReadError
+from inversenet_tf.imaging.files.memory import memory_limit
 from inversenet_tf.imaging.files.pixels import from_integers, to_uint8
 
-FRACTION_OF_MEMORY = 0.5  # of what is available; the training needs the rest
 MIB = 2**20
 
 
@@ -87,7 +86,7 @@ def cached(source):
         ValueError: it would take more than half of the available memory.
     """
     needed = decoded_bytes(source)
-    allowed = psutil.virtual_memory().available * FRACTION_OF_MEMORY
+    allowed = memory_limit()  # the training needs the other half
     if needed > allowed:
         raise ValueError(
             f"Expected decoded images of at most {allowed / MIB:.0f} MiB, half of the available "

@@ -144,6 +144,7 @@ class Tfds(ImageSource):
                 f"Expected images of at least {self._minimum_side} pixels a side. "
                 f"Received: {self.spec} image {index} of {image.shape[:2]}."
             )
+        image = image[..., :3]  # without alpha
         if image.shape[-1] == self._channels:
             return image
         return to_luma(image) if self._channels == 1 else image.repeat(3, -1)

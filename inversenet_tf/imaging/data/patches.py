@@ -67,6 +67,7 @@ def _random_window(height, width, paired, data, generator):
     if not paired and data.min_scale < 1:  # a pair's operator is tied to its pixels
         scale = np.exp(generator.uniform(np.log(data.min_scale), 0.0))
         side = min(round(data.size / scale), height, width)
+    _check_sides(height, width, side)
     top = int(generator.integers(height - side + 1))
     left = int(generator.integers(width - side + 1))
     return slice(top, top + side), slice(left, left + side)
@@ -79,7 +80,10 @@ def _drawn_or_next(draw, source, index):
             return draw(candidate % len(source))
         except ImageReadError as error:
             logging.warning("Skipped: %s", error)
-    raise ImageReadError(f"Expected a readable image in {source.spec}. Received: none.")
+            reason = error
+    raise ImageReadError(
+        f"Expected a readable image in {source.spec}. Received: none; of the last: {reason}"
+    )
 
 
 def _turned(image, augmentation, choice):
@@ -96,14 +100,13 @@ def bordered(image, padding):
     return np.pad(image, ((padding, padding), (padding, padding), (0, 0))) if padding else image
 
 
-def center_crop(image, size):
-    """Returns the central size x size pixels of an image."""
-    return image[center_window(*image.shape[:2], size)]
-
-
 def center_window(height, width, size):
     """Returns the slices of rows and columns of the central size x size pixels."""
-    if min(height, width) < size:
-        raise ValueError(f"Expected at least {size} pixels a side. Received: {height}x{width}")
+    _check_sides(height, width, size)
     top, left = (height - size) // 2, (width - size) // 2
     return slice(top, top + size), slice(left, left + size)
+
+
+def _check_sides(height, width, least):
+    if min(height, width) < least:
+        raise ValueError(f"Expected at least {least} pixels a side. Received: {height}x{width}")

@@ -5,6 +5,7 @@ function of the seed, so that an interrupted run continues exactly where it was.
 """
 
 import gzip
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -230,8 +231,9 @@ def _read_idx(directory, name):
     if path is None:
         raise ValueError(f"Expected {name} or {name}.gz in {directory}. Received: no such file.")
     try:
-        content = (gzip.open if path.suffix == ".gz" else open)(path, "rb").read()
-    except (OSError, EOFError) as error:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            content = file.read()
+    except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"Cannot read {path}: {error}") from error
     rank = content[3] if content[:3] == IDX_UNSIGNED_BYTES else 0
     shape = np.frombuffer(content[4 : 4 + 4 * rank], ">u4")

@@ -102,8 +102,8 @@ def read_image(
     """Decodes one image file, turned upright by its EXIF tag, without alpha.
 
     Args:
-        file: the path of a file in one of `RASTER_FORMATS`, or a binary file object; 16-bit files
-            keep their precision.
+        file: the path of a file in one of `RASTER_FORMATS`, in which ~ stands for the home
+            directory, or a binary file object; 16-bit files keep their precision.
         channels: 1 (luma) or 3 (RGB).
         name: what an error calls the file; None for `file` itself.
         window: function from (height, width) of the upright image to the slices of rows and
@@ -115,7 +115,12 @@ def read_image(
     Raises:
         ImageReadError: the file is missing, truncated, no image or too large, or has pixels whose
             range is not defined.
+        ValueError: another number of channels.
     """
+    if channels not in PILLOW_MODES:
+        raise ValueError(f"Expected channels 1 or 3. Received: {channels}")
+    if isinstance(file, str | os.PathLike):
+        file = os.path.expanduser(file)
     with opened(file, name or file) as image:
         pixels = None if window is None else _jpeg_part(image, channels, window)
         if pixels is not None:
@@ -255,11 +260,18 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
 
     Unsigned integers of 8 or 16 bits are converted first.
 
+    Args:
+        path: of the file, with the suffix .png; ~ stands for the home directory.
+        image: the array.
+
     Raises:
-        ValueError: an array of another shape, type or scale.
+        ValueError: a path with another suffix, or an array of another shape, type or scale.
     """
     from inversenet_tf.imaging.arrays import in_unit_range  # imported here to avoid a cycle
 
+    path = Path(os.path.expanduser(path))
+    if path.suffix.lower() != ".png":
+        raise ValueError(f"Expected a path that ends in .png, the format written. Received: {path}")
     pixels = to_uint8(in_unit_range(image, "images"))
     if pixels.ndim != 3 or pixels.shape[-1] not in PILLOW_MODES or not pixels.size:
         raise ValueError(

@@ -51,10 +51,10 @@ def files_below(directory):
 
     Links to directories are followed, but each directory is visited once, so that loops end. Names
     that begin with a dot are left out: other programs' notes and copies, or what a killed process
-    left behind.
+    left behind. Folders that cannot be read are logged and left out.
     """
     files, seen = [], set()
-    for folder, subfolders, names in os.walk(directory, followlinks=True):
+    for folder, subfolders, names in os.walk(directory, onerror=_log_skipped, followlinks=True):
         status = os.stat(folder)
         if (status.st_dev, status.st_ino) in seen:
             subfolders.clear()
@@ -64,6 +64,10 @@ def files_below(directory):
         names += [name for name in subfolders if _is_named_image(Path(name))]
         files += [Path(folder, name) for name in names if not name.startswith(".")]
     return sorted(files)
+
+
+def _log_skipped(error):
+    logging.warning("Skipped: %s", error)
 
 
 def list_images(directory):

@@ -39,6 +39,9 @@ def folders_in(place, base="."):
     Args:
         place: the part of a source's spec after the colon.
         base: the directory to which relative paths refer.
+
+    Raises:
+        ValueError: nothing stands before, between or behind the commas.
     """
     words, folders = place.split(","), []
     while words:
@@ -47,6 +50,8 @@ def folders_in(place, base="."):
         present = (name for name in names if Path(base, os.path.expanduser(name)).is_dir())
         folders.append(next(present, words[0]))
         words = words[folders[-1].count(",") + 1 :]
+    if not all(folders):  # an empty path is that of the current directory
+        raise ValueError(f"Expected directories between the commas. Received: {place!r}")
     return folders
 
 

@@ -192,7 +192,7 @@ class _Seen:
         if circular and len({luma.shape for luma in lumas}) > 1:
             raise ValueError("Expected circular images of one size. Received: several sizes")
         noise, luma_noise = _noise_of(images), _noise_of([luma[..., np.newaxis] for luma in lumas])
-        patches = np.stack(lumas) if circular else informative_patches(lumas, luma_noise)
+        patches = _not_flat(lumas) if circular else informative_patches(lumas, luma_noise)
         measured = few = None
         if len(patches):
             measured = Measured.of(patches, circular, luma_noise)
@@ -282,12 +282,19 @@ def _search_class(model, seen, largest, told):
     return answer, why_it_finds_no_blur(answer)
 
 
+def _not_flat(lumas):
+    """[images, height, width], without the lumas that vary less than the least noise."""
+    varying = [luma for luma in lumas if np.ptp(luma) > ROUNDING_SIGMA]
+    return np.stack(varying) if varying else np.zeros((0, *lumas[0].shape), np.float32)
+
+
 def _noise_of(images):
     """The noise in the finest wavelet details, where a blur leaves nothing else (Donoho 1994)."""
-    sigmas = [
-        skimage.restoration.estimate_sigma(_middle(image), channel_axis=-1, average_sigmas=True)
-        for image in images
+    of_channels = [
+        skimage.restoration.estimate_sigma(_middle(image), channel_axis=-1) for image in images
     ]
+    # A channel without any details, such as a flat one, has NaN there.
+    sigmas = [np.mean(np.nan_to_num(sigmas)) for sigmas in of_channels]
     return max(float(np.median(sigmas)), ROUNDING_SIGMA)
 
 

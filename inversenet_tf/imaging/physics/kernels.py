@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
+from inversenet_tf.imaging.checks import check_positive
 from inversenet_tf.imaging.files.arrays import ARRAY_SUFFIX, read_array
 from inversenet_tf.imaging.files.images import read_image
 from inversenet_tf.imaging.files.matlab import variables_of
@@ -24,8 +25,15 @@ CHROMATIC_SIGMAS = (0.75, 1.0, 1.25)  # of red, green and blue, in units of the 
 
 
 def normalised(kernel):
-    """A kernel [height, width(, channels)] as float32, each channel scaled to sum 1."""
-    return (kernel / kernel.sum(axis=(0, 1))).astype(np.float32)
+    """A kernel [height, width(, channels)] as float32, each channel scaled to sum 1.
+
+    Raises:
+        ValueError: a sum that is not positive.
+    """
+    sums = kernel.sum(axis=(0, 1))
+    if not np.all(sums > 0):
+        raise ValueError(f"Expected a kernel with a positive sum. Received: a sum of {sums}")
+    return (kernel / sums).astype(np.float32)
 
 
 def draw_path(points, size):
@@ -94,14 +102,24 @@ def draw_trajectory(path, reach, size):
 
 
 def gaussian(size=9, sigma=2.0):
-    """An isotropic Gaussian of standard deviation `sigma` pixels: [size, size]."""
+    """An isotropic Gaussian of standard deviation `sigma` pixels: [size, size].
+
+    Raises:
+        ValueError: a sigma that is not positive, or so small that, in a kernel of an even size,
+            which has no pixel in the middle, nothing is left.
+    """
+    check_positive("sigma", sigma)
     offsets = np.arange(size) - (size - 1) / 2
     profile = np.exp(-(offsets**2) / (2 * sigma**2))
     return normalised(np.outer(profile, profile))
 
 
 def disk(size, radius):
-    """The blur of a lens out of focus, a disk of `radius` pixels: [size, size]."""
+    """The blur of a lens out of focus, a disk of `radius` pixels: [size, size].
+
+    Raises:
+        ValueError: a disk that covers no pixel.
+    """
     rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
     return normalised(np.clip(radius + 0.5 - np.hypot(rows, columns), 0.0, 1.0))
 

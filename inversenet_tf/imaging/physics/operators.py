@@ -78,13 +78,17 @@ class Blur(Operator):
 
     Args:
         kernel: [height, width] or [height, width, channels]; its centre is at (height // 2,
-            width // 2).
+            width // 2). Its values may have any sum and sign.
         boundary: "circular", the paper's block-circulant matrix (Appendix D.1), or "reflect".
+
+    Raises:
+        ValueError: a kernel of another shape, without values, or with complex ones or some that are
+            not finite; or another boundary.
     """
 
     def __init__(self, kernel, boundary="circular"):
         check_choice("boundary", boundary, BOUNDARIES)
-        self.kernel = np.asarray(kernel, np.float32)
+        self.kernel = _as_kernel(kernel)
         self.boundary = boundary
         height, width = self.kernel.shape[:2]
         self._centre = (height // 2, width // 2)
@@ -101,6 +105,7 @@ class Blur(Operator):
 
     def _correlate(self, images, kernel, before, after):
         channels = images.shape[-1]
+        self._check_channels(channels)
         kernel = kernel if kernel.ndim == 3 else np.repeat(kernel[..., None], channels, axis=-1)
         padded = pad(images, before, after, self.boundary)
         return tf.nn.depthwise_conv2d(padded, kernel[..., None], [1, 1, 1, 1], "VALID")
@@ -113,11 +118,25 @@ class Blur(Operator):
                 "Expected a kernel no larger than the image. "
                 f"Received: kernel {self.kernel.shape[:2]}, image {(height, width)}."
             )
-        if self.kernel.ndim == 3 and self.kernel.shape[-1] != channels:
+        self._check_channels(channels)
+
+    def _check_channels(self, channels):
+        if self.kernel.ndim == 3 and channels not in (None, self.kernel.shape[-1]):
             raise ValueError(
                 f"Expected one kernel per channel. Received: {self.kernel.shape[-1]} kernels, "
                 f"{channels} channels."
             )
+
+
+def _as_kernel(values):
+    """The kernel of a `Blur` as float32; raises ValueError for values that are none."""
+    expected = "Expected a kernel [height, width] or [height, width, channels] of real numbers"
+    values = np.asarray(values)
+    if values.ndim not in (2, 3) or not values.size or values.dtype.kind not in "biuf":
+        raise ValueError(f"{expected}. Received: shape {values.shape} of {values.dtype}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{expected}. Received: some that are infinite or not a number")
+    return values.astype(np.float32)
 
 
 class Downsampling(Operator):

@@ -126,9 +126,12 @@ def blur_each(images: tf.Tensor, kernels: tf.Tensor, boundary: str = "circular")
 
     Args:
         images: float32 [batch, height, width, channels], no smaller than the kernels.
-        kernels: [batch, kernel height, kernel width], centred at (height // 2, width // 2).
+        kernels: [batch, kernel height, kernel width], or [batch, kernel height, kernel width,
+            channels] for one per channel; centred at (height // 2, width // 2).
         boundary: one of `BOUNDARIES`.
     """
+    if len(kernels.shape) == 3:
+        kernels = kernels[..., tf.newaxis]
     height, width = tf.shape(images)[1], tf.shape(images)[2]
     padded, reach = images, (0, 0)
     if boundary == "reflect":
@@ -136,7 +139,7 @@ def blur_each(images: tf.Tensor, kernels: tf.Tensor, boundary: str = "circular")
         reach = (sides[0] // 2, sides[1] // 2)
         padded = pad(images, reach, reach, boundary)
     size = tf.shape(padded)[1:3]
-    transfer = tf.signal.rfft2d(centred(kernels[..., tf.newaxis], size))
+    transfer = tf.signal.rfft2d(centred(kernels, size))
     spectrum = tf.signal.rfft2d(tf.transpose(padded, [0, 3, 1, 2]))
     blurred = tf.transpose(tf.signal.irfft2d(spectrum * transfer, size), [0, 2, 3, 1])
     return blurred[:, reach[0] : reach[0] + height, reach[1] : reach[1] + width]

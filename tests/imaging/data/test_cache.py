@@ -13,6 +13,7 @@ from inversenet_tf.imaging.data import cache
 from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
 from inversenet_tf.imaging.data.pairs import training_pairs
 from inversenet_tf.imaging.data.sources import ImageSource
+from inversenet_tf.imaging.files import memory
 from inversenet_tf.imaging.files.images import ImageReadError
 from inversenet_tf.imaging.physics.operators import Identity
 
@@ -186,4 +187,13 @@ def test_what_fits_is_cached_and_said(available, caplog):
 def test_what_does_not_fit_is_refused(available):
     available(598)
     with pytest.raises(ValueError, match="at most 299 MiB.* Received: large of about 300 MiB"):
+        cache.cached(Large())
+
+
+def test_the_limit_of_a_container_counts(available, tmp_path, monkeypatch):
+    available(10_000)
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    (tmp_path / "memory.max").write_text(f"{700 * MIB}")
+    (tmp_path / "memory.current").write_text(f"{102 * MIB}")
+    with pytest.raises(ValueError, match="at most 299 MiB"):
         cache.cached(Large())

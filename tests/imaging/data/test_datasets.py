@@ -9,6 +9,7 @@ from PIL import Image
 
 from inversenet_tf.imaging.data import datasets, sources
 from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
+from inversenet_tf.imaging.files.pixels import from_integers, to_luma
 
 
 def test_photos_are_split_by_photograph():
@@ -123,6 +124,17 @@ def test_tfds_by_random_access():
         assert open_source("tfds:mnist@test", TRAINING).names == ["test-0", "test-1", "test-2"]
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_alpha_of_tfds_is_left_out(channels):
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 4), np.uint8)
+    with tfds.testing.mock_data(num_examples=1):
+        source = open_source("tfds:mnist", TRAINING, channels)
+    source._examples = [{"image": pixels}]
+    rgb = from_integers(pixels[..., :3])
+    expected = rgb if channels == 3 else to_luma(rgb)
+    np.testing.assert_allclose(source.load(0), expected, atol=1e-6)
+
+
 def test_tfds_smaller_than_the_patch_is_refused():
     with (
         tfds.testing.mock_data(num_examples=3),
@@ -157,6 +169,13 @@ def test_tfds_says_the_way_out():
 def test_unknown_sources_are_refused(spec):
     with pytest.raises(ValueError, match="Expected photos.*folder:DIR, prepared:DIR"):
         open_source(spec, TRAINING)
+
+
+@pytest.mark.parametrize("commas", ["{},", ",{}", "{0},,{0}"])
+@pytest.mark.parametrize("kind", ["folder", "pairs"])
+def test_nothing_beside_a_comma_is_refused(image_folder, kind, commas):
+    with pytest.raises(ValueError, match="between the commas"):
+        open_source(f"{kind}:{commas.format(image_folder)}", TRAINING)
 
 
 def test_impossible_channels_are_refused():
@@ -202,6 +221,16 @@ def test_a_truncated_idx_file_is_named(tmp_path):
     whole = (tmp_path / "train-images-idx3-ubyte").read_bytes()
     (tmp_path / "train-images-idx3-ubyte").write_bytes(whole[:-3])
     with pytest.raises(ValueError, match=r"Expected an IDX file.*train-images"):
+        open_source(f"idx:{tmp_path}", TRAINING, channels=1)
+
+
+def test_a_damaged_gzip_of_an_idx_file_is_named(tmp_path):
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    write_idx(path, np.random.default_rng(0).integers(0, 256, (5, 28, 28)), True)
+    content = bytearray(path.read_bytes())
+    content[20:40] = b"\xff" * 20
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"Cannot read .*train-images-idx3-ubyte.gz"):
         open_source(f"idx:{tmp_path}", TRAINING, channels=1)
 
 

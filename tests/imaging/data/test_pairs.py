@@ -13,7 +13,7 @@ from inversenet_tf.imaging.data.pairs import (
     training_images,
     training_pairs,
 )
-from inversenet_tf.imaging.data.patches import center_crop, draw_patch
+from inversenet_tf.imaging.data.patches import center_window, draw_patch
 from inversenet_tf.imaging.data.sources import ImageSource, sample_of
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.operators import (
@@ -27,6 +27,10 @@ from inversenet_tf.imaging.physics.operators import (
 RANDOM = DataConfig(size=32, crop="random", augmentation="flip")
 NOISE = NoiseConfig(gaussian_sigma=0.05)
 JOINT = Compose(Blur(linear_motion(5)), Downsampling(4), SpectralMean())
+
+
+def center_crop(image, size):
+    return image[center_window(*image.shape[:2], size)]
 
 
 @pytest.fixture
@@ -221,6 +225,12 @@ def test_an_image_that_spoils_in_mid_training_is_skipped_by_name(folder, image_f
     assert "3.png" in caplog.text
 
 
+def test_where_no_image_is_large_enough_the_last_one_says_so(folder):
+    larger = dataclasses.replace(RANDOM, size=400)
+    with pytest.raises(ValueError, match=r"none; of the last: .*png: Expected at least 400 pixels"):
+        draw_patch(folder, larger, 0, 0)
+
+
 def test_evaluation_covers_every_image_once_in_order(folder):
     data = DataConfig(size=32)
     taken = take(evaluation_pairs(folder, Identity(), NOISE, data, batch_size=4, seed=0), 9)
@@ -337,7 +347,10 @@ def test_what_a_blur_takes_from_beyond_a_patch_is_there_with_a_margin(folder, op
 
 
 def test_a_margin_asks_for_larger_images_and_random_patches():
-    assert dataclasses.replace(RANDOM, margin=4).minimum_side == RANDOM.size + 8
+    larger = dataclasses.replace(RANDOM, margin=4)
+    assert larger.minimum_side == RANDOM.size + 8
+    assert dataclasses.replace(larger, crop_size=RANDOM.size).minimum_side == RANDOM.size + 8
+    assert dataclasses.replace(larger, crop_size=64).minimum_side == 64
     with pytest.raises(ValueError, match='crop "random" with data.margin.*center'):
         dataclasses.replace(RANDOM, margin=4, crop="center").validate()
 

@@ -30,6 +30,27 @@ def test_every_mode_becomes_float_in_unit_range(tmp_path, channels):
         assert image.min() >= 0 and image.max() <= 1, mode
 
 
+def test_a_path_may_begin_with_the_home_directory(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    files.write_image("~/photos/a.png", np.full((4, 5, 3), 0.4))
+    assert (tmp_path / "photos" / "a.png").is_file()
+    assert files.read_image("~/photos/a.png").shape == (4, 5, 3)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.tiff", "a"])
+def test_no_png_is_written_under_another_suffix(tmp_path, name):
+    with pytest.raises(ValueError, match="ends in .png"):
+        files.write_image(tmp_path / name, np.zeros((4, 4, 3)))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("channels", [0, 2, 4])
+def test_other_numbers_of_channels_are_refused(image_folder, channels):
+    with pytest.raises(ValueError, match="Expected channels 1 or 3") as caught:
+        files.read_image(image_folder / "0.png", channels)
+    assert caught.type is ValueError  # the file is not to blame
+
+
 def test_sixteen_bit_files_keep_their_precision(tmp_path):
     values = np.array([[0, 1, 65535]], np.uint16)
     Image.fromarray(values).save(tmp_path / "deep.png")

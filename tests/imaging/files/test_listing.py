@@ -1,5 +1,8 @@
+import os
+
 import numpy as np
 import pytest
+from absl import logging
 from PIL import Image
 
 from inversenet_tf.imaging.files import listing
@@ -61,6 +64,22 @@ def test_missing_and_empty_directories_are_refused(tmp_path):
         listing.list_images(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="Received: none"):
         listing.list_images(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_named(image_folder, monkeypatch, caplog):
+    (image_folder / "locked").mkdir()
+    scandir = os.scandir
+
+    def refused(path):
+        if os.path.basename(path) == "locked":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)  # permissions do not bind a superuser
+    logging.use_python_logging(quiet=True)
+    with caplog.at_level("WARNING"):
+        assert len(listing.list_images(image_folder)) == 6
+    assert "Permission denied" in caplog.text and "locked" in caplog.text
 
 
 def test_linked_folders_are_read_once_and_hidden_ones_never(tmp_path):

@@ -137,6 +137,28 @@ def test_what_shows_nothing_is_left_as_it_is(level):
     assert not estimate.is_blur and "shows the blur" in estimate.reason
 
 
+@pytest.mark.parametrize("boundary", ["camera", "circular"])
+@pytest.mark.parametrize("shape", [(64, 64), (64, 64, 3)])
+@pytest.mark.parametrize("level", [0.0, 0.3, 0.5])
+def test_an_image_of_one_colour_shows_nothing(level, shape, boundary):
+    estimate = estimate_kernel(np.full(shape, level), boundary)
+    assert not estimate.is_blur and "shows the blur" in estimate.reason
+    assert estimate.noise == pytest.approx(1 / 255 / 12**0.5)
+
+
+def test_flat_images_beside_others_are_left_out(monkeypatch, photograph):
+    searched = []
+
+    def search(measured, *_):
+        searched.append(measured)
+        return Answer([np.ones((1, 1))], 0.0, 1.0, noise=measured.noise)
+
+    monkeypatch.setattr(kernel_estimation, "search_kernel", search)
+    images = [np.full(photograph.shape, 0.3), photograph]
+    assert np.isfinite(estimate_kernel(images, "circular").noise)
+    assert len(searched[0].images) == 1
+
+
 def test_likelihood_prefers_the_true_kernel(photograph):
     images = Measured.of(photograph[np.newaxis].mean(-1), circular=True, noise=0.006)
     blurred = Measured.of(

@@ -46,6 +46,19 @@ def test_gaussian_has_its_variance():
     assert (kernel.sum(axis=0) * offsets**2).sum() == pytest.approx(2.5**2, rel=1e-3)
 
 
+@pytest.mark.parametrize("sigma", [0, -1.0, float("nan")])
+def test_a_gaussian_without_a_width_is_refused(sigma):
+    with pytest.raises(ValueError, match="Expected a finite sigma > 0"):
+        kernels.gaussian(9, sigma)
+
+
+@pytest.mark.parametrize(("kind", "width"), [("gaussian", 0.01), ("disk", 0.1)])
+def test_a_kernel_that_falls_between_the_pixels_is_refused(kind, width):
+    with pytest.raises(ValueError, match="positive sum. Received: a sum of 0.0"):
+        getattr(kernels, kind)(8, width)
+    assert getattr(kernels, kind)(9, width).max() == 1  # it has a pixel in the middle
+
+
 def test_chromatic_is_sharpest_in_red():
     kernel = kernels.chromatic(9, sigma=1.0)
     for channel, sigma in enumerate([0.75, 1.0, 1.25]):

@@ -135,6 +135,30 @@ def test_impossible_blurs_are_refused():
         operators.Blur(np.ones((3, 3)), "zero")
 
 
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        np.ones(3),
+        np.ones((3, 3, 3, 1)),
+        np.ones((0, 3)),
+        np.full((3, 3), np.nan),
+        np.full((3, 3), 1j),
+        [["a"]],
+    ],
+    ids=["a row", "four axes", "empty", "NaN", "complex", "text"],
+)
+def test_what_is_no_kernel_is_refused(kernel):
+    with pytest.raises(ValueError, match="Expected a kernel .height, width.* Received: "):
+        operators.Blur(kernel)
+
+
+def test_a_blur_refuses_images_of_other_channels_than_its_kernel():
+    blur = operators.Blur(np.ones((3, 3, 2)))
+    assert blur(np.ones((1, 4, 4, 2), np.float32)).shape == (1, 4, 4, 2)
+    with pytest.raises(ValueError, match="one kernel per channel. Received: 2 kernels, 3 channels"):
+        blur(np.ones((1, 4, 4, 3), np.float32))
+
+
 @pytest.mark.parametrize("name", operators.OPERATORS)
 def test_every_named_operator_is_built_from_its_config(name):
     config = OperatorConfig(name=name, scale=2 if name in REDUCING else 1)

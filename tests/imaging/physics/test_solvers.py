@@ -206,3 +206,5 @@ def test_images_that_no_spectrum_can_be_fitted_to_are_refused():
         fit_spectrum([np.zeros((8, 8, 3))])
     with pytest.raises(ValueError, match="Received: 1 of that size"):
         fit_spectrum([np.zeros((32, 32, 3))])
+    with pytest.raises(ValueError, match="that vary along their rows"):
+        fit_spectrum([np.full((32, 32, 3), level) for level in (0.1, 0.3, 0.7)])
