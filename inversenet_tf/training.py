@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from inversenet_tf import callbacks
-from inversenet_tf.chosen_constants import keep_constants
+from inversenet_tf.chosen_constants import CONSTANTS_FILE, keep_constants
 from inversenet_tf.config import CLOSED_FORMS, CUSTOM, Config
 from inversenet_tf.data import example_batch, open_data, spectrum_of, with_own_test_images
 from inversenet_tf.engine import checkpoints
@@ -43,7 +43,7 @@ from inversenet_tf.models.compiling import comparator_of, compile_model
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.memory import check_training_fits
 from inversenet_tf.models.own_networks import check_own_network
-from inversenet_tf.models.presets import SPECTRUM_FILE, kept_spectrum
+from inversenet_tf.models.presets import KERNEL_FILE, SPECTRUM_FILE, kept_spectrum
 from inversenet_tf.trained_run import (
     is_degradation_known,
     keep_kernel,
@@ -201,7 +201,7 @@ def what_next(workdir: str | Path) -> str:
 
 
 def _spectrum(config, images, workdir):
-    """The spectrum of the training images: what the run has kept, or fitted to them.
+    """The spectrum of the training images: what a run that goes on has kept, or fitted to them.
 
     The inverter begins with it, and the linear optimum of every evaluation is told it. None where
     the images are too small for one: that of natural images is taken.
@@ -210,7 +210,7 @@ def _spectrum(config, images, workdir):
     side = data.minimum_side if data.crop == "random" else data.size  # as `spectrum_of` takes them
     if config.operator.name not in CLOSED_FORMS or side < LEAST_SIDE:
         return None
-    is_kept = (workdir / SPECTRUM_FILE).exists()
+    is_kept = is_begun(workdir) and (workdir / SPECTRUM_FILE).exists()
     return kept_spectrum(workdir) if is_kept else spectrum_of(images, data)
 
 
@@ -232,6 +232,9 @@ def _open_workdir(workdir, config, operator, own, extend):
     """Makes the work directory, or checks that it holds this experiment."""
     open_workdir(workdir, config, free=("runtime",), extend=extend)
     is_new = not is_begun(workdir)
+    if is_new:
+        for name in (KERNEL_FILE, SPECTRUM_FILE, CONSTANTS_FILE):
+            (workdir / name).unlink(missing_ok=True)  # of a failed attempt at another config
     keep_kernel(workdir, operator, is_new)
     keep_networks(workdir, own, is_new)
 

@@ -224,6 +224,27 @@ def test_a_failed_start_leaves_the_workdir_free(bare_config, tmp_path, monkeypat
     assert train(bare_config, tmp_path / "run").step == 4
 
 
+def test_nothing_of_a_failed_start_is_taken_for_what_begins_in_its_place(
+    bare_config, tmp_path, monkeypatch
+):
+    """Neither the kernel nor the spectrum, nor the constants of the baselines."""
+    monkeypatch.setattr(training, "example_batch", None)
+
+    def kept_by_an_attempt(workdir):
+        with pytest.raises(TypeError):
+            train(bare_config, workdir)
+        names = ("kernel.npy", "spectrum.json", "baselines.json")
+        return [(workdir / name).read_bytes() for name in names if (workdir / name).exists()]
+
+    first = kept_by_an_attempt(tmp_path / "run")
+    bare_config.operator.kernel, bare_config.noise.gaussian_sigma = "flat", 0.1
+    bare_config.data.crop = "center"
+    second = kept_by_an_attempt(tmp_path / "run")
+    assert len(second) == 3 and not set(first) & set(second)
+    bare_config.operator.name = "identity"
+    assert kept_by_an_attempt(tmp_path / "run") == []
+
+
 def test_the_config_tells_of_the_comparator(bare_config, tmp_path):
     def comparator(images):
         return tf.reduce_mean(images, axis=[1, 2])
