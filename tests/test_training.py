@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import json
 import re
 import shutil
@@ -11,7 +12,7 @@ from absl import logging
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from inversenet_tf import training
+from inversenet_tf import chosen_constants, training
 from inversenet_tf.config import Config
 from inversenet_tf.data import open_data
 from inversenet_tf.engine import checkpoints
@@ -21,6 +22,7 @@ from inversenet_tf.engine.optimizers import new_learning_rate_factor
 from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE, HISTORY_FILE, read_config
 from inversenet_tf.evaluation import evaluate
 from inversenet_tf.imaging.files.locks import InUse, held
+from inversenet_tf.imaging.physics.spectra import Spectrum
 from inversenet_tf.models.compiling import build_optimizer
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.recipes import compared_by_squeezenet
@@ -228,6 +230,9 @@ def test_nothing_of_a_failed_start_is_taken_for_what_begins_in_its_place(
     bare_config, tmp_path, monkeypatch
 ):
     """Neither the kernel nor the spectrum, nor the constants of the baselines."""
+    attempts = itertools.count(1.0)
+    monkeypatch.setattr(training, "spectrum_of", lambda *_: Spectrum(amplitude=next(attempts)))
+    monkeypatch.setattr(chosen_constants, "choose_constants", lambda *_: {"at": next(attempts)})
     monkeypatch.setattr(training, "example_batch", None)
 
     def kept_by_an_attempt(workdir):
@@ -237,8 +242,7 @@ def test_nothing_of_a_failed_start_is_taken_for_what_begins_in_its_place(
         return [(workdir / name).read_bytes() for name in names if (workdir / name).exists()]
 
     first = kept_by_an_attempt(tmp_path / "run")
-    bare_config.operator.kernel, bare_config.noise.gaussian_sigma = "flat", 0.1
-    bare_config.data.crop = "center"
+    bare_config.operator.kernel = "flat"
     second = kept_by_an_attempt(tmp_path / "run")
     assert len(second) == 3 and not set(first) & set(second)
     bare_config.operator.name = "identity"
