@@ -25,6 +25,7 @@ from inversenet_tf.models.presets import (
     KERNEL_FILE,
     SPECTRUM_FILE,
     is_preset,
+    kept_kernel,
     load_preset,
     untrained_model,
 )
@@ -169,15 +170,22 @@ def kept_operator(workdir: str | Path, config: Config) -> Operator:
     """The operator of a run, with the kernel it was trained for.
 
     Raises:
-        ValueError: the run was trained with an operator of the caller's own.
+        ValueError: the run's operator is the caller's own, or a kernel of theirs that is gone.
     """
-    if config.operator.name == CUSTOM:
-        raise ValueError(
-            f"Expected the operator that {workdir} was trained with, as operator=... in Python: it "
-            "was the caller's own, which no file holds. Received: none"
-        )
-    path = Path(workdir).expanduser() / KERNEL_FILE
     operator = config.operator
+    path = Path(workdir).expanduser() / KERNEL_FILE
+    if operator.name == CUSTOM:
+        raise ValueError(
+            f"Expected the operator of {workdir} as operator=... in Python: it is the caller's "
+            "own, which no file holds. Received: none"
+        )
+    if operator.is_own:
+        if not path.exists():
+            raise ValueError(
+                "Expected the caller's own Blur as operator=... in Python, or its kernel in "
+                f"{path}. Received: none"
+            )
+        return Blur(kept_kernel(workdir), operator.boundary)  # of any sum and sign
     # The scale alone determines the bicubic kernel, whose negative values no file of a blur has.
     if path.exists() and operator.kernel != "bicubic":
         operator = dataclasses.replace(operator, kernel="file", kernel_file=str(path))

@@ -49,6 +49,7 @@ from inversenet_tf.trained_run import (
     keep_kernel,
     keep_networks,
     keep_spectrum,
+    kept_operator,
     with_own_operator,
 )
 
@@ -75,7 +76,8 @@ def train(
         config: a `Config`.
         workdir: directory of the run: `config.json`, `checkpoints/`, `logs/`.
         operator: the caller's own forward operator instead of the config's. The kernel of a `Blur`
-            is kept with the run; any other operator has to be passed to `evaluate` again.
+            is kept with the run; any other operator has to be passed again to `evaluate`, and to
+            `train` where the run goes on.
         noise: the caller's own noise instead of the config's, a TensorFlow function of
             measurements [batch, height, width, channels] and int64 seeds [batch, 2].
             It, too, has to be passed to `evaluate` again.
@@ -128,6 +130,8 @@ def train(
     """
     if not isinstance(config, Config):
         raise ValueError(f"Expected a Config, as of recipes. Received: a {type(config).__name__}")
+    if operator is None and config.operator.is_own:
+        operator = kept_operator(workdir, config)
     config = with_own_test_images(with_own_operator(config, operator, noise))
     config.validate()
     check_training_fits(config)

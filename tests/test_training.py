@@ -22,11 +22,17 @@ from inversenet_tf.engine.optimizers import new_learning_rate_factor
 from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE, HISTORY_FILE, read_config
 from inversenet_tf.evaluation import evaluate
 from inversenet_tf.imaging.files.locks import InUse, held
+from inversenet_tf.imaging.physics.operators import Blur
 from inversenet_tf.imaging.physics.spectra import Spectrum
 from inversenet_tf.models.compiling import build_optimizer
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.recipes import compared_by_squeezenet
-from inversenet_tf.trained_run import kept_operator, load_trained
+from inversenet_tf.trained_run import (
+    keep_kernel,
+    kept_operator,
+    load_trained,
+    with_own_operator,
+)
 from inversenet_tf.training import train
 
 pytestmark = pytest.mark.usefixtures("untraced")
@@ -295,6 +301,28 @@ def test_a_run_keeps_its_kernel(bare_config, tmp_path):
     (tmp_path / "k.npy").unlink()
     kept = kept_operator(tmp_path / "run", bare_config).kernel
     np.testing.assert_allclose(kept, kernel / kernel.sum(), rtol=1e-6)
+
+
+def test_a_blur_of_the_callers_own_is_kept_as_it_is(bare_config, tmp_path):
+    """Whatever its kernel sums up to, and with its negative values."""
+    blur = Blur(np.array([[0.0, -0.1, 0.0], [0.1, 0.3, 0.1]]), "reflect")
+    config = with_own_operator(bare_config, blur, None)
+    with pytest.raises(ValueError, match="own Blur as operator=.*kernel.npy. Received: none"):
+        kept_operator(tmp_path, config)
+    keep_kernel(tmp_path, blur, is_new=True)
+    kept = kept_operator(tmp_path, config)
+    np.testing.assert_array_equal(kept.kernel, blur.kernel)
+    assert kept.boundary == "reflect"
+
+
+def test_what_no_config_holds_is_asked_for_before_any_work(bare_config, tmp_path):
+    given = with_own_operator(bare_config, Blur(np.ones((3, 3))), None)
+    with pytest.raises(ValueError, match="Expected the caller's own Blur as operator="):
+        train(given, tmp_path / "run")
+    bare_config.operator.name = "custom"
+    with pytest.raises(ValueError, match="Expected the operator of .* as operator="):
+        train(bare_config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_damaged_checkpoint_is_named(trained):

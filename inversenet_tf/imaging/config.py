@@ -156,6 +156,11 @@ class OperatorConfig:
         return (self.scale - 1) / 2 - self.scale // 2 if self.kernel == "bicubic" else 0.0
 
     @property
+    def is_own(self):
+        """Whether it is an operator of the caller's own, or a blur with their kernel."""
+        return self.name == CUSTOM or (self.name == "blur" and self.kernel == GIVEN)
+
+    @property
     def is_varied(self):
         """Whether each image has a kernel and a noise of its own."""
         return self.kernel == VARIED
