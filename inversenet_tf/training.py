@@ -49,6 +49,7 @@ from inversenet_tf.trained_run import (
     keep_kernel,
     keep_networks,
     keep_spectrum,
+    kept_noise,
     kept_operator,
     with_own_operator,
 )
@@ -80,7 +81,7 @@ def train(
             `train` where the run goes on.
         noise: the caller's own noise instead of the config's, a TensorFlow function of
             measurements [batch, height, width, channels] and int64 seeds [batch, 2].
-            It, too, has to be passed to `evaluate` again.
+            It, too, has to be passed again.
         comparator, inverter, denoiser: the caller's own, where the config names "custom": a
             frozen callable from images in [0, 1] to features, and networks as `models/build.py`
             describes them, of which copies are trained.
@@ -134,6 +135,7 @@ def train(
         operator = kept_operator(workdir, config)
     config = with_own_test_images(with_own_operator(config, operator, noise))
     config.validate()
+    noise = noise or kept_noise(config)
     check_training_fits(config)
     strategy = build_strategy(config.runtime, config.training.batch_size)
     own = {"inverter": inverter, "denoiser": denoiser}
@@ -178,8 +180,7 @@ def _train(config, workdir, strategy, operator, noise, comparator, own, extend):
         keep_constants(workdir, config, operator, images, noise, spectrum)
     resume(model, strategy, workdir)
     if not is_finished(model, config.training):
-        degradation = operator, noise or config.noise
-        _train_on(model, strategy, config, degradation, images, held_out, workdir)
+        _train_on(model, strategy, config, (operator, noise), images, held_out, workdir)
     return model
 
 

@@ -322,7 +322,16 @@ def test_what_no_config_holds_is_asked_for_before_any_work(bare_config, tmp_path
     bare_config.operator.name = "custom"
     with pytest.raises(ValueError, match="Expected the operator of .* as operator="):
         train(bare_config, tmp_path / "run")
+    bare_config.operator.name, bare_config.noise.custom = "blur", True
+    for operator in (None, Blur(np.ones((3, 3)))):
+        with pytest.raises(ValueError, match="Expected the noise of this run as noise="):
+            train(bare_config, tmp_path / "run", operator=operator)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_is_the_best_or_the_last(trained):
+    with pytest.raises(ValueError, match=r"which in \('best', 'last'\). Received: 'newest'"):
+        load_trained(trained, "newest")
 
 
 def test_a_damaged_checkpoint_is_named(trained):
