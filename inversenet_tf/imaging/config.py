@@ -184,6 +184,11 @@ class OperatorConfig:
                 'Expected operator.name "blur" and an odd operator.kernel_size with '
                 f'operator.kernel "{VARIED}". Received: {self.name!r} and {self.kernel_size}'
             )
+        if self.kernel in (UNCERTAIN, GIVEN) and self.name in REDUCING:
+            raise ValueError(
+                f'Expected operator.name "blur" with operator.kernel "{self.kernel}". Received: '
+                f"{self.name!r}"
+            )
         reduces = self.scale > 1 if self.name == CUSTOM else self.name in REDUCING
         if (self.scale > 1) != reduces or self.scale < 1:
             raise ValueError(
