@@ -112,7 +112,8 @@ def evaluate(
     if limit is not None and limit < 1:
         raise ValueError(f"Expected limit >= 1. Received: {limit}")
     workdir = check_utf8(workdir)
-    kept_config = read_config(preset_or_path(workdir), Config)
+    folder = preset_or_path(workdir)  # what is read; no result goes into a preset that is named
+    kept_config = read_config(folder, Config)
     what = reported(workdir, kept_config, data, which)
     model, config, step = load_trained(workdir, what.which)
     restorer = ModelRestorer(model)
@@ -127,12 +128,12 @@ def evaluate(
         config = with_own_operator(config, operator, noise)
         restorer = restorer.told(operator.kernel, config.noise.gaussian_sigma)
         config.operator.kernel_size = max(operator.kernel_shape)
-    operator = operator or kept_operator(workdir, config)
+    operator = operator or kept_operator(folder, config)
     noise = noise or kept_noise(config)
     source = open_held_out(what.spec, operator, config)
-    constants, spectrum = {}, kept_spectrum(workdir)
+    constants, spectrum = {}, kept_spectrum(folder)
     if not source.paired:
-        kept = None if changes else workdir
+        kept = None if changes else folder
         constants = constants_of(kept, config, operator, noise, spectrum=spectrum)
     methods = usual_baselines(operator, config, not source.paired, spectrum, constants)
     methods = [*methods, _as_method(restorer, model.denoiser is not None)]

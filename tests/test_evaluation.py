@@ -14,7 +14,10 @@ from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.files.pixels import from_integers, to_uint8
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.operators import Blur
+from inversenet_tf.imaging.physics.spectra import Spectrum
+from inversenet_tf.models.presets import kept_spectrum
 from inversenet_tf.restoration.model_restorer import ModelRestorer
+from inversenet_tf.shipped import preset_folder
 from inversenet_tf.trained_run import load_trained
 
 pytestmark = pytest.mark.usefixtures("untraced")
@@ -111,6 +114,16 @@ def test_no_evaluation_overwrites_that_of_another_kind(
     for place in (trained, trained / "evaluations" / "best"):
         (place / "results.json").unlink()
     assert export_run(trained, tmp_path / "best")["scores"] is None
+
+
+def test_a_preset_that_is_named_is_measured_by_its_own_spectrum(
+    tmp_path, monkeypatch, nothing_is_scored
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(evaluation, "constants_of", lambda *_, **known: known)
+    operator = {"operator": Blur(linear_motion(9)), "noise": NoiseConfig()}
+    told = evaluate("any_blur", "photos@held_out", **operator)["baselines"]["spectrum"]
+    assert told == kept_spectrum(preset_folder("any_blur")) != Spectrum()
 
 
 def test_whole_images_smaller_than_the_kernel_are_refused(trained):
