@@ -142,7 +142,7 @@ def evaluate(
     checkpoint = {"which": what.which, "step": step, "chosen_by": what.chosen_by(config)}
     results = Evaluation(config=dataclasses.asdict(config), checkpoint=checkpoint)
     results["is_own"] = what.is_own and first is None and not changes
-    results |= describe(source, config, limit, what.role) | {"methods": scores}
+    results |= describe(source, config, operator, limit, what.role) | {"methods": scores}
     if side is not None:
         results["data"]["size"] = f"whole, but of larger ones the middle {side} pixels a side"
     results["baselines"] = constants
@@ -170,12 +170,13 @@ def _write(place, results, examples):
     logging.info("Written: %s and %s.", place / RESULTS_FILE, FIGURE_FILE)
 
 
-def describe(source, config, limit=None, role=OTHER):
+def describe(source, config, operator, limit=None, role=OTHER):
     """What every result says of the images it was measured on, and how.
 
     Args:
         source: an `ImageSource`.
         config: a `Config`.
+        operator: the `Operator` it was measured with.
         limit: images it was stopped after, or None.
         role: what the images are to the training, as `Reported.role`.
     """
@@ -187,7 +188,7 @@ def describe(source, config, limit=None, role=OTHER):
             "crop": config.data.evaluation_crop,
             "size": config.data.size if config.data.evaluation_crop == "center" else "whole",
         },
-        "degradation": "the user's own" if source.paired else degradation_of(config),
+        "degradation": "the user's own" if source.paired else degradation_of(config, operator),
         "images": source.names[:count],
         "number_of_images": count,
         "metrics": config.metrics.stamp(),
@@ -270,20 +271,25 @@ def _summary(psnr, ssim):
     return {"psnr": float(np.mean(psnr)), "ssim": float(np.mean(ssim)), "per_image": per_image}
 
 
-def degradation_of(config: Config) -> str:
-    """The degradation in a line."""
-    operator, noise = config.operator, config.noise
-    parts = ["the caller's own operator" if operator.name == CUSTOM else operator.name]
-    if operator.name not in ("identity", CUSTOM):
-        size = "" if operator.kernel == "file" else f" of {operator.kernel_size} pixels"
-        parts.append(f"{operator.kernel}{size}, {operator.boundary}")
-    if operator.scale > 1:
-        parts.append(f"1/{operator.scale}")
+def degradation_of(config: Config, operator: Operator | None) -> str:
+    """The degradation in a line.
+
+    Args:
+        config: that names it.
+        operator: whose kernel has the size that is told; None for one of the caller's own.
+    """
+    named, noise = config.operator, config.noise
+    parts = ["the caller's own operator" if named.name == CUSTOM else named.name]
+    if named.name not in ("identity", CUSTOM):
+        size = "" if named.kernel == "file" else f" of {max(operator.kernel_shape)} pixels"
+        parts.append(f"{named.kernel}{size}, {named.boundary}")
+    if named.scale > 1:
+        parts.append(f"1/{named.scale}")
     if noise.custom:
         return ", ".join([*parts, "the caller's own noise"])
     if noise.quantize:
         parts.append("8 bits")
-    up_to = "up to " if operator.is_varied else ""
+    up_to = "up to " if named.is_varied else ""
     return ", ".join([*parts, f"noise {up_to}{noise.gaussian_sigma:g}"])
 
 
