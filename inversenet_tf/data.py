@@ -9,7 +9,7 @@ from inversenet_tf.imaging.data.cache import cached
 from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
 from inversenet_tf.imaging.data.overlap import warn_of_overlap
 from inversenet_tf.imaging.data.pairs import evaluation_images, evaluation_pairs
-from inversenet_tf.imaging.data.sources import Selection
+from inversenet_tf.imaging.data.sources import spread_over
 from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.physics.operators import build_operator
 from inversenet_tf.imaging.physics.spectra import fit_spectrum
@@ -85,8 +85,7 @@ def spectrum_of(images, data):
     Raises:
         ValueError: none of them is large enough.
     """
-    step = max(1, len(images) // SPECTRUM_IMAGES)
-    chosen = Selection(images, range(0, len(images), step)[:SPECTRUM_IMAGES])
+    chosen = spread_over(images, SPECTRUM_IMAGES)
     part = "whole" if data.crop == "random" else "center"
     taken = dataclasses.replace(data, evaluation_crop=part)
     batches = evaluation_images(chosen, taken, batch_size=1)  # of which memory holds a few

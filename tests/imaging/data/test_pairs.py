@@ -14,7 +14,7 @@ from inversenet_tf.imaging.data.pairs import (
     training_pairs,
 )
 from inversenet_tf.imaging.data.patches import center_crop, draw_patch
-from inversenet_tf.imaging.data.sources import ImageSource, sample_of
+from inversenet_tf.imaging.data.sources import ImageSource, sample_of, spread_over
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.operators import (
     Blur,
@@ -360,3 +360,12 @@ def test_a_sample_is_drawn_from_all_images_and_fixed_by_its_seed():
     assert drawn.names == sample_of(source, 20, seed=1).names
     assert drawn.names != sample_of(source, 20, seed=2).names
     assert sample_of(source, 200, seed=1) is source
+
+
+@pytest.mark.parametrize(("count", "last"), [(31, 29), (32, 30), (199, 186), (1600, 1500)])
+def test_images_are_spread_over_all(count, last):
+    source = ImageSource("many", [str(index) for index in range(count)])
+    places = [int(name) for name in spread_over(source, 16).names]
+    assert len(places) == 16 and places[0] == 0 and places[-1] == last
+    assert np.ptp(np.diff(places)) <= 1
+    assert spread_over(source, count) is source
