@@ -18,7 +18,7 @@ from inversenet_tf.imaging.baselines.lmmse import TRIED as NOISE_FACTORS
 from inversenet_tf.imaging.baselines.wiener import best_balance, default_balance
 from inversenet_tf.imaging.checks import check_range
 from inversenet_tf.imaging.data.datasets import TRAINING, open_source
-from inversenet_tf.imaging.data.pairs import evaluation_pairs
+from inversenet_tf.imaging.data.pairs import evaluation_pairs, read_pairs
 from inversenet_tf.imaging.data.sources import ImageSource, spread_over
 from inversenet_tf.imaging.files.json import NUMBER, check_fields, read_json, write_json
 from inversenet_tf.imaging.physics.kernels import mismatched
@@ -99,8 +99,9 @@ def _pairs(images, operator, config, noise):
         batch_size=IMAGES,
         seed=config.training.seed,
         largest_side=LARGEST_SIDE,
+        skip_unreadable=True,
     )
-    return pairs.as_numpy_iterator()
+    return read_pairs(pairs)
 
 
 def constants_of(

@@ -17,7 +17,7 @@ from inversenet_tf.data import open_held_out
 from inversenet_tf.engine.workdir import read_config, versions
 from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.config import CUSTOM, NoiseConfig
-from inversenet_tf.imaging.data.pairs import evaluation_pairs
+from inversenet_tf.imaging.data.pairs import evaluation_pairs, read_pairs
 from inversenet_tf.imaging.files.grids import comparison_figure
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.paths import check_utf8, printable
@@ -107,7 +107,8 @@ def evaluate(
         The content of `results.json`, which prints as a table.
 
     Raises:
-        ValueError: no trained run, or a source that cannot be used.
+        ValueError: no trained run, or a source that cannot be used; an `ImageReadError` where one
+            of its images cannot be read.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"Expected limit >= 1. Received: {limit}")
@@ -230,7 +231,7 @@ def score(methods, source, operator, config, *, limit=None, noise=None, side=Non
         method, "measurement" and "truth" to image.
 
     Raises:
-        ValueError: a batch would take more memory than there is.
+        ValueError: a batch would take more memory than there is, or an image cannot be read.
     """
     check_batch_fits(config, _count(source, limit))
     pairs = evaluation_pairs(
@@ -245,7 +246,7 @@ def score(methods, source, operator, config, *, limit=None, noise=None, side=Non
     )
     scores, examples = {}, []
     with tqdm(total=_count(source, limit), desc="evaluating", unit="image") as progress:
-        for inputs, images in pairs.as_numpy_iterator():
+        for inputs, images in read_pairs(pairs):
             outputs = {}
             for method in methods:
                 outputs |= method(inputs)

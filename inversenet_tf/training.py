@@ -261,6 +261,7 @@ def _train_on(model, strategy, config, degradation, images, held_out, workdir):
         return evaluation_pairs(
             *(validated, operator, noise, data),
             largest_side=LARGEST_VALIDATED,
+            skip_unreadable=True,
             context=context,
             **shared,
         )

@@ -9,12 +9,15 @@ from inversenet_tf.imaging.config import DataConfig, NoiseConfig
 from inversenet_tf.imaging.data.datasets import TRAINING, open_source
 from inversenet_tf.imaging.data.pairs import (
     ONE_PROCESS,
+    evaluation_images,
     evaluation_pairs,
+    read_pairs,
     training_images,
     training_pairs,
 )
 from inversenet_tf.imaging.data.patches import center_crop, draw_patch
 from inversenet_tf.imaging.data.sources import ImageSource, sample_of, spread_over
+from inversenet_tf.imaging.files.images import ImageReadError
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.operators import (
     Blur,
@@ -278,6 +281,30 @@ def test_pairs_of_the_user_have_one_size(image_folder, darker_folder, make_pairs
     source = open_source(f"pairs:{image_folder},{darker_folder}", TRAINING)
     with pytest.raises(ValueError, match="scale 1 with pairs.*Received: scale 4 with pairs:"):
         make_pairs(source, JOINT, NOISE, RANDOM, batch_size=4, seed=0)
+
+
+class Damaged(ImageSource):
+    """Four images, each of a gray of its own, of which the second cannot be read."""
+
+    def __init__(self):
+        super().__init__("damaged", ["0", "1", "2", "3"])
+
+    def load(self, index):
+        if index == 1:
+            raise ImageReadError("Cannot read the image 1.png: it is truncated.")
+        return np.full((40, 40, 3), index / 4, np.float32)
+
+
+def test_the_next_image_stands_for_one_that_cannot_be_read(warned):
+    images = evaluation_images(Damaged(), RANDOM, batch_size=4, skip_unreadable=True)
+    assert next(images.as_numpy_iterator())[:, 0, 0, 0].tolist() == [0.0, 0.5, 0.5, 0.75]
+    assert "Skipped: Cannot read the image 1.png" in warned()
+
+
+def test_an_image_that_cannot_be_read_is_named_in_one_line():
+    pairs = evaluation_pairs(Damaged(), Identity(), NOISE, RANDOM, batch_size=4, seed=0)
+    with pytest.raises(ImageReadError, match=r"^Cannot read the image 1.png: it is truncated.$"):
+        list(read_pairs(pairs))
 
 
 @pytest.mark.parametrize("share", [0.8, 1.0])
