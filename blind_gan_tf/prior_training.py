@@ -193,7 +193,9 @@ def _train_on(prior, strategy, config, source, held_out, workdir):
     validated = sample_of(held_out, data.validation_limit, training.seed)
 
     def validation(context=ONE_PROCESS):
-        return evaluation_images(validated, data, batch_size=batch_size, context=context)
+        return evaluation_images(
+            validated, data, batch_size=batch_size, skip_unreadable=True, context=context
+        )
 
     examples = np.concatenate(list(validation().as_numpy_iterator()))[:EXAMPLES]
     train_on(
