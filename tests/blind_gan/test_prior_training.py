@@ -127,6 +127,20 @@ def test_a_generator_that_collapses_is_warned_of(small_prior_config, tmp_path, w
     assert (said in warned()) == (diversity < 0.3)
 
 
+def test_images_that_do_not_differ_say_nothing_of_diversity(small_prior_config, tmp_path, warned):
+    prior = build_prior(small_prior_config)
+    compile_prior(prior, small_prior_config)
+    image = np.random.default_rng(0).random((1, 32, 32, 1), np.float32)
+    log = PriorLog(tmp_path, tmp_path / "logs", image.repeat(7, 0), seed=0)
+    log.set_model(prior)
+    log.on_train_begin()
+    log.on_epoch_end(0, {"real_score": 0.7})
+    log.on_train_end()
+    written = b"".join(path.read_bytes() for path in (tmp_path / "logs").iterdir())
+    assert b"prior/real_score" in written and b"prior/diversity" not in written
+    assert (tmp_path / "samples.png").exists() and "collapses" not in warned()
+
+
 def test_a_training_warns_of_a_discriminator_that_has_won(
     small_prior_config, tmp_path, warned, monkeypatch
 ):
@@ -162,6 +176,7 @@ def test_the_grid_reads_left_to_right_and_down():
         ("network", "name", "stylegan", "network.name"),
         ("runtime", "strategy", "horovod", "runtime.strategy"),
         ("data", "train", "idx:/nowhere", "no such file"),
+        ("data", "validation_limit", 1, "at least two held-out images"),
     ],
 )
 def test_bad_configs_stop_before_anything_is_written(
