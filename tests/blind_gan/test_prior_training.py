@@ -115,6 +115,8 @@ def test_two_replicas_give_what_one_gives(small_prior_config, tmp_path, monkeypa
 @pytest.mark.parametrize("diversity", [0.2, 0.5])
 def test_a_generator_that_collapses_is_warned_of(small_prior_config, tmp_path, warned, diversity):
     prior = build_prior(small_prior_config)
+    for weight in prior.generator.trainable_variables:  # untrained samples hardly differ
+        weight.assign(10.0 * weight)
     compile_prior(prior, small_prior_config)
     latents = prior.latents.draw((16,), [0, -1])
     samples = (prior.in_use("generator")(latents, training=False).numpy() + 1.0) / 2.0
