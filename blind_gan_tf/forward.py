@@ -68,7 +68,7 @@ class FixedOperator:
 
     Args:
         operators: callables from stacked images [batch, height, width, s * channels] to
-            measurements: one for each group of measurements, or a single one for all.
+            measurements: one for each group of measurements, or a list of one for all.
     """
 
     variables = ()
@@ -91,8 +91,37 @@ class FixedOperator:
 
     def model(self, group, start):
         """The operator of a group, which is the same for all starts."""
-        return self._operators[group % len(self._operators)]
+        return self._operators[group if len(self._operators) > 1 else 0]
 
     def kept(self, chosen):
         """Returns itself, since the operators are the same for all starts."""
         return self
+
+
+def measured_by(operator, images, shape, name):
+    """Applies an operator or a surrogate to images; what it returns must have the right shape.
+
+    Args:
+        operator: callable from images to measurements.
+        images: [batch, height, width, s * channels].
+        shape: (height, width, channels) that its measurements must have.
+        name: of the operator in messages.
+
+    Returns:
+        [batch, height, width, measured channels].
+
+    Raises:
+        ValueError: it cannot be applied to such images, or returns another shape.
+    """
+    expected = f"Expected {name} from images {tuple(images.shape[1:])} to measurements {shape}."
+    try:
+        measured = operator(images)
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        raise ValueError(
+            f"{expected} Received: one that cannot be applied to such images. They may have other "
+            "channels than it takes, or be smaller than its kernel."
+        ) from error
+    received = tuple(np.shape(measured))[1:]
+    if received != shape:
+        raise ValueError(f"{expected} Received: one to {received}.")
+    return measured

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from blind_gan_tf.config import SearchConfig
-from blind_gan_tf.forward import FixedOperator, SurrogateBank
+from blind_gan_tf.forward import FixedOperator, SurrogateBank, measured_by
 from blind_gan_tf.inversion_files import save_inversion
 from blind_gan_tf.memory import check_search_fits
 from blind_gan_tf.prior import Prior
@@ -16,6 +17,7 @@ from blind_gan_tf.random_candidates import RenewingSearch, Screening
 from blind_gan_tf.search import FrozenPrior, Search
 from blind_gan_tf.surrogate import LinearConvolution, MixingNetwork
 from inversenet_tf.imaging.arrays import as_floats
+from inversenet_tf.imaging.checks import check_at_least
 
 
 @dataclasses.dataclass
@@ -99,7 +101,7 @@ def invert(
         latents, from whichever start.
 
     Raises:
-        ValueError: arguments that do not fit each other.
+        ValueError: arguments out of their range, or that do not fit each other.
         SearchDiverged: a loss or a residual became NaN or infinite.
 
     Example:
@@ -115,6 +117,9 @@ def invert(
     """
     measurements = as_floats(np.asarray(measurements), "measurements")
     config = search or SearchConfig()
+    config.validate()
+    check_at_least("sources", sources, 1)
+    check_at_least("group_size", group_size, 0)
     group_size = group_size or len(measurements)
     if operator is not None:
         if surrogate is not None:
@@ -122,11 +127,17 @@ def invert(
         config = dataclasses.replace(config, random_starts=config.starts, identity_starts=0)
     check_fit(measurements, prior=prior, config=config, sources=sources, group_size=group_size)
     grouped = measurements.reshape(-1, group_size, *measurements.shape[1:])
+    height, width, channels = prior.generator.output_shape[1:]
     if operator is not None:
-        forward = FixedOperator(operator if isinstance(operator, Sequence) else [operator])
+        forward = known_operators(
+            operator,
+            groups=len(grouped),
+            image_shape=(height, width, sources * channels),
+            measured_shape=measurements.shape[1:],
+        )
     else:
         surrogate = surrogate or papers_surrogate(
-            sources * prior.generator.output_shape[-1], measurements.shape[-1], sources
+            sources * channels, measurements.shape[-1], sources
         )
         forward = first_surrogates(
             surrogate, config=config, groups=len(grouped), seed=seed, channels=grouped.shape[-1]
@@ -252,6 +263,20 @@ def papers_surrogate(image_channels, channels, sources):
     """A callable from a seed to the surrogate that the paper uses for this number of sources."""
     kind = LinearConvolution if sources == 1 else MixingNetwork
     return lambda seed: kind(image_channels, channels, seed=seed)
+
+
+def known_operators(operator, *, groups, image_shape, measured_shape):
+    """The F of a search whose operator is known; raises ValueError if it does not fit."""
+    operators = operator if isinstance(operator, Sequence) else [operator]
+    if len(operators) not in (1, groups):
+        raise ValueError(
+            f"Expected one operator, or one for each of {groups} groups. Received: "
+            f"{len(operators)}."
+        )
+    black = tf.zeros((1, *image_shape))
+    for own in operators:
+        measured_by(own, black, measured_shape, "an operator")
+    return FixedOperator(operators)
 
 
 def first_surrogates(surrogate, *, config, groups, seed, channels):

@@ -171,6 +171,12 @@ def _open_data(config):
     if config.runtime.cache:
         source = cached(source)
     held_out = open_source(data.validation, HELD_OUT, data.channels, data.minimum_side)
+    if min(len(held_out), data.validation_limit) < 2:
+        raise ValueError(
+            "Expected at least two held-out images in data.validation, and data.validation_limit "
+            "of at least 2: samples must differ as much as they do. Received: "
+            f"{len(held_out)} and {data.validation_limit}"
+        )
     warn_of_overlap(source, held_out)
     return source, held_out
 
