@@ -40,6 +40,7 @@ class PriorLog(keras.callbacks.Callback):
         self._workdir = workdir
         self._directory = str(directory)
         self._images = images
+        self._differ = bool((images != images[:1]).any())  # their spread may be rounding noise
         self._seed = seed
 
     def on_train_begin(self, logs=None):
@@ -48,19 +49,20 @@ class PriorLog(keras.callbacks.Callback):
         self._sample = tf.function(lambda: self.model.in_use("generator")(latents, training=False))
 
     def on_epoch_end(self, epoch, logs=None):
-        """Writes the epoch's means, a grid of samples and their diversity."""
+        """Writes the epoch's means, a grid of samples and, if real images differ, its diversity."""
         samples = (self._sample().numpy() + 1.0) / 2.0
-        diversity = spread(samples) / spread(self._images)
+        diversity = spread(samples) / spread(self._images) if self._differ else None
         grid = sample_grid(samples)
         with self._writer.as_default(step=self.model.step):
             for name, value in logs.items():
                 tag = "held_out_score" if name == "val_real_score" else name
                 tf.summary.scalar(f"prior/{tag}", value)
-            tf.summary.scalar("prior/diversity", diversity)
+            if diversity is not None:
+                tf.summary.scalar("prior/diversity", diversity)
             tf.summary.image("samples", grid[None], description="fixed latents")
         self._writer.flush()
         write_image(self._workdir / SAMPLES_FILE, grid)
-        if diversity < LEAST_DIVERSITY:
+        if diversity is not None and diversity < LEAST_DIVERSITY:
             logging.warning(
                 "Step %d: the generator collapses: its samples differ %.2f times as much as real "
                 "images do. A smaller learning rate or a wider generator may help.",

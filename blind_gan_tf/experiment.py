@@ -9,7 +9,7 @@ from absl import logging
 
 from blind_gan_tf import figures, operator_report, scoring
 from blind_gan_tf.classifier import load_classifier
-from blind_gan_tf.config import InversionConfig
+from blind_gan_tf.config import ESTIMATED, InversionConfig
 from blind_gan_tf.inversion import check_fit
 from blind_gan_tf.inversion_files import RESPONSES, write_operator, write_recovered
 from blind_gan_tf.memory import check_surrogates_fit
@@ -19,6 +19,7 @@ from blind_gan_tf.problems import measured, simulated, stacked
 from blind_gan_tf.search_log import SearchLog
 from inversenet_tf.engine.workdir import CHECKPOINTS, open_workdir, versions
 from inversenet_tf.imaging import metrics
+from inversenet_tf.imaging.arrays import GREATEST, LEAST
 from inversenet_tf.imaging.checks import check_at_least
 from inversenet_tf.imaging.files.atomic import check_writable, written_aside
 from inversenet_tf.imaging.files.digests import sha256_of
@@ -58,7 +59,7 @@ def run_inversion(
     """
     config.validate()
     workdir = check_utf8(workdir)
-    check_outside(workdir, config.problem.images)
+    check_outside(workdir, config.problem.images, f"folder:{measurements}" if measurements else "")
     check_writable(workdir)
     with held(workdir):
         return _run_inversion(config, workdir, measurements)
@@ -128,6 +129,8 @@ def _check_scoring(config, prior, classifier, problem):
         channels=config.problem.sources * channels,
     )
     kernel_to_begin_with(config.surrogate)  # raises where its file cannot be read
+    if "blind" in config.methods:
+        _check_shared_kernel(config, problem, channels)
     if config.problem.task == "separation" and channels != 1:
         raise ValueError(
             "Expected a prior of gray images for a separation. Received: one of "
@@ -137,6 +140,22 @@ def _check_scoring(config, prior, classifier, problem):
         raise ValueError(
             f"Expected a classifier of images {prior.image_shape}. Received: one of "
             f"{tuple(classifier.input_shape[1:])}"
+        )
+
+
+def _check_shared_kernel(config, problem, channels):
+    """Raises ValueError for measurements that the surrogate `shared_kernel` cannot be fitted to."""
+    images, measurements = config.problem.sources * channels, problem.measurements
+    if config.surrogate.name == "shared_kernel" and measurements.shape[-1] != images:
+        raise ValueError(
+            f'Expected with surrogate.name "shared_kernel" measurements of {images} channels, as '
+            f"many as the images have. Received: {measurements.shape[-1]}"
+        )
+    least, greatest = measurements.min(), measurements.max()
+    if config.surrogate.initial_kernel == ESTIMATED and (least < LEAST or greatest > GREATEST):
+        raise ValueError(
+            f'Expected with surrogate.initial_kernel "{ESTIMATED}" measurements in [0, 1] but for '
+            f"their noise, as no blur is sought elsewhere. Received: {least:.4g} to {greatest:.4g}"
         )
 
 

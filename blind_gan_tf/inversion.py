@@ -17,6 +17,7 @@ from blind_gan_tf.random_candidates import RenewingSearch, Screening
 from blind_gan_tf.search import FrozenPrior, Search
 from blind_gan_tf.surrogate import LinearConvolution, MixingNetwork
 from inversenet_tf.imaging.arrays import as_floats
+from inversenet_tf.imaging.checks import check_at_least
 
 
 @dataclasses.dataclass
@@ -100,7 +101,7 @@ def invert(
         latents, from whichever start.
 
     Raises:
-        ValueError: arguments that do not fit each other.
+        ValueError: arguments out of their range, or that do not fit each other.
         SearchDiverged: a loss or a residual became NaN or infinite.
 
     Example:
@@ -116,6 +117,9 @@ def invert(
     """
     measurements = as_floats(np.asarray(measurements), "measurements")
     config = search or SearchConfig()
+    config.validate()
+    check_at_least("sources", sources, 1)
+    check_at_least("group_size", group_size, 0)
     group_size = group_size or len(measurements)
     if operator is not None:
         if surrogate is not None:

@@ -171,6 +171,12 @@ def _open_data(config):
     if config.runtime.cache:
         source = cached(source)
     held_out = open_source(data.validation, HELD_OUT, data.channels, data.minimum_side)
+    if min(len(held_out), data.validation_limit) < 2:
+        raise ValueError(
+            "Expected at least two held-out images in data.validation, and data.validation_limit "
+            "of at least 2: samples must differ as much as they do. Received: "
+            f"{len(held_out)} and {data.validation_limit}"
+        )
     warn_of_overlap(source, held_out)
     return source, held_out
 
@@ -193,7 +199,9 @@ def _train_on(prior, strategy, config, source, held_out, workdir):
     validated = sample_of(held_out, data.validation_limit, training.seed)
 
     def validation(context=ONE_PROCESS):
-        return evaluation_images(validated, data, batch_size=batch_size, context=context)
+        return evaluation_images(
+            validated, data, batch_size=batch_size, skip_unreadable=True, context=context
+        )
 
     examples = np.concatenate(list(validation().as_numpy_iterator()))[:EXAMPLES]
     train_on(

@@ -36,8 +36,12 @@ def refine(
 
     Returns:
         float32 images of the same shape in [0, 1].
+
+    Raises:
+        ValueError: a value of the config is out of its range.
     """
     config = config or RefinementConfig()
+    config.validate()
     generated = tf.constant(images, tf.float32)
     measurements = tf.constant(measurements, tf.float32)
     refined = keras.Variable(generated)

@@ -17,8 +17,8 @@ from inversenet_tf.imaging.baselines.lmmse import TRIED as NOISE_FACTORS
 from inversenet_tf.imaging.baselines.wiener import best_balance, default_balance
 from inversenet_tf.imaging.checks import check_range
 from inversenet_tf.imaging.data.datasets import TRAINING, open_source
-from inversenet_tf.imaging.data.pairs import evaluation_pairs
-from inversenet_tf.imaging.data.sources import ImageSource, Selection
+from inversenet_tf.imaging.data.pairs import evaluation_pairs, read_pairs
+from inversenet_tf.imaging.data.sources import ImageSource, spread_over
 from inversenet_tf.imaging.files.json import NUMBER, check_fields, read_json, write_json
 from inversenet_tf.imaging.physics.kernels import mismatched
 from inversenet_tf.imaging.physics.operators import Operator
@@ -67,9 +67,9 @@ def choose_constants(
     """
     if images.paired:
         return _defaults(names, config, "no images: the training images are pairs")
-    indices = list(range(0, len(images), max(1, len(images) // IMAGES)))[:IMAGES]
-    pairs = list(_pairs(Selection(images, indices), operator, config, noise or config.noise))
-    chosen_on = f"{counted(len(indices), 'training image')} of {images.spec}"
+    chosen = spread_over(images, IMAGES)
+    pairs = list(_pairs(chosen, operator, config, noise or config.noise))
+    chosen_on = f"{counted(len(chosen), 'training image')} of {images.spec}"
     return {
         name: _best(name, pairs, operator, config, spectrum) | {CHOSEN_ON: chosen_on}
         for name in names
@@ -98,8 +98,9 @@ def _pairs(images, operator, config, noise):
         batch_size=IMAGES,
         seed=config.training.seed,
         largest_side=LARGEST_SIDE,
+        skip_unreadable=True,
     )
-    return pairs.as_numpy_iterator()
+    return read_pairs(pairs)
 
 
 def constants_of(

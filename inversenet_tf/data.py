@@ -8,8 +8,9 @@ from absl import logging
 from inversenet_tf.imaging.data.cache import cached
 from inversenet_tf.imaging.data.datasets import HELD_OUT, TRAINING, open_source
 from inversenet_tf.imaging.data.overlap import warn_of_overlap
-from inversenet_tf.imaging.data.pairs import evaluation_images, evaluation_pairs
-from inversenet_tf.imaging.data.sources import Selection
+from inversenet_tf.imaging.data.pairs import evaluation_images, evaluation_pairs, read_pairs
+from inversenet_tf.imaging.data.patches import drawn_or_next
+from inversenet_tf.imaging.data.sources import spread_over
 from inversenet_tf.imaging.metrics import SSIM_WINDOW
 from inversenet_tf.imaging.physics.operators import build_operator
 from inversenet_tf.imaging.physics.spectra import fit_spectrum
@@ -85,12 +86,12 @@ def spectrum_of(images, data):
     Raises:
         ValueError: none of them is large enough, or all are of one colour.
     """
-    step = max(1, len(images) // SPECTRUM_IMAGES)
-    chosen = Selection(images, range(0, len(images), step)[:SPECTRUM_IMAGES])
+    chosen = spread_over(images, SPECTRUM_IMAGES)
     part = "whole" if data.crop == "random" else "center"
     taken = dataclasses.replace(data, evaluation_crop=part)
-    batches = evaluation_images(chosen, taken, batch_size=1)  # streamed: memory holds a few
-    return fit_spectrum(image for [image] in batches.as_numpy_iterator())
+    # Streamed, so that memory holds a few.
+    batches = evaluation_images(chosen, taken, batch_size=1, skip_unreadable=True)
+    return fit_spectrum(image for [image] in read_pairs(batches))
 
 
 def open_held_out(spec, operator, config):
@@ -107,7 +108,7 @@ def example_batch(source, operator, config, noise=None):
     data = config.data
     count = min(EXAMPLES, len(source))
     if data.evaluation_crop == "whole":
-        loaded = [source.load(i) for i in range(count)]
+        loaded = [drawn_or_next(source.load, source, index) for index in range(count)]
         shapes = [(pair[0] if source.paired else pair).shape for pair in loaded]
         side = min(EXAMPLE_SIDE, *(min(shape[:2]) for shape in shapes))
         side -= side % operator.scale
@@ -122,5 +123,6 @@ def example_batch(source, operator, config, noise=None):
         batch_size=count,
         seed=config.training.seed,
         limit=count,
+        skip_unreadable=True,
     )
-    return next(iter(pairs.as_numpy_iterator()))
+    return next(read_pairs(pairs))

@@ -17,7 +17,7 @@ from inversenet_tf.data import open_held_out
 from inversenet_tf.engine.workdir import read_config, versions
 from inversenet_tf.imaging import metrics
 from inversenet_tf.imaging.config import CUSTOM, NoiseConfig
-from inversenet_tf.imaging.data.pairs import evaluation_pairs
+from inversenet_tf.imaging.data.pairs import evaluation_pairs, read_pairs
 from inversenet_tf.imaging.files.grids import comparison_figure
 from inversenet_tf.imaging.files.json import write_json
 from inversenet_tf.imaging.files.paths import check_utf8, printable
@@ -107,12 +107,14 @@ def evaluate(
         The content of `results.json`, which prints as a table.
 
     Raises:
-        ValueError: no trained run, or a source that cannot be used.
+        ValueError: no trained run, or a source that cannot be used; an `ImageReadError` where one
+            of its images cannot be read.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"Expected limit >= 1. Received: {limit}")
     workdir = check_utf8(workdir)
-    kept_config = read_config(preset_or_path(workdir), Config)
+    folder = preset_or_path(workdir)  # what is read; no result goes into a preset that is named
+    kept_config = read_config(folder, Config)
     what = reported(workdir, kept_config, data, which)
     model, config, step = load_trained(workdir, what.which)
     restorer = ModelRestorer(model)
@@ -127,12 +129,12 @@ def evaluate(
         config = with_own_operator(config, operator, noise)
         restorer = restorer.told(operator.kernel, config.noise.gaussian_sigma)
         config.operator.kernel_size = max(operator.kernel_shape)
-    operator = operator or kept_operator(workdir, config)
+    operator = operator or kept_operator(folder, config)
     noise = noise or kept_noise(config)
     source = open_held_out(what.spec, operator, config)
-    constants, spectrum = {}, kept_spectrum(workdir)
+    constants, spectrum = {}, kept_spectrum(folder)
     if not source.paired:
-        kept = None if changes else workdir
+        kept = None if changes else folder
         constants = constants_of(kept, config, operator, noise, spectrum=spectrum)
     methods = usual_baselines(operator, config, not source.paired, spectrum, constants)
     methods = [*methods, _as_method(restorer, model.denoiser is not None)]
@@ -141,7 +143,7 @@ def evaluate(
     checkpoint = {"which": what.which, "step": step, "chosen_by": what.chosen_by(config)}
     results = Evaluation(config=dataclasses.asdict(config), checkpoint=checkpoint)
     results["is_own"] = what.is_own and first is None and not changes
-    results |= describe(source, config, limit, what.role) | {"methods": scores}
+    results |= describe(source, config, operator, limit, what.role) | {"methods": scores}
     if side is not None:
         results["data"]["size"] = f"whole, but of larger ones the middle {side} pixels a side"
     results["baselines"] = constants
@@ -169,12 +171,13 @@ def _write(place, results, examples):
     logging.info("Written: %s and %s.", place / RESULTS_FILE, FIGURE_FILE)
 
 
-def describe(source, config, limit=None, role=OTHER):
+def describe(source, config, operator, limit=None, role=OTHER):
     """Returns what every result says about its images and how they were measured.
 
     Args:
         source: an `ImageSource`.
         config: a `Config`.
+        operator: the `Operator` they were measured with.
         limit: images after which it stopped, or None.
         role: what the images are to the training, as `Reported.role`.
     """
@@ -186,7 +189,7 @@ def describe(source, config, limit=None, role=OTHER):
             "crop": config.data.evaluation_crop,
             "size": config.data.size if config.data.evaluation_crop == "center" else "whole",
         },
-        "degradation": "the user's own" if source.paired else degradation_of(config),
+        "degradation": "the user's own" if source.paired else degradation_of(config, operator),
         "images": source.names[:count],
         "number_of_images": count,
         "metrics": config.metrics.stamp(),
@@ -228,7 +231,7 @@ def score(methods, source, operator, config, *, limit=None, noise=None, side=Non
         method, "measurement" and "truth" to image.
 
     Raises:
-        ValueError: a batch would take more memory than there is.
+        ValueError: a batch would take more memory than there is, or an image cannot be read.
     """
     check_batch_fits(config, _count(source, limit))
     pairs = evaluation_pairs(
@@ -243,7 +246,7 @@ def score(methods, source, operator, config, *, limit=None, noise=None, side=Non
     )
     scores, examples = {}, []
     with tqdm(total=_count(source, limit), desc="evaluating", unit="image") as progress:
-        for inputs, images in pairs.as_numpy_iterator():
+        for inputs, images in read_pairs(pairs):
             outputs = {}
             for method in methods:
                 outputs |= method(inputs)
@@ -269,20 +272,25 @@ def _summary(psnr, ssim):
     return {"psnr": float(np.mean(psnr)), "ssim": float(np.mean(ssim)), "per_image": per_image}
 
 
-def degradation_of(config: Config) -> str:
-    """Describes the degradation in one line."""
-    operator, noise = config.operator, config.noise
-    parts = ["the caller's own operator" if operator.name == CUSTOM else operator.name]
-    if operator.name not in ("identity", CUSTOM):
-        size = "" if operator.kernel == "file" else f" of {operator.kernel_size} pixels"
-        parts.append(f"{operator.kernel}{size}, {operator.boundary}")
-    if operator.scale > 1:
-        parts.append(f"1/{operator.scale}")
+def degradation_of(config: Config, operator: Operator | None) -> str:
+    """Describes the degradation in one line.
+
+    Args:
+        config: the config that names it.
+        operator: the one whose kernel size is stated; None for one of the caller's own.
+    """
+    named, noise = config.operator, config.noise
+    parts = ["the caller's own operator" if named.name == CUSTOM else named.name]
+    if named.name not in ("identity", CUSTOM):
+        size = "" if named.kernel == "file" else f" of {max(operator.kernel_shape)} pixels"
+        parts.append(f"{named.kernel}{size}, {named.boundary}")
+    if named.scale > 1:
+        parts.append(f"1/{named.scale}")
     if noise.custom:
         return ", ".join([*parts, "the caller's own noise"])
     if noise.quantize:
         parts.append("8 bits")
-    up_to = "up to " if operator.is_varied else ""
+    up_to = "up to " if named.is_varied else ""
     return ", ".join([*parts, f"noise {up_to}{noise.gaussian_sigma:g}"])
 
 

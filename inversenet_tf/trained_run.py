@@ -12,7 +12,7 @@ from inversenet_tf.engine import checkpoints
 from inversenet_tf.engine.adversarial import average_of
 from inversenet_tf.engine.keras_files import load_keras
 from inversenet_tf.engine.workdir import CHECKPOINTS, read_config
-from inversenet_tf.imaging.checks import check_positive
+from inversenet_tf.imaging.checks import check_choice, check_positive
 from inversenet_tf.imaging.config import CUSTOM, GIVEN, NoiseConfig
 from inversenet_tf.imaging.files.arrays import read_array
 from inversenet_tf.imaging.files.atomic import written_aside
@@ -25,6 +25,7 @@ from inversenet_tf.models.presets import (
     KERNEL_FILE,
     SPECTRUM_FILE,
     is_preset,
+    kept_kernel,
     load_preset,
     untrained_model,
 )
@@ -52,10 +53,11 @@ def load_trained(
         the training step the weights are of.
 
     Raises:
-        ValueError: the directory holds no run, or one without a checkpoint.
+        ValueError: the directory holds no run, or one without a checkpoint; or another `which`.
         OSError: none of the checkpoints can be read.
     """
     check_named(workdir)
+    check_choice("which", which, ("best", "last"))
     workdir = preset_or_path(workdir)
     if is_preset(workdir) or (workdir / CARD_FILE).is_file():
         return load_preset(workdir, precision, boundary)
@@ -114,7 +116,7 @@ def with_own_operator(config: Config, operator: Operator | None, noise: Callable
     if operator is None and noise is None:
         return config
     config = copy.deepcopy(config)
-    config.noise.custom = noise is not None
+    config.noise.custom = config.noise.custom or noise is not None
     if type(operator) is Blur:
         config.operator.name, config.operator.kernel = "blur", GIVEN
         config.operator.kernel_file, config.operator.boundary = "", operator.boundary
@@ -127,12 +129,12 @@ def kept_noise(config: Config) -> NoiseConfig:
     """The noise of a run.
 
     Raises:
-        ValueError: the run was trained with noise of the caller's own.
+        ValueError: it is the caller's own.
     """
     if config.noise.custom:
         raise ValueError(
-            "Expected the noise that this run was trained with, as noise=... in Python: it was "
-            "the caller's own, which no file holds. Received: none"
+            "Expected the noise of this run as noise=... in Python: it is the caller's own, which "
+            "no file holds. Received: none"
         )
     return config.noise
 
@@ -169,15 +171,22 @@ def kept_operator(workdir: str | Path, config: Config) -> Operator:
     """The operator of a run, with the kernel it was trained for.
 
     Raises:
-        ValueError: the run was trained with an operator of the caller's own.
+        ValueError: the run's operator is the caller's own, or a kernel of theirs that is gone.
     """
-    if config.operator.name == CUSTOM:
-        raise ValueError(
-            f"Expected the operator that {workdir} was trained with, as operator=... in Python: it "
-            "was the caller's own, which no file holds. Received: none"
-        )
-    path = Path(workdir).expanduser() / KERNEL_FILE
     operator = config.operator
+    path = Path(workdir).expanduser() / KERNEL_FILE
+    if operator.name == CUSTOM:
+        raise ValueError(
+            f"Expected the operator of {workdir} as operator=... in Python: it is the caller's "
+            "own, which no file holds. Received: none"
+        )
+    if operator.is_own:
+        if not path.exists():
+            raise ValueError(
+                "Expected the caller's own Blur as operator=... in Python, or its kernel in "
+                f"{path}. Received: none"
+            )
+        return Blur(kept_kernel(workdir), operator.boundary)  # of any sum and sign
     # The scale alone determines the bicubic kernel; its negative values are not valid in a file.
     if path.exists() and operator.kernel != "bicubic":
         operator = dataclasses.replace(operator, kernel="file", kernel_file=str(path))

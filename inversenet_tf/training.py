@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 
 from inversenet_tf import callbacks
-from inversenet_tf.chosen_constants import keep_constants
+from inversenet_tf.chosen_constants import CONSTANTS_FILE, keep_constants
 from inversenet_tf.config import CLOSED_FORMS, CUSTOM, Config
 from inversenet_tf.data import example_batch, open_data, spectrum_of, with_own_test_images
 from inversenet_tf.engine import checkpoints
@@ -43,12 +43,14 @@ from inversenet_tf.models.compiling import comparator_of, compile_model
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.models.memory import check_training_fits
 from inversenet_tf.models.own_networks import check_own_network
-from inversenet_tf.models.presets import SPECTRUM_FILE, kept_spectrum
+from inversenet_tf.models.presets import KERNEL_FILE, SPECTRUM_FILE, kept_spectrum
 from inversenet_tf.trained_run import (
     is_degradation_known,
     keep_kernel,
     keep_networks,
     keep_spectrum,
+    kept_noise,
+    kept_operator,
     with_own_operator,
 )
 
@@ -75,10 +77,11 @@ def train(
         config: a `Config`.
         workdir: directory of the run: `config.json`, `checkpoints/`, `logs/`.
         operator: the caller's own forward operator instead of the config's. The kernel of a `Blur`
-            is kept with the run; any other operator has to be passed to `evaluate` again.
+            is kept with the run; any other operator has to be passed again to `evaluate`, and to
+            `train` where the run goes on.
         noise: the caller's own noise instead of the config's, a TensorFlow function of
             measurements [batch, height, width, channels] and int64 seeds [batch, 2].
-            It, too, has to be passed to `evaluate` again.
+            It, too, has to be passed again.
         comparator, inverter, denoiser: the caller's own, where the config names "custom": a
             frozen callable from images in [0, 1] to features, and networks as described in
             `models/build.py`, of which copies are trained.
@@ -128,8 +131,11 @@ def train(
     """
     if not isinstance(config, Config):
         raise ValueError(f"Expected a Config, as of recipes. Received: a {type(config).__name__}")
+    if operator is None and config.operator.is_own:
+        operator = kept_operator(workdir, config)
     config = with_own_test_images(with_own_operator(config, operator, noise))
     config.validate()
+    noise = noise or kept_noise(config)
     check_training_fits(config)
     strategy = build_strategy(config.runtime, config.training.batch_size)
     own = {"inverter": inverter, "denoiser": denoiser}
@@ -174,8 +180,7 @@ def _train(config, workdir, strategy, operator, noise, comparator, own, extend):
         keep_constants(workdir, config, operator, images, noise, spectrum)
     resume(model, strategy, workdir)
     if not is_finished(model, config.training):
-        degradation = operator, noise or config.noise
-        _train_on(model, strategy, config, degradation, images, held_out, workdir)
+        _train_on(model, strategy, config, (operator, noise), images, held_out, workdir)
     return model
 
 
@@ -201,7 +206,7 @@ def what_next(workdir: str | Path) -> str:
 
 
 def _spectrum(config, images, workdir):
-    """Returns the spectrum of the training images, kept with the run or fitted to them.
+    """Returns the spectrum of the training images, kept with a resumed run or fitted to them.
 
     The inverter begins with it, and the linear optimum of every evaluation uses it. None where the
     operator has no closed form or the images are too small: that of natural images is then used.
@@ -210,7 +215,7 @@ def _spectrum(config, images, workdir):
     side = data.minimum_side if data.crop == "random" else data.size  # as `spectrum_of` takes them
     if config.operator.name not in CLOSED_FORMS or side < LEAST_SIDE:
         return None
-    is_kept = (workdir / SPECTRUM_FILE).exists()
+    is_kept = is_begun(workdir) and (workdir / SPECTRUM_FILE).exists()
     return kept_spectrum(workdir) if is_kept else spectrum_of(images, data)
 
 
@@ -232,6 +237,9 @@ def _open_workdir(workdir, config, operator, own, extend):
     """Makes the work directory, or checks that it holds this experiment."""
     open_workdir(workdir, config, free=("runtime",), extend=extend)
     is_new = not is_begun(workdir)
+    if is_new:
+        for name in (KERNEL_FILE, SPECTRUM_FILE, CONSTANTS_FILE):
+            (workdir / name).unlink(missing_ok=True)  # of a failed attempt at another config
     keep_kernel(workdir, operator, is_new)
     keep_networks(workdir, own, is_new)
 
@@ -253,6 +261,7 @@ def _train_on(model, strategy, config, degradation, images, held_out, workdir):
         return evaluation_pairs(
             *(validated, operator, noise, data),
             largest_side=LARGEST_VALIDATED,
+            skip_unreadable=True,
             context=context,
             **shared,
         )

@@ -11,6 +11,8 @@ import pytest
 from loopback_server import LoopbackServer
 
 import inversenet_tf as inv
+from inversenet_tf.config import Config
+from inversenet_tf.engine.workdir import read_config
 from inversenet_tf.exporting.lite import convert
 from inversenet_tf.imaging.physics.operators import Compose, Downsampling
 from inversenet_tf.serving.saved_models import read_metadata
@@ -99,8 +101,9 @@ def test_a_place_that_holds_no_model_is_refused(tmp_path):
 
 
 def test_a_run_with_a_blur_of_the_callers_own_keeps_its_kernel(bare_config, tmp_path):
-    blur = inv.physics.Blur(inv.kernels.camera_shake(5, seed=1), boundary="reflect")
+    blur = inv.physics.Blur(0.5 * inv.kernels.camera_shake(5, seed=1), boundary="reflect")
     inv.train(bare_config, tmp_path / "run", operator=blur)
+    inv.train(read_config(tmp_path / "run", Config), tmp_path / "run")  # which goes on with it
     results = inv.evaluate(tmp_path / "run")
     assert results["config"]["operator"]["boundary"] == "reflect"
     np.testing.assert_allclose(np.load(tmp_path / "run" / "kernel.npy"), blur.kernel)

@@ -252,6 +252,24 @@ def test_an_experiment_is_the_same_however_its_paths_are_spelled(tmp_path, monke
         setattr(config.data, field, kept)
 
 
+def test_one_text_from_another_directory_names_another_place(tmp_path, monkeypatch):
+    for name in ("here/photos", "there/photos"):
+        (tmp_path / name).mkdir(parents=True)
+    config = Config()
+    config.data.train, config.data.validation = "folder:photos", "folder:nowhere"
+    config.training.initial_weights = "any_blur"  # a preset, not a path
+    config.loss.comparator_weights = "https://host/weights.h5"
+    monkeypatch.chdir(tmp_path / "here")
+    workdir = open_workdir(tmp_path / "run", config)
+    (workdir / CHECKPOINTS / "last" / "step-00000001").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "there")
+    differs = f"differs in data.train: 'folder:{tmp_path}/here/photos' there, 'folder:{tmp_path}"
+    with pytest.raises(ValueError, match=f"{differs}/there/photos' here. Choose"):
+        open_workdir(workdir, config, free=("runtime",))
+    (tmp_path / "here" / "photos").rename(tmp_path / "moved")
+    assert open_workdir(workdir, config, free=("runtime",)) == workdir
+
+
 def test_a_run_may_be_extended_where_that_is_asked_for(tmp_path):
     config = Config()
     workdir = open_workdir(tmp_path / "run", config)

@@ -6,15 +6,19 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from inversenet_tf import evaluation
+from inversenet_tf.config import Config
 from inversenet_tf.evaluation import evaluate, format_table
 from inversenet_tf.exporting import inversenet as exporting
 from inversenet_tf.exporting.inversenet import export_run
-from inversenet_tf.imaging.config import NoiseConfig
+from inversenet_tf.imaging.config import NoiseConfig, OperatorConfig
 from inversenet_tf.imaging.data.pairs import evaluation_pairs
 from inversenet_tf.imaging.files.pixels import from_integers, to_uint8
 from inversenet_tf.imaging.physics.kernels import linear_motion
-from inversenet_tf.imaging.physics.operators import Blur
+from inversenet_tf.imaging.physics.operators import Blur, build_operator
+from inversenet_tf.imaging.physics.spectra import Spectrum
+from inversenet_tf.models.presets import kept_spectrum
 from inversenet_tf.restoration.model_restorer import ModelRestorer
+from inversenet_tf.shipped import preset_folder
 from inversenet_tf.trained_run import load_trained
 
 pytestmark = pytest.mark.usefixtures("untraced")
@@ -111,6 +115,35 @@ def test_no_evaluation_overwrites_that_of_another_kind(
     for place in (trained, trained / "evaluations" / "best"):
         (place / "results.json").unlink()
     assert export_run(trained, tmp_path / "best")["scores"] is None
+
+
+@pytest.mark.parametrize(
+    ("operator", "expected"),
+    [
+        ({"kernel": "flat", "kernel_size": 5}, "blur, flat of 5 pixels"),
+        ({"kernel": "given"}, "blur, given of 15 pixels"),
+        (
+            {"name": "downsampling", "kernel": "bicubic", "scale": 4},
+            "downsampling, bicubic of 17 pixels",
+        ),
+    ],
+)
+def test_the_size_that_is_told_is_that_of_the_kernel(operator, expected):
+    config = Config()
+    config.operator = OperatorConfig(**operator)
+    given = config.operator.kernel == "given"
+    used = Blur(np.ones((15, 9)) / 135) if given else build_operator(config.operator)
+    assert evaluation.degradation_of(config, used).startswith(f"{expected}, circular")
+
+
+def test_a_preset_that_is_named_is_measured_by_its_own_spectrum(
+    tmp_path, monkeypatch, nothing_is_scored
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(evaluation, "constants_of", lambda *_, **known: known)
+    operator = {"operator": Blur(linear_motion(9)), "noise": NoiseConfig()}
+    told = evaluate("any_blur", "photos@held_out", **operator)["baselines"]["spectrum"]
+    assert told == kept_spectrum(preset_folder("any_blur")) != Spectrum()
 
 
 def test_whole_images_smaller_than_the_kernel_are_refused(trained):

@@ -228,6 +228,19 @@ def test_the_spectrum_is_that_of_crops_as_they_are_scaled_down_for_training():
     assert _power(fitted) > 2 * _power(whole)
 
 
+def test_an_image_that_cannot_be_read_stops_no_choice(small_config, image_folder, warned):
+    source = open_source(small_config.data.train, TRAINING, 3)
+    (image_folder / "0.png").write_bytes((image_folder / "0.png").read_bytes()[:999])
+    operator = build_operator(small_config.operator)
+    assert spectrum_of(source, small_config.data).amplitude > 0
+    assert choose_constants(small_config, operator, source)["wiener"]["balance"] > 0
+    for crop in ("center", "whole"):
+        small_config.data.evaluation_crop = crop
+        _, truths = example_batch(source, operator, small_config)
+        np.testing.assert_array_equal(truths[0], truths[1])
+    assert "Skipped: Cannot read the image" in warned()
+
+
 def test_crops_too_small_for_a_spectrum_have_that_of_natural_images(tmp_path):
     """Each image is large enough, but for training its crop is scaled down to 12 pixels."""
     config = recipes.motion_deblur()

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import json
 import re
 import shutil
@@ -11,7 +12,7 @@ from absl import logging
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from inversenet_tf import training
+from inversenet_tf import chosen_constants, training
 from inversenet_tf.config import Config
 from inversenet_tf.data import open_data
 from inversenet_tf.engine import checkpoints
@@ -21,10 +22,17 @@ from inversenet_tf.engine.optimizers import new_learning_rate_factor
 from inversenet_tf.engine.workdir import CHECKPOINTS, CONFIG_FILE, HISTORY_FILE, read_config
 from inversenet_tf.evaluation import evaluate
 from inversenet_tf.imaging.files.locks import InUse, held
+from inversenet_tf.imaging.physics.operators import Blur
+from inversenet_tf.imaging.physics.spectra import Spectrum
 from inversenet_tf.models.compiling import build_optimizer
 from inversenet_tf.models.inversenet import InverseNet
 from inversenet_tf.recipes import compared_by_squeezenet
-from inversenet_tf.trained_run import kept_operator, load_trained
+from inversenet_tf.trained_run import (
+    keep_kernel,
+    kept_operator,
+    load_trained,
+    with_own_operator,
+)
 from inversenet_tf.training import train
 
 pytestmark = pytest.mark.usefixtures("untraced")
@@ -224,6 +232,29 @@ def test_a_failed_start_leaves_the_workdir_free(bare_config, tmp_path, monkeypat
     assert train(bare_config, tmp_path / "run").step == 4
 
 
+def test_nothing_of_a_failed_start_is_taken_for_what_begins_in_its_place(
+    bare_config, tmp_path, monkeypatch
+):
+    """Neither the kernel nor the spectrum, nor the constants of the baselines."""
+    attempts = itertools.count(1.0)
+    monkeypatch.setattr(training, "spectrum_of", lambda *_: Spectrum(amplitude=next(attempts)))
+    monkeypatch.setattr(chosen_constants, "choose_constants", lambda *_: {"at": next(attempts)})
+    monkeypatch.setattr(training, "example_batch", None)
+
+    def kept_by_an_attempt(workdir):
+        with pytest.raises(TypeError):
+            train(bare_config, workdir)
+        names = ("kernel.npy", "spectrum.json", "baselines.json")
+        return [(workdir / name).read_bytes() for name in names if (workdir / name).exists()]
+
+    first = kept_by_an_attempt(tmp_path / "run")
+    bare_config.operator.kernel = "flat"
+    second = kept_by_an_attempt(tmp_path / "run")
+    assert len(second) == 3 and not set(first) & set(second)
+    bare_config.operator.name = "identity"
+    assert kept_by_an_attempt(tmp_path / "run") == []
+
+
 def test_the_config_tells_of_the_comparator(bare_config, tmp_path):
     def comparator(images):
         return tf.reduce_mean(images, axis=[1, 2])
@@ -270,6 +301,37 @@ def test_a_run_keeps_its_kernel(bare_config, tmp_path):
     (tmp_path / "k.npy").unlink()
     kept = kept_operator(tmp_path / "run", bare_config).kernel
     np.testing.assert_allclose(kept, kernel / kernel.sum(), rtol=1e-6)
+
+
+def test_a_blur_of_the_callers_own_is_kept_as_it_is(bare_config, tmp_path):
+    """Whatever its kernel sums up to, and with its negative values."""
+    blur = Blur(np.array([[0.0, -0.1, 0.0], [0.1, 0.3, 0.1]]), "reflect")
+    config = with_own_operator(bare_config, blur, None)
+    with pytest.raises(ValueError, match="own Blur as operator=.*kernel.npy. Received: none"):
+        kept_operator(tmp_path, config)
+    keep_kernel(tmp_path, blur, is_new=True)
+    kept = kept_operator(tmp_path, config)
+    np.testing.assert_array_equal(kept.kernel, blur.kernel)
+    assert kept.boundary == "reflect"
+
+
+def test_what_no_config_holds_is_asked_for_before_any_work(bare_config, tmp_path):
+    given = with_own_operator(bare_config, Blur(np.ones((3, 3))), None)
+    with pytest.raises(ValueError, match="Expected the caller's own Blur as operator="):
+        train(given, tmp_path / "run")
+    bare_config.operator.name = "custom"
+    with pytest.raises(ValueError, match="Expected the operator of .* as operator="):
+        train(bare_config, tmp_path / "run")
+    bare_config.operator.name, bare_config.noise.custom = "blur", True
+    for operator in (None, Blur(np.ones((3, 3)))):
+        with pytest.raises(ValueError, match="Expected the noise of this run as noise="):
+            train(bare_config, tmp_path / "run", operator=operator)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_checkpoint_is_the_best_or_the_last(trained):
+    with pytest.raises(ValueError, match=r"which in \('best', 'last'\). Received: 'newest'"):
+        load_trained(trained, "newest")
 
 
 def test_a_damaged_checkpoint_is_named(trained):

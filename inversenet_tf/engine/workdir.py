@@ -13,7 +13,12 @@ import tensorflow
 from inversenet_tf.imaging.config_parsing import config_from_dict, valid_config
 from inversenet_tf.imaging.files.atomic import check_writable
 from inversenet_tf.imaging.files.json import read_field, read_json, write_json
-from inversenet_tf.imaging.files.paths import canonical_path, canonical_source, check_utf8
+from inversenet_tf.imaging.files.paths import (
+    canonical_path,
+    canonical_source,
+    check_utf8,
+    folders_in,
+)
 
 CONFIG_FILE = "config.json"
 CHECKPOINTS = "checkpoints"
@@ -23,6 +28,9 @@ ORIGIN_FILE = "origin.json"  # the directory that the config's relative paths ar
 # Fields that hold paths, by the last part of their names: image sources, and files.
 SOURCE_FIELDS = ("train", "validation", "test", "images")
 FILE_FIELDS = ("kernel_file", "comparator_weights", "prior", "initial_weights")
+CANONICAL = dict.fromkeys(SOURCE_FIELDS, canonical_source) | dict.fromkeys(
+    FILE_FIELDS, canonical_path
+)
 # What may change when a training is extended.
 EXTENDABLE = (
     "training.steps",
@@ -157,22 +165,34 @@ def _differences(present, wanted, origin, prefix=""):
         one, other = present.get(key), wanted.get(key)
         if isinstance(one, dict) and isinstance(other, dict):
             differences |= _differences(one, other, origin, f"{prefix}{key}.")
-        elif one != other and not _is_one_place(key, one, other, origin):
+            continue
+        if isinstance(one, str) and isinstance(other, str) and key in CANONICAL:
+            one, other = _places(key, one, other, origin)
+        if one != other:
             differences[f"{prefix}{key}"] = f"{prefix}{key}: {one!r} there, {other!r} here"
     return differences
 
 
-def _is_one_place(field, one, other, origin):
-    """Whether a field names the same place, only spelled differently in the stored config."""
-    if not (isinstance(one, str) and isinstance(other, str)):
-        return False
-    if field in SOURCE_FIELDS:
-        canonical = canonical_source
-    elif field in FILE_FIELDS:
-        canonical = canonical_path
-    else:
-        return False
-    return canonical(other) == canonical(one, origin)
+def _places(field, one, other, origin):
+    """The places that the stored config and the wanted one name, equal where they are one place.
+
+    One text from two directories names two places. It is taken for one where nothing lies at the
+    first: as a preset's name, which is no path, or as images that were moved with their run.
+
+    Returns:
+        (there, here): as the configs spell them, or in full where both spell them alike.
+    """
+    canonical = CANONICAL[field]
+    there, here = canonical(one, origin), canonical(other)
+    if there == here or (one == other and not _is_there(field, there)):
+        return here, here
+    return (there, here) if one == other else (one, other)
+
+
+def _is_there(field, canonical):
+    if field in FILE_FIELDS:
+        return os.path.exists(canonical)
+    return any(map(os.path.exists, folders_in(canonical.partition(":")[2])))
 
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "scikit-image", "scikit-learn", "pillow")

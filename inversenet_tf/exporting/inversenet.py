@@ -12,7 +12,7 @@ from inversenet_tf.evaluation import degradation_of
 from inversenet_tf.exporting import verification
 from inversenet_tf.exporting.signatures import signatures_of
 from inversenet_tf.imaging.checks import check_choice
-from inversenet_tf.imaging.config import PRECISIONS
+from inversenet_tf.imaging.config import CUSTOM, PRECISIONS
 from inversenet_tf.imaging.files.images import PILLOW_MODES
 from inversenet_tf.models import kernel_use
 from inversenet_tf.reporting import own_results
@@ -24,7 +24,7 @@ from inversenet_tf.restoration.signature_names import (
     WITH_KERNEL,
 )
 from inversenet_tf.serving.saved_models import SERVING_DEFAULT, new_version, write_version
-from inversenet_tf.trained_run import kept_degradation, load_trained
+from inversenet_tf.trained_run import kept_degradation, kept_operator, load_trained
 
 WARMUP_SIDES = (64, 256)  # of images; a server takes longer for its first request of a size
 
@@ -60,6 +60,7 @@ def export_run(
     new_version(output)  # raises before the work
     model, config, step = load_trained(workdir, which, precision)
     degradation = kept_degradation(workdir, config, which)
+    operator = None if config.operator.name == CUSTOM else kept_operator(workdir, config)
 
     def check(saved_model):
         return verification.verify(
@@ -67,7 +68,7 @@ def export_run(
         )
 
     metadata = {
-        "task": degradation_of(config),
+        "task": degradation_of(config, operator),
         "degradation": None if degradation is None else dataclasses.asdict(degradation),
         "precision": precision,
         "checkpoint": {"which": which, "step": step},

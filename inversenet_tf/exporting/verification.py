@@ -10,7 +10,7 @@ from PIL import Image
 from inversenet_tf.config import Config
 from inversenet_tf.data import open_held_out
 from inversenet_tf.imaging.config import CUSTOM, GIVEN
-from inversenet_tf.imaging.data.pairs import evaluation_pairs
+from inversenet_tf.imaging.data.pairs import evaluation_pairs, read_pairs
 from inversenet_tf.imaging.files.images import read_image
 from inversenet_tf.imaging.files.pixels import WHITE, from_integers, to_luma, to_uint8
 from inversenet_tf.imaging.inputs import measurements_of
@@ -147,10 +147,11 @@ def measured_examples(source, operator, config):
         batch_size=training.batch_size,
         seed=training.seed,
         limit=EXAMPLES,
+        skip_unreadable=True,
     )
     return [
         pair
-        for inputs, images in pairs.as_numpy_iterator()
+        for inputs, images in read_pairs(pairs)
         for pair in zip(measurements_of(inputs), images, strict=True)
     ]
 

@@ -156,6 +156,11 @@ class OperatorConfig:
         return (self.scale - 1) / 2 - self.scale // 2 if self.kernel == "bicubic" else 0.0
 
     @property
+    def is_own(self):
+        """Whether it is an operator of the caller's own, or a blur with their kernel."""
+        return self.name == CUSTOM or (self.name == "blur" and self.kernel == GIVEN)
+
+    @property
     def is_varied(self):
         """Whether each image has a kernel and a noise of its own."""
         return self.kernel == VARIED
@@ -178,6 +183,11 @@ class OperatorConfig:
             raise ValueError(
                 'Expected operator.name "blur" and an odd operator.kernel_size with '
                 f'operator.kernel "{VARIED}". Received: {self.name!r} and {self.kernel_size}'
+            )
+        if self.kernel in (UNCERTAIN, GIVEN) and self.name in REDUCING:
+            raise ValueError(
+                f'Expected operator.name "blur" with operator.kernel "{self.kernel}". Received: '
+                f"{self.name!r}"
             )
         reduces = self.scale > 1 if self.name == CUSTOM else self.name in REDUCING
         if (self.scale > 1) != reduces or self.scale < 1:

@@ -118,12 +118,14 @@ def _measure(table, column, config, source, conditions):
     methods += [_as_method(name, training) for name, training in column.trainings.items()]
     scores, examples = score(methods, source, operator, config, limit=conditions.limit)
     role = _role(column, config)
-    provenance = describe(source, config, conditions.limit, role) | {"baselines": constants}
+    provenance = describe(source, config, operator, conditions.limit, role)
+    provenance["baselines"] = constants
     provenance["trainings"] = {n: t.provenance() for n, t in column.trainings.items()}
     if table == "denoiser":
         runs = column.trainings.items()
         provenance["steadiness"] = {name: steadiness(training.workdir) for name, training in runs}
-    footer = f"{source.spec}; {degradation_of(config)}; {conditions.minutes:g} min each; dB, SSIM"
+    degradation = degradation_of(config, operator)
+    footer = f"{source.spec}; {degradation}; {conditions.minutes:g} min each; dB, SSIM"
     path = conditions.output / f"table_{table}-{column.name}-{conditions.name}.png"
     draw(path, examples, scores, footer)
     title = f"{column.data} {column.note}".rstrip()

@@ -78,6 +78,31 @@ def test_known_operators_are_of_all_measurements_or_of_each_group(tmp_path):
         blind.invert(measurements, prior, blind.LinearConvolution(1, 1), operator=blur)
 
 
+@pytest.mark.parametrize(
+    ("operators", "channels", "message"),
+    [
+        (2, 1, "Expected one operator, or one for each of 4 groups. Received: 2"),
+        (3, 1, "Expected one operator, or one for each of 4 groups. Received: 3"),
+        (
+            4,
+            3,
+            r"Expected an operator .* to measurements \(12, 12, 3\). Received: one to \(12, 12, 1",
+        ),
+    ],
+)
+def test_known_operators_must_fit_the_groups_and_the_measurements(operators, channels, message):
+    prior = toy_prior(linear_generator()[0])
+    blur = Blur(np.full((3, 3), 1 / 9))
+    with pytest.raises(ValueError, match=message):
+        blind.invert(
+            np.zeros((4, SIDE, SIDE, channels)),
+            prior,
+            operator=[blur] * operators,
+            search=blind.SearchConfig(**SHORT),
+            group_size=1,
+        )
+
+
 def test_groups_may_have_surrogates_of_their_own():
     prior = toy_prior(linear_generator()[0])
     search = blind.SearchConfig(**(SHORT | {"surrogate_steps": 0}))

@@ -247,6 +247,31 @@ def test_what_could_not_be_scored_is_refused_first(restoration, separation, tmp_
     assert not (tmp_path / "run").exists()
 
 
+def test_results_do_not_lie_among_the_measurements(restoration, tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((32, 32)))
+    for workdir in (tmp_path, tmp_path / "run"):
+        with pytest.raises(ValueError, match="Expected a work directory outside"):
+            run_inversion(restoration, workdir, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
+def test_a_shared_kernel_needs_measurements_like_images(separation, tmp_path):
+    separation.surrogate.name = "shared_kernel"
+    with pytest.raises(ValueError, match="measurements of 2 channels.*Received: 3"):
+        run_inversion(separation, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_kernel_is_estimated_from_signed_measurements(restoration, tmp_path):
+    (tmp_path / "mine").mkdir()
+    np.save(tmp_path / "mine" / "a.npy", np.linspace(-1, 1, 1024).reshape(32, 32))
+    restoration.problem.signed, restoration.problem.noise.quantize = True, False
+    restoration.surrogate.name, restoration.surrogate.initial_kernel = "shared_kernel", "auto"
+    with pytest.raises(ValueError, match='"auto" measurements in .*Received: -1 to 1'):
+        run_inversion(restoration, tmp_path / "run", tmp_path / "mine")
+    assert not (tmp_path / "run").exists()
+
+
 def test_every_method_says_what_it_admits(separation, restoration, tiny_prior):
     prior = load_prior(tiny_prior)
     separation.problem.mixing.mixtures = 1

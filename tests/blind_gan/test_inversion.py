@@ -261,6 +261,22 @@ def test_bad_measurements_are_refused(measurements, options, message):
         invert(measurements, toy_prior(generator), OneConvolution, search=config, **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"search": SearchConfig(schedule="cosin")}, "search.schedule"),
+        ({"search": SearchConfig(random_starts=0)}, "search.starts >= 1"),
+        ({"sources": 0}, "sources >= 1"),
+        ({"group_size": -2}, "group_size >= 0"),
+    ],
+)
+def test_values_out_of_range_are_refused(options, message):
+    generator, _, images = planted(2)
+    options = {"search": SearchConfig(perceptual_weight=0.0)} | options
+    with pytest.raises(ValueError, match=message):
+        invert(images, toy_prior(generator), OneConvolution, **options)
+
+
 def test_the_perceptual_term_needs_a_discriminator():
     generator, _, images = planted(2)
     with pytest.raises(ValueError, match="Expected a discriminator"):

@@ -115,6 +115,8 @@ def test_two_replicas_give_what_one_gives(small_prior_config, tmp_path, monkeypa
 @pytest.mark.parametrize("diversity", [0.2, 0.5])
 def test_a_generator_that_collapses_is_warned_of(small_prior_config, tmp_path, warned, diversity):
     prior = build_prior(small_prior_config)
+    for weight in prior.generator.trainable_variables:  # untrained samples hardly differ
+        weight.assign(10.0 * weight)
     compile_prior(prior, small_prior_config)
     latents = prior.latents.draw((16,), [0, -1])
     samples = (prior.in_use("generator")(latents, training=False).numpy() + 1.0) / 2.0
@@ -125,6 +127,20 @@ def test_a_generator_that_collapses_is_warned_of(small_prior_config, tmp_path, w
     log.on_train_end()
     said = f"Step 0: the generator collapses: its samples differ {diversity:.2f} times as much"
     assert (said in warned()) == (diversity < 0.3)
+
+
+def test_images_that_do_not_differ_say_nothing_of_diversity(small_prior_config, tmp_path, warned):
+    prior = build_prior(small_prior_config)
+    compile_prior(prior, small_prior_config)
+    image = np.random.default_rng(0).random((1, 32, 32, 1), np.float32)
+    log = PriorLog(tmp_path, tmp_path / "logs", image.repeat(7, 0), seed=0)
+    log.set_model(prior)
+    log.on_train_begin()
+    log.on_epoch_end(0, {"real_score": 0.7})
+    log.on_train_end()
+    written = b"".join(path.read_bytes() for path in (tmp_path / "logs").iterdir())
+    assert b"prior/real_score" in written and b"prior/diversity" not in written
+    assert (tmp_path / "samples.png").exists() and "collapses" not in warned()
 
 
 def test_a_training_warns_of_a_discriminator_that_has_won(
@@ -162,6 +178,7 @@ def test_the_grid_reads_left_to_right_and_down():
         ("network", "name", "stylegan", "network.name"),
         ("runtime", "strategy", "horovod", "runtime.strategy"),
         ("data", "train", "idx:/nowhere", "no such file"),
+        ("data", "validation_limit", 1, "at least two held-out images"),
     ],
 )
 def test_bad_configs_stop_before_anything_is_written(

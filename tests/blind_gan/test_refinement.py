@@ -56,4 +56,4 @@ def test_total_variation_flattens():
 @pytest.mark.parametrize("field", ["closeness", "total_variation", "learning_rate", "steps"])
 def test_bad_values_are_named(field):
     with pytest.raises(ValueError, match=f"refinement.{field}"):
-        RefinementConfig(**{field: -1}).validate()
+        refine(drawn(0), drawn(0), operator=None, config=RefinementConfig(**{field: -1}))

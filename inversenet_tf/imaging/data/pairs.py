@@ -3,12 +3,19 @@
 import dataclasses
 import functools
 import os
+import re
 
 import numpy as np
 import tensorflow as tf
 
 from inversenet_tf.imaging.config import NoiseConfig
-from inversenet_tf.imaging.data.patches import central_window, draw_patch, load_part_of
+from inversenet_tf.imaging.data.patches import (
+    central_window,
+    draw_patch,
+    drawn_or_next,
+    load_part_of,
+)
+from inversenet_tf.imaging.files.images import ImageReadError
 from inversenet_tf.imaging.inputs import parts_of
 from inversenet_tf.imaging.physics.noise import add_gaussian_noise, round_to_8_bits
 from inversenet_tf.imaging.physics.operators import Identity
@@ -129,6 +136,7 @@ def evaluation_pairs(
     seed,
     limit=None,
     largest_side=None,
+    skip_unreadable=False,
     context=ONE_PROCESS,
 ):
     """Returns every image of a source once, in order, with its measurement.
@@ -139,6 +147,8 @@ def evaluation_pairs(
             trimmed at the bottom and the right to multiples of the operator's scale.
         limit: the number of images to stop after; None for all.
         largest_side: in pixels; larger whole images are cropped to their middle. None: no limit.
+        skip_unreadable: whether the next image takes the place of one that cannot be read, as in a
+            training. Otherwise such an image ends the dataset in an error, see `read_pairs`.
         context: `tf.distribute.InputContext` of the process; several processes share the images.
 
     Returns:
@@ -156,8 +166,13 @@ def evaluation_pairs(
         scale = 1 if source.paired else operator.scale
         return tuple(_middle(side, largest_side or side, scale) for side in (height, width))
 
+    def load_one(index):
+        return load_part_of(source, index, window, data.padding)
+
     def load(index):
-        return load_part_of(source, int(index), window, data.padding)
+        if skip_unreadable:
+            return drawn_or_next(load_one, source, int(index))
+        return load_one(int(index))
 
     count = len(source) if limit is None else min(limit, len(source))
     image_shape = (*((None, None) if whole else (data.size, data.size)), data.channels)
@@ -169,6 +184,21 @@ def evaluation_pairs(
         draw=lambda index: operator.held_out_draw(index),
     )
     return pairs.prefetch(2)
+
+
+def read_pairs(pairs):
+    """Yields the batches of a dataset as NumPy arrays.
+
+    Raises:
+        ImageReadError: an image cannot be read, in place of TensorFlow's error.
+    """
+    try:
+        yield from pairs.as_numpy_iterator()
+    except tf.errors.OpError as error:
+        unreadable = re.search(r"ImageReadError: (.+)", str(error))
+        if unreadable is None:
+            raise
+        raise ImageReadError(unreadable[1]) from error
 
 
 def training_images(source, data, *, batch_size, seed, start=0, context=ONE_PROCESS):
@@ -186,7 +216,9 @@ def training_images(source, data, *, batch_size, seed, start=0, context=ONE_PROC
     return pairs.map(as_it_is(lambda measurements, images: images))
 
 
-def evaluation_images(source, data, *, batch_size, limit=None, context=ONE_PROCESS):
+def evaluation_images(
+    source, data, *, batch_size, limit=None, skip_unreadable=False, context=ONE_PROCESS
+):
     """Returns only the images of `evaluation_pairs`."""
     pairs = evaluation_pairs(
         source,
@@ -196,6 +228,7 @@ def evaluation_images(source, data, *, batch_size, limit=None, context=ONE_PROCE
         batch_size=batch_size,
         seed=0,
         limit=limit,
+        skip_unreadable=skip_unreadable,
         context=context,
     )
     return pairs.map(as_it_is(lambda measurements, images: images))

@@ -43,7 +43,7 @@ def draw_patch(source, data, seed, position):
             return patches
         return [_turned(patch, data.augmentation, generator.integers(8)) for patch in patches]
 
-    return _drawn_or_next(draw, source, _epoch_order(seed, epoch, len(source))[place])
+    return drawn_or_next(draw, source, _epoch_order(seed, epoch, len(source))[place])
 
 
 def load_part_of(source, index, window, padding):
@@ -73,8 +73,17 @@ def _random_window(height, width, paired, data, generator):
     return slice(top, top + side), slice(left, left + side)
 
 
-def _drawn_or_next(draw, source, index):
-    """Draws from an image or, where it has become unreadable, warns and tries the next."""
+def drawn_or_next(draw, source, index):
+    """Draws from an image or, where it has become unreadable, warns and tries the next.
+
+    Args:
+        draw: function from the index of an image.
+        source: an `ImageSource`.
+        index: of the first image to try.
+
+    Raises:
+        ImageReadError: none of the source can be read.
+    """
     for candidate in range(index, index + len(source)):
         try:
             return draw(candidate % len(source))

@@ -120,6 +120,18 @@ def sample_of(source: ImageSource, count: int, seed: int) -> ImageSource:
     return Selection(source, np.sort(chosen))
 
 
+def spread_over(source: ImageSource, count: int) -> ImageSource:
+    """Returns at most `count` images of a source, evenly spread over all of them.
+
+    Args:
+        source: an `ImageSource`.
+        count: the maximum number of images.
+    """
+    if len(source) <= count:
+        return source
+    return Selection(source, [place * len(source) // count for place in range(count)])
+
+
 def _photograph_loaders():
     """Returns {split: {name: function that reads the photograph}}."""
     import skimage.data  # both are imported here, as other sources do without them

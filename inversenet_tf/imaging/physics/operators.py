@@ -315,5 +315,15 @@ OPERATORS = {
 
 
 def build_operator(config):
-    """The operator that an `OperatorConfig` describes."""
+    """The operator that an `OperatorConfig` describes.
+
+    Raises:
+        ValueError: it is the caller's own, or its kernel cannot be read.
+    """
+    if config.is_own:
+        raise ValueError(
+            f"Expected operator.name in {tuple(OPERATORS)}, of a kernel that the config names. "
+            f"Received: {config.name!r} of {config.kernel!r}, the caller's own, which has to be "
+            "passed as operator=..."
+        )
     return OPERATORS[config.name](config)

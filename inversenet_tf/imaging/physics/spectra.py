@@ -102,7 +102,8 @@ def fit_spectrum(images: Iterable[np.ndarray]) -> Spectrum:
             a side are skipped.
 
     Raises:
-        ValueError: no image is large enough, or each is of a single colour.
+        ValueError: no image is large enough, or none varies along its rows, as images of a single
+            colour do not.
     """
     import scipy.optimize  # takes half a second, and restoring does not need it
 
@@ -119,9 +120,11 @@ def fit_spectrum(images: Iterable[np.ndarray]) -> Spectrum:
         inside = (ring >= 0) & (ring < BINS)
         sums += np.bincount(ring[inside], periodogram[inside], BINS)
         counts += np.bincount(ring[inside], minlength=BINS)
-    if not moments or not sums.any():
+    covariance = np.mean([covariance for _, covariance in moments], axis=0) if moments else 0.0
+    # The spectrum of a single colour is not always zero, as its mean is rounded.
+    if not np.any(covariance):
         raise ValueError(
-            f"Expected images of at least {LEAST_SIDE} pixels a side that are not of one colour. "
+            f"Expected images of at least {LEAST_SIDE} pixels a side that vary along their rows. "
             f"Received: {len(moments)} of that size"
         )
     present = counts > 0
@@ -133,7 +136,6 @@ def fit_spectrum(images: Iterable[np.ndarray]) -> Spectrum:
 
     (amplitude, exponent) = scipy.optimize.least_squares(misfit, (-8.0, 1.1), loss="soft_l1").x
     mean = np.mean([mean for mean, _ in moments], axis=0)
-    covariance = np.mean([covariance for _, covariance in moments], axis=0)
     covariance /= np.trace(covariance) / len(covariance)
     return Spectrum(
         float(np.exp(amplitude)),

@@ -9,12 +9,15 @@ from inversenet_tf.imaging.config import DataConfig, NoiseConfig
 from inversenet_tf.imaging.data.datasets import TRAINING, open_source
 from inversenet_tf.imaging.data.pairs import (
     ONE_PROCESS,
+    evaluation_images,
     evaluation_pairs,
+    read_pairs,
     training_images,
     training_pairs,
 )
 from inversenet_tf.imaging.data.patches import center_window, draw_patch
-from inversenet_tf.imaging.data.sources import ImageSource, sample_of
+from inversenet_tf.imaging.data.sources import ImageSource, sample_of, spread_over
+from inversenet_tf.imaging.files.images import ImageReadError
 from inversenet_tf.imaging.physics.kernels import linear_motion
 from inversenet_tf.imaging.physics.operators import (
     Blur,
@@ -290,6 +293,30 @@ def test_pairs_of_the_user_have_one_size(image_folder, darker_folder, make_pairs
         make_pairs(source, JOINT, NOISE, RANDOM, batch_size=4, seed=0)
 
 
+class Damaged(ImageSource):
+    """Four images, each of a gray of its own, of which the second cannot be read."""
+
+    def __init__(self):
+        super().__init__("damaged", ["0", "1", "2", "3"])
+
+    def load(self, index):
+        if index == 1:
+            raise ImageReadError("Cannot read the image 1.png: it is truncated.")
+        return np.full((40, 40, 3), index / 4, np.float32)
+
+
+def test_the_next_image_stands_for_one_that_cannot_be_read(warned):
+    images = evaluation_images(Damaged(), RANDOM, batch_size=4, skip_unreadable=True)
+    assert next(images.as_numpy_iterator())[:, 0, 0, 0].tolist() == [0.0, 0.5, 0.5, 0.75]
+    assert "Skipped: Cannot read the image 1.png" in warned()
+
+
+def test_an_image_that_cannot_be_read_is_named_in_one_line():
+    pairs = evaluation_pairs(Damaged(), Identity(), NOISE, RANDOM, batch_size=4, seed=0)
+    with pytest.raises(ImageReadError, match=r"^Cannot read the image 1.png: it is truncated.$"):
+        list(read_pairs(pairs))
+
+
 @pytest.mark.parametrize("share", [0.8, 1.0])
 def test_a_central_crop_may_be_a_share_of_the_image(folder, share):
     """Of 40 x 48 pixels, 0.8 is 32 and 1 the largest square; both are scaled down to 16."""
@@ -373,3 +400,12 @@ def test_a_sample_is_drawn_from_all_images_and_fixed_by_its_seed():
     assert drawn.names == sample_of(source, 20, seed=1).names
     assert drawn.names != sample_of(source, 20, seed=2).names
     assert sample_of(source, 200, seed=1) is source
+
+
+@pytest.mark.parametrize(("count", "last"), [(31, 29), (32, 30), (199, 186), (1600, 1500)])
+def test_images_are_spread_over_all(count, last):
+    source = ImageSource("many", [str(index) for index in range(count)])
+    places = [int(name) for name in spread_over(source, 16).names]
+    assert len(places) == 16 and places[0] == 0 and places[-1] == last
+    assert np.ptp(np.diff(places)) <= 1
+    assert spread_over(source, count) is source

@@ -173,3 +173,9 @@ def test_every_named_operator_is_built_from_its_config(name):
 def test_scales_that_an_operator_does_not_have_are_refused(name, scale):
     with pytest.raises(ValueError, match=f"operator.scale.*Received: {scale} for '{name}'"):
         OperatorConfig(name=name, scale=scale).validate()
+
+
+@pytest.mark.parametrize("fields", [{"name": "custom"}, {"kernel": "given"}])
+def test_no_config_describes_an_operator_of_the_callers_own(fields):
+    with pytest.raises(ValueError, match="the caller's own, which has to be passed as operator="):
+        operators.build_operator(OperatorConfig(**fields))

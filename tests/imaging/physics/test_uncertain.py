@@ -81,6 +81,13 @@ def test_a_file_of_other_arrays_is_refused(kernels, tmp_path):
         build_operator(OperatorConfig(kernel=UNCERTAIN, kernel_file=str(tmp_path / "k.npy")))
 
 
+@pytest.mark.parametrize(("name", "scale"), [("downsampling", 2), ("joint", 2), ("joint", 1)])
+def test_it_is_a_blur_and_nothing_else(uncertain, name, scale):
+    uncertain.operator.name, uncertain.operator.scale = name, scale
+    with pytest.raises(ValueError, match=f'"blur" with operator.kernel "uncertain".*{name}'):
+        uncertain.validate()
+
+
 def test_a_file_is_needed():
     with pytest.raises(ValueError, match="kernel_file"):
         OperatorConfig(kernel=UNCERTAIN).validate()
