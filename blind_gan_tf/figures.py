@@ -102,6 +102,7 @@ def operator_figure(path, estimated, true, footer):
             continue
         count = min(responses.shape[0], responses.shape[-1])
         own = np.stack([responses[channel, ..., channel : channel + 1] for channel in range(count)])
-        pictures = 0.5 + 0.5 * own / np.abs(own).max()  # zero is gray, as for all signed pictures
+        greatest = np.abs(own).max() or 1.0  # an operator that measures nothing stays gray
+        pictures = 0.5 + 0.5 * own / greatest  # zero is gray, as for all signed pictures
         rows.append([(p, f"{name}, channel {i}") for i, p in enumerate(pictures)])
     comparison_figure(path, rows, footer)

@@ -19,6 +19,8 @@ from blind_gan_tf.surrogate import LinearConvolution, MixingNetwork
 from inversenet_tf.imaging.arrays import as_floats
 from inversenet_tf.imaging.checks import check_at_least
 
+TRIED_SIDE = 48  # pixels of the image by which surrogates of any size are compared
+
 
 @dataclasses.dataclass
 class Inversion:
@@ -280,7 +282,12 @@ def known_operators(operator, *, groups, image_shape, measured_shape):
 
 
 def first_surrogates(surrogate, *, config, groups, seed, channels):
-    """The surrogates of all groups: for each, the random starts and then the identity starts."""
+    """The surrogates of all groups: for each, the random starts and then the identity starts.
+
+    Raises:
+        ValueError: another number of surrogates than of groups, one that returns another number of
+            channels than the measurements have, or surrogates of several architectures.
+    """
     of_groups = surrogate if isinstance(surrogate, Sequence) else [surrogate] * groups
     if len(of_groups) != groups:
         raise ValueError(
@@ -297,7 +304,32 @@ def first_surrogates(surrogate, *, config, groups, seed, channels):
             f"Expected a surrogate that returns {channels} channels, as the measurements have. "
             f"Received: one that returns {models[0].output_shape[-1]}."
         )
-    return SurrogateBank(models, config.starts)
+    if len({_shapes_of(model) for model in models}) > 1:
+        raise ValueError(
+            "Expected surrogates of one architecture. Received: some whose weights differ in shape"
+        )
+    bank = SurrogateBank(models, config.starts)
+    if isinstance(surrogate, Sequence):
+        _check_alike(bank, models, config.starts)
+    return bank
+
+
+def _shapes_of(model):
+    """The shapes of a surrogate's input and weights, as a value that can be compared."""
+    return tuple(tuple(shape) for shape in (model.input_shape, *(w.shape for w in model.weights)))
+
+
+def _check_alike(bank, models, starts):
+    """Raises ValueError unless one architecture, the first model's, measures as all models do."""
+    *sides, channels = models[0].input_shape[1:]
+    shape = (1, *(side or TRIED_SIDE for side in sides), channels)
+    image = tf.random.stateless_uniform(shape, [0, 0])
+    for group, own in enumerate(models[::starts]):
+        if not np.allclose(bank.model(group, 0)(image), own(image), atol=1e-5):
+            raise ValueError(
+                "Expected surrogates of one architecture, which differ in their weights alone. "
+                f"Received: that of group {group} measures otherwise, as with another boundary"
+            )
 
 
 def has_stalled(history, config):

@@ -113,10 +113,13 @@ def told_beyond(surrogate, images, measurements, estimates, *, seed=0) -> float:
         seed: of the choice of pixels.
 
     Returns:
-        The difference of the two explained fractions of variance, on held-out pixels.
+        The difference of the two explained fractions of variance, on held-out pixels; 0 for a
+        surrogate that depends on no pixel, which has no receptive field.
     """
     height, width = images.shape[1:3]
     field = min(max(receptive_field(surrogate, min(height, width))), min(height, width) - 1)
+    if not field:
+        return 0.0
     wide = min(field + WIDER_BY, min(height, width))
     wide -= (wide - field) % 2  # the same centre
     residual = measurements - estimates
@@ -157,6 +160,11 @@ def warnings_of(surrogate, images, measurements, estimates) -> list[str]:
             f"Expected at least {needed} measurements of one operator for a surrogate of "
             f"{surrogate.count_params()} weights. Received: {len(measurements)}. It may fit them "
             "with wrong images; use more measurements or a smaller surrogate."
+        )
+    if not any(receptive_field(surrogate, min(images.shape[1:3]))):
+        warnings.append(
+            "The estimated operator measures the same of every image: the units of its surrogate "
+            "are dead. Another seed, or the surrogate linear_convolution, may help."
         )
     share = told_beyond(surrogate, images, measurements, estimates)
     if share > TOLD_FRACTION:

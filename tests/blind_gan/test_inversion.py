@@ -168,6 +168,24 @@ def test_groups_have_operators_of_their_own():
     assert abs(gains[0] - 0.3) < 0.05 and abs(gains[1] - 0.9) < 0.05
 
 
+def of_kernel(side, boundary="circular"):
+    return LinearConvolution(1, 1, filters=2, kernel_size=side, boundary=boundary, seed=side)
+
+
+@pytest.mark.parametrize(
+    ("surrogates", "message"),
+    [
+        ([of_kernel(3), of_kernel(5)], "weights differ in shape"),
+        ([of_kernel(3), of_kernel(3, "reflect")], "that of group 1 measures otherwise"),
+    ],
+)
+def test_groups_have_surrogates_of_one_architecture(surrogates, message):
+    generator, _, images = planted(4)
+    config = SearchConfig(rounds=1, perceptual_weight=0.0)
+    with pytest.raises(ValueError, match=message):
+        invert(images, toy_prior(generator), surrogates, search=config, group_size=2)
+
+
 def test_the_best_start_is_kept_for_a_group_and_the_best_latents_for_a_measurement():
     generator, _, images = planted(4)
     config = SearchConfig(rounds=1, latent_steps=1, random_starts=3, perceptual_weight=0.0)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from blind_gan_tf.config import SURROGATES, SurrogateConfig
+from blind_gan_tf.figures import operator_figure
 from blind_gan_tf.forward import FixedOperator, SurrogateBank
 from blind_gan_tf.operator_report import (
     distance,
@@ -212,6 +213,18 @@ def test_a_surrogate_that_cannot_hold_the_operator_is_told(images):
     own = narrow(sharp).numpy() + 0.01 * np.random.default_rng(1).normal(size=estimates.shape)
     assert told_beyond(narrow, sharp, own, estimates) < 0.05
     assert warnings_of(narrow, sharp, own, estimates) == []
+
+
+def test_a_surrogate_that_measures_nothing_is_told(images, tmp_path):
+    dead = LinearConvolution(1, 1, filters=1, kernel_size=1)
+    dead.set_weights([np.zeros((1, 1, 1, 1)), np.zeros((1, 1, 1, 1))])
+    images = images.numpy()[..., :1]
+    estimates = dead(images).numpy()
+    assert told_beyond(dead, images, images, estimates) == 0.0
+    [warning] = warnings_of(dead, images, images, estimates)
+    assert "measures the same of every image" in warning
+    operator_figure(tmp_path / "operator.png", responses(dead, 1, 9), None, "dead")
+    assert (tmp_path / "operator.png").is_file()
 
 
 def test_few_measurements_for_many_weights_are_told(images):
