@@ -265,9 +265,12 @@ def _told(restorer):
         if restorer.kernel_use == kernel_use.REQUIRED:
             raise ValueError(f"{kernel_use.IS_MISSING} as --kernel")
         return restorer
-    if kernel is not None and NOISE.value is None and restorer.scale == 1:
-        return _estimating_noise(restorer)
-    return restorer.told(None if kernel is None else _kernel_of_file(), NOISE.value)
+    if kernel is None:
+        return restorer.told(None, NOISE.value)  # which asks for the kernel
+    from inversenet_tf.restoration.unknown_blur import with_kernel  # only for an estimate
+
+    kernel, boundary = _kernel_of_file(), _boundary_of(restorer)
+    return with_kernel(restorer, kernel, NOISE.value, boundary, GAMMA.value)
 
 
 def _boundary_of(restorer):
@@ -275,13 +278,6 @@ def _boundary_of(restorer):
     # An export keeps the boundary of its training, but is used for photographs all the same.
     tells = EXPORT.value is None or SHARP_IMAGES.value is not None
     return "circular" if tells and restorer.spec.boundary == "circular" else "camera"
-
-
-def _estimating_noise(restorer):
-    from inversenet_tf.restoration.unknown_blur import UnknownNoiseRestorer  # only for a search
-
-    kernel = _kernel_of_file()
-    return UnknownNoiseRestorer(restorer, kernel, _boundary_of(restorer), GAMMA.value)
 
 
 def _finding_blurs(restorer):

@@ -21,7 +21,11 @@ from inversenet_tf.page.limits import Limits, Progress, Told, check_kernel_size,
 from inversenet_tf.page.previews import described, preview_size, write_preview
 from inversenet_tf.restoration.one_photograph import MEMORY_ADVICE, Job, restore_file
 from inversenet_tf.restoration.restorers import Restorer
-from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer, description_of
+from inversenet_tf.restoration.unknown_blur import (
+    UnknownBlurRestorer,
+    description_of,
+    with_kernel,
+)
 
 FIND, NONE, FILE = "find it", "none", "a file"
 KEPT = 7200  # seconds that results stay; the page has copied them to its own cache long before
@@ -109,8 +113,10 @@ class Workshop:
             restorer = UnknownBlurRestorer(restorer, wish.noise, shared=estimate)
         else:
             kernel = self._kernel_of(wish, path, restorer)
-            if kernel is not None:
+            if wish.kernel == NONE and kernel is not None:
                 restorer = restorer.told(kernel, wish.noise)
+            elif kernel is not None:
+                restorer = with_kernel(restorer, kernel, wish.noise)
         folder = self._new_folder()  # once the search is over, as it is kept for a limited time
         target = folder / f"{path.stem}-restored{result_suffix(path, wish.format)}"
         report = progress.between(SEARCHED, 0.95, "Restoring")

@@ -106,6 +106,29 @@ class UnknownNoiseRestorer(EstimatingRestorer):
         return self._restorer.told(self._kernel, noise)
 
 
+def with_kernel(
+    restorer: Restorer,
+    kernel: np.ndarray,
+    noise: float | None = None,
+    boundary: str = "camera",
+    gamma: float = 1.0,
+) -> Restorer:
+    """Gives a kernel to a restorer; without a noise level, that of each image is estimated.
+
+    The noise is not estimated for upsampling, where it is that of rounding to 8 bits.
+
+    Args:
+        restorer, kernel, boundary, gamma: as for `UnknownNoiseRestorer`.
+        noise: standard deviation of the noise, relative to white, or None.
+
+    Raises:
+        ValueError: as `Restorer.told`.
+    """
+    if noise is None and restorer.scale == 1:
+        return UnknownNoiseRestorer(restorer, kernel, boundary, gamma)
+    return restorer.told(kernel, noise)
+
+
 class UnknownBlurRestorer(EstimatingRestorer):
     """A restorer that estimates the kernel of each image before it restores it.
 
