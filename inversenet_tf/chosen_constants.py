@@ -55,7 +55,7 @@ def choose_constants(
     Args:
         config: of the run, with the noise at hand.
         operator: with a single kernel; for a Wiener filter, a blur.
-        images: the training images, of which every n-th is used, up to `IMAGES`.
+        images: the training images, of which up to `IMAGES` are used, spread over all.
         noise: the caller's own; None for the config's.
         names: of the baselines, keys of `NAMES`.
         spectrum: of the training images, for "lmmse".
