@@ -74,7 +74,7 @@ def _check_test(config, operator, images, held_out):
 
 
 def spectrum_of(images, data):
-    """Fits a `Spectrum` to every n-th image of a source, up to `SPECTRUM_IMAGES`.
+    """Fits a `Spectrum` to up to `SPECTRUM_IMAGES` images of a source, spread over all.
 
     Images are taken at the scale of the training, as a crop that is scaled down has another
     spectrum; where patches are drawn at random, the images are taken whole.
@@ -84,7 +84,7 @@ def spectrum_of(images, data):
         data: a `DataConfig`.
 
     Raises:
-        ValueError: none of them is large enough, or all are of one colour.
+        ValueError: none of them is large enough, or none varies along its rows.
     """
     chosen = spread_over(images, SPECTRUM_IMAGES)
     part = "whole" if data.crop == "random" else "center"
