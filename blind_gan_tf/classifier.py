@@ -39,7 +39,7 @@ def load_classifier(path: str | Path) -> keras.Model:
     """
     path = Path(path).expanduser()
     if not path.is_file():
-        raise ValueError(f"Expected a classifier, .keras or .npz. Received: no file {path}.")
+        raise ValueError(f"Expected a classifier file (.keras or .npz). Received: no file {path}.")
     try:
         if path.suffix == ".keras":
             return load_keras(path)

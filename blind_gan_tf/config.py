@@ -80,8 +80,8 @@ class PriorConfig:
         self.data.validate()
         if self.data.test:
             raise ValueError(
-                "Expected data.test of an InverseNet alone, as a prior is not evaluated on images. "
-                f"Received: {self.data.test!r}"
+                "Expected data.test for an InverseNet only, as a prior is not evaluated on "
+                f"images. Received: {self.data.test!r}"
             )
         self.latents.validate()
         self.runtime.validate()
@@ -200,8 +200,8 @@ class SearchConfig:
             check_at_least(f"search.{field}", getattr(self, field), 0)
         if self.renew_every and self.candidates == 1:
             raise ValueError(
-                "Expected search.candidates of at least 2 with search.renew_every: the best is "
-                "kept. Received: 1"
+                "Expected search.candidates of at least 2 with search.renew_every, as the best "
+                "one is kept. Received: 1"
             )
         for field in ("surrogate_learning_rate", "latent_learning_rate"):
             check_positive(f"search.{field}", getattr(self, field))
@@ -274,7 +274,7 @@ class ProblemConfig:
         self.operator.validate()
         if self.operator.is_varied:
             raise ValueError(
-                "Expected an operator.kernel that measurements share. Received: "
+                "Expected an operator.kernel that all measurements share. Received: "
                 f"{self.operator.kernel!r}"
             )
         self.mixing.validate()
@@ -300,8 +300,8 @@ class ProblemConfig:
             )
         if self.signed and self.noise.quantize:
             raise ValueError(
-                "Expected problem.noise.quantize False with problem.signed: 8 bits store [0, 1] "
-                "only. Received: both"
+                "Expected problem.noise.quantize False with problem.signed, as 8 bits store only "
+                "[0, 1]. Received: both"
             )
 
 
@@ -335,7 +335,7 @@ class InversionConfig:
             check_choice("methods", name, METHODS)
         if "blind_refined" in self.methods and "blind" not in self.methods:
             raise ValueError(
-                'Expected "blind" among the methods with "blind_refined", which begins with its '
+                'Expected "blind" among the methods with "blind_refined", which starts from its '
                 f"result. Received: {self.methods}"
             )
         if not self.prior:

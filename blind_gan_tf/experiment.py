@@ -117,7 +117,7 @@ def _check_scoring(config, prior, classifier, problem):
     """Raises ValueError for what would otherwise fail after all searches, or exhaust the memory."""
     height, width, channels = prior.image_shape
     least = min(height, width) - 2 * config.metrics.crop
-    check_at_least("the image's side less twice metrics.crop", least, metrics.SSIM_WINDOW)
+    check_at_least("the image's side minus twice metrics.crop", least, metrics.SSIM_WINDOW)
     if config.surrogate.kernel_size > min(height, width):
         raise ValueError(
             f"Expected surrogate.kernel_size of at most {min(height, width)}, the image's side. "
@@ -138,7 +138,7 @@ def _check_scoring(config, prior, classifier, problem):
         )
     if classifier is not None and tuple(classifier.input_shape[1:]) != prior.image_shape:
         raise ValueError(
-            f"Expected a classifier of images {prior.image_shape}. Received: one of "
+            f"Expected a classifier for images {prior.image_shape}. Received: one for "
             f"{tuple(classifier.input_shape[1:])}"
         )
 
@@ -148,14 +148,15 @@ def _check_shared_kernel(config, problem, channels):
     images, measurements = config.problem.sources * channels, problem.measurements
     if config.surrogate.name == "shared_kernel" and measurements.shape[-1] != images:
         raise ValueError(
-            f'Expected with surrogate.name "shared_kernel" measurements of {images} channels, as '
+            f'Expected measurements of {images} channels with surrogate.name "shared_kernel", as '
             f"many as the images have. Received: {measurements.shape[-1]}"
         )
     least, greatest = measurements.min(), measurements.max()
     if config.surrogate.initial_kernel == ESTIMATED and (least < LEAST or greatest > GREATEST):
         raise ValueError(
-            f'Expected with surrogate.initial_kernel "{ESTIMATED}" measurements in [0, 1] but for '
-            f"their noise, as no blur is sought elsewhere. Received: {least:.4g} to {greatest:.4g}"
+            "Expected measurements in [0, 1], apart from their noise, with "
+            f'surrogate.initial_kernel "{ESTIMATED}", as no blur is estimated from others. '
+            f"Received: {least:.4g} to {greatest:.4g}"
         )
 
 
@@ -168,8 +169,8 @@ def _keep_inputs(workdir, inputs, problem):
         and any((workdir / CHECKPOINTS).glob("*/step-*"))
     ):
         raise ValueError(
-            f"Expected the prior and the measurements that {workdir} began with. Received: others. "
-            "Choose another --workdir."
+            f"Expected the prior and the measurements that {workdir} was started with. "
+            "Received: different ones. Choose another --workdir."
         )
     write_json(path, inputs)
     with written_aside(workdir / MEASUREMENTS_FILE) as partial:

@@ -158,13 +158,13 @@ def _surrogate_file(workdir, group):
     files = sorted(folder.glob("*.keras"), key=lambda path: int(path.stem))  # 999 before 1000
     if not files:
         raise ValueError(
-            f"Expected a blind inversion that has ended, of tools/invert.py. Received: {workdir}, "
-            f"without {SURROGATES}/"
+            "Expected a finished blind inversion, made by tools/invert.py. Received: "
+            f"{workdir}, without {SURROGATES}/"
         )
     if group is None and len(files) > 1:
         raise ValueError(
-            f"Expected --group, from 0 to {len(files) - 1}: each group of measurements has an "
-            "operator of its own. Received: none"
+            f"Expected --group, from 0 to {len(files) - 1}: each group of measurements has its "
+            "own operator. Received: none"
         )
     group = group or 0
     if not 0 <= group < len(files):

@@ -118,8 +118,8 @@ def measured_by(operator, images, shape, name):
         measured = operator(images)
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(
-            f"{expected} Received: one that cannot be applied to such images. They may have other "
-            "channels than it takes, or be smaller than its kernel."
+            f"{expected} Received: one that cannot be applied to such images. They may have more "
+            "or fewer channels than it takes, or be smaller than its kernel."
         ) from error
     received = tuple(np.shape(measured))[1:]
     if received != shape:

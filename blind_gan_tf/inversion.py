@@ -327,8 +327,8 @@ def _check_alike(bank, models, starts):
     for group, own in enumerate(models[::starts]):
         if not np.allclose(bank.model(group, 0)(image), own(image), atol=1e-5):
             raise ValueError(
-                "Expected surrogates of one architecture, which differ in their weights alone. "
-                f"Received: that of group {group} measures otherwise, as with another boundary"
+                "Expected surrogates of one architecture, which differ only in their weights. "
+                f"Received: one for group {group} that differs in more, such as its boundary"
             )
 
 

@@ -163,8 +163,8 @@ def warnings_of(surrogate, images, measurements, estimates) -> list[str]:
         )
     if not any(receptive_field(surrogate, min(images.shape[1:3]))):
         warnings.append(
-            "The estimated operator measures the same of every image: the units of its surrogate "
-            "are dead. Another seed, or the surrogate linear_convolution, may help."
+            "The estimated operator gives the same measurement for every image: the units of its "
+            "surrogate are dead. Another seed, or the surrogate linear_convolution, may help."
         )
     share = told_beyond(surrogate, images, measurements, estimates)
     if share > TOLD_FRACTION:

@@ -69,7 +69,7 @@ class Prior(AdversarialModel):
         config = self.training.get("config") if isinstance(self.training, dict) else None
         if not isinstance(config, dict):
             raise ValueError(
-                "Expected of a prior the config of its training. Received: "
+                "Expected a prior with the config of its training. Received: "
                 f"{reprlib.repr(self.training)}"
             )
         return valid_config(DataConfig, config.get("data"), "the prior's file")
@@ -226,7 +226,7 @@ def prior_file(path: str | Path) -> Path:
     path = path / PRIOR_FILE if path.is_dir() else path
     if not path.is_file():
         raise ValueError(
-            f"Expected a trained prior: a preset as digits, or {PRIOR_FILE} of a run of "
+            f"Expected a trained prior: a preset such as digits, or {PRIOR_FILE} from a run of "
             "tools/train.py with a config of configs/blind_gan/prior_*.py. Received: "
             f"{path}, which does not exist."
         )

@@ -107,7 +107,7 @@ def what_next(workdir):
     """A message about what to look at after a training, and which command may follow."""
     prior = f"--config.prior={shlex.quote(str(workdir))}"
     return (
-        f"Look at {Path(workdir) / SAMPLES_FILE}. What may follow:\n"
+        f"Look at {Path(workdir) / SAMPLES_FILE}. Possible next step:\n"
         f"  inversenet invert --config=EXPERIMENT --workdir=runs/inversion {prior}"
     )
 
@@ -135,8 +135,8 @@ def initial_weights(config):
         present = [array.shape for array in weights[name]]
         if present != expected:
             raise ValueError(
-                f"Expected in training.initial_weights a prior whose {name} is that of the config, "
-                f"with weights of shapes {expected}. Received: {where}, of {present}"
+                f"Expected training.initial_weights to be a prior with the {name} of the config, "
+                f"whose weights have the shapes {expected}. Received: {where}, with {present}"
             )
     return weights
 
@@ -174,7 +174,7 @@ def _open_data(config):
     if min(len(held_out), data.validation_limit) < 2:
         raise ValueError(
             "Expected at least two held-out images in data.validation, and data.validation_limit "
-            "of at least 2: samples must differ as much as they do. Received: "
+            "of at least 2, as samples must differ as much as these images do. Received: "
             f"{len(held_out)} and {data.validation_limit}"
         )
     warn_of_overlap(source, held_out)

@@ -131,8 +131,8 @@ def prior_data(prior):
         return DataConfig(size=height, channels=channels)
     if (data.size, data.channels) != (height, channels):
         raise ValueError(
-            f"Expected in the prior's file images of {height} pixels a side and {channels} "
-            f"channels. Received: {data.size} and {data.channels}"
+            f"Expected images of {height} pixels a side and {channels} channels in the prior's "
+            f"file. Received: {data.size} and {data.channels}"
         )
     return data
 
@@ -178,7 +178,7 @@ def measured(directory: str | Path, config: InversionConfig, prior_channels: int
     paths = [path for path in files_below(directory) if path.suffix.lower() in suffixes]
     if not paths:
         raise ValueError(
-            f"Expected measurements, images or {ARRAY_SUFFIX} arrays, in {directory}. "
+            f"Expected measurements (images or {ARRAY_SUFFIX} arrays) in {directory}. "
             "Received: none."
         )
     separating = config.problem.task == "separation"
@@ -201,7 +201,7 @@ def _check_values(paths, arrays, signed):
     for path, array in zip(paths, arrays, strict=True):
         if array.shape != arrays[0].shape:
             raise ValueError(
-                f"Expected measurements of one shape, {arrays[0].shape} as {paths[0].name}. "
+                f"Expected measurements of one shape, {arrays[0].shape} like {paths[0].name}. "
                 f"Received: {array.shape} in {path}."
             )
         least, greatest = array.min(), array.max()
@@ -226,7 +226,7 @@ def _names_of(paths, directory):
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(
-            f"Expected one measurement for each name in {directory}. Received: several {twice}."
+            f"Expected one measurement for each name in {directory}. Received: several for {twice}."
         )
     return names
 

@@ -26,7 +26,7 @@ def stamp(config: InversionConfig) -> dict:
         )
         described["one_order"] = (
             "the same with one order, and one sign of each source, for all mixtures of one "
-            f"operator, and none for {' and '.join(ORDERED)}, which are told"
+            f"operator, and none for {' and '.join(ORDERED)}, which are given them"
         )
     return described
 

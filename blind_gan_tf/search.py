@@ -271,8 +271,8 @@ def finite(loss, place):
     """The loss as a float; raises SearchDiverged if it is not finite."""
     if not np.isfinite(loss):
         raise SearchDiverged(
-            f"The residual became {float(loss)} in the {place}; the state of the round before is "
-            "kept. The same search would end here again: use a smaller "
+            f"The residual became {float(loss)} in the {place}; the state of the previous round "
+            "is kept. The same search would fail here again: use a smaller "
             "search.latent_learning_rate or search.surrogate_learning_rate."
         )
     return float(loss)

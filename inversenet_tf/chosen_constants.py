@@ -136,7 +136,7 @@ def constants_of(
         images = open_source(data.train, TRAINING, data.channels, data.minimum_side)
         return kept | choose_constants(config, operator, images, noise, missing, spectrum)
     except (ValueError, OSError) as error:
-        logging.warning("Default constants are taken for %s: %s", ", ".join(missing), error)
+        logging.warning("Using default constants for %s: %s", ", ".join(missing), error)
         reason = f"no images: those of {data.train} cannot be used"
         return kept | _defaults(missing, config, reason)
 

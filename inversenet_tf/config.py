@@ -159,7 +159,7 @@ class Config:
                 "Expected an operator whose measurements are images in [0, 1]. Received: "
                 f"operator.kernel {self.operator.kernel!r}, whose measurements are signed"
             )
-        check_at_least("data.size less twice metrics.crop", self._scored_side, SSIM_WINDOW)
+        check_at_least("data.size minus twice metrics.crop", self._scored_side, SSIM_WINDOW)
         if self.operator.scale & (self.operator.scale - 1):
             raise ValueError(
                 f"Expected operator.scale to be a power of two. Received: {self.operator.scale}"
@@ -203,7 +203,7 @@ class Config:
         if self.operator.is_varied and not is_solver:
             raise ValueError(
                 f'Expected network.inverter in {SOLVERS} with operator.kernel "varied", as they '
-                f"are told the kernel. Received: {network.inverter!r}"
+                f"are given the kernel. Received: {network.inverter!r}"
             )
         if network.inverter == "neural_deblur" and self.operator.name != "blur":
             raise ValueError(
@@ -228,7 +228,7 @@ class Config:
             is_inverter = self.network.inverter in SOLVERS
             without = 'network.inverter "unet"' if is_inverter else "network.half_step 0"
             raise ValueError(
-                f"Expected {without} with pairs, or, where one blur made them, its kernel as "
+                f"Expected {without} with pairs, or, if one blur made them all, its kernel as "
                 f'operator.kernel "file". Received: {solving}, which would solve with the kernel '
                 f"{operator.kernel!r}"
             )

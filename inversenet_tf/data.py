@@ -66,7 +66,7 @@ def _check_test(config, operator, images, held_out):
     test = open_held_out(config.data.test, operator, config)
     if test.spec in (images.spec, held_out.spec):
         raise ValueError(
-            "Expected data.test to name images that neither train nor choose a checkpoint. "
+            "Expected data.test to name images used neither to train nor to choose a checkpoint. "
             f"Received: {test.spec}, as in data.train or data.validation"
         )
     warn_of_overlap(images, test, "test")

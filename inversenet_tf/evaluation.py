@@ -145,7 +145,7 @@ def evaluate(
     results["is_own"] = what.is_own and first is None and not changes
     results |= describe(source, config, operator, limit, what.role) | {"methods": scores}
     if side is not None:
-        results["data"]["size"] = f"whole, but of larger ones the middle {side} pixels a side"
+        results["data"]["size"] = f"whole; of larger ones, the middle {side} pixels a side"
     results["baselines"] = constants
     if not is_told:
         _write(place_of(workdir, what, first, changes), results, examples)

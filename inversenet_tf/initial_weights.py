@@ -25,9 +25,8 @@ def initial_weights(model, where):
     path = preset_or_path(where)
     if not (path / CONFIG_FILE).is_file():
         raise ValueError(
-            "Expected a work directory of train or a preset as initial weights; an export has "
-            "folded its own. "
-            f"Received: {where}"
+            "Expected a work directory of train or a preset as initial weights; those of an "
+            f"export are folded. Received: {where}"
         )
     trained, _, _ = load_trained(path)
     _check_alike(_described(trained), _described(model), where)
@@ -47,12 +46,12 @@ def _check_alike(present, expected, where):
     """Raises ValueError unless two lists of the shapes of weights are the same."""
     if len(present) != len(expected):
         raise ValueError(
-            f"Expected in {where} the networks of the config, of {len(expected)} weights. "
-            f"Received: others, of {len(present)}"
+            f"Expected the networks of the config in {where}, with {len(expected)} weights. "
+            f"Received: others, with {len(present)}"
         )
     for one, other in zip(present, expected, strict=True):
         if one != other:
             raise ValueError(
-                f"Expected in {where} the networks of the config, with weights of shape {other}. "
+                f"Expected the networks of the config in {where}, with weights of shape {other}. "
                 f"Received: others, of {one}"
             )

@@ -82,8 +82,8 @@ def load(
 def _of_class(where, image_model):
     if str(where) != closed_form.NAME:
         raise ValueError(
-            f"Expected an image model with {closed_form.NAME}, as a network has learned by itself "
-            f"what images look like. Received: one with {where}"
+            f"Expected an image model only with {closed_form.NAME}, as a network has learned by "
+            f"itself what images look like. Received: one with {where}"
         )
     from inversenet_tf.restoration.image_model_restorer import ImageModelRestorer  # needs SciPy
 

@@ -88,9 +88,9 @@ def config_path(name: str) -> str:
     present = experiments()
     if experiment not in present:
         close = difflib.get_close_matches(experiment, present, 1)
-        meant = f"; perhaps {close[0]} was meant" if close else ""
+        meant = f"; did you mean {close[0]}?" if close else ""
         raise ValueError(
-            f"Expected as --config the path of a file, or one of {', '.join(present)}. "
+            f"Expected --config to be the path of a file or one of {', '.join(present)}. "
             f"Received: {experiment}{meant}"
         )
     return f"{present[experiment]}{colon}{argument}"

@@ -89,7 +89,7 @@ def keep_kernel(workdir, operator, is_new):
             np.save(partial, operator.kernel)
     elif path.exists() and not np.allclose(read_array(path), operator.kernel, atol=1e-6):
         raise ValueError(
-            f"Expected the kernel that this run began with, {path}. Received: another one."
+            f"Expected the kernel that this run was started with, {path}. Received: another one."
         )
 
 

@@ -130,7 +130,9 @@ def train(
         ```
     """
     if not isinstance(config, Config):
-        raise ValueError(f"Expected a Config, as of recipes. Received: a {type(config).__name__}")
+        raise ValueError(
+            f"Expected a Config, such as from recipes. Received: a {type(config).__name__}"
+        )
     if operator is None and config.operator.is_own:
         operator = kept_operator(workdir, config)
     config = with_own_test_images(with_own_operator(config, operator, noise))
@@ -198,7 +200,7 @@ def what_next(workdir: str | Path) -> str:
     ]
     return (
         f"Best validation at step {checkpoints.step_of(best)}: {', '.join(reached)}. "
-        "What may follow:\n"
+        "Possible next steps:\n"
         f"  inversenet evaluate {at}\n"
         f"  inversenet restore {at} --input=PHOTOGRAPHS --output=restored\n"
         f"  inversenet export {at} --output=models/mine --verify"
@@ -226,8 +228,8 @@ def _check_call(config, own):
         named = getattr(getattr(config, section), part)
         if (passed is not None) != (named == CUSTOM):
             raise ValueError(
-                f'Expected {section}.{part} "{CUSTOM}" where a {part} is passed to train, and only '
-                f"there. Received: {named!r} with {part}={passed}"
+                f'Expected {section}.{part} "{CUSTOM}" if a {part} is passed to train, and only '
+                f"then. Received: {named!r} with {part}={passed}"
             )
         if passed is not None and part != "comparator":
             check_own_network(part, passed)

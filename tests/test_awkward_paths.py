@@ -171,7 +171,7 @@ def test_an_empty_text_is_no_path(small_config, tmp_path, monkeypatch):
         lambda: restore_files(FakeRestorer(), "images", ""),
         lambda: restore_files(FakeRestorer(), "", "out"),
     ):
-        with pytest.raises(ValueError, match="Expected a path. Received: an empty text"):
+        with pytest.raises(ValueError, match="Expected a path .* Received: an empty text"):
             call()
     assert sorted(tmp_path.rglob("*")) == before
 

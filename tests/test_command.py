@@ -45,7 +45,7 @@ def test_configs_by_name_or_path():
     assert config_path("quickstart") == str(experiments()["quickstart"])
     assert config_path("baseline:srgan").endswith("configs/inversenet/baseline.py:srgan")
     assert config_path("mine/own.py") == "mine/own.py"
-    with pytest.raises(ValueError, match="perhaps quickstart was meant"):
+    with pytest.raises(ValueError, match="did you mean quickstart"):
         config_path("quickstrat")
     assert with_config_paths(["--config", "quickstart", "--workdir=a"])[1].endswith("quickstart.py")
 

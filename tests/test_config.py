@@ -276,7 +276,9 @@ def test_a_run_may_be_extended_where_that_is_asked_for(tmp_path):
     (workdir / CHECKPOINTS / "last" / "step-00000001").mkdir(parents=True)
     config.training.steps, config.training.batch_size = 2000, 4
     config.data.train = "folder:moved"
-    with pytest.raises(ValueError, match="training.steps: 1500 there, 2000.* --extend goes on so"):
+    with pytest.raises(
+        ValueError, match="training.steps: 1500 there, 2000.* Use --extend to continue"
+    ):
         open_workdir(workdir, config, free=("runtime",), extend=False)
     with pytest.raises(ValueError, match="Choose another --workdir"):  # an inversion has no more
         open_workdir(workdir, config)

@@ -152,7 +152,7 @@ def test_the_manual_shows_every_command_and_no_other():
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("train", ["--config=quickstrat", "--workdir=w"], "perhaps quickstart"),
+        ("train", ["--config=quickstrat", "--workdir=w"], "did you mean quickstart"),
         ("train", ["--config=quickstart", "--workdir=w", "--config.data.sise=1"], "sise"),
         ("train", ["--config=quickstart", "--workdir=w", "--config.data.size=31"], "data.size"),
         ("restore", ["--workdir=w", "--input=i", "--output=o", "--ovrewrite"], "ovrewrite"),

@@ -179,7 +179,9 @@ def test_weights_of_another_network_are_refused(tmp_path):
     model, config, step = load_preset(tmp_path)
     assert step > 0 and config.operator.is_varied
     np.savez(tmp_path / WEIGHTS_FILE, inverter_000=np.zeros((4, 4, 3, 3), np.float32))
-    with pytest.raises(ValueError, match=f"Expected in .*{WEIGHTS_FILE} the .* weights of the inv"):
+    with pytest.raises(
+        ValueError, match=f"Expected .*{WEIGHTS_FILE} to hold the .* weights of the inv"
+    ):
         load_preset(tmp_path)
 
 

@@ -90,10 +90,10 @@ def test_a_run_that_has_the_best_checkpoint_alone_is_reported_with_it(trained):
 
 def test_test_images_that_train_or_choose_are_refused(small_config, other_images, tmp_path):
     small_config.data.test = small_config.data.validation
-    with pytest.raises(ValueError, match="data.test to name images that neither train"):
+    with pytest.raises(ValueError, match="data.test to name images used neither to train"):
         small_config.validate()
     small_config.data.test = small_config.data.validation + "/."  # the same, spelled otherwise
-    with pytest.raises(ValueError, match="data.test to name images that neither train"):
+    with pytest.raises(ValueError, match="data.test to name images used neither to train"):
         open_data(small_config)
     small_config.data.test = f"folder:{tmp_path / 'nowhere'}"
     with pytest.raises(ValueError, match="nowhere"):
@@ -293,7 +293,7 @@ def test_without_training_images_the_default_is_taken_and_told(warned, darker_fo
     operator = build_operator(config.operator)
     constant = constants_of(None, config, operator)["wiener"]
     assert constant["balance"] == default_balance() and "folder:gone" in constant["chosen_on"]
-    assert "Default constants are taken for wiener, lmmse" in warned()
+    assert "Using default constants for wiener, lmmse" in warned()
     pairs = open_source(f"pairs:{image_folder},{darker_folder}", TRAINING, 3)
     constant = choose_constants(config, operator, pairs)["wiener"]
     assert constant["chosen_on"] == "no images: the training images are pairs"

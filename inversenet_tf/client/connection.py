@@ -43,7 +43,7 @@ def connect(
             from inversenet_tf.client.rest import RestTransport as Transport
     except ImportError as error:
         raise ValueError(
-            "Expected the packages of pip install grpcio requests tenacity tensorflow-serving-api. "
-            f"Received: {error}"
+            "Expected the packages that `pip install grpcio requests tenacity "
+            f"tensorflow-serving-api` installs. Received: {error}"
         ) from error
     return RestoringClient(served, Transport(served), timeout)

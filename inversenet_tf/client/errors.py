@@ -50,13 +50,13 @@ def fault(code, text, sent, server):
     text = one_line(text)
     if code == "TOO_LARGE" or (code == "RESOURCE_EXHAUSTED" and "larger than max" in text):
         return ImageRefused(
-            f"Expected a request that {server} takes; raise its limit, or that of the proxy before "
-            f"it, or send a smaller image. Received: {sent / MIB:.1f} MiB ({text})."
+            f"Expected a request that {server} accepts; raise its limit, or that of the proxy in "
+            f"front of it, or send a smaller image. Received: {sent / MIB:.1f} MiB ({text})."
         )
     if code == "RESOURCE_EXHAUSTED" and "OOM" in text:
         return ImageRefused(
-            f"Expected an image that fits into the memory of {server}, with those restored beside "
-            f"it (--parallel). Received: {text}"
+            f"Expected an image that fits into the memory of {server}, along with those restored "
+            f"at the same time (--parallel). Received: {text}"
         )
     if code in REFUSALS and "signature" in text and "not found" in text:
         return ServingError(
@@ -79,7 +79,7 @@ def fault(code, text, sent, server):
 def untrusted(server, text):
     """The exception for a server whose TLS certificate is not trusted."""
     return ServingError(
-        f"Expected a TLS certificate of {server} that is trusted (--ca_certificate). "
+        f"Expected a trusted TLS certificate of {server} (--ca_certificate). "
         f"Received: {one_line(text)}"
     )
 
@@ -88,7 +88,7 @@ def other_protocol(server, wanted):
     """The exception for a port that answers in another protocol."""
     return ServingError(
         f"Expected a server that speaks {wanted} at {server}; the usual port of REST is 8501, that "
-        f"of gRPC 8500. Received: an answer of another protocol"
+        f"of gRPC 8500. Received: an answer in another protocol"
     )
 
 

@@ -146,14 +146,16 @@ class RestTransport:
                 raise other_protocol(self._served.address, "REST") from e
             raise TryAgain(f"{self._served.address} is down: {_reason(e)}") from e
         except (requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError) as error:
-            raise TooLate(f"no answer of {self._served.address} within {timeout:.1f} s") from error
+            raise TooLate(
+                f"no answer from {self._served.address} within {timeout:.1f} s"
+            ) from error
         except (
             requests.exceptions.RequestException,
             urllib3.exceptions.HTTPError,
             OSError,
         ) as error:
             raise ServingError(
-                f"Expected an answer of {self._served.address}. Received: {one_line(str(error))}"
+                f"Expected an answer from {self._served.address}. Received: {one_line(str(error))}"
             ) from error
 
     def _fault(self, answer, sent):
@@ -166,7 +168,7 @@ class RestTransport:
 
     def _unexpected(self, answer):
         return ServingError(
-            f"Expected an answer of TensorFlow Serving from {self._served.address}. "
+            f"Expected an answer from TensorFlow Serving at {self._served.address}. "
             f"Received: {one_line(answer.text)!r}"
         )
 

@@ -91,7 +91,8 @@ class RestoringClient:
             return retrying(self._ask_once, ask, deadline)
         except TryAgain as error:
             raise ServingError(
-                f"Expected {self._served} within {self._timeout:g} s (--timeout). Received: {error}"
+                f"Expected an answer from {self._served} within {self._timeout:g} s (--timeout). "
+                f"Received: {error}"
             ) from error
 
     def close(self) -> None:
@@ -128,11 +129,13 @@ class RestoringClient:
         if any(status.state == "AVAILABLE" for status in statuses):
             return ImageRefused(
                 f"Expected an image that {self._served.address} restores in time: raise --timeout "
-                f"(or its --rest_api_timeout_in_ms), lower --parallel, or send a smaller image. "
+                f"(or the server's --rest_api_timeout_in_ms), lower --parallel, or send a smaller "
+                f"image. "
                 f"Received: {late}"
             )
         return ServingError(
-            f"Expected {self._served} within {self._timeout:g} s (--timeout). Received: {late}"
+            f"Expected an answer from {self._served} within {self._timeout:g} s (--timeout). "
+            f"Received: {late}"
         )
 
     def _tell(self, retry_state):

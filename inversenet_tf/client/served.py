@@ -58,7 +58,9 @@ class Served:
         if not self.secure:
             raise ValueError(f"Expected https:// with ca_certificate. Received: {self.server!r}")
         if not Path(self.ca_certificate).is_file():
-            raise ValueError(f"Expected ca_certificate, a file. Received: {self.ca_certificate}")
+            raise ValueError(
+                f"Expected ca_certificate to be a file. Received: {self.ca_certificate}"
+            )
 
     def _parts(self):
         return urlsplit(self.server if "://" in self.server else f"http://{self.server}")

@@ -100,7 +100,7 @@ class ServedRestorer(Restorer):
             answer = self._client.predict(DESCRIBE, {"asked_bytes": [b""]}, ["description_bytes"])
             return Degradation.from_dict(json.loads(answer["description_bytes"][0]))
         except (ServingError, ImageRefused, *MALFORMED) as error:
-            logging.debug("The server does not tell what its model restores: %s", error)
+            logging.debug("The server does not say what its model restores: %s", error)
             return None
 
     def restore_and_compare(

@@ -186,8 +186,8 @@ def check_layers(model, replicas):
                 )
         if _random_states(network):
             logging.warning(
-                "The %s has random layers, which draw the same in every replica: what is learned "
-                "depends on the number of replicas.",
+                "The %s has random layers, which draw the same values in every replica: what is "
+                "learned depends on the number of replicas.",
                 name,
             )
 

@@ -64,12 +64,12 @@ class RollBack(keras.callbacks.Callback):
         if is_second:
             raise TrainingDiverged(
                 f"{fault} at step {step}, also at a lower learning rate. Checkpoints of earlier "
-                "steps are kept. The same command would end here again: use another --workdir "
+                "steps are kept. The same command would fail here again: use another --workdir "
                 f"with a smaller {self._rate_field}."
             )
         factor.assign(LOWERED)
         logging.warning(
-            "%s at step %d: back to step %d, with learning rates times %g.",
+            "%s at step %d: resuming from step %d, with learning rates multiplied by %g.",
             fault,
             step,
             model.step,

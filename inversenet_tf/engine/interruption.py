@@ -48,5 +48,7 @@ class Interruption:
         if number == signal.SIGINT:
             if self.requested:
                 raise KeyboardInterrupt
-            logging.warning("Interrupted: the state is saved. Once more, and it is not.")
+            logging.warning(
+                "Interrupted: saving the state. Interrupt again to stop without saving."
+            )
         self.requested = True

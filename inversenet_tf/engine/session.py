@@ -50,8 +50,7 @@ def say_if_finished(workdir, training):
         return
     if any(name.startswith("val_") for name in checkpoints.last_scores(directory)):
         logging.info(
-            "%s is finished: %d of %d steps. Nothing is trained; for more of them there is "
-            "--extend.",
+            "%s is finished: %d of %d steps. Nothing to train; use --extend for more steps.",
             workdir,
             checkpoints.step_of(last),
             training.steps,
@@ -121,8 +120,8 @@ def train_on(model, strategy, workdir, batches, validation, config, learning_rat
     if interrupted:
         saved = "and saved" if chief else "with the chief, which saves it"
         raise Interrupted(
-            f"Interrupted at step {model.step} of {training.steps} {saved}. The same command "
-            "goes on."
+            f"Interrupted at step {model.step} of {training.steps} {saved}. Run the same command "
+            "to resume."
         )
 
 

@@ -31,7 +31,7 @@ def build_strategy(runtime, batch_size):
     replicas = strategy.num_replicas_in_sync
     if batch_size % replicas:
         raise ValueError(
-            "Expected training.batch_size, which is that of all replicas, to be a multiple of "
+            "Expected training.batch_size, the total over all replicas, to be a multiple of "
             f"their number. Received: {batch_size} and {replicas}"
         )
     if runtime.xla and replicas > 1:
@@ -135,7 +135,7 @@ def _multi_worker(runtime):
         )
     if runtime.replicas:
         raise ValueError(
-            "Expected runtime.replicas 0 with several workers, of which each takes all its GPUs. "
+            "Expected runtime.replicas 0 with several workers, each of which uses all its GPUs. "
             f"Received: {runtime.replicas}"
         )
     try:

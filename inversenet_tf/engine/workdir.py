@@ -75,7 +75,7 @@ def config_class_of(workdir, classes):
         if kept <= {field.name for field in dataclasses.fields(config_class)}:
             return config_class
     raise ValueError(
-        f"Expected in {workdir} a {' or a '.join(c.__name__ for c in classes)}. Received: a config "
+        f"Expected a {' or a '.join(c.__name__ for c in classes)} in {workdir}. Received: a config "
         f"of {', '.join(kept)}"
     )
 
@@ -120,7 +120,7 @@ def open_workdir(workdir, config, free=(), extend=None):
     differences = _without(differences, REPORTED)
     if differences and not (extend and differences.keys() <= set(EXTENDABLE)):
         is_extension = extend is False and differences.keys() <= set(EXTENDABLE)
-        advice = "--extend goes on so" if is_extension else "Choose another --workdir"
+        advice = "Use --extend to continue" if is_extension else "Choose another --workdir"
         raise ValueError(
             f"Expected the work directory {workdir} to hold this experiment. Received one "
             f"that differs in {'; '.join(differences.values())}. {advice}."
@@ -128,7 +128,7 @@ def open_workdir(workdir, config, free=(), extend=None):
     if "training.steps" in differences and wanted["training"]["steps"] < kept["training"]["steps"]:
         raise ValueError(
             f"Expected at least the {kept['training']['steps']} training.steps that {workdir} was "
-            f"begun with. Received: {wanted['training']['steps']}"
+            f"started with. Received: {wanted['training']['steps']}"
         )
     if free:
         _write_config(workdir, wanted)

@@ -51,7 +51,7 @@ def other_workers(strategy):
         if worker_count(strategy) == 1:
             raise
         raise Interrupted(
-            "Another worker is gone. Start all of them again: they go on from the last checkpoint."
+            "Another worker has stopped. Restart all of them: they resume from the last checkpoint."
         ) from error
 
 
@@ -108,6 +108,6 @@ def check_agreement(strategy, **parts):
     for name, mark, total in zip(parts, marks, sums, strict=True):
         if int(total) != workers * mark:
             raise ValueError(
-                f"Expected the same {name} in all {workers} workers. Received: another one here "
-                "than elsewhere"
+                f"Expected the same {name} in all {workers} workers. Received: a different one "
+                "here than elsewhere"
             )

@@ -54,7 +54,7 @@ def metadata_of_export(saved_model):
     if not {"images", "config", "precision"} <= metadata.keys():
         raise ValueError(
             f"Expected the export of an InverseNet's run in {saved_model}. Received: one of a "
-            f"{metadata.get('model')} of which less is told."
+            f"{metadata.get('model')}, with less metadata."
         )
     check_fields(metadata, READ, saved_model)
     if metadata["precision"] != "float32":

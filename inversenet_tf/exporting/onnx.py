@@ -33,7 +33,7 @@ from inversenet_tf.serving.saved_models import latest_version
 
 OPSET = 17  # the operator set of ONNX 1.12, which all current runtimes support
 METADATA = "inversenet_tf"  # the key of the JSON in the file's metadata
-IS_MISSING = 'Expected {}, for files of ONNX (pip install ".[onnx]" in the project). Received: none'
+IS_MISSING = 'Expected {}, for ONNX files (pip install ".[onnx]" in the project). Received: none'
 # Fourier transforms, used by the closed form and neural deblurring; the converter supports none.
 TRANSFORMS = {f"{kind}{rank}" for kind in ("FFT", "IFFT", "RFFT", "IRFFT") for rank in ("", "2D")}
 
@@ -50,7 +50,7 @@ class OnnxRestorer(ConvertedFileRestorer):
         ValueError: it is no such file, or ONNX Runtime is not installed.
     """
 
-    _KIND = "a file of ONNX"
+    _KIND = "an ONNX file"
 
     def __init__(self, path: str | Path, threads: int | None = None, metadata: dict | None = None):
         try:
@@ -64,7 +64,7 @@ class OnnxRestorer(ConvertedFileRestorer):
                 Path(path).read_bytes(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # of a class that ONNX Runtime does not publish
-            raise ValueError(f"Expected a file of ONNX. Received: {path}: {error}") from error
+            raise ValueError(f"Expected an ONNX file. Received: {path}: {error}") from error
         super().__init__(self._metadata_of(path) if metadata is None else metadata)
 
     def _metadata_of(self, path):
@@ -133,8 +133,8 @@ def _check_convertible(saved_model):
     if transforms := operations_of(saved_model) & TRANSFORMS:
         raise ValueError(
             "Expected a network without Fourier transforms, which do not convert to ONNX. "
-            f"Received: one with {', '.join(sorted(transforms))}, as those "
-            "that correct the closed form, and neural_deblur, have them"
+            f"Received: one with {', '.join(sorted(transforms))}, as in "
+            "neural_deblur and the networks that correct the closed form"
         )
 
 

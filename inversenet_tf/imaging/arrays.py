@@ -69,7 +69,7 @@ def in_unit_range(values, name="values"):
         ValueError: another type, a masked array, or values that are not finite or on another scale.
     """
     if isinstance(values, np.ma.MaskedArray):
-        raise ValueError(f"Expected {name} that are all there. Received: a masked array")
+        raise ValueError(f"Expected {name} without missing values. Received: a masked array")
     values = as_floats(np.asarray(values), name)
     if not np.isfinite(values).all():
         raise ValueError(
@@ -133,4 +133,4 @@ def scale_advice(least, greatest):
     for bits, white in ((8, WHITE), (16, WHITE_16_BITS)):
         if least >= 0 and GREATEST < greatest <= white:
             return f"divide by {white:g}, as they look like integers of {bits} bits"
-    return "integers of 8 or 16 bits are converted, other scales have to be divided before"
+    return "8-bit and 16-bit integers are converted; divide values on other scales first"

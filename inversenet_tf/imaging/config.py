@@ -85,8 +85,8 @@ class DataConfig:
         check_at_least("data.validation_limit", self.validation_limit, 1)
         if self.test and self.test in (self.train, self.validation):
             raise ValueError(
-                "Expected data.test to name images that neither train nor choose a checkpoint. "
-                f"Received: {self.test!r}, as in data.train or data.validation"
+                "Expected data.test to name images used neither to train nor to choose a "
+                f"checkpoint. Received: {self.test!r}, as in data.train or data.validation"
             )
         self._validate_crops()
 

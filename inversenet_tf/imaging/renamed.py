@@ -37,7 +37,7 @@ class Renamed:
     def say(self):
         """Logs the new name, once per process."""
         logging.log_first_n(
-            logging.WARNING, "The field %s is called %s now.", 1, self.old, self.new
+            logging.WARNING, "The field %s is now called %s.", 1, self.old, self.new
         )
 
 

@@ -255,6 +255,6 @@ def check_networks(model, config):
     check_gradients(model, model.taken_for_sharp(measurement), parts)
     if model.fixed_size is not None and config.data.evaluation_crop == "whole":
         raise ValueError(
-            f'Expected data.evaluation_crop "center" with a network for images of {size}x{size} '
-            "pixels alone, which cannot be validated on whole ones. Received: 'whole'"
+            f'Expected data.evaluation_crop "center" with a network only for images of '
+            f"{size}x{size} pixels, which cannot be validated on whole ones. Received: 'whole'"
         )

@@ -6,6 +6,6 @@ REQUIRED = "required"  # it is for any blur, and has no kernel of its own
 ALL = (NONE, OPTIONAL, REQUIRED)
 
 IS_MISSING = (
-    "Expected the kernel of the blur, as this network is for any and has none of its own. "
-    "Received: none"
+    "Expected the kernel of the blur, as this network is for any blur and has no kernel of its "
+    "own. Received: none"
 )

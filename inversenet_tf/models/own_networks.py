@@ -46,7 +46,7 @@ def check_own_network(part: str, network: keras.Model) -> None:
                 f"batch. Received: {tensor.shape}"
             )
     if not network.trainable_variables:
-        raise ValueError(f"Expected {part} to have weights that are trained. Received: none")
+        raise ValueError(f"Expected {part} to have trainable weights. Received: none")
 
 
 def check_gradients(model, inputs, parts: list[str]) -> None:

@@ -57,8 +57,8 @@ def load_preset(
         expected = [tuple(weight.shape) for weight in network.weights]
         if [values.shape for values in kept] != expected:
             raise ValueError(
-                f"Expected in {folder / WEIGHTS_FILE} the {len(expected)} weights of the {name} "
-                f"that the config tells. Received: {len(kept)}, or others"
+                f"Expected {folder / WEIGHTS_FILE} to hold the {len(expected)} weights of the "
+                f"{name} that the config describes. Received: {len(kept)}, or others"
             )
         network.set_weights(kept)
     return model, config, read_field(folder / CARD_FILE, "step", int)

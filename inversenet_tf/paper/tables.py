@@ -64,7 +64,7 @@ def table_2(conditions, names):
     for name in names:
         if name == NATURAL or set(image_set(name).train_folders) & set(known):
             raise ValueError(
-                f"Expected --data that {NATURAL!r} ({', '.join(known)}) is not trained on. "
+                f"Expected --data that {NATURAL!r} ({', '.join(known)}) was not trained on. "
                 f"Received: {name!r}"
             )
         trainings = {

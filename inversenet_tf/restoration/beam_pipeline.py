@@ -55,7 +55,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 REPORT = "report.csv"  # in the directory of the results
 COLUMNS = ["input", "outcome", "detail"]
 FAILED, MISFIT = "failed", "does not fit"
-LOST = "The runner lost it; --skip_existing tries it again"  # Dask's can, see `finish_bundle`
+LOST = "The runner lost it; use --skip_existing to try again"  # Dask's can, see `finish_bundle`
 
 # The fields of a `Job`. Unpickling a `Job` itself would import TensorFlow before it is made quiet.
 Parts = tuple[Path, Path, Path | None]
@@ -125,7 +125,7 @@ class RestorationHandler(ModelHandler[Parts, Outcome, Restorer]):
 
     def _outcome(self, job, restorer):
         if word_of_holder(self._output) != self._holder:
-            raise InUse(f"{self._output} is in use by another call; this one has ended.")
+            raise InUse(f"{self._output} is in use by another call; this one stops.")
         if job.is_done and not self._overwrite:
             return Outcome(job.path)
         fits = {}
@@ -255,8 +255,8 @@ def _run(pipeline, count):
         state, reason = PipelineState.FAILED, _last_line(error)
     if state != PipelineState.DONE:
         raise OSError(
-            f"The pipeline over {count} images failed: {reason}. Results until then are kept; "
-            "--skip_existing goes on from there"
+            f"The pipeline over {count} images failed: {reason}. Results so far are kept; "
+            "use --skip_existing to resume from there"
         )
 
 
@@ -298,7 +298,7 @@ def _check_is_report(path):
         with _opened(path) as file:
             if next(csv.reader(file), None) != COLUMNS:
                 raise ValueError(
-                    f"Expected no other file where the report comes to lie. Received: {path}"
+                    f"Expected no other file where the report is written. Received: {path}"
                 )
 
 

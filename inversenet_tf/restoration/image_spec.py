@@ -57,8 +57,8 @@ def spec_of(model: "InverseNet", bytes_per_pixel: float | None = None) -> ImageS
     if model.fixed_size is not None:
         height, width = model.fixed_size
         raise ValueError(
-            "Expected a network for images of any size, as photographs and exports need it. "
-            f"Received: one for {height}x{width} pixels alone, which restores arrays of that size"
+            "Expected a network for images of any size, which photographs and exports need. "
+            f"Received: one for only {height}x{width} pixels, which restores arrays of that size"
         )
     return ImageSpec(
         measured_channels=channels,

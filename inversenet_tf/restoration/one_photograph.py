@@ -18,7 +18,7 @@ from inversenet_tf.imaging.physics.degradation import Fit
 from inversenet_tf.restoration.restorers import Restorer
 from inversenet_tf.restoration.tiling import check_restorable
 
-MEMORY_ADVICE = "; with a smaller --max_memory it takes less"
+MEMORY_ADVICE = "; use a smaller --max_memory"
 GAP = 8  # white pixels between the two halves of a comparison
 
 

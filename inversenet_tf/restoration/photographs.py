@@ -140,7 +140,7 @@ def work_for(
         missing = [job for job in jobs if not (skip_existing and job.is_done)]
         existing = len(jobs) - len(missing)
         if existing:
-            logging.info("Left as they are: %s.", counted(existing, "result"))
+            logging.info("Unchanged: %s.", counted(existing, "result"))
         yield Work(Path(source), missing, existing)
 
 
@@ -223,8 +223,8 @@ def _counted(restored, jobs):
         yield
     except OSError as error:
         told = type(error)(
-            f"{error} ({len(restored)} of {len(jobs)} images restored before; --skip_existing "
-            "goes on from there)"
+            f"{error} ({len(restored)} of {len(jobs)} images restored before; use "
+            "--skip_existing to resume from there)"
         )
         told.errno = error.errno
         raise told from error

@@ -105,9 +105,9 @@ class Restorer(abc.ABC):
             self._set_warned()
             worst = max(misfits, key=lambda fit: fit.distance)
             logging.warning(
-                "A measurement does not fit the degradation that it is restored for: %s. The "
-                "restoration is likely to be worse than it. Further ones are not named; a "
-                "restorer's `fit` tells of each.",
+                "A measurement does not fit the degradation that the model restores: %s. The "
+                "restoration is likely to be worse than the measurement. Further ones are not "
+                "reported; use a restorer's `fit` to check each.",
                 worst,
             )
 
@@ -135,12 +135,12 @@ class Restorer(abc.ABC):
         """
         if self.kernel_use == kernel_use.NONE:
             raise ValueError(
-                "Expected a model that can be told a kernel: one with network.inverter "
+                "Expected a model that can be given a kernel: one with network.inverter "
                 '"solver_unet" or "solver_resnet". Received: one that restores only the blur it '
                 "was trained for"
             )
         if kernel is None:
-            raise ValueError("Expected a kernel, too, where the noise is told. Received: none")
+            raise ValueError("Expected a kernel as well if the noise is given. Received: none")
         if isinstance(noise, np.ndarray) and noise.ndim == 0:
             noise = noise.item()
         if noise is not None and not (isinstance(noise, numbers.Real) and 0 <= noise < 1):

@@ -183,19 +183,20 @@ def check_can_be_told(restorer: Restorer) -> None:
     """Raises ValueError for a restorer that accepts no kernel."""
     if restorer.kernel_use == kernel_use.NONE:
         raise ValueError(
-            "Expected a model that can be told a kernel, where the blur is to be found: "
-            "closed_form, or one trained with --config=any_blur. Received: a model of one blur"
+            "Expected a model that can be given an estimated kernel: closed_form, or one trained "
+            "with --config=any_blur. Received: a model of one blur"
         )
 
 
 def description_of(estimate: KernelEstimate) -> str:
     """Describes an estimate in words."""
     if not estimate.is_blur:
-        return f"{estimate.reason} It is left as it is."
+        return f"{estimate.reason} It remains unchanged."
     side = len(estimate.kernel)
-    doubt = " Compare what comes of it with the photograph." * (estimate.confidence < DOUBTFUL)
+    doubt = " The confidence is low: compare the result with the photograph."
+    doubt *= estimate.confidence < DOUBTFUL
     return (
-        f"A blur of {side}x{side} pixels, noise {estimate.noise:.4f} of white, "
+        f"A blur of {side}x{side} pixels, noise {estimate.noise:.4f} (white is 1), "
         f"confidence {estimate.confidence:.0%}.{doubt}"
     )
 
@@ -210,7 +211,7 @@ def picture_of(kernel: np.ndarray) -> np.ndarray:
 @contextlib.contextmanager
 def search_bar() -> Iterator[Callable[[float], None]]:
     """A progress bar of a search: yields a function to call with the fraction that is done."""
-    with tqdm(total=100, desc="seeking the kernel", unit="%") as bar:
+    with tqdm(total=100, desc="estimating the kernel", unit="%") as bar:
         yield lambda fraction: bar.update(int(100 * fraction) - bar.n)
 
 
@@ -265,7 +266,7 @@ def shared_blur(
             photographs.append(read_photograph(path).pixels)
             pixels += photographs[-1][..., 0].size
         except ImageReadError as error:
-            logging.warning("Left out of the search for the kernel: %s", error)
+            logging.warning("Left out when estimating the kernel: %s", error)
             faults.append(error)
     if not photographs:
         first = f"; the first: {faults[0]}" if faults else ""

@@ -87,8 +87,8 @@ def answers_of(saved_model, requests, python=None):
         except OSError as error:
             raise VerificationFailed(f"Expected a Python interpreter. Received: {error}") from error
         if done.returncode:
-            logging.debug("What the fresh process said:\n%s", done.stderr)
-            said = done.stderr.strip().splitlines() or ["no word of why"]
+            logging.debug("Output of the fresh process:\n%s", done.stderr)
+            said = done.stderr.strip().splitlines() or ["without a message"]
             raise VerificationFailed(
                 f"Expected {saved_model} to load and answer in a fresh process of {command[0]}. "
                 f"Received: exit status {done.returncode}, {said[-1]}"

@@ -71,8 +71,8 @@ def check_operations(saved_model):
         more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
         raise ValueError(
             f"Expected an export whose graphs only compute. Received: {saved_model}, which has "
-            f"{', '.join(sorted(others)[:SHOWN])}{more}. An export is a program: run one of which "
-            "you trust the origin with --trust_export (trusted=True from Python)."
+            f"{', '.join(sorted(others)[:SHOWN])}{more}. An export is a program: if you trust "
+            "where it comes from, run it with --trust_export (trusted=True from Python)."
         )
 
 

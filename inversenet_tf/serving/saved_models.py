@@ -60,7 +60,7 @@ def latest_version(directory):
         if (place / SAVED_MODEL_FILE).is_file():
             return place
         if place != directory:
-            logging.warning("No %s in %s: an older version is taken.", SAVED_MODEL_FILE, place)
+            logging.warning("No %s in %s: using an older version.", SAVED_MODEL_FILE, place)
     raise ValueError(
         f"Expected a SavedModel, or a directory of numbered versions of one. Received: {directory}"
     )
@@ -77,7 +77,7 @@ def read_metadata(saved_model):
         return read_json(path)
     except (OSError, ValueError) as error:
         raise ValueError(
-            f"Expected a SavedModel of tools/export.py. Received: {saved_model}: {error}"
+            f"Expected a SavedModel made by tools/export.py. Received: {saved_model}: {error}"
         ) from error
 
 

@@ -213,7 +213,7 @@ def test_measurements_of_one_name_are_refused(restoration, tmp_path):
     (tmp_path / "a").mkdir()
     for name in ("a/b.png", "a-b.png"):
         Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / name)
-    with pytest.raises(ValueError, match="Received: several a"):
+    with pytest.raises(ValueError, match="Received: several for a"):
         measured(tmp_path, restoration, 1)
 
 
@@ -242,7 +242,7 @@ def test_what_could_not_be_scored_is_refused_first(restoration, separation, tmp_
     classifier = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten()])
     classifier.save(tmp_path / "classifier.keras")
     separation.classifier = str(tmp_path / "classifier.keras")
-    with pytest.raises(ValueError, match="Expected a classifier of images"):
+    with pytest.raises(ValueError, match="Expected a classifier for images"):
         run_inversion(separation, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

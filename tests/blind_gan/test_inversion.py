@@ -176,7 +176,7 @@ def of_kernel(side, boundary="circular"):
     ("surrogates", "message"),
     [
         ([of_kernel(3), of_kernel(5)], "weights differ in shape"),
-        ([of_kernel(3), of_kernel(3, "reflect")], "that of group 1 measures otherwise"),
+        ([of_kernel(3), of_kernel(3, "reflect")], "one for group 1 that differs in more"),
     ],
 )
 def test_groups_have_surrogates_of_one_architecture(surrogates, message):

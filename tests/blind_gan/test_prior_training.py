@@ -81,7 +81,7 @@ def test_a_training_begins_with_both_networks_of_another(small_prior_config, tmp
 
 def test_a_training_refuses_the_networks_of_another_width(small_prior_config, tmp_path):
     small_prior_config.training.initial_weights = "digits"
-    with pytest.raises(ValueError, match="whose .* is that of the config.*Received: digits, of"):
+    with pytest.raises(ValueError, match="prior with the .* of the config.*Received: digits, with"):
         train_prior(small_prior_config, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -222,7 +222,7 @@ def test_a_surrogate_that_measures_nothing_is_told(images, tmp_path):
     estimates = dead(images).numpy()
     assert told_beyond(dead, images, images, estimates) == 0.0
     [warning] = warnings_of(dead, images, images, estimates)
-    assert "measures the same of every image" in warning
+    assert "gives the same measurement for every image" in warning
     operator_figure(tmp_path / "operator.png", responses(dead, 1, 9), None, "dead")
     assert (tmp_path / "operator.png").is_file()
 

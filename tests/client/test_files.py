@@ -163,7 +163,9 @@ def test_a_server_that_goes_away_ends_it_with_what_there_is(
             threading.Event().wait(0.3)
 
     server.model.before_prediction = go_away
-    with pytest.raises(ServingError, match=r"is down.*3 of 6 images .* --skip_existing goes on"):
+    with pytest.raises(
+        ServingError, match=r"is down.*3 of 6 images .* use --skip_existing to resume"
+    ):
         restore_files(
             ServedRestorer(connected(timeout=1.0)), image_folder, tmp_path / "out", parallel=1
         )
@@ -198,7 +200,10 @@ def test_the_program(server, image_folder, tmp_path):
     )
     server.start()
     assert run.returncode == 1 and "Traceback" not in run.stderr
-    assert "Error: Expected the model 'negative' within 0.5 s (--timeout). Rec" in run.stderr
+    assert (
+        "Error: Expected an answer from the model 'negative' within 0.5 s (--timeout). Rec"
+        in run.stderr
+    )
 
 
 def test_ctrl_c_does_not_wait_for_a_silent_server(image_folder, tmp_path):

@@ -187,7 +187,7 @@ def test_an_answer_that_drips_is_given_up_at_the_deadline(head):
         dripping = threading.Thread(target=drip, args=(listening,), daemon=True)
         dripping.start()
         transport = RestTransport(Served(f"127.0.0.1:{listening.getsockname()[1]}", "negative"))
-        with pytest.raises(TooLate, match="no answer of 127.0.0.1:.* within 0.3 s"):
+        with pytest.raises(TooLate, match="no answer from 127.0.0.1:.* within 0.3 s"):
             transport.signatures(0.3)
         ended.set()
         dripping.join()
@@ -248,5 +248,5 @@ def test_arguments_that_cannot_be():
         connect("localhost", "negative", protocol="http")
     with pytest.raises(ValueError, match="https:// with ca_certificate. Received: 'localhost'"):
         connect("localhost", "negative", ca_certificate="ca.pem")
-    with pytest.raises(ValueError, match="ca_certificate, a file. Received: absent.pem"):
+    with pytest.raises(ValueError, match="ca_certificate to be a file. Received: absent.pem"):
         connect("https://localhost", "negative", ca_certificate="absent.pem")

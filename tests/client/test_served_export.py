@@ -84,7 +84,7 @@ def test_a_served_model_restores_arrays_as_the_model_does(exported, model, proto
             estimates = restorer.estimates(measurements)
             assert (restorer.measured_channels, restorer.kernel_use) == (3, "none")
             assert (restorer.spec.image_channels, restorer.scale) == (3, 1)
-            with pytest.raises(ValueError, match="model that can be told a kernel"):
+            with pytest.raises(ValueError, match="model that can be given a kernel"):
                 restorer(measurements, kernel=np.ones((3, 3)))
             restored = restorer(measurements)
     assert estimates.keys() == {"inverted", "restored"}

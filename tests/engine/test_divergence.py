@@ -80,7 +80,9 @@ def test_a_first_divergence_goes_back_and_on_at_half_the_rates(
         for replica in strategy.experimental_local_results(value):
             np.testing.assert_array_equal(replica, variable.numpy())
             assert np.isfinite(replica).all()
-    assert f"at step {step}: back to step 2, with learning rates times 0.5" in warned()
+    assert (
+        f"at step {step}: resuming from step 2, with learning rates multiplied by 0.5" in warned()
+    )
     report = report_of(tmp_path)
     assert (report["step"], report["went_back_to_step"]) == (step, 2)
     assert report["then"] == "learning rates times 0.5"

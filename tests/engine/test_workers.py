@@ -61,7 +61,7 @@ def test_a_lost_worker_interrupts_the_others(one_device, error):
     """Which one process alone cannot lose."""
     fault = error(None, None, "connection reset by baseline")
     with (
-        pytest.raises(Interrupted, match="Another worker is gone"),
+        pytest.raises(Interrupted, match="Another worker has stopped"),
         workers.other_workers(of(WORKERS, "worker", 1)),
     ):
         raise fault

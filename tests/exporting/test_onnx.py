@@ -94,7 +94,7 @@ def test_what_is_no_file_of_onnx_is_refused(tmp_path):
     pytest.importorskip("onnxruntime")
     path = tmp_path / "other.onnx"
     path.write_bytes(b"none")
-    with pytest.raises(ValueError, match="Expected a file of ONNX"):
+    with pytest.raises(ValueError, match="Expected an ONNX file"):
         load(path)
 
 

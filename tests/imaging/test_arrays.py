@@ -83,8 +83,8 @@ def test_written_integers_are_the_pixels(tmp_path):
     [
         (PIXELS.astype(float), "divide by 255, .* 8 bits"),
         (PIXELS.astype(float) * 257, "divide by 65535, .* 16 bits"),
-        (IMAGES * 1e7, "other scales"),
-        (IMAGES - 5, "other scales"),
+        (IMAGES * 1e7, "divide values on other scales"),
+        (IMAGES - 5, "divide values on other scales"),
         (np.linspace(-1, 1, 9), "add 1 and divide by 2"),
         (np.full((2, 2), np.nan), "finite"),
         (np.ma.masked_array([0.5, 0.7], [True, False]), "masked"),

@@ -70,4 +70,4 @@ def test_one_line_says_the_new_name(warned):
     config_from_dict(Config, {"noise": {"eight_bit": True}})
     config_from_dict(Config, {"noise": {"eight_bit": True}})
     lines = [line for line in warned().splitlines() if "eight_bit" in line]
-    assert lines in ([], ["The field eight_bit is called quantize now."])  # once in a process
+    assert lines in ([], ["The field eight_bit is now called quantize."])  # once in a process

@@ -84,7 +84,7 @@ def test_it_restores_better_with_the_kernel_of_the_blur_than_with_another(run):
 def test_it_asks_for_the_kernel(run):
     with pytest.raises(ValueError, match="^Expected the kernel of the blur.* Received: none$"):
         load(run)(scene())
-    with pytest.raises(ValueError, match="where the noise is told"):
+    with pytest.raises(ValueError, match="if the noise is given"):
         load(run)(scene(), noise=0.1)
 
 

@@ -59,8 +59,8 @@ REFUSED = {
         lambda: model_of(convolution(), None, batch_shape=(2, None, None, 3)),
         "images, ",
     ),
-    "no weights": (lambda: model_of(layers.Activation("tanh")), "weights that are trained"),
-    "frozen weights": (frozen, "weights that are trained"),
+    "no weights": (lambda: model_of(layers.Activation("tanh")), "to have trainable weights"),
+    "frozen weights": (frozen, "to have trainable weights"),
     "a lambda": (
         lambda: model_of(lambda x: layers.Lambda(lambda y: y)(convolution()(x))),
         "Keras can save and load",

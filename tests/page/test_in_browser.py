@@ -93,7 +93,7 @@ def test_drop_restore_compare_and_download(page, address, tmp_path):
     drop(page, tmp_path / "cat.jpg")
     wait_for(page, "#about", "cat.jpg: 300 × 200 pixels, colour, 8 bits.")
     click(page, "Restore")
-    wait_for(page, "#found", "A blur of 3x3 pixels, noise 0.0100 of white, confidence 50%.")
+    wait_for(page, "#found", "A blur of 3x3 pixels, noise 0.0100 (white is 1), confidence 50%.")
     assert page.locator("#slider img").count() == 2
     before = slider_position(page)
     handle = page.locator("#slider .inner").bounding_box()

@@ -89,7 +89,7 @@ def test_an_image_without_blur_stays_as_it_is(workshop, upload, monkeypatch):
     estimate = KernelEstimate(np.ones((1, 1)), 0.0, 0.0, "The image is sharp.")
     monkeypatch.setattr(restoring, "estimate_kernel", lambda pixels, progress: estimate)
     outcome = workshop.restore(upload, TellableRestorer(), Wish(), PROGRESS)
-    assert outcome.words == "The image is sharp. It is left as it is."
+    assert outcome.words == "The image is sharp. It remains unchanged."
     assert outcome.confidence is None
     np.testing.assert_array_equal(read_photograph(outcome.result).pixels, PIXELS)
 

@@ -210,7 +210,7 @@ def test_every_training_of_an_output_directory_has_its_own_name(conditions):
         ("1", ["cub"], {"comparator_weights": "none.h5"}, "none.h5"),
         ("1", ["set5"], {}, "for measuring only"),
         ("1", ["voc"], {}, "no voc/train"),
-        ("2", ["imagenet"], {}, "is not trained on"),
+        ("2", ["imagenet"], {}, "was not trained on"),
         ("sr", ["set5"], {"root": None}, "bsds500/train"),
     ],
 )

@@ -274,7 +274,7 @@ def test_what_is_refused_before_any_work(restore, image_folder, tmp_path, capfd)
     assert not (tmp_path / "out").exists()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "report.csv").write_text("name,salary\n")
-    with pytest.raises(ValueError, match="no other file where the report comes to lie"):
+    with pytest.raises(ValueError, match="no other file where the report is written"):
         restore(FakeRestorer(), image_folder, tmp_path / "out")
     assert (tmp_path / "out" / "report.csv").read_text() == "name,salary\n"
 

@@ -116,7 +116,7 @@ def test_a_sharp_image_of_another_size_is_named(tmp_path):
 
 
 def test_a_network_takes_no_image_model(model):
-    with pytest.raises(ValueError, match="Expected an image model with closed_form"):
+    with pytest.raises(ValueError, match="Expected an image model only with closed_form"):
         inv.load("any_blur", image_model=model)
 
 

@@ -107,7 +107,7 @@ def test_the_search_is_the_first_half_of_the_progress(blurred, tmp_path, monkeyp
 
 
 def test_model_of_one_blur_is_refused():
-    with pytest.raises(ValueError, match="can be told a kernel"):
+    with pytest.raises(ValueError, match="can be given an estimated kernel"):
         UnknownBlurRestorer(FakeRestorer())
 
 
@@ -238,7 +238,9 @@ def test_program_refuses_flags_without_effect(flags, message, tmp_path):
 @pytest.mark.parametrize(("confidence", "doubts"), [(0.3, True), (0.9, False)])
 def test_a_doubtful_kernel_is_called_so(confidence, doubts):
     estimate = KernelEstimate(np.full((3, 3), 1 / 9, np.float32), 0.01, confidence)
-    assert ("Compare what comes of it" in unknown_blur.description_of(estimate)) == doubts
+    assert (
+        "compare the result with the photograph" in unknown_blur.description_of(estimate)
+    ) == doubts
 
 
 @pytest.mark.parametrize(

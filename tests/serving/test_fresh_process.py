@@ -63,7 +63,7 @@ def test_a_difference_that_is_no_number_is_too_large():
 def test_what_does_not_load_or_run(saved, tmp_path):
     with pytest.raises(VerificationFailed, match="SavedModel file does not exist"):
         answers_of(tmp_path, REQUESTS)
-    with pytest.raises(VerificationFailed, match="exit status 1, no word of why"):
+    with pytest.raises(VerificationFailed, match="exit status 1, without a message"):
         answers_of(saved, REQUESTS, python="/bin/false")
     with pytest.raises(VerificationFailed, match="Expected a Python interpreter"):
         answers_of(saved, REQUESTS, python=str(tmp_path / "python"))

@@ -102,7 +102,7 @@ def test_places_that_hold_no_versions(tmp_path):
 def test_a_model_of_elsewhere_has_no_metadata(tmp_path):
     version = write_version(tmp_path, DOUBLE, {}, [])
     (version / METADATA_FILE).unlink()
-    with pytest.raises(ValueError, match="Expected a SavedModel of tools/export.py"):
+    with pytest.raises(ValueError, match="Expected a SavedModel made by tools/export.py"):
         read_metadata(version)
 
 

@@ -69,7 +69,7 @@ class Pairs(ImageSource):
             one, other = (sizes[path] for path in pair)
             if one != other or min(one) < minimum_side:
                 raise ValueError(
-                    f"Expected both images of the pair {name} to have one size of at least "
+                    f"Expected both images of the pair {name} to have the same size, of at least "
                     f"{minimum_side} pixels a side. Received: {one} and {other}."
                 )
         check_pairs(pairs, spec)
@@ -109,7 +109,7 @@ class Tfds(ImageSource):
         except Exception as error:  # TFDS raises many kinds, from HTTP to assertion errors
             raise ValueError(
                 f"Cannot open {name!r} (split {split!r}) of tensorflow-datasets: {error}\n"
-                "The way out: download the images by hand and name their directory as "
+                "Instead, download the images by hand and name their directory as "
                 "folder:DIR, or place the archive TFDS asks for in its manual directory."
             ) from error
         if "image" not in self._examples[0]:

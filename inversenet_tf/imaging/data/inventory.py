@@ -20,8 +20,8 @@ BETWEEN = b"\0"  # which no path contains
 FIELDS = ("place", "names", "sizes", "times")
 # What it means when the images of a role have changed.
 MEANING = {
-    "training": "The run goes on with those that are there now.",
-    "validation": "Scores of before and after, by which the best checkpoint is chosen, are of "
+    "training": "The run continues with those that are there now.",
+    "validation": "Scores from before and after, by which the best checkpoint is chosen, are of "
     "different images.",
 }
 
@@ -78,8 +78,8 @@ def _warn(role, before, now):
     if not others:
         return
     logging.warning(
-        "The %s images are no longer those that the run began with: %d new, %d gone, %d changed, "
-        "among them %s. %s",
+        "The %s images are no longer those that the run was started with: %d new, %d gone, "
+        "%d changed, among them %s. %s",
         *(role, len(added), len(removed), len(changed), printable(os.fsdecode(min(others)))),
         MEANING[role],
     )
@@ -93,7 +93,7 @@ def _kept(path, sources):
         arrays = read_arrays(path)
         return {role: {name: arrays[f"{role}_{name}"] for name in FIELDS} for role in sources}
     except (ValueError, KeyError, OSError) as error:
-        logging.warning("Cannot read which images the run began with: %s: %s", path, error)
+        logging.warning("Cannot read which images the run was started with: %s: %s", path, error)
         return {}
 
 

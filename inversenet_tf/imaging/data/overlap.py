@@ -30,7 +30,7 @@ def warn_of_overlap(training, held_out, role="validation", other="training"):
     if common:
         logging.warning(
             "%d of the %d %s images are among the %s images, the first: %s. Scores "
-            "of what was %s say little of other images.",
+            "of what was %s say little about other images.",
             *(len(common), len(held_out), role, other, common[0], CHOICES[other]),
         )
     return len(common)

@@ -131,14 +131,14 @@ def _keep_plan(plan, directory):
     for field in ("format", "source", "shard_mib"):
         if kept.get(field) != plan[field]:
             raise ValueError(
-                f"Expected the {field} that {directory} was begun with, {kept.get(field)}. "
+                f"Expected the {field} that {directory} was started with, {kept.get(field)}. "
                 f"Received: {plan[field]}"
             )
     before, now = (dict(itertools.chain(*one["shards"])) for one in (kept, plan))
     changed = [name for name in before | now if before.get(name, -1) != now.get(name, -1)]
     if changed:
         raise ValueError(
-            f"Expected the files of {plan['source']} as they were when {directory} was begun. "
+            f"Expected the files of {plan['source']} as they were when {directory} was started. "
             f"Received: {len(changed)} added, removed or of another size, the first: {changed[0]}"
         )
 

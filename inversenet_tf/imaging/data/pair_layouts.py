@@ -25,16 +25,16 @@ def matched(sharp_directory, degraded_directory):
     directories = [Path(d).expanduser() for d in (sharp_directory, degraded_directory)]
     if directories[0].resolve() == directories[1].resolve():
         raise ValueError(
-            "Expected a folder of sharp images and another of degraded ones; where both lie below "
-            f"one, as SCENE/{SHARP} and SCENE/{DEGRADED}, it is pairs:DIR. Received: "
+            "Expected a folder of sharp images and another of degraded ones; if both are in one "
+            f"folder, as SCENE/{SHARP} and SCENE/{DEGRADED}, use pairs:DIR. Received: "
             f"{sharp_directory} as both"
         )
     sharp, degraded = _by_common_names(*directories)
     alone = sorted(sharp.keys() ^ degraded.keys())
     if alone:
         raise ValueError(
-            f"Expected a partner of the same name in {sharp_directory} and "
-            f"{degraded_directory}. Received: {len(alone)} without one, the first: {alone[0]}."
+            f"Expected images of the same names in {sharp_directory} and {degraded_directory}. "
+            f"Received: {len(alone)} without a partner, the first: {alone[0]}."
         )
     return {name: (sharp[name], degraded[name]) for name in sorted(sharp)}
 
@@ -78,11 +78,11 @@ def check_pairs(pairs, spec):
     if len(equal) == len(pairs):
         raise ValueError(
             f"Expected degraded images that differ from the sharp ones. Received: {spec}, whose "
-            f"{len(pairs)} pairs are each one image twice"
+            f"{len(pairs)} pairs each hold the same image twice"
         )
     if equal:
         logging.warning(
-            "%s: of %d of %d pairs both images are the same, the first: %s.",
+            "%s: in %d of %d pairs both images are the same, the first: %s.",
             *(spec, len(equal), len(pairs), equal[0]),
         )
     differing = [pair for name, pair in pairs.items() if name not in set(equal)]
@@ -90,8 +90,8 @@ def check_pairs(pairs, spec):
     sharper = [_sharpness(second) > _sharpness(first) for first, second in differing[::step]]
     if all(sharper):
         logging.warning(
-            "%s: the degraded images are sharper than the sharp ones. It is "
-            "pairs:SHARP_DIR,DEGRADED_DIR, in this order.",
+            "%s: the degraded images are sharper than the sharp ones. The order is "
+            "pairs:SHARP_DIR,DEGRADED_DIR.",
             spec,
         )
 

@@ -301,13 +301,13 @@ def _cut(images, margin):
 def _check_pairs_fit(source, operator):
     if operator is not None and operator.is_varied:
         raise ValueError(
-            "Expected images without measurements where each is blurred by a kernel of its own. "
+            "Expected images without measurements, as each is to be blurred by its own kernel. "
             f"Received: {source.spec}"
         )
     if operator is not None and operator.scale != 1:
         raise ValueError(
-            "Expected an operator of scale 1 with pairs, whose images and measurements have one "
-            f"size. Received: scale {operator.scale} with {source.spec}"
+            "Expected an operator of scale 1 with pairs, whose images and measurements are of the "
+            f"same size. Received: scale {operator.scale} with {source.spec}"
         )
 
 

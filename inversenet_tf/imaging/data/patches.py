@@ -91,7 +91,7 @@ def drawn_or_next(draw, source, index):
             logging.warning("Skipped: %s", error)
             reason = error
     raise ImageReadError(
-        f"Expected a readable image in {source.spec}. Received: none; of the last: {reason}"
+        f"Expected a readable image in {source.spec}. Received: none; the last one: {reason}"
     )
 
 

@@ -44,7 +44,7 @@ class Prepared(ImageSource):
         if fault:
             raise ValueError(
                 f"Expected the shards that {directory / INDEX_FILE} names. Received: {fault}. "
-                f"To write it anew: {_command(directory, index)}"
+                f"To write it again: {_command(directory, index)}"
             )
         sizes = {name: (height, width) for name, height, width in index["images"]}
         skipped = index["skipped"] | small_images(sizes, minimum_side)
@@ -109,7 +109,7 @@ class Shard:
         """Returns why the shard is not what was written, or None; reads all its bytes."""
         fault = self.fault()
         if fault is None and sha256_of(self._path) != self._sha256:
-            fault = f"{self.file} with other bytes than were written, by their SHA-256"
+            fault = f"{self.file} with another SHA-256 than when it was written"
         return fault
 
     def _opened(self):
@@ -143,8 +143,8 @@ def _read_index(directory):
         raise ValueError(f"Expected format {FORMAT} of {path}. Received: {index.get('format')!r}")
     if not _is_sound(index):
         raise ValueError(
-            f"Expected {path} as the packing wrote it, shards and images of one number. Received: "
-            f"another. To write it anew: {_command(directory, index)}"
+            f"Expected {path} as the packing wrote it, with matching numbers of shards and "
+            f"images. Received: a different one. To write it again: {_command(directory, index)}"
         )
     return index
 

@@ -250,5 +250,5 @@ def _read_idx(directory, name):
     rank = content[3] if content[:3] == IDX_UNSIGNED_BYTES else 0
     shape = np.frombuffer(content[4 : 4 + 4 * rank], ">u4")
     if not rank or len(content) != 4 + 4 * rank + shape.prod():
-        raise ValueError(f"Expected an IDX file of bytes. Received: {path}, which is none.")
+        raise ValueError(f"Expected an IDX file of bytes. Received: {path}, which is not one.")
     return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)

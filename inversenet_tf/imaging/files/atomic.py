@@ -26,7 +26,9 @@ def written_aside(path):
     """
     path = Path(path)
     if path.exists() and not (path.is_file() or path.is_dir()):
-        raise ValueError(f"Expected a file that can be replaced. Received: {path}, which is none")
+        raise ValueError(
+            f"Expected a file that can be replaced. Received: {path}, which is not one"
+        )
     aside = partial_directory(path)
     # Two processes, or threads, that write the same path take turns.
     with held(aside, wait=True):

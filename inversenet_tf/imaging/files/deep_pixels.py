@@ -39,7 +39,7 @@ def deep_pixels(image):
     image.fp.seek(0)
     pixels = _of_png(image) if image.format == "PNG" else _of_tiff(image)
     if pixels is not None and pixels.shape[:2] != (image.height, image.width):
-        raise ValueError("its pixels are not those that its header tells of")
+        raise ValueError("its pixels do not match the size in its header")
     return pixels
 
 

@@ -25,7 +25,7 @@ def check_header(image):
     claim = f"its header claims {image.width}x{image.height} pixels"
     pixels = image.width * image.height
     if pixels > LARGEST:
-        raise ValueError(f"{claim}; {LARGEST} may be read")
+        raise ValueError(f"{claim}; at most {LARGEST} are read")
     if image.format in BOUNDED_FORMATS and image.fp is not None:
         stored = _bytes_of(image.fp)
         if pixels > MOST_PIXELS_PER_BYTE * stored:

@@ -15,12 +15,12 @@ FLOAT_SUFFIXES = (".exr", ".hdr", ".pfm")
 EXR_START = b"v/1\x01"
 DNG_VERSION = 50706  # a tag that only a DNG has, which is a TIFF otherwise
 RAW = (
-    "a camera's raw file, which has no colours yet; develop it first, as to a TIFF of 16 bits, "
-    "which stays one"
+    "a camera's raw file, which has no colours yet; develop it first, for example to a 16-bit "
+    "TIFF, which is restored as one"
 )
 FLOATS = (
-    "an image of unlimited range (EXR, HDR); map its tones to [0, 1] first, as in a PNG or TIFF of "
-    "16 bits"
+    "an image of unlimited range (EXR, HDR); map its tones to [0, 1] first, for example in a "
+    "16-bit PNG or TIFF"
 )
 NEEDS_HEIF = "a HEIC photograph, which needs pillow-heif (pip install pillow-heif)"
 NEEDS_AVIF = "an AVIF photograph, which needs a Pillow of 11.3 or later"

@@ -78,7 +78,9 @@ def list_images(directory):
     """
     directory = Path(directory).expanduser()
     if not directory.is_dir():
-        raise ValueError(f"Expected a directory of images. Received: {directory}, which is none.")
+        raise ValueError(
+            f"Expected a directory of images. Received: {directory}, which is not one."
+        )
     present = files_below(directory)
     paths = [path for path in present if _is_named_image(path)]
     if not paths:
@@ -184,7 +186,7 @@ def report_other_files(directory):
         by_reason[kinds.why_refused(path)].append(path)
     if plain := by_reason.pop(None, []):
         files = counted(len(plain), "file")
-        logging.warning("%s: %s without an image's suffix ignored.", directory, files)
+        logging.warning("%s: %s without an image suffix ignored.", directory, files)
     for reason, paths in by_reason.items():
         files = counted(len(paths), "file")
         logging.warning("%s: %s ignored (%s first): %s.", directory, files, paths[0].name, reason)

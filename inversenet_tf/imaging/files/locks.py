@@ -103,16 +103,15 @@ def _lock(descriptor, directory, wait):
     except BlockingIOError as error:
         in_use = f"{directory} is in use by {_holder(descriptor)}."
         if not wait:
-            raise InUse(
-                f"{in_use} Wait until it has ended, or choose another directory."
-            ) from error
+            raise InUse(f"{in_use} Wait until it ends, or choose another directory.") from error
         logging.info("Waiting: %s", in_use)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     except OSError as error:
         if error.errno not in WITHOUT_LOCKS:
             raise
         logging.warning(
-            "%s is on a disk without locks: nothing keeps a second process from it.", directory
+            "%s is on a disk without locks: nothing stops a second process from using it.",
+            directory,
         )
 
 

@@ -44,7 +44,7 @@ def variables_of(path):
         except subprocess.TimeoutExpired as error:
             raise ValueError(f"reading it takes more than {SECONDS} s") from error
         if done.returncode:
-            raise ValueError(f"a damaged MATLAB file, over which its reader ends: {_end(done)}")
+            raise ValueError(f"a damaged MATLAB file, which stops its reader: {_end(done)}")
         told = json.loads(done.stdout)
         if isinstance(told, dict):
             raise ValueError(told["error"])

@@ -48,7 +48,7 @@ def _of_version_5(value):
         return "a cell of cells", []
     cells = [_of_version_5(cell) for cell in value.ravel()]
     if any(len(matrices) != 1 for _, matrices in cells):
-        return "a cell of more than matrices", []
+        return "a cell with more than matrices", []
     return f"a cell of {len(cells)}", [matrix for _, [matrix] in cells]
 
 
@@ -74,7 +74,7 @@ def _of_version_7(file, value, name):
         hdf5.check_stored(value, name)
         cells = [file[reference] for reference in value[()].ravel() if reference]
         if any(not isinstance(c, h5py.Dataset) or c.dtype.kind not in NUMBERS for c in cells):
-            return "a cell of more than matrices", []
+            return "a cell with more than matrices", []
         return f"a cell of {len(cells)}", [hdf5.numbers(cell, name).T for cell in cells]
     if value.dtype.kind not in NUMBERS:
         return OTHER, []

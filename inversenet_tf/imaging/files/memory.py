@@ -78,8 +78,8 @@ def check_fits(needed, what, *, whole=False):
     allowed, share = (free_memory(), "all that") if whole else (memory_limit(), "half of what")
     if needed > allowed:
         raise ValueError(
-            f"{what} would take {needed / GIB:.2f} GiB of memory; {allowed / GIB:.2f} GiB, {share} "
-            "is free, may be used"
+            f"{what} would take {needed / GIB:.2f} GiB of memory; at most {allowed / GIB:.2f} GiB "
+            f"may be used, {share} is free"
         )
 
 

@@ -108,7 +108,7 @@ def check_regular(path):
 def check_named(path):
     """Raises ValueError for an empty path, such as that of a variable that was not set."""
     if not os.fspath(path):
-        raise ValueError("Expected a path. Received: an empty text; the current directory is .")
+        raise ValueError("Expected a path (. for the current directory). Received: an empty text")
 
 
 def check_utf8(path):

@@ -47,8 +47,8 @@ class FineDetail:
     def __str__(self) -> str:
         usual = [math.exp(bound / 2) for bound in (LEAST, MOST)]
         return (
-            f"its fine detail is {math.exp(self.excess / 2):.1f} times as strong as it is expected "
-            "of a photograph that was scaled down as the model takes it to be "
+            f"its fine detail is {math.exp(self.excess / 2):.1f} times as strong as expected "
+            "of a photograph scaled down in the way the model assumes "
             f"({usual[0]:.1f} to {usual[1]:.1f} is usual)"
         )
 

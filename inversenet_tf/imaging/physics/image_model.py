@@ -130,7 +130,7 @@ def check_is_model(image_model: object) -> None:
     """Raises ValueError for anything but an `ImageModel`, such as the sharp images themselves."""
     if not isinstance(image_model, ImageModel):
         raise ValueError(
-            "Expected an ImageModel as image_model, as ImageModel.fit makes it of sharp images. "
+            "Expected an ImageModel as image_model, as ImageModel.fit makes from sharp images. "
             f"Received: {type(image_model).__name__}"
         )
 
@@ -139,7 +139,8 @@ def check_boundary(boundary: str) -> None:
     """Raises ValueError for any boundary but "circular", the only one an image model fits."""
     if boundary != "circular":
         raise ValueError(
-            "Expected the boundary circular with an image model, which knows whole images. "
+            "Expected the boundary to be circular with an image model, which describes whole "
+            "images. "
             f"Received: {boundary}"
         )
 

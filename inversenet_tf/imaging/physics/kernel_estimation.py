@@ -242,7 +242,7 @@ def _checked(images, boundary, largest, gamma, image_model):
     if largest > SIZES[-1]:
         raise ValueError(
             f"Expected largest to be at most {SIZES[-1]} pixels, the largest kernel that can be "
-            f"found. Received: {largest}"
+            f"estimated. Received: {largest}"
         )
     images = [to_light(image, gamma) for image in images_of(images)]
     if image_model is not None:

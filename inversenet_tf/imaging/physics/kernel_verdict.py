@@ -32,7 +32,7 @@ NOT_CLEARLY = "No blur explains the image clearly better than none."
 def why_it_finds_no_blur(answer: Answer) -> str:
     """Why an answer counts as no blur, as a sentence; empty if it counts as a blur."""
     if radius_of(centred(answer.kernels[0])) < LEAST_SPREAD:  # uncentred with an image model
-        return "The image is sharp: a blur that small is left as it is."
+        return "The image is sharp: so small a blur is not removed."
     if answer.gain < CLEAR_GAIN or answer.local_gain < CLEAR_LOCAL_GAIN:
         return NOT_CLEARLY
     return ""

@@ -195,7 +195,7 @@ def from_file(path, index=0):
     if not 0 <= index < len(kernels):
         raise ValueError(f"{path} holds {len(kernels)} kernels. Received: index={index}.")
     if len(kernels) > 1:
-        logging.info("%s: kernel %d of 0 to %d is used.", path, index, len(kernels) - 1)
+        logging.info("%s: using kernel %d of 0 to %d.", path, index, len(kernels) - 1)
     return blur_kernel(kernels[index], f" in {path}")
 
 

@@ -322,8 +322,8 @@ def build_operator(config):
     """
     if config.is_own:
         raise ValueError(
-            f"Expected operator.name in {tuple(OPERATORS)}, of a kernel that the config names. "
-            f"Received: {config.name!r} of {config.kernel!r}, the caller's own, which has to be "
+            f"Expected operator.name in {tuple(OPERATORS)}, with a kernel that the config names. "
+            f"Received: {config.name!r} with {config.kernel!r}, the caller's own, which must be "
             "passed as operator=..."
         )
     return OPERATORS[config.name](config)

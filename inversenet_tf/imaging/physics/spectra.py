@@ -47,7 +47,7 @@ class Spectrum:
         is_square = covariance.shape == (channels, channels)
         if not is_square or np.linalg.eigvalsh(covariance).min() < -1e-6 * np.trace(covariance):
             raise ValueError(
-                f"Expected as covariance {channels}x{channels} numbers, positive semidefinite. "
+                f"Expected covariance to be {channels}x{channels} numbers, positive semidefinite. "
                 f"Received: {self.covariance}"
             )
 

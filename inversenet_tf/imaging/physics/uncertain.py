@@ -66,7 +66,7 @@ def kernels_from(path: str | Path) -> np.ndarray:
     is_fit = is_fit and kernels.shape[1] % 2 and np.isfinite(kernels).all() and kernels.min() >= 0
     if not is_fit or not (kernels.sum((1, 2)) > 0).all():
         raise ValueError(
-            f"Expected in {path} kernels [number, side, side], side odd, {KERNEL_VALUES}. "
+            f"Expected kernels [number, side, side] in {path}, of an odd side and {KERNEL_VALUES}. "
             f"Received: shape {kernels.shape}"
         )
     return np.stack([normalised(kernel) for kernel in kernels])

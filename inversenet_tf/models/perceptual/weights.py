@@ -90,7 +90,7 @@ def read_weights(path):
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(
             f"Expected a weight file of {', '.join(SUFFIXES)}, which tools/convert_weights.py "
-            f"makes of others. Received: {path}"
+            f"makes from others. Received: {path}"
         )
     try:
         return _read_h5(path)

@@ -40,7 +40,7 @@ def test_folder_names_what_it_skips(image_folder, caplog):
     assert len(source) == 6
     assert "bad.png" in caplog.text and "tiny.png" in caplog.text
     assert "6 images used, 2 skipped" in caplog.text
-    assert "1 file without an image's suffix ignored" in caplog.text
+    assert "1 file without an image suffix ignored" in caplog.text
 
 
 def test_folder_without_a_usable_image_is_refused(image_folder):
@@ -84,7 +84,7 @@ def test_pairs_are_matched_by_name(pair_folders):
 
 def test_a_pair_without_its_partner_is_refused(pair_folders):
     (pair_folders[1] / "4.bmp").unlink()
-    with pytest.raises(ValueError, match="1 without one, the first: 4"):
+    with pytest.raises(ValueError, match="1 without a partner, the first: 4"):
         open_source("pairs:{},{}".format(*pair_folders), TRAINING)
 
 
@@ -98,7 +98,7 @@ def test_images_of_one_stem_pair_by_their_whole_names(pair_folders):
     spec = "pairs:{},{}".format(*pair_folders)
     count = len(open_source(spec, TRAINING))
     Image.new("RGB", (48, 40)).save(pair_folders[0] / "4.bmp")
-    with pytest.raises(ValueError, match="1 without one, the first: 4.png"):
+    with pytest.raises(ValueError, match="1 without a partner, the first: 4.png"):
         open_source(spec, TRAINING)
     Image.new("RGB", (48, 40)).save(pair_folders[1] / "4.png")
     assert len(open_source(spec, TRAINING)) == count + 1

@@ -64,11 +64,11 @@ def test_a_folder_with_itself_is_refused(sides, tmp_path):
 def test_equal_sides_are_refused_and_equal_pairs_counted(sides, tmp_path, warned):
     sharp, degraded = sides
     shutil.copytree(sharp, tmp_path / "copy")
-    with pytest.raises(ValueError, match="2 pairs are each one image twice"):
+    with pytest.raises(ValueError, match="2 pairs each hold the same image twice"):
         open_source(f"pairs:{sharp},{tmp_path / 'copy'}", TRAINING)
     shutil.copy(degraded / "000002.png", tmp_path / "copy" / "000002.png")
     open_source(f"pairs:{sharp},{tmp_path / 'copy'}", TRAINING)
-    assert "of 1 of 2 pairs both images are the same, the first: 000001" in warned()
+    assert "in 1 of 2 pairs both images are the same, the first: 000001" in warned()
 
 
 def test_swapped_sides_are_warned_of(sides, warned):

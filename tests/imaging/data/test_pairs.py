@@ -230,7 +230,9 @@ def test_an_image_that_spoils_in_mid_training_is_skipped_by_name(folder, image_f
 
 def test_where_no_image_is_large_enough_the_last_one_says_so(folder):
     larger = dataclasses.replace(RANDOM, size=400)
-    with pytest.raises(ValueError, match=r"none; of the last: .*png: Expected at least 400 pixels"):
+    with pytest.raises(
+        ValueError, match=r"none; the last one: .*png: Expected at least 400 pixels"
+    ):
         draw_patch(folder, larger, 0, 0)
 
 

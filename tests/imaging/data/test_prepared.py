@@ -136,7 +136,7 @@ def test_unreadable_files_are_skipped_by_name(image_folder, tmp_path, caplog):
     for name, reason in index["skipped"].items():
         assert name in reason and f"Skipped: {reason}" in caplog.text
     assert "5 images used, 3 skipped" in caplog.text
-    assert "1 file without an image's suffix ignored" in caplog.text
+    assert "1 file without an image suffix ignored" in caplog.text
     folder = open_source(f"folder:{image_folder}", TRAINING)
     assert open_prepared(tmp_path / "prepared").names == folder.names
 
@@ -235,9 +235,9 @@ def test_a_file_that_changes_during_the_packing_is_refused(large_files, tmp_path
 
 
 def test_what_was_begun_otherwise_is_refused(large_files, image_folder, whole):
-    with pytest.raises(ValueError, match="the source that .* was begun with"):
+    with pytest.raises(ValueError, match="the source that .* was started with"):
         packing.prepare(f"folder:{image_folder}", whole, shard_mib=2)
-    with pytest.raises(ValueError, match=r"the shard_mib .* begun with, 2. Received: 3"):
+    with pytest.raises(ValueError, match=r"the shard_mib .* started with, 2. Received: 3"):
         packing.prepare(f"folder:{large_files}", whole, shard_mib=3)
     with pytest.raises(ValueError, match="Expected a new or empty directory.*images"):
         packing.prepare(f"folder:{large_files}", image_folder)
@@ -348,5 +348,5 @@ def test_the_tool_packs_and_verifies(image_folder, tmp_path):
     flip_a_bit(tmp_path / "prepared" / "shard-00000.array_record")
     verified = run("prepare", output, "--verify")
     assert verified.returncode == 1 and not verified.stdout
-    assert "Received: shard-00000.array_record with other bytes" in verified.stderr
+    assert "Received: shard-00000.array_record with another SHA-256" in verified.stderr
     assert "Traceback" not in verified.stderr

@@ -71,7 +71,7 @@ def test_structures_cells_and_links_of_version_7(tmp_path):
             file.create_dataset(name, (1, 1), h5py.ref_dtype)[0, 0] = reference
     found = {name: (kind, matrices) for name, kind, matrices in variables_of(tmp_path / "k.mat")}
     assert found["options"] == ("a structure", []) and found["note"] == ("text", [])
-    assert found["circle"] == ("a cell of more than matrices", [])
+    assert found["circle"] == ("a cell with more than matrices", [])
     np.testing.assert_allclose(kernels.from_file(tmp_path / "k.mat"), EXPECTED, rtol=1e-6)
     with h5py.File(tmp_path / "k.mat", "a") as file:
         del file["cells"]

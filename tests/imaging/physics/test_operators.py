@@ -177,5 +177,5 @@ def test_scales_that_an_operator_does_not_have_are_refused(name, scale):
 
 @pytest.mark.parametrize("fields", [{"name": "custom"}, {"kernel": "given"}])
 def test_no_config_describes_an_operator_of_the_callers_own(fields):
-    with pytest.raises(ValueError, match="the caller's own, which has to be passed as operator="):
+    with pytest.raises(ValueError, match="the caller's own, which must be passed as operator="):
         operators.build_operator(OperatorConfig(**fields))

@@ -77,7 +77,7 @@ def test_a_network_that_has_the_kernel_restores_as_one_that_is_told_it(uncertain
 )
 def test_a_file_of_other_arrays_is_refused(kernels, tmp_path):
     np.save(tmp_path / "k.npy", kernels)
-    with pytest.raises(ValueError, match="Expected in .*k.npy kernels"):
+    with pytest.raises(ValueError, match="Expected kernels .* in .*k.npy"):
         build_operator(OperatorConfig(kernel=UNCERTAIN, kernel_file=str(tmp_path / "k.npy")))
 
 
