@@ -2,7 +2,7 @@
 
 inversenet invert --config=deblur --workdir=runs/deblur \\
     --config.prior=runs/prior_celeba
-inversenet invert --config=... --workdir=... --measurements=DIR   # your own, without ground truth
+inversenet invert --config=... --workdir=... --measurements=DIR   # your own
 
 Every field of InversionConfig in blind_gan_tf/config.py can be set with
 --config.section.field=value. The same command resumes an interrupted search.

@@ -9,8 +9,8 @@ measured on others; larger images), sr (x4), joint (x2 and colours), denoiser (w
 without the DAE, three seeds), networks (other networks in either part). --root holds
 folders such as celeba/train and celeba/val; without it, the images of cub, celeba, voc
 and imagenet come from tensorflow-datasets. The same command resumes an interrupted run;
-when everything is trained, it only measures. The output directory holds Markdown, JSON and
-figures of every table, and runs/.
+when everything is trained, it only measures. The output directory holds Markdown, JSON
+and figures of every table, and runs/.
 """
 
 from pathlib import Path
