@@ -10,19 +10,19 @@ from importlib import metadata
 from inversenet_tf.shipped import shipped_folder
 
 COMMANDS = {
-    "train": "Train the experiment of a config, or go on with it.",
+    "train": "Train the experiment of a config, or resume it.",
     "evaluate": "Measure a trained run on held-out images.",
-    "restore": "Restore photographs, at once or with a run or an export.",
-    "app": "Serve a page on which photographs are restored.",
-    "estimate-kernel": "Find the blur of photographs from themselves.",
-    "calibrate": "From measurements to their blur and a network for it.",
+    "restore": "Restore photographs, with a preset, a run or an export.",
+    "app": "Serve a web page to restore photographs.",
+    "estimate-kernel": "Estimate the blur of photographs.",
+    "calibrate": "Estimate the blur of measurements and train a network for it.",
     "export": "Write a trained run as a SavedModel for TensorFlow Serving.",
     "verify": "Compare an export with its run, in a fresh process.",
-    "convert": "Convert an export to a file of LiteRT or ONNX.",
-    "client": "Restore photographs with a model that a server serves.",
+    "convert": "Convert an export to LiteRT or ONNX.",
+    "client": "Restore photographs with a model on a server.",
     "invert": "Recover images and an unknown operator from measurements.",
     "prepare": "Pack a folder of images into a few large files for training.",
-    "reproduce": "Make a table of the paper, with the trainings it needs.",
+    "reproduce": "Reproduce a table of the paper, with the trainings it needs.",
     "benchmark": "Measure speed against PyTorch on this machine.",
 }
 HELP = ("--help", "-h", "help")
@@ -60,7 +60,7 @@ def usage() -> str:
         "InverseNet and blind GAN inversion: learned restoration of images.\n\n"
         "usage: inversenet COMMAND [--flag=value ...]\n\n"
         f"{listed}\n\n"
-        "inversenet COMMAND --help shows a command's flags. At once, or after minutes:\n\n"
+        "inversenet COMMAND --help shows a command's flags. Without and with training:\n\n"
         "  inversenet restore --input=blurred.jpg --output=out/\n"
         "  inversenet train --config=quickstart --workdir=runs/demo\n"
         "  inversenet restore --workdir=runs/demo --input=blurred.jpg --output=out/"

@@ -66,7 +66,9 @@ def run(main, text_of_help=None):
         except RuntimeError as error:
             if str(error) != NO_HOME:
                 raise
-            message = "Expected the home directory of a user after ~; a file of such a name is ./~"
+            message = (
+                "Expected a user with a home directory after ~; for a file of that name, use ./~"
+            )
         except tensorflow.errors.OpError as error:  # what went wrong inside a data pipeline
             unreadable = re.search(r"ImageReadError: (.+)", str(error))
             if unreadable is None:

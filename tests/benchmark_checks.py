@@ -18,7 +18,7 @@ def check_results_are_kept(benchmark, output):
     report = (output / "benchmark.md").read_text()
     assert all(f"| {name} |" in report for name in comparison["cases"])
     again = benchmark("--rounds=2")
-    assert "is there already" in again.stderr
+    assert "already exists" in again.stderr
     assert json.loads((output / "benchmark.json").read_text()) == results
     changed = benchmark("--rounds=3")
     assert changed.returncode == 1 and "differ in rounds" in changed.stderr

@@ -131,7 +131,7 @@ def test_only_patterns_are_linked(tmp_path):
 def test_no_home_is_told_in_one_line(tmp_path):
     ended = run("evaluate", "--workdir=~nobody-of-this-name/run")
     assert ended.returncode == 1 and "Traceback" not in ended.stderr
-    assert ended.stderr.splitlines()[-1].startswith("Error: Expected the home directory")
+    assert ended.stderr.splitlines()[-1].startswith("Error: Expected a user with a home directory")
 
 
 def test_folders_whose_names_have_commas(image_folder, tmp_path):

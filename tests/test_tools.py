@@ -81,7 +81,7 @@ def test_help_is_one_screen_and_shows_the_configs_values():
     assert shown.returncode == 0, shown.stderr
     lines = shown.stdout.splitlines()
     assert len(lines) <= 34 and max(map(len, lines)) <= 90
-    assert re.search(r"training.steps +800 +of the whole training", shown.stdout)
+    assert re.search(r"training.steps +800 +steps of the whole training", shown.stdout)
     named = run("train", "--config=configs/inversenet/joint.py", "--help", "--config.data.size=32")
     assert re.search(r"operator.name +joint", named.stdout)
     assert re.search(r"data.size +32 ", named.stdout)
@@ -174,7 +174,7 @@ def test_train_a_prior_and_invert(tmp_path):
         "--config.problem.group_size=1",
         *(f"--config.search.{setting}" for setting in short.split()),
     ).stdout
-    assert "2 measurements of digits@held_out" in output
+    assert "2 measurements from digits@held_out" in output
     for method in ("pgd_known", "naive", "ica", "blind"):
         assert method in output
     wrong = run("train", "--config=configs/blind_gan/edges.py", f"--workdir={tmp_path}")

@@ -1,11 +1,11 @@
-"""Serves a page on which photographs are dropped, restored, compared and downloaded.
+"""Serves a web page to upload, restore, compare and download photographs.
 
 inversenet app
 inversenet app --model=runs/any_blur --model=models/mine --prior=runs/prior_digits
 inversenet app --prior=   # without the tab of mixed digits
 
 By default only programs on this machine can reach it, and nothing is fetched from
-anywhere. Ctrl-C ends it and removes what was uploaded.
+elsewhere. Ctrl-C stops it and deletes the uploads.
 """
 
 import threading
@@ -18,24 +18,28 @@ from inversenet_tf.page.limits import Limits
 from inversenet_tf.page.server import served
 
 MODEL = flags.DEFINE_multi_string(
-    "model", [], "A run, an export or a served model to choose, too; may be given several times."
+    "model", [], "A run, an export or a served model to offer as well."
 )
 TRUST_EXPORT = flags.DEFINE_bool(
-    "trust_export", False, "Run exports whose graphs do more than compute: they are programs."
+    "trust_export",
+    False,
+    "Run exports even if their graphs do more than compute, which makes them programs.",
 )
 PRIOR = flags.DEFINE_string(
     "prior",
     "digits",
-    "A trained GAN of digits, with which the page takes mixtures of them apart: a preset or a run.",
+    "Trained GAN of digits, a preset or a run, with which the page separates mixtures of digits.",
 )
 HOST = flags.DEFINE_string(
-    "host", "127.0.0.1", "Address to listen at; 0.0.0.0 lets in whoever reaches this machine."
+    "host", "127.0.0.1", "Address to listen on; 0.0.0.0 admits anyone who can reach this machine."
 )
 PORT = flags.DEFINE_integer(
-    "port", None, "By default the first that is free from 7860 on.", 1, 65535
+    "port", None, "Port to listen on; default: the first free one from 7860.", 1, 65535
 )
-MAX_UPLOAD = flags.DEFINE_string("max_upload", "100MB", "Largest file that is taken.")
-MAX_PIXELS = flags.DEFINE_integer("max_pixels", Limits.pixels, "Of the largest image taken.", 1)
+MAX_UPLOAD = flags.DEFINE_string("max_upload", "100MB", "Size of the largest file accepted.")
+MAX_PIXELS = flags.DEFINE_integer(
+    "max_pixels", Limits.pixels, "Largest number of pixels in an image.", 1
+)
 
 
 def main():
@@ -48,7 +52,7 @@ def main():
         limits=limits,
         trusted=TRUST_EXPORT.value,
     ) as address:
-        print(f"The page is at {address} (Ctrl-C ends it).", flush=True)
+        print(f"The page is at {address} (Ctrl-C stops it).", flush=True)
         threading.Event().wait()
 
 

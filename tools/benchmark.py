@@ -5,8 +5,8 @@ inversenet benchmark --output=runs/benchmark
 inversenet benchmark --output=runs/benchmark --sections=training_step,restoration --rounds=40
 inversenet benchmark --output=runs/bfloat16 --sections=restoration --leave_out=float32,LiteRT
 
-Writes benchmark.json and benchmark.md into the directory. Comparisons that are there
-already are kept, so that the same command goes on after a kill.
+Writes benchmark.json and benchmark.md into the directory. Existing comparisons are kept,
+so the same command resumes an interrupted run.
 """
 
 import dataclasses
@@ -37,22 +37,28 @@ SECTIONS = {
 TINY_SIDE = 256  # of the matrix product, with --tiny
 
 OUTPUT = flags.DEFINE_string("output", None, "Directory for the results.", required=True)
-CHOSEN = flags.DEFINE_list("sections", list(SECTIONS), f"Of {', '.join(SECTIONS)}.")
-ROUNDS = flags.DEFINE_integer("rounds", 20, "Rounds that are timed.", lower_bound=1)
-WORKDIR = flags.DEFINE_string("workdir", "", "Of a trained run to restore with; else untrained.")
+CHOSEN = flags.DEFINE_list(
+    "sections", list(SECTIONS), f"Sections to run, from {', '.join(SECTIONS)}."
+)
+ROUNDS = flags.DEFINE_integer("rounds", 20, "Number of timed rounds.", lower_bound=1)
+WORKDIR = flags.DEFINE_string("workdir", "", "Trained run to restore with; default: untrained.")
 ONLY = flags.DEFINE_string(
-    "only", "", "Part of the names of the comparisons to measure; empty: all."
+    "only", "", "Measure only comparisons whose names contain this text; empty: all."
 )
 LEAVE_OUT = flags.DEFINE_list(
     "leave_out",
     [],
-    "Parts of the names of comparisons, and of cases, that are not measured: a run that has little "
-    "time. Ours comes first in a comparison; without the case that is counted in, no rate is told.",
+    "Skip comparisons and cases whose names contain one of these, to save time. Our own case comes "
+    "first in a comparison; without the case that operations are counted in, no rate is reported.",
 )
 LOADED = flags.DEFINE_boolean(
-    "loaded", False, "Count rounds beside other work, too, instead of waiting until it has ended."
+    "loaded",
+    False,
+    "Measure even while other programs are busy, instead of waiting until they end.",
 )
-TINY = flags.DEFINE_boolean("tiny", False, "Sizes of seconds, to try whether it runs.")
+TINY = flags.DEFINE_boolean(
+    "tiny", False, "Use tiny sizes that take seconds, to check that it runs."
+)
 flags.register_validator(
     "sections", lambda chosen: set(chosen) <= set(SECTIONS), f"Expected some of {list(SECTIONS)}."
 )
@@ -72,7 +78,7 @@ def main():
                 continue
             comparison = without_what_is_left_out(comparison)
             if comparison.name in [measured["name"] for measured in comparisons]:
-                logging.info("%s is there already.", comparison.name)
+                logging.info("%s already exists.", comparison.name)
                 continue
             logging.info("Measuring: %s", comparison.name)
             load = AnyLoad() if LOADED.value or TINY.value else OtherLoad()
@@ -120,7 +126,7 @@ def begun(path):
     different = [name for name, value in about.items() if kept.get(name) != value]
     if different:
         raise ValueError(
-            f"Expected in {path} results of this command on this machine. Received: ones that "
+            f"Expected results of this command on this machine in {path}. Received: results that "
             f"differ in {', '.join(different)}; choose another --output"
         )
     return kept

@@ -1,17 +1,17 @@
-"""Finds the blur of a camera's measurements, restores them, and can train a network for it.
+"""Estimates the blur of measurements, restores them, and can train a network for it.
 
 inversenet calibrate --measurements=burst/ --workdir=runs/camera
 inversenet calibrate --measurements=burst/ --workdir=runs/camera --minutes=10
 inversenet calibrate --measurements=burst/ --workdir=runs/camera --minutes=10 \
     --model=runs/any_blur --images=folder:photos/sharp
 
-Kernel and noise are estimated from the measurements, which are assumed to share one blur,
-and the measurements are restored at once. With --minutes a network for this kernel is
-also trained and exported. WORKDIR/report.html shows what was found and made. The same
-command resumes an interrupted calibration.
+The kernel and the noise are estimated from the measurements, which are assumed to share
+one blur, and the measurements are restored without training. With --minutes, a network
+for this kernel is also trained and exported. WORKDIR/report.html shows the results. The
+same command resumes an interrupted calibration.
 
-Exit status: 0 when all is done; 1 after an error, as when no blur is found that can be
-trusted; 138 if SIGTERM or Ctrl-C ended the training early.
+Exit status: 0 when all is done; 1 after an error, such as no trustworthy blur estimate;
+138 if SIGTERM or Ctrl-C ended the training early.
 """
 
 import shlex
@@ -31,41 +31,43 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the results.", requ
 MODEL = flags.DEFINE_string(
     "model",
     DEFAULT_MODEL,
-    "What restores at once: a preset, a run or an export of a network for any blur, or "
-    "closed_form. The network of --minutes begins with the weights of a preset or a run.",
+    "Model that restores without training: a preset, a run or an export of a network for any "
+    "blur, or closed_form. With --minutes, training starts from the weights of a preset or run.",
 )
 BOUNDARY = flags.DEFINE_enum(
     "boundary",
     "camera",
     BOUNDARIES,
-    "What is beyond the frame: camera for photographs; circular for simulations that go round.",
+    "What is beyond the frame: camera for photographs; circular for simulations that wrap around.",
 )
 MINUTES = flags.DEFINE_float(
-    "minutes", 0.0, "Train a network for this blur for about so long.", lower_bound=0.0
+    "minutes", 0.0, "Train a network for this blur for about this many minutes.", lower_bound=0.0
 )
 IMAGES = flags.DEFINE_string(
-    "images", "photos", "Sharp images to train it on: photos, folder:DIR, tfds:NAME, ..."
+    "images", "photos", "Sharp images to train the network on: photos, folder:DIR, tfds:NAME, ..."
 )
 ALIGNED = flags.DEFINE_bool(
     "aligned",
     False,
-    "The sharp images are framed as the measurements are, as aligned faces: the middle of each is "
-    "taken as it is. With --boundary=circular.",
+    "The sharp images are framed like the measurements, such as aligned faces: use the middle of "
+    "each unchanged. Needs --boundary=circular.",
 )
 SHARP_IMAGES = flags.DEFINE_string(
     "sharp_images",
     None,
     "Directory of sharp images of the measurements' class, size and framing, such as aligned "
-    "faces, by which the kernel is found; --model=closed_form restores by them, too. With "
+    "faces, to estimate the kernel with; --model=closed_form also restores with them. Needs "
     "--boundary=circular.",
 )
 MAX_MEMORY = flags.DEFINE_string(
     "max_memory",
     None,
-    "What restoring one image may take, as 2GiB. By default half of what is free.",
+    "Memory that restoring one image may take, such as 2GiB. Default: half of the free memory.",
 )
 TRUST_EXPORT = flags.DEFINE_bool(
-    "trust_export", False, "Run an export whose graphs do more than compute: it is a program."
+    "trust_export",
+    False,
+    "Run an export even if its graphs do more than compute, which makes it a program.",
 )
 
 
@@ -84,11 +86,13 @@ def main():
     )
     print(description_of(calibration.estimate))
     for name, evidence in calibration.evidence.items():
-        print(f"{name}: misfit {evidence.misfit:.2f} of the noise, blur effect {evidence.blur:.3f}")
+        print(
+            f"{name}: misfit {evidence.misfit:.2f} times the noise, blur effect {evidence.blur:.3f}"
+        )
     print(f"Results: {calibration.report}")
     if calibration.export:
         at = f"--export={shlex.quote(str(calibration.export))}"
-        print("More photographs of this camera are restored by")
+        print("To restore more photographs of this camera:")
         print(f"  inversenet restore {at} --input=PHOTOGRAPHS --output=restored")
 
 

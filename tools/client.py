@@ -1,4 +1,4 @@
-"""Restores an image, or every image of a folder, with a model served by TensorFlow Serving.
+"""Restores an image, or every image in a folder, with a model served by TensorFlow Serving.
 
 inversenet client --server=localhost:8501 --model=deblur --input=blurred/ --output=restored/
 """
@@ -13,26 +13,30 @@ from inversenet_tf.imaging.wording import counted
 from inversenet_tf.restoration.photographs import restore_files
 
 SERVER = flags.DEFINE_string(
-    "server", "localhost", "host:port or https://host:port; the usual port is 8501, of gRPC 8500."
+    "server",
+    "localhost",
+    "host:port or https://host:port; the usual port is 8501, or 8500 for gRPC.",
 )
-PROTOCOL = flags.DEFINE_enum("protocol", "rest", ["rest", "grpc"], "How to talk to the server.")
+PROTOCOL = flags.DEFINE_enum("protocol", "rest", ["rest", "grpc"], "Protocol of the server.")
 MODEL = flags.DEFINE_string("model", None, "Name of the model on the server.", required=True)
-VERSION = flags.DEFINE_integer("version", None, "Version of the model; the latest if not given.")
-INPUT = flags.DEFINE_string("input", None, "Image file, or directory of images.", required=True)
+VERSION = flags.DEFINE_integer("version", None, "Version of the model; default: the latest.")
+INPUT = flags.DEFINE_string("input", None, "Image file or directory of images.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "Directory for the results.", required=True)
 FORMAT = flags.DEFINE_enum(
     "format",
     SAME,
     FORMATS,
-    "Of the results; same: PNG, JPEG and TIFF as they were, the rest as PNG.",
+    "File format of the results; same keeps PNG, JPEG and TIFF and writes the rest as PNG.",
 )
-PARALLEL = flags.DEFINE_integer("parallel", 4, "Requests under way at once.")
-TIMEOUT = flags.DEFINE_float("timeout", 60.0, "Seconds for one image, all retries included.")
+PARALLEL = flags.DEFINE_integer("parallel", 4, "Number of simultaneous requests.")
+TIMEOUT = flags.DEFINE_float("timeout", 60.0, "Seconds for one image, including retries.")
 CA_CERTIFICATE = flags.DEFINE_string(
-    "ca_certificate", None, "PEM file that vouches for an https:// server; the usual ones if none."
+    "ca_certificate",
+    None,
+    "PEM file of the authority for an https:// server; default: the usual ones.",
 )
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results that exist.")
-SKIP_EXISTING = flags.DEFINE_bool("skip_existing", False, "Leave out images with a result.")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace existing results.")
+SKIP_EXISTING = flags.DEFINE_bool("skip_existing", False, "Skip images that already have a result.")
 
 flags.mark_bool_flags_as_mutual_exclusive(["overwrite", "skip_existing"])
 

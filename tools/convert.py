@@ -1,12 +1,12 @@
-"""Converts an export of an InverseNet to a file of LiteRT or ONNX, and compares the two.
+"""Converts an export of an InverseNet to LiteRT or ONNX, and compares the two.
 
 inversenet convert --export=runs/demo/export/deblur --output=deblur.tflite
 inversenet convert --export=runs/demo/export/deblur --output=deblur8.tflite \\
     --quantize=dynamic_range
 inversenet convert --export=models/deblur --output=deblur.onnx --to=onnx
 
-The file appears only if it agrees with the export, on held-out images of several sizes.
-Networks that begin with the closed form of Eq. 3, like the quickstart's, cannot be
+The file is written only if it agrees with the export on held-out images of several sizes.
+Networks that begin with the closed form of Eq. 3, like that of the quickstart, cannot be
 converted.
 """
 
@@ -18,19 +18,21 @@ from inversenet_tf.exporting.lite import NONE, QUANTIZATIONS, convert
 LITERT, ONNX = "litert", "onnx"
 
 EXPORT = flags.DEFINE_string(
-    "export", None, "Directory of an export, or of its versions.", required=True
+    "export", None, "Directory of an export or of its versions.", required=True
 )
-OUTPUT = flags.DEFINE_string("output", None, "The .tflite or .onnx file to write.", required=True)
-TO = flags.DEFINE_enum("to", LITERT, [LITERT, ONNX], "The kind of file.")
+OUTPUT = flags.DEFINE_string("output", None, "File to write (.tflite or .onnx).", required=True)
+TO = flags.DEFINE_enum("to", LITERT, [LITERT, ONNX], "Format to convert to.")
 QUANTIZE = flags.DEFINE_enum(
-    "quantize", NONE, QUANTIZATIONS, "Weights in 16 bits (float16) or 8 (dynamic_range)."
+    "quantize", NONE, QUANTIZATIONS, "Store weights in 16 bits (float16) or 8 bits (dynamic_range)."
 )
 DATA = flags.DEFINE_string(
-    "data", None, "Images to compare with; by default those of the training's validation."
+    "data", None, "Images to compare on; by default the validation images of the training."
 )
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace a file that exists.")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace an existing file.")
 TRUST_EXPORT = flags.DEFINE_bool(
-    "trust_export", False, "Run an export whose graphs do more than compute: it is a program."
+    "trust_export",
+    False,
+    "Run an export even if its graphs do more than compute, which makes it a program.",
 )
 MIB = 2**20
 
@@ -43,14 +45,14 @@ def main():
         f"{metadata['export']['version']} of the export ({size['export'] / MIB:.2f} MiB)."
     )
     print(
-        f"Against the export: differs by at most {check['largest_difference']:.1e}, PSNR at least "
+        f"Difference from the export: at most {check['largest_difference']:.1e}, PSNR at least "
         f"{check['least_psnr_against_export']:.1f} dB."
     )
     if check["psnr"] is None:
         return
     print(
         f"Against the true images: {check['psnr']['converted']:.2f} dB, the export "
-        f"{check['psnr']['export']:.2f} dB ({len(check['data']['images'])} of "
+        f"{check['psnr']['export']:.2f} dB ({len(check['data']['images'])} from "
         f"{check['data']['source']})."
     )
 

@@ -19,7 +19,7 @@ from inversenet_tf.models.perceptual.weights import from_torchvision, write_h5
 INPUT = flags.DEFINE_string(
     "input", None, "bvlc_alexnet.npy, or the checkpoint of torchvision's AlexNet.", required=True
 )
-OUTPUT = flags.DEFINE_string("output", None, "HDF5 file to write, .h5.", required=True)
+OUTPUT = flags.DEFINE_string("output", None, "HDF5 file to write (.h5).", required=True)
 
 
 def read_checkpoint(path):
@@ -39,8 +39,8 @@ def read_checkpoint(path):
         return {name: tensor.numpy() for name, tensor in state.items()}
     except Exception as error:  # PyTorch's reader fails in many ways
         raise ValueError(  # without PyTorch's text, which recommends executing the file
-            f"Expected a state dict in {path}. Received: a file that torch.load refuses or "
-            f"something else ({type(error).__name__})"
+            f"Expected a state dict in {path}. Received: something else, or a file that torch.load "
+            f"refuses ({type(error).__name__})"
         ) from error
 
 

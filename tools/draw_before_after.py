@@ -17,8 +17,8 @@ from inversenet_tf.imaging.physics.kernels import camera_shake
 from inversenet_tf.loading import load
 from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer
 
-OUTPUT = flags.DEFINE_string("output", None, "The PNG file.", required=True)
-PRESET = flags.DEFINE_string("preset", "any_blur", "What restores, as `load` takes it.")
+OUTPUT = flags.DEFINE_string("output", None, "PNG file to write.", required=True)
+PRESET = flags.DEFINE_string("preset", "any_blur", "Model to restore with, as for `load`.")
 SIZE, NOISE = 15, 0.005  # side of the kernel in pixels, and the noise, white being 1
 CROP = (slice(40, 240), slice(110, 310))
 GAP = 6  # white pixels between two pictures

@@ -26,9 +26,9 @@ from inversenet_tf.imaging.physics.upsampling import bicubic
 from inversenet_tf.loading import load
 from inversenet_tf.restoration.unknown_blur import UnknownBlurRestorer
 
-PRESET = flags.DEFINE_enum("preset", None, ["any_blur", "x4_photos"], "", required=True)
-TUNED = flags.DEFINE_string("tuned", None, "A run that began with the weights of any_blur.")
-OUTPUT = flags.DEFINE_string("output", None, "The picture: .jpg or .png.", required=True)
+PRESET = flags.DEFINE_enum("preset", None, ["any_blur", "x4_photos"], "Preset.", required=True)
+TUNED = flags.DEFINE_string("tuned", None, "Run that started from the weights of any_blur.")
+OUTPUT = flags.DEFINE_string("output", None, "Picture to write (.jpg or .png).", required=True)
 CROP = slice(40, 240), slice(110, 310)
 DETAILS = (slice(128, 224), slice(130, 226)), (slice(60, 156), slice(152, 248))  # of cat and cup
 GAP, SEED = 6, 0  # white pixels between pictures; seed of the noise

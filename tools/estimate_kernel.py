@@ -1,15 +1,15 @@
-"""Estimates the blur of photographs: the kernel, the noise, and how far to trust both.
+"""Estimates the blur of photographs: the kernel, the noise, and the confidence in them.
 
 inversenet estimate-kernel --input=blurred.jpg --output=kernel.npy
 inversenet estimate-kernel --input=burst/ --output=kernel.npy
 inversenet estimate-kernel --input=face.png --output=kernel.npy --boundary=circular \
     --sharp_images=faces/
 
-The photographs of a folder are assumed to share one blur, such as one shake of the
-camera. Beside the kernel, its picture is written as kernel.png, and the noise and the
-confidence as kernel.json. With --sharp_images, other images of the same class and framed
-alike, a single small image suffices. `inversenet restore --kernel=kernel.npy` takes the
-kernel.
+The photographs in a folder are assumed to share one blur, such as one camera shake. Next
+to the kernel, a picture of it is written as kernel.png, and the noise and the confidence
+as kernel.json. With --sharp_images, other images of the same class and framing, a single
+small image is enough. To restore with the kernel, use
+`inversenet restore --kernel=kernel.npy`.
 """
 
 from pathlib import Path
@@ -33,34 +33,35 @@ from inversenet_tf.restoration.unknown_blur import (
     shared_blur,
 )
 
-INPUT = flags.DEFINE_string("input", None, "Image file, or directory of images.", required=True)
-OUTPUT = flags.DEFINE_string("output", None, "File for the kernel, *.npy.", required=True)
+INPUT = flags.DEFINE_string("input", None, "Image file or directory of images.", required=True)
+OUTPUT = flags.DEFINE_string("output", None, "File for the kernel (.npy).", required=True)
 BOUNDARY = flags.DEFINE_enum(
     "boundary",
     "camera",
     BOUNDARIES,
-    "What is beyond the frame: camera for photographs; circular for simulations that go round.",
+    "What is beyond the frame: camera for photographs; circular for simulations that wrap around.",
 )
 GAMMA = flags.DEFINE_float(
     "gamma",
     1.0,
-    "Of the files' encoding: light is their value to that power, and it is light that is blurred.",
+    "Gamma of the files' encoding: light, which is what gets blurred, is the pixel value to this "
+    "power.",
     lower_bound=0.1,
     upper_bound=10.0,
 )
 SHARP_IMAGES = flags.DEFINE_string(
     "sharp_images",
     None,
-    "Directory of sharp images of the same class, size and framing, such as aligned faces: what "
-    "the sharp image is likely to be. With --boundary=circular.",
+    "Directory of sharp images of the same class, size and framing, such as aligned faces, which "
+    "show what the sharp image may look like. Needs --boundary=circular.",
 )
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results that exist.")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace existing results.")
 
 
 def main():
     output = Path(OUTPUT.value).expanduser()
     if output.suffix != ".npy":
-        raise ValueError(f"Expected an --output that ends in .npy. Received: {output}")
+        raise ValueError(f"Expected an --output ending in .npy. Received: {output}")
     results = [output, output.with_suffix(".png"), output.with_suffix(".json")]
     source = Path(INPUT.value).expanduser()
     paths = list_images(source) if source.is_dir() else [source]

@@ -1,9 +1,9 @@
 """Measures a trained run on held-out images: a table, results.json and comparison.png.
 
-By default it measures the best checkpoint on the run's test images (data.test) or,
-without any, the last checkpoint on the validation images, as these have chosen the best
-one. These results are in the work directory, and exports state them; those of --data,
---limit or another --checkpoint have a directory of their own below evaluations/.
+By default it measures the best checkpoint on the run's test images (data.test) or, if
+there are none, the last checkpoint on the validation images, as the best one was chosen
+on these. The results are written to the work directory, and exports quote them; results
+with --data, --limit or another --checkpoint go to a separate directory in evaluations/.
 
 inversenet evaluate --workdir=runs/demo
 inversenet evaluate --workdir=runs/demo --data=folder:my/photos --limit=20
@@ -24,28 +24,33 @@ DATA = flags.DEFINE_string(
     "data",
     None,
     "photos, folder:DIR, prepared:DIR, pairs:SHARP_DIR,DEGRADED_DIR or tfds:NAME[@SPLIT]; "
-    "by default the test source of the run or, where it has none, the validation source.",
+    "by default the run's test source or, if it has none, its validation source.",
 )
-LIMIT = flags.DEFINE_integer("limit", None, "Images to stop after.")
+LIMIT = flags.DEFINE_integer("limit", None, "Largest number of images to measure.")
 CHECKPOINT = flags.DEFINE_enum(
     "checkpoint",
     None,
     ["best", "last"],
-    "Which weights; by default the best by validation, but on the validation images the last.",
+    "Checkpoint to measure; by default the best one, or the last one on the validation images.",
 )
 
 KERNEL = flags.DEFINE_string(
     "kernel",
     None,
-    "File of a kernel (.png, .npy or .mat): measures a network for any blur on this one alone, "
-    "prints the table and writes nothing.",
+    "Kernel file (.png, .npy or .mat): measure a network for any blur with this kernel alone, "
+    "print the table and write nothing.",
 )
-KERNEL_INDEX = flags.DEFINE_integer("kernel_index", None, "Which kernel of a .mat file.")
-NOISE = flags.DEFINE_float("noise", None, "Standard deviation of the noise, with --kernel.")
+KERNEL_INDEX = flags.DEFINE_integer(
+    "kernel_index", None, "Index, from 0, of the kernel in a .mat file."
+)
+NOISE = flags.DEFINE_float(
+    "noise", None, "With --kernel: standard deviation of the noise, where white is 1."
+)
 MAX_MEMORY = flags.DEFINE_string(
     "max_memory",
     None,
-    "What measuring one whole photograph may take, as 2GiB; of larger ones the middle is measured.",
+    "Memory that measuring a whole photograph may take, such as 2GiB; of photographs that need "
+    "more, only the middle is measured.",
 )
 
 
@@ -58,8 +63,8 @@ def main():
         for flag in (NOISE, KERNEL_INDEX):
             if flag.value is not None:
                 raise ValueError(
-                    f"Expected --kernel with --{flag.name}, as a run is otherwise measured with "
-                    f"what it was trained for. Received: --{flag.name}={flag.value} alone"
+                    f"Expected --kernel with --{flag.name}, as a run is otherwise measured under "
+                    f"its training conditions. Received: --{flag.name}={flag.value} alone"
                 )
     if MAX_MEMORY.value is not None:
         told["max_memory"] = memory_limit(MAX_MEMORY.value)

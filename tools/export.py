@@ -1,4 +1,4 @@
-"""Exports a trained run as the next version of a model that TF Serving serves.
+"""Exports a trained run as the next version of a model for TF Serving.
 
 inversenet export --workdir=runs/demo --output=models/deblur --verify
 inversenet export --preset=any_blur --output=models/any_blur
@@ -25,27 +25,29 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 PRESET = flags.DEFINE_string(
     "preset", None, "Name of a network that ships with the package, instead of a run."
 )
-OUTPUT = flags.DEFINE_string("output", None, "Directory of the model's versions.", required=True)
-WHICH = flags.DEFINE_enum("which", "best", ["best", "last"], "Checkpoint of an InverseNet.")
+OUTPUT = flags.DEFINE_string("output", None, "Directory for the model's versions.", required=True)
+WHICH = flags.DEFINE_enum(
+    "which", "best", ["best", "last"], "Checkpoint of an InverseNet to export."
+)
 PRECISION = flags.DEFINE_enum(
     "precision",
     "float32",
     PRECISIONS,
-    "Of the hidden layers; mixed_bfloat16 is faster where the server's CPU has it.",
+    "Precision of the hidden layers; mixed_bfloat16 is faster if the server's CPU supports it.",
 )
 GROUP = flags.DEFINE_integer(
-    "group", None, "Of a blind inversion with several operators, whose to export."
+    "group", None, "Index of the operator to export, for a blind inversion with several."
 )
 VERIFY = flags.DEFINE_bool(
     "verify",
     False,
-    "Load the export in a fresh process and compare it with the Python model before it appears.",
+    "Load the export in a fresh process and compare it with the Python model before publishing it.",
 )
 DATA = flags.DEFINE_string(
-    "data", None, "Images to verify an InverseNet with; by default those of its validation."
+    "data", None, "Images to verify an InverseNet with; by default its validation images."
 )
 PYTHON = flags.DEFINE_string(
-    "python", None, "Interpreter with TensorFlow to verify in; by default the present one."
+    "python", None, "Python interpreter with TensorFlow to verify in; by default this one."
 )
 
 flags.mark_flags_as_mutual_exclusive(["workdir", "preset"], required=True)

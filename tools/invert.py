@@ -2,7 +2,7 @@
 
 inversenet invert --config=deblur --workdir=runs/deblur \\
     --config.prior=runs/prior_celeba
-inversenet invert --config=... --workdir=... --measurements=DIR   # your own, no truth needed
+inversenet invert --config=... --workdir=... --measurements=DIR   # your own
 
 Every field of InversionConfig in blind_gan_tf/config.py can be set with
 --config.section.field=value. The same command resumes an interrupted search.
@@ -23,7 +23,7 @@ MEASUREMENTS = flags.DEFINE_string(
     "measurements",
     None,
     "Directory of your own measurements, images or .npy arrays; by default "
-    "held-out images are measured as the config says.",
+    "held-out images are measured as the config describes.",
 )
 flags.mark_flags_as_required(["config", "workdir"])
 
@@ -31,15 +31,15 @@ flags.mark_flags_as_required(["config", "workdir"])
 def main():
     if not isinstance(CONFIG.value, InversionConfig):
         raise ValueError(
-            "Expected the config of an inversion. Received: a "
+            "Expected a config for an inversion. Received: a "
             f"{type(CONFIG.value).__name__}, which is for tools/train.py"
         )
     results = run_inversion(CONFIG.value, WORKDIR.value, MEASUREMENTS.value)
     measurements = counted(results["number_of_images"], "measurement")
-    print(f"{measurements} of {results['data']['source']}")
+    print(f"{measurements} from {results['data']['source']}")
     if any(results["methods"].values()):
         print(format_table(results["methods"]))
-    print(f"Look at {WORKDIR.value}/figure.png and {WORKDIR.value}/recovered/")
+    print(f"See {WORKDIR.value}/figure.png and {WORKDIR.value}/recovered/")
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ from inversenet_tf.trained_run import load_trained
 EMBEDDED = ("photos", "digits")  # sources of images that come with the package
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.", required=True)
 WHICH = flags.DEFINE_enum("which", "best", ["best", "last"], "Checkpoint of an InverseNet.")
-OUTPUT = flags.DEFINE_string("output", None, "Directory of the preset.", required=True)
-CARD = flags.DEFINE_string("card", None, "JSON file that describes it.", required=True)
+OUTPUT = flags.DEFINE_string("output", None, "Directory for the preset.", required=True)
+CARD = flags.DEFINE_string("card", None, "JSON file that describes the preset.", required=True)
 
 
 def _networks_of(workdir, output):

@@ -34,13 +34,19 @@ from inversenet_tf.restoration.model_restorer import ModelRestorer
 from inversenet_tf.shipped import preset_folder
 from inversenet_tf.trained_run import load_trained
 
-BENCHMARK = flags.DEFINE_string("benchmark", None, "Directory, see above.", required=True)
-SHARP_IMAGES = flags.DEFINE_string("sharp_images", None, "Directory of the class.", required=True)
-SIDE = flags.DEFINE_integer("side", 50, "Pixels of their middle that are used.", lower_bound=8)
-EVERY = flags.DEFINE_integer("every", 2, "Every so manieth of them is used.", lower_bound=1)
-NOISE = flags.DEFINE_float("noise", 0.01, "Of the benchmark, told with the true kernels.")
-WORKDIR = flags.DEFINE_string("workdir", None, "Of a run of any_blur that restores them, too.")
-OUTPUT = flags.DEFINE_string("output", None, "Directory of results.", required=True)
+BENCHMARK = flags.DEFINE_string(
+    "benchmark", None, "Directory of the benchmark, see above.", required=True
+)
+SHARP_IMAGES = flags.DEFINE_string(
+    "sharp_images", None, "Sharp images of the class.", required=True
+)
+SIDE = flags.DEFINE_integer(
+    "side", 50, "Side in pixels of their central part to use.", lower_bound=8
+)
+EVERY = flags.DEFINE_integer("every", 2, "Use every n-th of the sharp images.", lower_bound=1)
+NOISE = flags.DEFINE_float("noise", 0.01, "Noise of the benchmark, given with the true kernels.")
+WORKDIR = flags.DEFINE_string("workdir", None, "Run of any_blur to restore with as well.")
+OUTPUT = flags.DEFINE_string("output", None, "Directory for results.", required=True)
 
 
 def framed(path, size):

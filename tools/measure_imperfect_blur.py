@@ -34,13 +34,13 @@ from inversenet_tf.imaging.physics.operators import within_frame
 from inversenet_tf.loading import load
 from inversenet_tf.restoration.linear_light import LinearLightRestorer
 
-OUTPUT = flags.DEFINE_string("output", None, "Directory of results.", required=True)
-MODEL = flags.DEFINE_string("model", "any_blur", "As `load` takes it.")
-PHOTOGRAPHS = flags.DEFINE_enum("photographs", "held_out", ["held_out", "training"], "Which.")
-KERNELS = flags.DEFINE_integer("kernels", 3, "Of each photograph.", lower_bound=1)
-SIZE = flags.DEFINE_integer("size", 15, "Pixels a side of the kernels.", lower_bound=3)
-NOISE = flags.DEFINE_float("noise", 0.005, "Standard deviation, of white as 1.", lower_bound=0.0)
-ONLY = flags.DEFINE_list("only", None, "Ways of blurring; by default all.")
+OUTPUT = flags.DEFINE_string("output", None, "Directory for the results.", required=True)
+MODEL = flags.DEFINE_string("model", "any_blur", "Model, as for `load`.")
+PHOTOGRAPHS = flags.DEFINE_enum("photographs", "held_out", ["held_out", "training"], "Set.")
+KERNELS = flags.DEFINE_integer("kernels", 3, "Kernels per photograph.", lower_bound=1)
+SIZE = flags.DEFINE_integer("size", 15, "Side of the kernels in pixels.", lower_bound=3)
+NOISE = flags.DEFINE_float("noise", 0.005, "Standard deviation, white is 1.", lower_bound=0.0)
+ONLY = flags.DEFINE_list("only", None, "Ways of blurring to measure; default: all.")
 
 LAMP, BRIGHTNESS = 0.9, 4.0  # the least value of a lamp, and the factor by which it is brighter
 GAMMA = 2.2

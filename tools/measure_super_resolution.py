@@ -27,9 +27,9 @@ from inversenet_tf.imaging.physics.upsampling import bicubic
 from inversenet_tf.loading import load
 
 IMAGES = flags.DEFINE_string("images", None, "Directory of sharp photographs.", required=True)
-OUTPUT = flags.DEFINE_string("output", None, "Directory of results.", required=True)
-MODELS = flags.DEFINE_list("models", ["x4_photos"], "As `load` takes them.")
-LIMIT = flags.DEFINE_integer("limit", 20, "Photographs, spread over all.", lower_bound=1)
+OUTPUT = flags.DEFINE_string("output", None, "Directory for the results.", required=True)
+MODELS = flags.DEFINE_list("models", ["x4_photos"], "Models, as for `load`.")
+LIMIT = flags.DEFINE_integer("limit", 20, "Number of photographs, evenly spread.", lower_bound=1)
 
 SCALE = 4
 LUMA = np.array([65.481, 128.553, 24.966], np.float32) / 255.0  # ITU-R BT.601, 16 to 235

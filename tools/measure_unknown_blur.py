@@ -31,16 +31,16 @@ from inversenet_tf.loading import load
 
 IMAGES = flags.DEFINE_string("images", None, "Directory of sharp photographs.", required=True)
 KERNELS = flags.DEFINE_string("kernels", None, "File of kernels.", required=True)
-COUNT = flags.DEFINE_integer("kernel_count", 8, "Of the kernels in the file.", lower_bound=1)
-OUTPUT = flags.DEFINE_string("output", None, "Directory of results.", required=True)
-MODELS = flags.DEFINE_list("models", ["closed_form", "any_blur"], "As `load` takes them.")
-NOISE = flags.DEFINE_float("noise", 0.01, "Standard deviation, of white as 1.", lower_bound=0.0)
-LIMIT = flags.DEFINE_integer("limit", 20, "Photographs.", lower_bound=1)
+COUNT = flags.DEFINE_integer("kernel_count", 8, "Kernels to use from the file.", lower_bound=1)
+OUTPUT = flags.DEFINE_string("output", None, "Directory for the results.", required=True)
+MODELS = flags.DEFINE_list("models", ["closed_form", "any_blur"], "Models, as for `load`.")
+NOISE = flags.DEFINE_float("noise", 0.01, "Standard deviation, white is 1.", lower_bound=0.0)
+LIMIT = flags.DEFINE_integer("limit", 20, "Number of photographs.", lower_bound=1)
 BLIND = flags.DEFINE_bool(
-    "deepinv", False, "Also deepinv's blind Richardson-Lucy, with the extra bench."
+    "deepinv", False, "Also measure deepinv's blind Richardson-Lucy; needs the extra bench."
 )
-FIND = flags.DEFINE_bool("find", True, "Also seek the blur, which takes most of the time.")
-SEED = flags.DEFINE_integer("seed", 0, "Of the noise.")
+FIND = flags.DEFINE_bool("find", True, "Also estimate the blur, which takes most of the time.")
+SEED = flags.DEFINE_integer("seed", 0, "Seed of the noise.")
 
 ITERATIONS = 40  # of Richardson-Lucy: the best of 5, 10, 20, 40 and 80 on photographs for training
 LEAST = 1e-3  # the least value that it divides by

@@ -3,10 +3,10 @@
 inversenet prepare --source=folder:imagenet/train --output=prepared/imagenet
 inversenet prepare --output=prepared/imagenet --verify
 
-The image files are packed as they are. The same command resumes an interrupted packing,
-and rewrites a shard that was removed because it was damaged. No image is left out for its
-size: that depends on the training. --verify, alone or after packing, reads every shard
-and compares its SHA-256.
+The image files are packed unchanged. The same command resumes an interrupted packing, and
+rewrites a shard that was removed because it was damaged. No image is skipped because of
+its size, as the limit depends on the training. --verify, alone or after packing, reads
+every shard and checks its SHA-256.
 """
 
 from absl import flags
@@ -16,12 +16,14 @@ from inversenet_tf.imaging.data.packing import prepare
 from inversenet_tf.imaging.data.prepared import DEFAULT_SHARD_MIB, damaged_shards
 from inversenet_tf.imaging.wording import counted
 
-SOURCE = flags.DEFINE_string("source", None, "folder:DIR, or several as folder:DIR,DIR.")
-OUTPUT = flags.DEFINE_string("output", None, "Directory of the prepared set.", required=True)
+SOURCE = flags.DEFINE_string(
+    "source", None, "Images to pack: folder:DIR, or folder:DIR,DIR for several folders."
+)
+OUTPUT = flags.DEFINE_string("output", None, "Directory for the prepared set.", required=True)
 SHARD_MIB = flags.DEFINE_integer(
     "shard_mib", DEFAULT_SHARD_MIB, "Size of a shard in MiB.", lower_bound=1
 )
-VERIFY = flags.DEFINE_bool("verify", False, "Read every shard and compare its SHA-256.")
+VERIFY = flags.DEFINE_bool("verify", False, "Read every shard and check its SHA-256.")
 
 
 def main():
@@ -35,10 +37,10 @@ def main():
         damaged = damaged_shards(OUTPUT.value)
         if damaged:
             raise ValueError(
-                f"Expected whole shards in {OUTPUT.value}. Received: {'; '.join(damaged)}. "
+                f"Expected undamaged shards in {OUTPUT.value}. Received: {'; '.join(damaged)}. "
                 "Remove these and pack again with the same --source."
             )
-        print(f"All shards of {OUTPUT.value} are whole.")
+        print(f"All shards in {OUTPUT.value} are intact.")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ TINY_NOTE = (
     "    the script prints and draws, and not how good the networks are.\n"
 )
 
-SCRIPT = flags.DEFINE_enum("script", None, SCRIPTS, "One script; by default all of them.")
+SCRIPT = flags.DEFINE_enum("script", None, SCRIPTS, "Script to render; default: all.")
 
 
 def cells_of(script):

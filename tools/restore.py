@@ -1,4 +1,4 @@
-"""Restores a photograph, or every photograph of a folder, of any kind and size.
+"""Restores a photograph, or every photograph in a folder, of any kind and size.
 
 inversenet restore --input=blurred.jpg --output=restored/
 inversenet restore --preset=closed_form --input=blurred.jpg --output=restored/
@@ -11,8 +11,8 @@ inversenet restore --workdir=runs/any_blur --kernel=auto --boundary=reflect \
 inversenet restore --export=models/deblur --input=photos --output=restored \
     --runner=direct --beam_options="--direct_num_workers=4"
 
-Without a run or an export, the preset "any_blur" restores, a network that ships with the
-package. A preset that needs the kernel takes that of --kernel; without one, the kernel is
+Without a run or an export, the preset "any_blur" is used, a network that ships with the
+package. For a preset that needs a kernel, --kernel gives it; by default, the kernel is
 estimated from each photograph.
 """
 
@@ -46,49 +46,55 @@ EXPORT = flags.DEFINE_string("export", None, "Directory of an export, instead of
 PRESET = flags.DEFINE_string(
     "preset",
     None,
-    f"Name of a network that ships with the package, or {CLOSED_FORM}, which is none; by default "
-    f"{DEFAULT_PRESET}, where neither a run nor an export is named.",
+    f"Name of a network that ships with the package, or {CLOSED_FORM} to restore without a "
+    f"network. Default: {DEFAULT_PRESET}, if neither a run nor an export is given.",
 )
 TRUST_EXPORT = flags.DEFINE_bool(
-    "trust_export", False, "Run an export whose graphs do more than compute: it is a program."
+    "trust_export",
+    False,
+    "Run an export even if its graphs do more than compute, which makes it a program.",
 )
-INPUT = flags.DEFINE_string("input", None, "Image file, or directory of images.", required=True)
+INPUT = flags.DEFINE_string("input", None, "Image file or directory of images.", required=True)
 OUTPUT = flags.DEFINE_string("output", None, "Directory for the results.", required=True)
-OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace results that exist.")
+OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace existing results.")
 SKIP_EXISTING = flags.DEFINE_bool(
-    "skip_existing", False, "Leave results that exist and make the others: go on after a kill."
+    "skip_existing", False, "Skip images that already have a result, to resume an interrupted run."
 )
 MAX_MEMORY = flags.DEFINE_string(
     "max_memory",
     None,
-    "What restoring one image may take, as 2GiB, 500MB or bytes; larger images are restored in "
-    "tiles. By default half of the memory that is free.",
+    "Memory that restoring one image may take, such as 2GiB, 500MB or a number of bytes; larger "
+    "images are restored in tiles. Default: half of the free memory.",
 )
 KERNEL = flags.DEFINE_string(
     "kernel",
     None,
-    "File of the blur's kernel (.png, .npy or .mat), for a model that takes one; or auto, which "
-    "seeks it in each photograph, and leaves as it is one that shows no blur.",
+    "File of the blur kernel (.png, .npy or .mat), for a model that takes one; or auto to estimate "
+    "it from each photograph and leave photographs that show no blur unchanged.",
 )
 KERNEL_INDEX = flags.DEFINE_integer(
-    "kernel_index", 0, "Which kernel of a .mat file that holds several, from 0.", lower_bound=0
+    "kernel_index",
+    0,
+    "Index, from 0, of the kernel in a .mat file that holds several.",
+    lower_bound=0,
 )
 SHARED_KERNEL = flags.DEFINE_bool(
     "shared_kernel",
     False,
-    "With --kernel=auto and a folder: seek one kernel for all, as of one shake of the camera.",
+    "With --kernel=auto and a folder: estimate one kernel for all images, as for a single camera "
+    "shake.",
 )
 SHARP_IMAGES = flags.DEFINE_string(
     "sharp_images",
     None,
     "With --kernel=auto: directory of sharp images of the same class, size and framing, such as "
-    f"aligned faces. With --boundary=circular; or with --preset={CLOSED_FORM}, which then restores "
-    "by them, too, and also takes the kernel of a file.",
+    f"aligned faces. Needs --boundary=circular or --preset={CLOSED_FORM}; the latter also restores "
+    "with them, and then accepts a kernel file, too.",
 )
 NOISE = flags.DEFINE_float(
     "noise",
     None,
-    "Standard deviation of the sensor's noise, of white as 1; with --kernel. By default it is "
+    "With --kernel: standard deviation of the sensor noise, where white is 1. By default it is "
     "estimated from each photograph; when upsampling, it is that of rounding to 8 bits.",
     lower_bound=0.0,
     upper_bound=1.0,
@@ -97,14 +103,14 @@ BOUNDARY = flags.DEFINE_enum(
     "boundary",
     None,
     (*BOUNDARIES, "camera"),
-    "What is beyond the frame, with --workdir: reflect, or camera, which is the same, for "
-    "photographs, of which nothing is known there. By default that of the training.",
+    "With --workdir: what is assumed beyond the frame. For photographs, where nothing is known "
+    "there, use reflect or camera, which are the same. Default: the boundary of the training.",
 )
 GAMMA = flags.DEFINE_float(
     "gamma",
     1.0,
-    "Of the files' encoding: light is their value to that power, and it is light that is blurred. "
-    "About 2.2 for most cameras' files; 1 takes the values for light.",
+    "Gamma of the files' encoding: light, which is what gets blurred, is the pixel value to this "
+    "power. About 2.2 for files of most cameras; 1 treats the values as light.",
     lower_bound=0.1,
     upper_bound=10.0,
 )
@@ -112,21 +118,21 @@ FORMAT = flags.DEFINE_enum(
     "format",
     SAME,
     FORMATS,
-    "Of the results; same: PNG, JPEG and TIFF as they were, the rest as PNG.",
+    "File format of the results; same keeps PNG, JPEG and TIFF and writes the rest as PNG.",
 )
 COMPARE = flags.DEFINE_bool(
-    "compare", False, "Write input and result side by side, too, into OUTPUT/comparisons."
+    "compare", False, "Also write each input and result side by side into OUTPUT/comparisons."
 )
 RUNNER = flags.DEFINE_string(
     "runner",
     None,
-    "Restore by a pipeline of Apache Beam with this runner, with --export: direct for processes on "
-    "this machine, dask, or one that Beam knows. OUTPUT/report.csv tells of images that failed.",
+    "With --export: restore in an Apache Beam pipeline with this runner: direct for processes on "
+    "this machine, dask, or another that Beam knows. OUTPUT/report.csv lists images that failed.",
 )
 BEAM_OPTIONS = flags.DEFINE_string(
     "beam_options",
     "",
-    "With --runner: options of Beam and of the runner, in one text, as --direct_num_workers=4.",
+    "With --runner: options of Beam and the runner as one string, such as --direct_num_workers=4.",
 )
 
 flags.mark_flags_as_mutual_exclusive(["workdir", "export", "preset"])
@@ -172,8 +178,8 @@ def _way_of_restoring():
         return restore_files
     if EXPORT.value is None:
         raise ValueError(
-            "Expected --runner with --export, which every worker loads for itself; inversenet "
-            "export makes one of a run or a preset. Received: --runner without --export"
+            "Expected --export with --runner, as each worker loads the export itself; inversenet "
+            "export makes one from a run or a preset. Received: --runner without --export"
         )
     try:
         from inversenet_tf.restoration.beam_pipeline import restore_files_by_beam
@@ -188,8 +194,8 @@ def _restorer():
     """Returns the restorer that the flags name; without any, that of the default preset."""
     if BOUNDARY.value is not None and WORKDIR.value is None:
         raise ValueError(
-            "Expected --boundary with --workdir, as an export keeps the boundary that it was made "
-            "with, and a preset takes nothing beyond the frame for known. Received: "
+            "Expected --boundary with --workdir, as an export keeps the boundary it was made with, "
+            "and a preset assumes nothing about what is beyond the frame. Received: "
             f"--boundary={BOUNDARY.value} without --workdir"
         )
     if EXPORT.value is not None:

@@ -11,7 +11,7 @@ Every field of inversenet_tf/config.py or of blind_gan_tf/config.py can be set w
 them, as they would be used. With several hosts, run it on each, with TF_CONFIG set.
 
 Exit status: 0 when the training is done; 1 after an error; 138 if SIGTERM, Ctrl-C or the
-loss of another worker ended it early: the same command then resumes it.
+loss of another worker ended it early. The same command then resumes it.
 """
 
 import dataclasses
@@ -33,17 +33,17 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 EXTEND = flags.DEFINE_bool(
     "extend",
     False,
-    "Go on with a run, finished or not, that was begun with fewer steps, or with another batch "
-    "size, learning rate, schedule or place of its images.",
+    "Continue a run, finished or not, that was started with fewer steps or with another batch "
+    "size, learning rate, schedule or image location.",
 )
 INITIAL_WEIGHTS = flags.DEFINE_string(
     "initial_weights",
     None,
-    "Fine-tuning: a run or a preset whose networks the training begins with. The same as "
+    "For fine-tuning: run or preset whose weights the training starts from. Same as "
     "--config.training.initial_weights.",
 )
 PRINT_CONFIG = flags.DEFINE_bool(
-    "print_config", False, "Print the whole config, as it would be used, and end."
+    "print_config", False, "Print the whole config as it would be used, and exit."
 )
 flags.mark_flag_as_required("config")
 
@@ -62,7 +62,7 @@ TRAINERS = {
 def main():
     if type(CONFIG.value) not in TRAINERS:
         raise ValueError(
-            "Expected the config of a training. Received: a "
+            "Expected a config for a training. Received: a "
             f"{type(CONFIG.value).__name__}, which is for tools/invert.py"
         )
     train, what_next = TRAINERS[type(CONFIG.value)]

@@ -15,10 +15,14 @@ from inversenet_tf.trained_run import load_trained
 
 EXPORT = flags.DEFINE_string("export", None, "Directory of the export.", required=True)
 WORKDIR = flags.DEFINE_string("workdir", None, "Directory of its run.", required=True)
-DATA = flags.DEFINE_string("data", None, "Images to compare with; by default the validation's.")
-PYTHON = flags.DEFINE_string("python", None, "Interpreter with TensorFlow; by default this one.")
+DATA = flags.DEFINE_string("data", None, "Images to compare on; by default the validation images.")
+PYTHON = flags.DEFINE_string(
+    "python", None, "Python interpreter with TensorFlow; default: this one."
+)
 TRUST_EXPORT = flags.DEFINE_bool(
-    "trust_export", False, "Run an export whose graphs do more than compute: it is a program."
+    "trust_export",
+    False,
+    "Run an export even if its graphs do more than compute, which makes it a program.",
 )
 
 

@@ -54,7 +54,7 @@ def evidence_of(
         squares.append(_mean_square_misfit(restored, measured, kernel, boundary))
         blurs.append(skimage.measure.blur_effect(to_luma(_middle(restored, boundary))[..., 0]))
     if not squares:
-        raise ValueError("Expected restorations to look at. Received: none")
+        raise ValueError("Expected restorations to compare. Received: none")
     misfit = float(np.sqrt(np.mean(squares)) / noise)
     return Evidence(misfit, float(np.mean(blurs)), len(squares))
 

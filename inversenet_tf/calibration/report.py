@@ -21,7 +21,8 @@ from inversenet_tf.restoration.unknown_blur import description_of
 KERNELS_PICTURE, IMAGES_PICTURE = "kernels.png", "before_after.png"
 ROWS = 4  # measurements to show
 SHOWN_SIDE = 320  # pixels along each side, at most
-MEASURED, AT_ONCE, SPECIALISED = "measured", "restored at once", "restored by the network for it"
+MEASURED, AT_ONCE = "measured", "restored without training"
+SPECIALISED = "restored by the specialised network"
 SUSPICIOUS_MISFIT = 1.5  # of the noise
 STYLE = (
     "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
@@ -59,7 +60,7 @@ def _pairs(settings, folder):
 def _draw_kernels(path, estimate):
     """Draws the estimate and the kernels that explain the measurements nearly as well."""
     greatest = estimate.plausible.max()
-    captions = ["the estimate", *("plausible, too" for _ in estimate.plausible[1:])]
+    captions = ["the estimate", *("also plausible" for _ in estimate.plausible[1:])]
     pictures = [kernel[..., np.newaxis] / greatest for kernel in estimate.plausible]
     comparison_figure(path, [list(zip(pictures, captions, strict=True))])
 
@@ -113,12 +114,12 @@ def _paragraph(text):
 
 def _summary(settings, estimate, evidence):
     measurements = counted(evidence[MEASURED].images, "measurement")
-    text = f"{description_of(estimate)} Found from {measurements} in {settings.measurements}."
+    text = f"{description_of(estimate)} Estimated from {measurements} in {settings.measurements}."
     if evidence[list(evidence)[-1]].misfit > SUSPICIOUS_MISFIT:
         text += (
             " The restorations, blurred again, differ from the measurements by more than the "
-            "noise: do not trust them before you have looked at them. Perhaps not all of the "
-            "measurements share one blur."
+            "noise, so look at them before you trust them. Perhaps the measurements do not all "
+            "share one blur."
         )
     return text
 
@@ -128,11 +129,11 @@ def _table(evidence):
         f"<tr><td>{name}</td><td>{one.misfit:.2f}</td><td>{one.blur:.3f}</td></tr>"
         for name, one in evidence.items()
     )
-    head = "<tr><th></th><th>misfit, of the noise</th><th>blur effect</th></tr>"
+    head = "<tr><th></th><th>misfit / noise</th><th>blur effect</th></tr>"
     return f"<table>{head}{rows}</table>" + _paragraph(
-        "Both are known without the truth. Misfit: how far the images, blurred by the kernel, are "
-        "from the measurements; 1 is what the noise alone would leave. Blur effect (Crete et al. "
-        "2007): from 0, sharp, to 1."
+        "Neither needs the ground truth. Misfit: how far the images, blurred with the kernel, are "
+        "from the measurements; the noise alone gives 1. Blur effect (Crete et al. 2007): from 0 "
+        "(sharp) to 1."
     )
 
 
@@ -152,19 +153,19 @@ def _use(settings, place):
 
 
 def _provenance(settings, place):
-    boundary = "goes round" if settings.is_circular else "is a camera's"
-    text = f"The boundary {boundary}. Restored at once by {settings.model}"
+    boundary = "wraps around" if settings.is_circular else "is that of a camera"
+    text = f"The boundary {boundary}. Restored without training by {settings.model}"
     if settings.restores_class:
         text += ", with the mean and the covariance of the sharp images"
     text += "."
     if settings.sharp_images is not None:
-        text += f" The kernel was found with the sharp images in {settings.sharp_images}."
+        text += f" The kernel was estimated with the sharp images in {settings.sharp_images}."
     if settings.minutes:
         facts = place.facts
         began = f"the weights of {settings.run}" if settings.run else "random weights"
         text += (
-            f" The network for this blur began with {began} and was trained for "
-            f"{counted(facts['exported_steps'], 'step')} ({settings.minutes:g} min by "
+            f" The network for this blur started from {began} and was trained for "
+            f"{counted(facts['exported_steps'], 'step')} ({settings.minutes:g} min at "
             f"{facts['seconds_per_step']:.3f} s a step) on {facts['images']}."
         )
     made_with = ", ".join(f"{name} {version}" for name, version in versions().items())

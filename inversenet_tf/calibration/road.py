@@ -156,8 +156,8 @@ def _estimate(settings, place):
         place.keep_estimate(estimate)
     if not estimate.is_blur:
         raise ValueError(
-            f"Expected measurements that show one blur. Received: {settings.measurements}, where "
-            f"none is found that can be trusted. {estimate.reason}"
+            f"Expected measurements that share one blur. Received: {settings.measurements}, whose "
+            f"blur cannot be estimated reliably. {estimate.reason}"
         )
     logging.info("%s", description_of(estimate))
     return estimate

@@ -95,8 +95,8 @@ class Settings:
         check_at_least("minutes", self.minutes, 0)
         if self.aligned and not self.is_circular:
             raise ValueError(
-                "Expected the boundary circular with aligned, as a camera's patches are cut at "
-                f"random, with a margin. Received: {self.boundary}"
+                "Expected the boundary circular with aligned images, as patches for a camera are "
+                f"cut at random, with a margin. Received: {self.boundary}"
             )
         if self.sharp_images is not None:
             check_boundary(self.boundary)
@@ -109,8 +109,8 @@ class Settings:
         source = self.measurements.resolve()
         if source.is_dir() and source in (self.workdir.resolve(), *self.workdir.resolve().parents):
             raise ValueError(
-                "Expected a workdir outside of the measurements, which its pictures would join. "
-                f"Received: {self.workdir} in {self.measurements}"
+                "Expected a workdir outside the measurements, as its pictures would be taken for "
+                f"measurements. Received: {self.workdir} in {self.measurements}"
             )
         sizes = self._sizes()
         least = min(min(size) for size in sizes)
@@ -128,7 +128,7 @@ class Settings:
         sizes = {upright_size(sharp), *self._sizes()}
         if len(sizes) > 1:
             raise ValueError(
-                "Expected sharp images of the size of the measurements, and framed alike. "
+                "Expected sharp images with the size and framing of the measurements. "
                 f"Received: height and width {sorted(sizes)}, with {sharp}"
             )
 
@@ -137,8 +137,8 @@ class Settings:
         source = open_source(self.images, TRAINING, minimum_side=self.patch_side())
         if source.paired:
             raise ValueError(
-                "Expected sharp images without measurements, as they are measured by the kernel "
-                f"that is found. Received: {self.images}"
+                "Expected sharp images without measurements, as these are simulated with the "
+                f"estimated kernel. Received: {self.images}"
             )
 
     def patch_side(self, multiple: int = LEAST_PATCH) -> int:
@@ -159,7 +159,7 @@ class Settings:
                 faults.append(error)
         if not sizes:
             raise ValueError(
-                f"Expected images that can be read in {self.measurements}. Received: none"
+                f"Expected readable images in {self.measurements}. Received: none"
                 f"; the first: {faults[0]}"
             )
         return sizes
@@ -182,8 +182,8 @@ class Settings:
             model = load(self.model, trusted=self.trusted)
         if model.kernel_use == kernel_use.NONE or model.scale != 1:
             raise ValueError(
-                "Expected a model that can be told the kernel of a blur: closed_form, or one "
-                f"trained with --config=any_blur. Received: {self.model}"
+                "Expected a model that accepts a given blur kernel: closed_form, or one trained "
+                f"with --config=any_blur. Received: {self.model}"
             )
         return model
 

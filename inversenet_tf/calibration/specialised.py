@@ -83,7 +83,7 @@ def specialise(settings: Settings, place: Place, estimate: KernelEstimate) -> No
     config.training.steps = steps_of(settings.minutes, place.facts["seconds_per_step"])
     config.training.steps_per_epoch = place.facts["steps_per_epoch"]
     logging.info(
-        "Training for %d steps, about %g min and what reading and validation take.",
+        "Training for %d steps, about %g min plus the time for reading and validation.",
         config.training.steps,
         settings.minutes,
     )

@@ -106,8 +106,8 @@ def _drawn(mixed, recovered, truth):
     return Separation(
         *(_grid(images) for images in (shown, recovered, truth)),
         words=(
-            f"Recovered digits against the true ones: {score:.1f} dB, in the order, sign and "
-            "intensity that fit best, which no method can know."
+            f"Recovered digits against the true ones: {score:.1f} dB, with the best-fitting order, "
+            "sign and intensity, which no method can determine."
         ),
     )
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def digits_tab(separator: "Separator", visits: Visits) -> None:
     """Draws the tab; call it within the page's `gr.Tab`."""
     gr.Markdown(
-        "Three handwritten digits are added with weights that nobody knows, and only the absolute "
-        "value of each sum is seen. A search with a GAN of digits takes them apart.",
+        "Three handwritten digits are added with unknown weights, and only the absolute value of "
+        "each sum is observed. A search with a GAN of digits separates them.",
         elem_id="digits",
     )
     with gr.Row(equal_height=False):
@@ -32,7 +32,7 @@ def digits_tab(separator: "Separator", visits: Visits) -> None:
         with gr.Column(scale=3), gr.Row():
             pictures = [
                 gr.Image(label=label, interactive=False, buttons=[], min_width=180)
-                for label in ("What is seen", "Recovered", "True digits")
+                for label in ("Mixtures", "Recovered", "True digits")
             ]
 
     def asked(request: gr.Request):

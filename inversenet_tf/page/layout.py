@@ -17,7 +17,7 @@ from inversenet_tf.page.visitors import Visits, busy, idle, told_plainly
 
 TITLE = "InverseNet"
 LEAD = (
-    "Drop a blurred photograph. Its blur is found from the photograph itself, and taken out. "
+    "Upload a blurred photograph. Its blur is estimated from the photograph itself and removed. "
     "Everything stays on this machine."
 )
 KERNEL_CHOICES = {
@@ -89,14 +89,14 @@ class PhotographTab:
             elem_id="kernel_file",
         )
         with gr.Accordion("Noise and format", open=False):
-            self._finds_noise = gr.Checkbox(True, label="Find the noise, too")
+            self._finds_noise = gr.Checkbox(True, label="Estimate the noise")
             self._noise = gr.Slider(
                 0.0,
                 0.1,
                 value=0.01,
                 step=0.001,
                 label="Noise",
-                info="Standard deviation, of white as 1",
+                info="Standard deviation, where white is 1",
                 visible=False,
             )
             self._format = gr.Dropdown(FORMATS, value=FORMATS[0], label="Format of the result")
@@ -105,7 +105,7 @@ class PhotographTab:
                 "Restore", variant="primary", interactive=False, scale=3, elem_id="restore"
             )
             self._cancel = gr.Button("Cancel", interactive=False, scale=1, min_width=90)
-        gr.Markdown("Or begin with one of these:", elem_id="hint")
+        gr.Markdown("Or start with one of these:", elem_id="hint")
         self._gallery = gr.Gallery(
             [(str(path), words) for path, words in examples],
             show_label=False,

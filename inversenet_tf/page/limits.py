@@ -9,7 +9,7 @@ from absl import logging
 from inversenet_tf.imaging.files.images import ImageReadError, upright_size
 
 ARRAY_SUFFIXES = (".npy", ".mat")  # of kernels that are no images
-UNEXPECTED = "Something went wrong that should not. The server's log says what."
+UNEXPECTED = "An unexpected error occurred. See the server's log for details."
 
 
 class Cancelled(Exception):
@@ -107,7 +107,7 @@ def for_visitors(error: Exception, *paths: Path) -> str:
     if isinstance(error, ValueError):
         logging.info("%s", error)
         return without_paths(str(error), *paths)
-    logging.error("The page met an error.", exc_info=error)
+    logging.error("Unexpected error on the page.", exc_info=error)
     return UNEXPECTED
 
 

@@ -27,9 +27,9 @@ from inversenet_tf.restoration.unknown_blur import (
     with_kernel,
 )
 
-FIND, NONE, FILE = "find it", "none", "a file"
+FIND, NONE, FILE = "estimate it", "none", "from a file"
 KEPT = 7200  # seconds that results stay; the page has copied them to its own cache long before
-OWN_NOISE = "The noise that was set has no effect, as the model knows its own."
+OWN_NOISE = "The given noise has no effect, as the model knows its own noise."
 SEARCHED = 0.7  # of the work is done, about, when the search for a kernel ends
 POINT = np.ones((1, 1), np.float32)  # the kernel that does not blur
 
@@ -135,13 +135,13 @@ class Workshop:
         """The blur of an upload, estimated only once however often it is restored."""
         if restorer.kernel_use == kernel_use.NONE:
             raise Told(
-                f'Expected the kernel "{NONE}" for a model of one blur, which knows its own. '
+                f'Expected the blur "{NONE}" for a model of one blur, which knows its own. '
                 f'Received: "{FIND}".'
             )
         key = (path, path.stat().st_mtime_ns)
         if key not in self._estimates:
             pixels = _read(path).pixels
-            report = progress.between(0.02, SEARCHED, "Looking for the blur")
+            report = progress.between(0.02, SEARCHED, "Estimating the blur")
             try:
                 self._estimates[key] = estimate_kernel(pixels, progress=report)
             except ValueError as error:
@@ -154,10 +154,10 @@ class Workshop:
             # With a point as kernel, a model for any blur only removes noise.
             return POINT if restorer.kernel_use == kernel_use.REQUIRED else None
         if wish.kernel_file is None:
-            raise Told("Expected a file of the kernel (.png, .npy or .mat). Received: none.")
+            raise Told("Expected a kernel file (.png, .npy or .mat). Received: none.")
         if restorer.kernel_use == kernel_use.NONE:
             raise Told(
-                "Expected a model that can be told a kernel. Received: one of a single blur."
+                "Expected a model that accepts a given kernel. Received: one for a single blur."
             )
         file = Path(wish.kernel_file)
         largest = tuple(restorer.scale * side for side in upright_size(path))
@@ -202,7 +202,7 @@ def _words(estimate, kernel):
     if estimate is not None:
         return description_of(estimate)
     if kernel is None:
-        return "Restored for the blur that the model knows."
+        return "Restored for the blur that the model was trained for."
     if kernel.size == 1:
-        return "No blur, only noise."
-    return f"The kernel of the file, {kernel.shape[1]}x{kernel.shape[0]} pixels."
+        return "Only noise was removed, no blur."
+    return f"Restored with the kernel from the file, {kernel.shape[1]}x{kernel.shape[0]} pixels."

@@ -10,7 +10,7 @@ from pathlib import Path
 from inversenet_tf.page.limits import Limits
 
 MISSING = (
-    'Expected Gradio, which draws the page (pip install "gradio>=6", or in the project '
+    'Expected Gradio, which the page needs (pip install "gradio>=6", or in the project '
     '".[app]"). Received: none'
 )
 # Read by Gradio and its dependencies when they are imported.

@@ -63,4 +63,4 @@ def test_an_empty_part_leaves_nothing_out_and_older_results_left_nothing_out(ben
     assert {"ours", "theirs"} < set(comparison["cases"])
     del results["leave_out"]
     (tmp_path / "benchmark.json").write_text(json.dumps(results))
-    assert "is there already" in benchmark("--rounds=1").stderr
+    assert "already exists" in benchmark("--rounds=1").stderr

@@ -69,7 +69,7 @@ def test_a_case_may_say_how_many_rounds_it_wants():
 
 
 def test_a_case_that_breaks_off_is_named_with_its_last_words():
-    with pytest.raises(RuntimeError, match="'weak' broke off(.|\n)*out of ideas"):
+    with pytest.raises(RuntimeError, match="'weak' failed(.|\n)*out of ideas"):
         measure(Comparison("comparison", [Case("weak", BROKEN)]), rounds=3)
 
 

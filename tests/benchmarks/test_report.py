@@ -48,7 +48,7 @@ def test_the_report_says_where_and_with_what(results):
 
 def test_the_report_says_how_idle_the_machine_was(results):
     results["sections"]["Steps"][0] |= {"other_load": [0.9, 0.02, 0.03], "disturbed": 1}
-    expected = "others kept 0.03 cores busy (median), 1 rounds repeated for more than 0.15;"
+    expected = "other programs kept 0.03 cores busy (median), 1 rounds repeated for more than 0.15;"
     assert expected in markdown(results)
 
 

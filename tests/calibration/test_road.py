@@ -138,9 +138,7 @@ def test_a_finished_one_ends_at_once(calibrated, measured, small):
 def test_where_no_blur_is_trusted_it_says_why(measured, tmp_path, small):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(road, "shared_blur", lambda *_, **__: NOTHING)
-        with pytest.raises(
-            ValueError, match="none is found that can be trusted. The image is flat"
-        ):
+        with pytest.raises(ValueError, match="cannot be estimated reliably. The image is flat"):
             inv.calibrate(measured, tmp_path / "run")
     assert not (tmp_path / "run/at_once").exists()
 
@@ -199,13 +197,13 @@ def test_sharp_images_of_the_class_also_restore(small, tmp_path):
     ("asked", "message"),
     [
         ({"measurements": "nowhere"}, "readable image or directory"),
-        ({"workdir": "images/run"}, "outside of the measurements"),
+        ({"workdir": "images/run"}, "outside the measurements"),
         ({"boundary": "reflect"}, "boundary in"),
         ({"minutes": -1.0}, "minutes >= 0"),
         ({"aligned": True}, "circular with aligned"),
         ({"sharp_images": "images"}, "circular with an image model"),
         ({"sharp_images": "nowhere", "boundary": "circular"}, "directory of sharp images"),
-        ({"sharp_images": "small", "boundary": "circular"}, "of the size of the measurements"),
+        ({"sharp_images": "small", "boundary": "circular"}, "size and framing of the measurements"),
         ({"model": "nowhere"}, "Expected a work directory"),
         ({"minutes": 1.0, "images": "folder:nowhere"}, "nowhere"),
         ({"minutes": 1.0, "images": "fotos"}, "Expected photos"),

@@ -146,7 +146,7 @@ def test_work_is_cancelled(page, tmp_path):
     drop(page, tmp_path / "slow.png")
     wait_for(page, "#about", "slow.png: 96 × 64")
     click(page, "Restore")
-    wait_for(page, "body", "Looking for the blur")
+    wait_for(page, "body", "Estimating the blur")
     click(page, "Cancel")
     wait_for(page, "#found", "Cancelled.")
     page.wait_for_function("!document.querySelector('#restore').disabled")

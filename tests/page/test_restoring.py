@@ -113,11 +113,12 @@ def test_a_kernel_from_a_file_and_none(workshop, upload, tmp_path):
     wish = Wish(FILE, tmp_path / "kernel.npy", 0.02)
     assert "3x3" in workshop.restore(upload, restorer, wish, PROGRESS).words
     np.testing.assert_allclose(restorer.told_kernels[0], KERNEL)
-    assert workshop.restore(upload, restorer, Wish(NONE), PROGRESS).words == "No blur, only noise."
+    words = workshop.restore(upload, restorer, Wish(NONE), PROGRESS).words
+    assert words == "Only noise was removed, no blur."
     assert restorer.told_kernels[0].shape == (1, 1)
     (tmp_path / "kernel.npy").write_text("none")
     for wish, message in {
-        Wish(FILE): "Expected a file of the kernel .* Received: none",
+        Wish(FILE): "Expected a kernel file .* Received: none",
         Wish(FILE, tmp_path / "kernel.npy"): r"^(?!.*/).*kernel.npy",
     }.items():
         with pytest.raises(Told, match=message):
@@ -199,7 +200,7 @@ def test_who_asks_to_stop_is_heard(workshop, upload, found):
     stop = threading.Event()
 
     def shown(fraction, words):
-        if words == "Looking for the blur":
+        if words == "Estimating the blur":
             stop.set()
 
     with pytest.raises(Cancelled):

@@ -329,8 +329,8 @@ def test_without_beam_the_command_says_what_to_install(tmp_path):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--runner=direct"], "Expected --runner with --export"),
-        (["--runner=direct", "--preset=any_blur"], "Expected --runner with --export"),
+        (["--runner=direct"], "Expected --export with --runner"),
+        (["--runner=direct", "--preset=any_blur"], "Expected --export with --runner"),
         (["--export=a", "--beam_options=--direct_num_workers=2"], "--beam_options with --runner"),
     ],
 )

@@ -115,7 +115,7 @@ class Process:
         if not answer:
             self._log.seek(0)
             told = self._log.read()[-LOG_SHOWN:]
-            raise RuntimeError(f"The case {self.case.name!r} broke off:\n{told}")
+            raise RuntimeError(f"The case {self.case.name!r} failed:\n{told}")
         return json.loads(answer)
 
     def run_once(self):

@@ -42,14 +42,14 @@ class OtherLoad:
         waited, said = 0.0, False
         while (cores := self._look()) > ALLOWED:
             if not said:
-                logging.info("Other work keeps %.1f cores busy: waiting until it ends.", cores)
+                logging.info("Other programs keep %.1f cores busy. Waiting until they end.", cores)
                 said = True
             waited += INTERVAL
             if waited >= self.patience:
                 raise RuntimeError(
-                    f"Expected a machine with nothing else to do. Received: one of which others "
-                    f"kept {cores:.1f} cores busy, after {waited:.0f} s of waiting; --loaded "
-                    "counts rounds all the same"
+                    "Expected an idle machine. Received: one where other programs kept "
+                    f"{cores:.1f} cores busy after {waited:.0f} s of waiting; --loaded measures "
+                    "all the same"
                 )
 
     def _look(self):

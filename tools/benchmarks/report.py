@@ -60,7 +60,7 @@ def _load(comparison):
     if not comparison.get("other_load"):  # of an earlier version
         return f"load before {comparison['load_before']}"
     seen = sorted(comparison["other_load"])
-    busy = f"others kept {seen[len(seen) // 2]:.2f} cores busy (median)"
+    busy = f"other programs kept {seen[len(seen) // 2]:.2f} cores busy (median)"
     repeated = comparison["disturbed"]
     return busy + f", {repeated} rounds repeated for more than {ALLOWED}" * bool(repeated)
 

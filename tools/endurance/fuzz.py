@@ -23,9 +23,9 @@ from inversenet_tf.imaging.files.memory import memory_limit
 
 ROUNDS = flags.DEFINE_integer("rounds", 2000, "Files of each kind.", lower_bound=1)
 SEED = flags.DEFINE_integer("seed", 0, "The same seed makes the same files.")
-KINDS_FLAG = flags.DEFINE_list("kinds", None, "Which kinds; by default all.")
-OUTPUT = flags.DEFINE_string("output", "fuzz_findings", "Directory for the files that were found.")
-MAX_MEMORY = flags.DEFINE_string("max_memory", "2GiB", "What a kind's process may grow by.")
+KINDS_FLAG = flags.DEFINE_list("kinds", None, "Kinds of files; default: all.")
+OUTPUT = flags.DEFINE_string("output", "fuzz_findings", "Directory for files with findings.")
+MAX_MEMORY = flags.DEFINE_string("max_memory", "2GiB", "Memory growth allowed per kind.")
 IN_PROCESS = flags.DEFINE_bool("in_process", False, "Read here: what the program starts itself.")
 
 
@@ -63,7 +63,7 @@ def main():
     names = KINDS_FLAG.value or list(KINDS)
     unknown = set(names) - KINDS.keys()
     if unknown:
-        raise ValueError(f"Expected kinds among {tuple(KINDS)}. Received: {sorted(unknown)}")
+        raise ValueError(f"Expected kinds from {tuple(KINDS)}. Received: {sorted(unknown)}")
     if IN_PROCESS.value:
         for name in names:
             _read_here(name, output)

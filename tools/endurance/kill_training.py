@@ -29,10 +29,10 @@ from inversenet_tf.imaging.files.json import write_json
 
 config_flags.DEFINE_config_file("config", lock_config=True)
 OUTPUT = flags.DEFINE_string("output", None, "Directory of both runs; must not exist.")
-KILLS = flags.DEFINE_integer("kills", 20, "How many.", lower_bound=1)
+KILLS = flags.DEFINE_integer("kills", 20, "Number of kills.", lower_bound=1)
 WORKERS = flags.DEFINE_integer("workers", 1, "Processes that train together.", lower_bound=1)
-LONGEST = flags.DEFINE_float("longest", 20.0, "Seconds from a start to its kill, at most.")
-SEED = flags.DEFINE_integer("seed", 0, "Of the moments.")
+LONGEST = flags.DEFINE_float("longest", 20.0, "Longest time from start to kill in seconds.")
+SEED = flags.DEFINE_integer("seed", 0, "Seed of the times of the kills.")
 flags.mark_flags_as_required(["config", "output"])
 
 

@@ -344,7 +344,7 @@ def test_the_tool_packs_and_verifies(image_folder, tmp_path):
     packed = run("prepare", source, output, "--verify")
     assert packed.returncode == 0, packed.stderr
     assert f"6 images in 1 shard: prepared:{tmp_path / 'prepared'}" in packed.stdout
-    assert "are whole" in packed.stdout
+    assert "are intact" in packed.stdout
     flip_a_bit(tmp_path / "prepared" / "shard-00000.array_record")
     verified = run("prepare", output, "--verify")
     assert verified.returncode == 1 and not verified.stdout
