@@ -117,7 +117,7 @@ def test_rounds_beside_other_work_do_not_count(repeatable, kept):
 
 def test_a_machine_that_is_never_idle_is_told_of():
     load = Told([1.5] * 9, [], patience=3.0)
-    with pytest.raises(RuntimeError, match="1.5 cores busy, after 3 s of waiting; --loaded"):
+    with pytest.raises(RuntimeError, match="1.5 cores busy after 3 s of waiting; --loaded"):
         load.wait()
     assert len(load.waiting) == 6
 

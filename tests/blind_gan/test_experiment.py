@@ -267,7 +267,7 @@ def test_no_kernel_is_estimated_from_signed_measurements(restoration, tmp_path):
     np.save(tmp_path / "mine" / "a.npy", np.linspace(-1, 1, 1024).reshape(32, 32))
     restoration.problem.signed, restoration.problem.noise.quantize = True, False
     restoration.surrogate.name, restoration.surrogate.initial_kernel = "shared_kernel", "auto"
-    with pytest.raises(ValueError, match='"auto" measurements in .*Received: -1 to 1'):
+    with pytest.raises(ValueError, match='with surrogate.initial_kernel "auto".*Received: -1 to 1'):
         run_inversion(restoration, tmp_path / "run", tmp_path / "mine")
     assert not (tmp_path / "run").exists()
 
