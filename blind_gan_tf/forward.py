@@ -98,30 +98,25 @@ class FixedOperator:
         return self
 
 
-def measured_by(operator, images, shape, name):
-    """Applies an operator or a surrogate to images; what it returns must have the right shape.
+def check_measures(operator, image_shape, measured_shape):
+    """Applies an operator to a black image; what it returns must have the measurements' shape.
 
     Args:
         operator: callable from images to measurements.
-        images: [batch, height, width, s * channels].
-        shape: (height, width, channels) that its measurements must have.
-        name: of the operator in messages.
-
-    Returns:
-        [batch, height, width, measured channels].
+        image_shape: (height, width, s * channels).
+        measured_shape: (height, width, measured channels).
 
     Raises:
         ValueError: it cannot be applied to such images, or returns another shape.
     """
-    expected = f"Expected {name} from images {tuple(images.shape[1:])} to measurements {shape}."
+    expected = f"Expected an operator from images {image_shape} to measurements {measured_shape}."
     try:
-        measured = operator(images)
+        measured = operator(tf.zeros((1, *image_shape)))
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(
             f"{expected} Received: one that cannot be applied to such images. They may have more "
             "or fewer channels than it takes, or be smaller than its kernel."
         ) from error
     received = tuple(np.shape(measured))[1:]
-    if received != shape:
+    if received != measured_shape:
         raise ValueError(f"{expected} Received: one to {received}.")
-    return measured

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from blind_gan_tf.config import SearchConfig
-from blind_gan_tf.forward import FixedOperator, SurrogateBank, measured_by
+from blind_gan_tf.forward import FixedOperator, SurrogateBank, check_measures
 from blind_gan_tf.inversion_files import save_inversion
 from blind_gan_tf.memory import check_search_fits
 from blind_gan_tf.prior import Prior
@@ -275,9 +275,8 @@ def known_operators(operator, *, groups, image_shape, measured_shape):
             f"Expected one operator, or one for each of {groups} groups. Received: "
             f"{len(operators)}."
         )
-    black = tf.zeros((1, *image_shape))
     for own in operators:
-        measured_by(own, black, measured_shape, "an operator")
+        check_measures(own, image_shape, measured_shape)
     return FixedOperator(operators)
 
 

@@ -161,14 +161,14 @@ def warnings_of(surrogate, images, measurements, estimates) -> list[str]:
             f"{surrogate.count_params()} weights. Received: {len(measurements)}. It may fit them "
             "with wrong images; use more measurements or a smaller surrogate."
         )
-    if not any(receptive_field(surrogate, min(images.shape[1:3]))):
+    height, width = receptive_field(surrogate, min(images.shape[1:3]))
+    if not height:
         warnings.append(
             "The estimated operator gives the same measurement for every image: the units of its "
             "surrogate are dead. Another seed, or the surrogate linear_convolution, may help."
         )
     share = told_beyond(surrogate, images, measurements, estimates)
     if share > TOLD_FRACTION:
-        height, width = receptive_field(surrogate, images.shape[1])
         warnings.append(
             f"The operator does not fit into the surrogate's receptive field of {height}x{width} "
             f"pixels: pixels beyond it explain another {share:.0%} of the residual. A larger "

@@ -70,10 +70,11 @@ def run(main, text_of_help=None):
                 "Expected a user with a home directory after ~; for a file of that name, use ./~"
             )
         except tensorflow.errors.OpError as error:  # what went wrong inside a data pipeline
-            unreadable = re.search(r"ImageReadError: (.+)", str(error))
-            if unreadable is None:
+            from inversenet_tf.imaging.files.images import unreadable_image  # for few errors only
+
+            message = unreadable_image(error)
+            if message is None:
                 raise
-            message = unreadable[1]
         except Exception as error:
             if not hasattr(error, "exit_status"):
                 raise
@@ -123,9 +124,6 @@ def _parse(arguments, text_of_help=None):
     asks_for_help = not set(HELP_FLAGS).isdisjoint(arguments)
     try:
         arguments = with_config_paths(with_present_names_of_flags(arguments))
-        if asks_for_help and text_of_help is None:
-            app.usage(shorthelp=True, writeto_stdout=True)
-            sys.exit(0)
         if asks_for_help:
             _print_help([a for a in arguments if a not in HELP_FLAGS], text_of_help)
         return flags.FLAGS(arguments)
@@ -140,7 +138,10 @@ def _parse(arguments, text_of_help=None):
 
 
 def _print_help(arguments, text_of_help):
-    """Prints a program's own help, given the flags beside --help, and exits."""
+    """Prints a program's own help, given the flags beside --help, or its flags, and exits."""
+    if text_of_help is None:
+        app.usage(shorthelp=True, writeto_stdout=True)
+        sys.exit(0)
     with contextlib.suppress(flags.IllegalFlagValueError):  # what is required may be missing
         flags.FLAGS(arguments)
     flags.FLAGS.mark_as_parsed()

@@ -271,12 +271,12 @@ def _told(restorer):
         if restorer.kernel_use == kernel_use.REQUIRED:
             raise ValueError(f"{kernel_use.IS_MISSING} as --kernel")
         return restorer
-    if kernel is None:
-        return restorer.told(None, NOISE.value)  # which asks for the kernel
+    kernel = None if kernel is None else _kernel_of_file()
+    if kernel is None or NOISE.value is not None:
+        return restorer.told(kernel, NOISE.value)
     from inversenet_tf.restoration.unknown_blur import with_kernel  # only for an estimate
 
-    kernel, boundary = _kernel_of_file(), _boundary_of(restorer)
-    return with_kernel(restorer, kernel, NOISE.value, boundary, GAMMA.value)
+    return with_kernel(restorer, kernel, boundary=_boundary_of(restorer), gamma=GAMMA.value)
 
 
 def _boundary_of(restorer):

@@ -7,7 +7,7 @@ import gradio as gr
 from inversenet_tf.imaging.files.pixels import to_uint8
 from inversenet_tf.page.limits import Progress
 from inversenet_tf.page.look import sentence
-from inversenet_tf.page.visitors import Visits, busy, idle, told_plainly
+from inversenet_tf.page.visitors import Visits, idle, told_plainly
 
 if TYPE_CHECKING:
     from inversenet_tf.page.digits import Separator  # imports the package of GANs
@@ -35,10 +35,6 @@ def digits_tab(separator: "Separator", visits: Visits) -> None:
                 for label in ("Mixtures", "Recovered", "True digits")
             ]
 
-    def asked(request: gr.Request):
-        visits.queue(request)
-        return busy()
-
     def separate(sets, mixtures, seed, request: gr.Request, progress=gr.Progress()):  # noqa: B008
         stop = visits.begin(request)
         report = Progress(lambda fraction, words: progress(fraction, desc=words), stop)
@@ -50,7 +46,7 @@ def digits_tab(separator: "Separator", visits: Visits) -> None:
         return [gr.skip(), gr.skip(), gr.skip(), sentence(told.words)]
 
     hidden = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
-    start.click(asked, None, [start, cancel], **hidden).then(
+    start.click(visits.queue, None, [start, cancel], **hidden).then(
         separate,
         [sets, mixtures, seed],
         [*pictures, words],

@@ -13,7 +13,7 @@ from inversenet_tf.page.limits import Progress
 from inversenet_tf.page.look import about, card, sentence
 from inversenet_tf.page.models import Models
 from inversenet_tf.page.restoring import FILE, FIND, NONE, Outcome, Wish, Workshop
-from inversenet_tf.page.visitors import Visits, busy, idle, told_plainly
+from inversenet_tf.page.visitors import Visits, idle, told_plainly
 
 TITLE = "InverseNet"
 LEAD = (
@@ -152,7 +152,7 @@ class PhotographTab:
         self._kernel.change(_wants_file, [self._kernel], [self._kernel_file], **hidden)
         self._finds_noise.change(_wants_number, [self._finds_noise], [self._noise], **hidden)
         buttons = [self._start, self._cancel]
-        self._start.click(self._queue, None, buttons, queue=False, **hidden).then(
+        self._start.click(self._visits.queue, None, buttons, queue=False, **hidden).then(
             self._restore,
             [self._upload, self._model, *choices],
             shown,
@@ -181,10 +181,6 @@ class PhotographTab:
             choices = KERNEL_CHOICES[self._models[name].kernel_use]
             return gr.update(choices=choices, value=choices[0])
         raise gr.Error(told.words, title="Model")
-
-    def _queue(self, request: gr.Request):
-        self._visits.queue(request)
-        return busy()
 
     def _restore(
         self,

@@ -113,7 +113,7 @@ class Workshop:
             restorer = UnknownBlurRestorer(restorer, wish.noise, shared=estimate)
         else:
             kernel = self._kernel_of(wish, path, restorer)
-            if wish.kernel == NONE and kernel is not None:
+            if kernel is POINT:
                 restorer = restorer.told(kernel, wish.noise)
             elif kernel is not None:
                 restorer = with_kernel(restorer, kernel, wish.noise)

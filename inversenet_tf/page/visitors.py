@@ -16,10 +16,15 @@ class Visits:
     def __init__(self):
         self._stops = {}
 
-    def queue(self, request: gr.Request) -> None:
-        """Stops a visitor's work, and expects the next, which may have to wait."""
+    def queue(self, request: gr.Request) -> tuple:
+        """Stops a visitor's work, and expects the next, which may have to wait.
+
+        Returns:
+            The updates of `busy`.
+        """
         self.stop(request)
         self._stops[request.session_hash] = threading.Event()
+        return busy()
 
     def begin(self, request: gr.Request) -> threading.Event:
         """Returns the stop event of the queued work, which may have been stopped meanwhile."""

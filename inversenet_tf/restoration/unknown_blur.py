@@ -1,5 +1,6 @@
 """Blind restoration of photographs: the kernel is estimated first and given to the restorer."""
 
+import abc
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -64,9 +65,9 @@ class EstimatingRestorer(InformedRestorer):
         """Splits what is called with the fraction of work done, for the estimate and the rest."""
         return None, report
 
+    @abc.abstractmethod
     def _told(self, photograph, name, progress=None):
         """The restorer for one `Photograph`, or None to leave it as it is."""
-        raise NotImplementedError
 
 
 class UnknownNoiseRestorer(EstimatingRestorer):
@@ -193,8 +194,9 @@ def description_of(estimate: KernelEstimate) -> str:
     if not estimate.is_blur:
         return f"{estimate.reason} It remains unchanged."
     side = len(estimate.kernel)
-    doubt = " The confidence is low: compare the result with the photograph."
-    doubt *= estimate.confidence < DOUBTFUL
+    doubt = ""
+    if estimate.confidence < DOUBTFUL:
+        doubt = " The confidence is low: compare the result with the photograph."
     return (
         f"A blur of {side}x{side} pixels, noise {estimate.noise:.4f} (white is 1), "
         f"confidence {estimate.confidence:.0%}.{doubt}"

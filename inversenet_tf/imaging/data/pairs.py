@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import os
-import re
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +14,7 @@ from inversenet_tf.imaging.data.patches import (
     drawn_or_next,
     load_part_of,
 )
-from inversenet_tf.imaging.files.images import ImageReadError
+from inversenet_tf.imaging.files.images import ImageReadError, unreadable_image
 from inversenet_tf.imaging.inputs import parts_of
 from inversenet_tf.imaging.physics.noise import add_gaussian_noise, round_to_8_bits
 from inversenet_tf.imaging.physics.operators import Identity
@@ -195,10 +194,10 @@ def read_pairs(pairs):
     try:
         yield from pairs.as_numpy_iterator()
     except tf.errors.OpError as error:
-        unreadable = re.search(r"ImageReadError: (.+)", str(error))
-        if unreadable is None:
+        message = unreadable_image(error)
+        if message is None:
             raise
-        raise ImageReadError(unreadable[1]) from error
+        raise ImageReadError(message) from error
 
 
 def training_images(source, data, *, batch_size, seed, start=0, context=ONE_PROCESS):

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -43,6 +44,16 @@ SMALL_PART = 0.25  # of an image's pixels; larger parts are decoded with the res
 
 class ImageReadError(ValueError):
     """A file that should hold an image cannot be decoded; the message names it."""
+
+
+def unreadable_image(error):
+    """Returns the message of the `ImageReadError` that ended a data pipeline, or None.
+
+    Args:
+        error: TensorFlow's, which holds the traceback as text.
+    """
+    found = re.search(r"ImageReadError: (.+)", str(error))
+    return found[1] if found else None
 
 
 @contextlib.contextmanager

@@ -155,8 +155,7 @@ def estimate_noise(
 
 def _fits(kernel, patches):
     """Whether there are patches, and the kernel is no larger than one of them."""
-    sides = zip(kernel.shape, patches.shape[1:], strict=True) if len(patches) else []
-    return len(patches) > 0 and all(side <= extent for side, extent in sides)
+    return len(patches) > 0 and bool(np.all(np.less_equal(kernel.shape, patches.shape[1:])))
 
 
 @dataclasses.dataclass(frozen=True)
